@@ -1,0 +1,62 @@
+# Every target works from a fresh clone with Python >= 3.11, pip and make.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+TEST_ARGS ?=
+DEMO_ARGS ?=
+
+.PHONY: help demo test check format days bench nightly clean
+help:
+	@echo "make demo    start the simulated home and the server (API 127.0.0.1:7070, MQTT 127.0.0.1:1883)"
+	@echo "make test    all tests, in parallel"
+	@echo "make check   format, lint, types"
+	@echo "make days    every scenario, full stack, one virtual day"
+	@echo "make bench   the benchmarks"
+
+# One virtual environment, rebuilt only when what it depends on changes.
+$(VENV)/.demo: pyproject.toml constraints.txt
+	@echo "== creating $(VENV) with server and simulator (once)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[server,sim]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt
+	@echo "== creating $(VENV) with everything the tests need (once)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@ $(VENV)/.demo
+
+demo: $(VENV)/.demo
+	@echo "== starting the simulated home and the server"
+	@$(BIN)/evcc-sim demo $(DEMO_ARGS)
+
+test: $(VENV)/.dev
+	@echo "== running the tests"
+	@$(BIN)/python -m pytest -n auto --dist loadscope $(TEST_ARGS)
+
+check: $(VENV)/.dev
+	@echo "== format and lint"
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@echo "== types"
+	@$(BIN)/mypy
+	@echo "== import arrows"
+	@$(BIN)/python -m pytest tests/test_import_arrows.py
+
+format: $(VENV)/.dev
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+days: $(VENV)/.dev
+	@echo "== every scenario, full stack, virtual time"
+	@$(BIN)/evcc-sim days
+
+nightly: $(VENV)/.dev
+	@$(BIN)/evcc-sim days --days 7
+	@$(BIN)/evcc-sim sweep --seeds 200
+
+bench: $(VENV)/.dev
+	@$(BIN)/python -m benchmarks
+
+clean:
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,93 @@
+"""What shall be done. Commands are data; the caller applies them and reports each batch's `Outcome` [CUT-3, CUT-4]."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class Enable:
+    """Let the vehicle charge."""
+
+
+@dataclass(frozen=True, slots=True)
+class Disable:
+    """Stop the vehicle from charging."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetCurrent:
+    """Offer ``current_a`` [A per phase]; an integer unless the charger takes fractions [LIM-2]."""
+
+    current_a: float
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchPhases:
+    """Connect ``phases`` phases, 1 or 3 [PH-8]."""
+
+    phases: int
+
+
+@dataclass(frozen=True, slots=True)
+class WakeCharger:
+    """Wake the vehicle by the charger's own means [WAKE-3]."""
+
+
+@dataclass(frozen=True, slots=True)
+class WakeVehicle:
+    """Wake the vehicle by its own interface [WAKE-3]."""
+
+    vehicle: str
+
+
+Command = Enable | Disable | SetCurrent | SwitchPhases | WakeCharger | WakeVehicle
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The commands for one loadpoint, in the order they are to be applied; the first failure ends the batch.
+
+    ``number`` counts up for each loadpoint and identifies the batch in its `Outcome`.
+    """
+
+    number: int
+    commands: tuple[Command, ...]
+
+
+class Result(Enum):
+    """How a batch ended: every command applied, a command refused, or nobody knows (time-out, restart)."""
+
+    DONE = "done"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The end of batch ``number`` of ``loadpoint`` (0-based): the first ``applied`` commands took effect."""
+
+    loadpoint: int
+    number: int
+    result: Result
+    applied: int
+    error: str = ""
+
+
+class VehicleRead(StrEnum):
+    """What a decision would like to know of a vehicle; reads cost budget, so they are asked for [CUT-2, SOC-8]."""
+
+    SOC = "soc"  # SoC, SoC limit and range
+    STATUS = "status"  # charge state, for detection [VEH-14]
+    ODOMETER = "odometer"
+    CLIMATE = "climate"
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Please read ``what`` of ``vehicle``; ``is_fresh`` asks to bypass the cache [VEH-12, DEF-27]."""
+
+    vehicle: str
+    what: VehicleRead
+    is_fresh: bool = False

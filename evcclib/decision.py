@@ -1,0 +1,41 @@
+"""The answer of one step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from evcclib.commands import Batch, Read
+from evcclib.events import Event
+from evcclib.reasons import Reason
+from evcclib.tariff import Rate
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do, what happened, why, and when to come back.
+
+    ``commands`` has at most one batch for each loadpoint (0-based), and none for a loadpoint whose last batch has not been
+    answered yet. ``reads`` are wishes; the caller fetches what it can, and the answers arrive in later readings.
+    ``wake_at`` is the earliest instant at which the decision could differ while readings and settings stay as they are.
+    """
+
+    commands: Mapping[int, Batch]
+    events: tuple[Event, ...]
+    reasons: tuple[Reason, ...]
+    reads: frozenset[Read]
+    wake_at: timedelta | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlanPreview:
+    """A charging plan [PLAN-17]: ``duration`` needed at ``power_w``; ``slots`` None: no plan; ``is_met`` False: the goal cannot
+    be reached in time and the slots are all there are."""
+
+    duration: timedelta
+    slots: tuple[Rate, ...] | None
+    unit: str
+    power_w: float
+    target_time: datetime | None
+    is_met: bool

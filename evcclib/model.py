@@ -1,0 +1,106 @@
+"""The closed sets of words that readings, settings and decisions are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum, StrEnum
+
+
+class ChargeMode(StrEnum):
+    """How a loadpoint may charge [SET-1]."""
+
+    OFF = "off"
+    NOW = "now"
+    MINPV = "minpv"
+    PV = "pv"
+
+
+class ChargerStatus(StrEnum):
+    """IEC 61851 state as the charger reports it [EV-1]; drivers map D to C [DEF-29]."""
+
+    A = "A"
+    B = "B"
+    C = "C"
+    E = "E"
+    F = "F"
+
+
+class PollMode(StrEnum):
+    """When a vehicle may be asked for its SoC while it does not charge [SOC-8]."""
+
+    CHARGING = "charging"
+    CONNECTED = "connected"
+    ALWAYS = "always"
+
+
+class RemoteDemand(StrEnum):
+    """What an external energy manager asks of a loadpoint [RC-1]."""
+
+    ENABLE = ""
+    SOFT = "soft"
+    HARD = "hard"
+
+
+class TariffKind(StrEnum):
+    """The price lists a site may have [TAR-10]."""
+
+    GRID = "grid"
+    FEED_IN = "feedin"
+    PLANNER = "planner"
+
+
+class VehicleFeature(StrEnum):
+    """What sets a vehicle apart: no SoC source, or integer amps only [LIM-2]."""
+
+    OFFLINE = "Offline"
+    COARSE_CURRENT = "CoarseCurrent"
+
+
+class PvAction(StrEnum):
+    """What the running pv timer will do [PV-6]."""
+
+    INACTIVE = "inactive"
+    ENABLE = "enable"
+    DISABLE = "disable"
+
+
+class PhaseAction(StrEnum):
+    """What the running phase timer will do [PH-7]."""
+
+    INACTIVE = "inactive"
+    SCALE_1P = "scale1p"
+    SCALE_3P = "scale3p"
+
+
+class Cause(Enum):
+    """Why a step runs. The classic law takes new decisions on INTERVAL, REQUEST and START only; the limits of
+    safety act on every cause."""
+
+    START = "start"
+    INTERVAL = "interval"
+    REQUEST = "request"  # a setting or a demand changed
+    SAMPLE = "sample"  # a new grid sample
+    STATUS = "status"  # a charger's status changed
+    OVERLOAD = "overload"  # a limit is being exceeded
+    OUTCOME = "outcome"  # a command batch has been answered
+    WAKE = "wake"  # `wake_at` has come
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """The time of a step: ``instant`` for timers, ``utc`` for prices and plans.
+
+    ``instant`` is monotonic, counted from an arbitrary origin of the caller's; ``utc`` is timezone-aware and may jump.
+    """
+
+    instant: timedelta
+    utc: datetime
+
+    def after(self, duration: timedelta) -> Now:
+        """The same clock pair ``duration`` later."""
+        return Now(self.instant + duration, self.utc + duration)
+
+
+PhaseTriple = tuple[float, float, float]
+"""One value for each of L1, L2, L3."""

@@ -1,0 +1,130 @@
+"""A site as a reader may see it: every value that the API shows, typed, unknown as None [control.md 16].
+
+Names on the wire are the server's business. Durations and times are computed for the `Now` of the view, so a view taken
+between two steps is exact too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from evcclib.commands import Command
+from evcclib.model import ChargerStatus, PhaseAction, PhaseTriple, PvAction, RemoteDemand
+from evcclib.reasons import Reason
+from evcclib.settings import LoadpointSettings, SiteSettings, VehicleSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavingsView:
+    """Totals since ``since`` [SAV-4]: energies [kWh], share [%], money in the tariff's currency."""
+
+    since: datetime
+    total_charged_kwh: float
+    grid_charged_kwh: float
+    self_consumption_charged_kwh: float
+    self_consumption_pct: float
+    effective_price: float
+    amount: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadpointView:
+    """One loadpoint; ``loadpoint`` is 0-based."""
+
+    loadpoint: int
+    title: str
+    settings: LoadpointSettings
+    status: ChargerStatus | None
+    is_enabled: bool
+    is_connected: bool
+    is_charging: bool
+    charge_power_w: float | None
+    current_offered_a: float  # 0 while disabled
+    currents_a: PhaseTriple | None
+    voltages_v: PhaseTriple | None
+    energy_charged_kwh: float
+    charge_duration: timedelta
+    energy_total_kwh: float | None
+    remaining_duration: timedelta | None
+    remaining_energy_kwh: float | None
+    connected_duration: timedelta | None
+    can_switch_phases: bool
+    phases_enabled: int
+    phases_active: int
+    phase_action: PhaseAction
+    phase_remaining: timedelta
+    pv_action: PvAction
+    pv_remaining: timedelta
+    plan_is_active: bool
+    plan_projected_start: datetime | None
+    plan_overrun: timedelta | None
+    remote_demand: RemoteDemand
+    remote_source: str
+    charger_is_integrated: bool
+    charger_icon: str | None
+    vehicle: str | None  # configured name
+    vehicle_title: str
+    vehicle_icon: str
+    vehicle_capacity_kwh: float
+    vehicle_soc_pct: float | None
+    vehicle_range_km: float | None
+    vehicle_soc_limit_pct: float | None
+    vehicle_odometer_km: float | None
+    vehicle_identity: str | None
+    vehicle_detection_is_active: bool
+    vehicle_is_offline: bool
+    is_climating: bool | None
+    reason: Reason
+    commands_pending: tuple[Command, ...]
+    charger_age: timedelta | None
+    session_solar_pct: float | None
+    session_price: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatteryView:
+    """One home battery."""
+
+    power_w: float | None
+    soc_pct: float | None
+    capacity_kwh: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteView:
+    """The whole site. Ages are those of the newest reading; None: never seen."""
+
+    title: str
+    settings: SiteSettings
+    vehicle_settings: Mapping[str, VehicleSettings]
+    has_grid: bool
+    has_pv: bool
+    has_battery: bool
+    grid_power_w: float | None
+    grid_powers_w: PhaseTriple | None
+    grid_currents_a: PhaseTriple | None
+    grid_energy_kwh: float | None
+    grid_age: timedelta | None
+    pv_power_w: float | None
+    pv_powers_w: tuple[float | None, ...]
+    pv_ages: tuple[timedelta | None, ...]
+    battery_power_w: float | None
+    battery_soc_pct: float | None
+    battery_capacity_kwh: float | None
+    batteries: tuple[BatteryView, ...]
+    aux_power_w: float
+    home_power_w: float | None
+    site_power_w: float | None
+    green_share: float | None
+    tariff_grid: float | None
+    tariff_feed_in: float | None
+    tariff_co2: float | None
+    tariff_effective_price: float | None
+    tariff_effective_co2: float | None
+    savings: SavingsView
+    last_success: datetime | None  # of a step with a fresh grid reading [SITE-18]
+    is_healthy: bool
+    vehicles: tuple[str, ...]  # titles, in API order
+    loadpoints: tuple[LoadpointView, ...]

@@ -1,0 +1,1 @@
+"""The server around evcclib: real devices in, REST, WebSocket and MQTT out."""

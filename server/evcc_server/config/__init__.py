@@ -1,0 +1,1 @@
+"""evcc.yaml: parsed once, strictly, at the edge."""

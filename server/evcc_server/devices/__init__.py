@@ -1,0 +1,1 @@
+"""Drivers: register maps as data, and what data cannot say."""

@@ -1,0 +1,31 @@
+"""The one way in for requests and the one way out for answers: what REST, WebSocket and MQTT see of the control loop."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Protocol
+
+from evcclib.decision import PlanPreview
+from evcclib.model import TariffKind
+from evcclib.requests import Request
+from evcclib.tariff import Rates
+from evcclib.view import SiteView
+
+
+class Gateway(Protocol):
+    """Implemented by `evcc_server.control.ControlLoop`; outlets know nothing else of the loop."""
+
+    async def submit(self, request: Request) -> None:
+        """Apply ``request``: validated, committed to the store and visible in `view` when this returns [R-1, P-2].
+
+        Never waits for a device [R-3]. Raises `evcclib.errors.InvalidSetting` or `UnknownTarget`; then nothing has changed.
+        """
+
+    def view(self) -> SiteView:
+        """The site as it is now."""
+
+    def plan(self, loadpoint: int, target_time: datetime | None) -> PlanPreview:
+        """The plan for ``target_time``, or for the stored one [PLAN-17]. Raises `UnknownTarget`."""
+
+    def rates(self, kind: TariffKind) -> Rates | None:
+        """The price list, the planner's falling back to the grid's; None when not configured [TAR-10]."""

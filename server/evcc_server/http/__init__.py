@@ -1,0 +1,1 @@
+"""REST, WebSocket, OpenAPI and the page."""

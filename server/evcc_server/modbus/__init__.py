@@ -1,0 +1,1 @@
+"""Modbus over byte streams: framing, connections, buses."""

@@ -1,0 +1,1 @@
+"""The MQTT tree: topics, bridge, embedded broker, link to an outside broker."""

@@ -1,0 +1,1 @@
+"""The one store of values that every outlet shows."""

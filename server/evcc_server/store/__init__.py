@@ -1,0 +1,1 @@
+"""What must survive: settings, sessions, state."""

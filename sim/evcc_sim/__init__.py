@@ -1,0 +1,1 @@
+"""A simulated world of houses, suns, cars and chargers, seen through Modbus."""
