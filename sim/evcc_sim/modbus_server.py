@@ -1,0 +1,273 @@
+"""Modbus devices behind byte streams: pymodbus's simulator core and PDUs, our own serving loop.
+
+The loop answers one request after the other, so an `action` of a simulated device may wait (pymodbus's own server mixes up
+transaction ids then). It runs on any anyio byte stream: sockets in real time, memory streams in virtual time. Faults are
+injected here, at the bytes, where real lines break.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+import anyio
+from anyio.abc import ByteStream
+from pymodbus.constants import ExcCodes
+from pymodbus.exceptions import ModbusIOException
+from pymodbus.framer import FRAMER_NAME_TO_CLASS, FramerType
+from pymodbus.framer.base import FramerBase
+from pymodbus.pdu import DecodePDU, ExceptionResponse, ModbusPDU
+from pymodbus.simulator.simcore import SimCore
+
+log = logging.getLogger(__name__)
+
+BUFFER_MAX = 1024
+"""More unread bytes than two of the longest frames (ASCII: 513) can only be garbage."""
+
+MBAP_HEADER = 7
+
+DATA_FUNCTIONS = frozenset({1, 2, 3, 4, 5, 6, 15, 16, 22, 23})
+"""Functions that read or write registers and coils; all others are refused."""
+
+
+class Framing(StrEnum):
+    """How a PDU is wrapped on the line."""
+
+    TCP = "tcp"
+    RTU = "rtu"
+    ASCII = "ascii"
+
+
+FRAMER_TYPE = {Framing.TCP: FramerType.SOCKET, Framing.RTU: FramerType.RTU, Framing.ASCII: FramerType.ASCII}
+
+
+@dataclass(frozen=True, slots=True)
+class Delay:
+    """Answer ``seconds`` late."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Answer with this exception code; the device does nothing."""
+
+    code: int
+
+
+@dataclass(frozen=True, slots=True)
+class Swallow:
+    """The request never arrives: nothing is done, nothing is answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoseAnswer:
+    """The device does what was asked, but its answer is lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Close the connection instead of answering."""
+
+
+@dataclass(frozen=True, slots=True)
+class Truncate:
+    """Send only the first ``keep`` bytes of the answer."""
+
+    keep: int
+
+
+@dataclass(frozen=True, slots=True)
+class FlipByte:
+    """Invert one byte of the answer; ``index`` is taken modulo its length."""
+
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """Send the answer twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class StaleAnswer:
+    """Send the previous answer of this connection again, with its old transaction id, in place of the right one."""
+
+
+WireFault = Delay | Refuse | Swallow | LoseAnswer | Close | Truncate | FlipByte | Duplicate | StaleAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a fault hook may look at: the decoded request."""
+
+    unit: int
+    function: int
+    address: int
+    count: int
+
+    @property
+    def is_write(self) -> bool:
+        """Whether the request would change something."""
+        return self.function in (5, 6, 15, 16, 22, 23)
+
+
+FaultHook = Callable[[Asked], tuple[WireFault, ...]]
+"""Decides for each request what goes wrong; called once per request, in the order of the requests."""
+
+
+def no_faults(_: Asked) -> tuple[WireFault, ...]:
+    """A line without trouble."""
+    return ()
+
+
+class LineClosed(Exception):
+    """The device hangs up."""
+
+
+async def serve_stream(
+    stream: ByteStream, core: SimCore, framing: Framing = Framing.TCP, faults: FaultHook = no_faults
+) -> None:
+    """Answer requests on ``stream`` until either side closes it; closes it in the end, cancelled or not."""
+    try:
+        await _Line(stream, core, framing, faults).run()
+    except (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError, LineClosed):
+        log.debug("connection closed")
+    finally:
+        await anyio.aclose_forcefully(stream)
+
+
+class _Line:
+    """One connection: its buffer, its framer, and the last answer it has sent."""
+
+    def __init__(self, stream: ByteStream, core: SimCore, framing: Framing, faults: FaultHook) -> None:
+        self._stream = stream
+        self._core = core
+        self._framing = framing
+        self._framer: FramerBase = FRAMER_NAME_TO_CLASS[FRAMER_TYPE[framing]](DecodePDU(True))
+        self._faults = faults
+        self._last_answer = b""
+
+    async def run(self) -> None:
+        buffer = b""
+        while True:
+            buffer += await self._stream.receive(4096)
+            while buffer:
+                used, request = self._take(buffer)
+                buffer = buffer[used:]
+                if request is not None:
+                    await self._serve(request)
+                elif not used:
+                    break
+            if len(buffer) > BUFFER_MAX:
+                buffer = b""
+
+    def _take(self, buffer: bytes) -> tuple[int, ModbusPDU | None]:
+        """Cut one request off the buffer; what cannot be understood is skipped, a broken MBAP header ends the line."""
+        if self._framing is Framing.TCP and len(buffer) >= MBAP_HEADER:
+            length = int.from_bytes(buffer[4:6], "big")
+            if buffer[2:4] != b"\0\0" or not 2 <= length <= 254:
+                raise LineClosed
+        try:
+            return self._framer.handleFrame(buffer, 0, 0)
+        except ModbusIOException:
+            if self._framing is not Framing.TCP:
+                return len(buffer), None
+            return self._refused_frame(buffer)
+        except ValueError:  # ASCII: not hexadecimal
+            return len(buffer), None
+
+    def _refused_frame(self, buffer: bytes) -> tuple[int, ModbusPDU]:
+        """An MBAP frame whose function is unknown or whose fields are out of range, as a request that will be refused."""
+        used = 6 + int.from_bytes(buffer[4:6], "big")
+        function = buffer[MBAP_HEADER] & 0x7F
+        known = function in DecodePDU.pdu_table
+        request = _Unanswerable(function, ExcCodes.ILLEGAL_VALUE if known else ExcCodes.ILLEGAL_FUNCTION)
+        request.transaction_id = int.from_bytes(buffer[0:2], "big")
+        request.dev_id = buffer[6]
+        return used, request
+
+    async def _serve(self, request: ModbusPDU) -> None:
+        asked = Asked(request.dev_id, request.function_code, request.address, request.count)
+        faults = self._faults(asked)
+        if not faults:
+            answer = await self._answer(request)
+            if answer:
+                self._last_answer = answer
+                await self._stream.send(answer)
+            return
+        await self._serve_badly(request, faults)
+
+    async def _serve_badly(self, request: ModbusPDU, faults: tuple[WireFault, ...]) -> None:
+        previous = self._last_answer
+        answer: bytes | None = None
+        for fault in faults:
+            match fault:
+                case Delay(seconds):
+                    await anyio.sleep(seconds)
+                case Swallow():
+                    return
+                case Close():
+                    raise LineClosed
+                case Refuse(code):
+                    answer = self._frame(request, ExceptionResponse(request.function_code, code))
+                case LoseAnswer():
+                    await self._answer(request)
+                    return
+                case Truncate() | FlipByte() | Duplicate() | StaleAnswer():
+                    if answer is None:
+                        answer = await self._answer(request)
+                    answer = spoil(answer, fault, previous)
+        if answer is None:
+            answer = await self._answer(request)
+        if answer:
+            self._last_answer = answer
+            await self._stream.send(answer)
+
+    async def _answer(self, request: ModbusPDU) -> bytes:
+        """The framed answer; empty when a device on a serial line would keep silent."""
+        known = self._core.devices
+        if request.dev_id not in known and 0 not in known:
+            if self._framing is not Framing.TCP:
+                return b""
+            return self._frame(request, ExceptionResponse(request.function_code, ExcCodes.GATEWAY_NO_RESPONSE))
+        if request.function_code not in DATA_FUNCTIONS and not isinstance(request, _Unanswerable):
+            return self._frame(request, ExceptionResponse(request.function_code, ExcCodes.ILLEGAL_FUNCTION))
+        # pymodbus names its old context here; SimCore has the two methods that are used
+        response = await request.datastore_update(self._core, request.dev_id)  # type: ignore[arg-type]
+        return self._frame(request, response)
+
+    def _frame(self, request: ModbusPDU, response: ModbusPDU) -> bytes:
+        response.transaction_id = request.transaction_id
+        response.dev_id = request.dev_id
+        return self._framer.buildFrame(response)
+
+
+class _Unanswerable(ModbusPDU):
+    """A frame that can only be refused."""
+
+    def __init__(self, function: int, code: int) -> None:
+        super().__init__()
+        self.function_code = function
+        self._code = code
+
+    async def datastore_update(self, context: object, device_id: int) -> ModbusPDU:  # noqa: ARG002  pymodbus's signature
+        return ExceptionResponse(self.function_code, self._code)
+
+
+def spoil(answer: bytes, fault: Truncate | FlipByte | Duplicate | StaleAnswer, previous: bytes) -> bytes:
+    """``answer`` as it arrives after ``fault``; ``previous`` is the answer that went out before."""
+    match fault:
+        case Truncate(keep):
+            return answer[:keep]
+        case FlipByte(index):
+            if not answer:
+                return answer
+            index %= len(answer)
+            return answer[:index] + bytes([answer[index] ^ 0xFF]) + answer[index + 1 :]
+        case Duplicate():
+            return answer + answer
+        case StaleAnswer():
+            return previous
