@@ -1,0 +1,170 @@
+"""Sentences for reasons and warnings, in German and English: the only place where a decision becomes prose."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from evcclib.events import Warned, WarningCode
+from evcclib.reasons import Reason, ReasonCode
+
+LANGUAGES = ("en", "de")
+
+_REASONS: Mapping[ReasonCode, tuple[str, str]] = {
+    ReasonCode.STARTING: ("Starting: nothing is known yet.", "Start: noch ist nichts bekannt."),
+    ReasonCode.NOT_CONNECTED: ("No vehicle is connected.", "Kein Fahrzeug angeschlossen."),
+    ReasonCode.CHARGER_SILENT: ("The charger does not answer.", "Die Wallbox antwortet nicht."),
+    ReasonCode.CHARGER_FAULT: ("The charger reports a fault.", "Die Wallbox meldet eine Störung."),
+    ReasonCode.COMMAND_PENDING: (
+        "Waiting for the charger to confirm the last command.",
+        "Warten, bis die Wallbox den letzten Befehl bestätigt.",
+    ),
+    ReasonCode.COMMAND_FAILED: (
+        "The charger refused the last command; it will be tried again.",
+        "Die Wallbox hat den letzten Befehl abgelehnt; er wird wiederholt.",
+    ),
+    ReasonCode.MODE_OFF: ("Charging is switched off.", "Laden ist ausgeschaltet."),
+    ReasonCode.MODE_NOW: ("Charging as fast as possible.", "Laden so schnell wie möglich."),
+    ReasonCode.REMOTE_HARD: (
+        "An external energy manager has stopped charging.",
+        "Ein externes Energiemanagement hat das Laden gesperrt.",
+    ),
+    ReasonCode.REMOTE_SOFT: (
+        "An external energy manager has stopped charging from surplus.",
+        "Ein externes Energiemanagement hat das Laden mit Überschuss gesperrt.",
+    ),
+    ReasonCode.PHASE_SWITCH: ("The number of phases is being changed.", "Die Zahl der Phasen wird umgeschaltet."),
+    ReasonCode.PHASE_LOCK: (
+        "Waiting after a change of phases.",
+        "Wartezeit nach dem Umschalten der Phasen.",
+    ),
+    ReasonCode.MIN_SOC: (
+        "Charging at full power until the minimum charge is reached.",
+        "Laden mit voller Leistung, bis der Mindestladestand erreicht ist.",
+    ),
+    ReasonCode.PLAN_ACTIVE: ("Charging by plan.", "Laden nach Plan."),
+    ReasonCode.PLAN_WAITING: (
+        "Waiting for the planned charging time.",
+        "Warten auf die geplante Ladezeit.",
+    ),
+    ReasonCode.SMART_COST: ("Charging because energy is cheap.", "Laden, weil Strom gerade günstig ist."),
+    ReasonCode.TARGET_SOC_REACHED: ("The target charge is reached.", "Der Zielladestand ist erreicht."),
+    ReasonCode.TARGET_ENERGY_REACHED: ("The target energy is reached.", "Die Zielenergie ist erreicht."),
+    ReasonCode.CLIMATE: (
+        "Supplying the vehicle's air conditioning.",
+        "Das Fahrzeug klimatisiert und wird dafür versorgt.",
+    ),
+    ReasonCode.SURPLUS: ("Charging follows the surplus.", "Das Laden folgt dem Überschuss."),
+    ReasonCode.SURPLUS_WAIT_ENABLE: (
+        "There is enough surplus; charging starts if it lasts.",
+        "Der Überschuss reicht; das Laden beginnt, wenn er anhält.",
+    ),
+    ReasonCode.SURPLUS_WAIT_DISABLE: (
+        "There is too little surplus; charging stops if that lasts.",
+        "Der Überschuss reicht nicht; das Laden endet, wenn das anhält.",
+    ),
+    ReasonCode.SURPLUS_MISSING: (
+        "There is not enough surplus.",
+        "Der Überschuss reicht nicht.",
+    ),
+    ReasonCode.MINIMUM_POWER: (
+        "Charging with the minimum power.",
+        "Laden mit der Mindestleistung.",
+    ),
+    ReasonCode.BATTERY_BUFFER: (
+        "The home battery keeps charging alive.",
+        "Der Hausspeicher überbrückt das Laden.",
+    ),
+    ReasonCode.BATTERY_PRIORITY: (
+        "The home battery is charged first.",
+        "Der Hausspeicher wird zuerst geladen.",
+    ),
+    ReasonCode.GUARD: (
+        "The charger's contactor rests before it switches again.",
+        "Das Schütz der Wallbox ruht, bevor es wieder schaltet.",
+    ),
+    ReasonCode.GRID_STALE: (
+        "The grid meter is silent: charging with the minimum current.",
+        "Der Netzzähler schweigt: Laden mit dem Mindeststrom.",
+    ),
+    ReasonCode.GRID_LOST: (
+        "The grid meter stays silent: charging is paused.",
+        "Der Netzzähler schweigt weiter: das Laden pausiert.",
+    ),
+    ReasonCode.VEHICLE_FULL: (
+        "Charging is offered, but the vehicle does not draw.",
+        "Laden ist freigegeben, aber das Fahrzeug nimmt nichts ab.",
+    ),
+    ReasonCode.LIMITED: ("A limit holds the current down.", "Eine Grenze hält den Strom niedrig."),
+}
+
+_WARNINGS: Mapping[WarningCode, tuple[str, str]] = {
+    WarningCode.CHARGER_SILENT: ("the charger does not answer", "die Wallbox antwortet nicht"),
+    WarningCode.CHARGER_FAULT: ("the charger reports a fault", "die Wallbox meldet eine Störung"),
+    WarningCode.CHARGER_OUT_OF_SYNC: (
+        "the charger is not in the state it was told to be in",
+        "die Wallbox ist nicht in dem Zustand, der ihr befohlen wurde",
+    ),
+    WarningCode.COMMAND_FAILED: ("a command to the charger failed", "ein Befehl an die Wallbox ist gescheitert"),
+    WarningCode.GRID_STALE: ("the grid meter is silent", "der Netzzähler schweigt"),
+    WarningCode.GRID_LOST: (
+        "the grid meter stays silent, surplus charging is paused",
+        "der Netzzähler schweigt weiter, das Überschussladen pausiert",
+    ),
+    WarningCode.METER_STALE: ("a meter is silent", "ein Zähler schweigt"),
+    WarningCode.NEGATIVE_CHARGE_POWER: (
+        "the charge meter reports negative power",
+        "der Ladezähler meldet negative Leistung",
+    ),
+    WarningCode.PV_SIGN: (
+        "a pv meter reports consumption, its sign may be wrong",
+        "ein PV-Zähler meldet Verbrauch, vielleicht stimmt sein Vorzeichen nicht",
+    ),
+    WarningCode.PLAN_UNREACHABLE: (
+        "the charging goal cannot be reached in time",
+        "das Ladeziel ist in der Zeit nicht zu erreichen",
+    ),
+    WarningCode.PRIORITY_ABOVE_BUFFER: (
+        "the battery's priority SoC is above its buffer SoC",
+        "der Vorrang-Ladestand des Speichers liegt über dem Puffer-Ladestand",
+    ),
+    WarningCode.THRESHOLDS_CROSSED: (
+        "the enable threshold is above the disable threshold",
+        "die Einschaltschwelle liegt über der Ausschaltschwelle",
+    ),
+    WarningCode.LIMIT_EXCEEDED: ("a limit is exceeded", "eine Grenze ist überschritten"),
+    WarningCode.VEHICLE_ASLEEP: (
+        "the vehicle does not draw though it may",
+        "das Fahrzeug nimmt nichts ab, obwohl es dürfte",
+    ),
+    WarningCode.RECOVERED: ("back to normal", "wieder in Ordnung"),
+}
+
+_LIMITED_BY = (" (limited by {limit})", " (begrenzt durch {limit})")
+_UNTIL = (" Until {time}.", " Bis {time}.")
+
+
+def reason_text(reason: Reason, language: str, until: datetime | None = None) -> str:
+    """One or two sentences; ``until`` is shown as the clock time in its own zone. Unknown languages get English."""
+    index = _index(language)
+    sentence = _REASONS[reason.code][index]
+    if reason.limit is not None:
+        sentence = sentence.removesuffix(".") + _LIMITED_BY[index].format(limit=reason.limit) + "."
+    if until is not None:
+        sentence += _UNTIL[index].format(time=until.strftime("%H:%M:%S"))
+    return sentence
+
+
+def warning_text(warned: Warned, language: str, title: str = "") -> str:
+    """One line for logs and the ``warn`` channel; ``title`` names the loadpoint."""
+    details = ", ".join(f"{name} {_short(value)}" for name, value in warned.params.items())
+    where = f"{title}: " if title else ""
+    return f"{where}{_WARNINGS[warned.code][_index(language)]}" + (f" ({details})" if details else "")
+
+
+def _index(language: str) -> int:
+    return LANGUAGES.index("de") if language.split("-")[0].lower() == "de" else LANGUAGES.index("en")
+
+
+def _short(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:.6g}"

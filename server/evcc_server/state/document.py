@@ -1,0 +1,221 @@
+"""From a `SiteView` to the two kinds of document that every outlet shows: the site's and one for each loadpoint.
+
+Keys and units are those of the API. A key of a capability that the home has is always there; one of a missing capability is
+not [S-4]. A value of the site that is unknown is None; a loadpoint's falls back to the key's reset value, because clients
+of 2023 expect a number there (``chargerAge`` and ``reason`` tell the difference).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+
+from evcc_server.reasons_text import reason_text
+from evcc_server.state.values import UNSET_TIME, Names, Phases, Records, Structure, Unset, Value
+from evcclib.model import Now, PhaseTriple
+from evcclib.reasons import Reason
+from evcclib.units import SECOND, ZERO, round_half_away, whole_seconds
+from evcclib.view import BatteryView, LoadpointView, SiteView
+
+Keys = Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What the documents show that no step computes. Times are shown in ``time_zone``, sentences in ``language``."""
+
+    version: str
+    time_zone: tzinfo
+    currency: str = "EUR"
+    language: str = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One consistent snapshot [S-7]: the site's keys, and those of each loadpoint in configuration order [S-2]."""
+
+    site: Keys
+    loadpoints: tuple[Keys, ...]
+
+
+SETTING_KEYS = frozenset(
+    {
+        "siteTitle", "version", "auth", "gridConfigured", "pvConfigured", "batteryConfigured", "currency", "vehicles",
+        "bufferSoc", "bufferStartSoc", "prioritySoc", "residualPower", "savingsSince", "title", "mode", "minCurrent",
+        "maxCurrent", "phasesConfigured", "phases", "enableThreshold", "disableThreshold", "enableDelay",
+        "disableDelay", "minSoc", "targetSoc", "targetEnergy", "targetTime", "priority", "smartCostLimit",
+        "remoteDisabled", "remoteDisabledSource", "chargerFeatureIntegratedDevice", "chargerIcon", "vehiclePresent",
+        "vehicleTitle", "vehicleName", "vehicleIcon", "vehicleCapacity", "vehicleIdentity", "vehicleDetectionActive",
+        "vehicleFeatureOffline", "tariffGrid", "tariffFeedIn", "tariffCo2",
+    }
+)  # fmt: skip
+"""Keys that are published when they change; all others are measurements, published in every control cycle [api 7.4]."""
+
+
+def document(view: SiteView, facts: Facts, now: Now) -> Document:
+    """The documents of ``view``, which was taken at ``now``."""
+    return Document(_site(view, facts), tuple(_loadpoint(loadpoint, facts, now) for loadpoint in view.loadpoints))
+
+
+def _site(view: SiteView, facts: Facts) -> Keys:
+    settings = view.settings
+    keys: dict[str, Value] = {
+        "siteTitle": view.title,
+        "version": facts.version,
+        "auth": Structure({"vehicles": Structure({})}),
+        "gridConfigured": view.has_grid,
+        "pvConfigured": view.has_pv,
+        "batteryConfigured": view.has_battery,
+        "currency": facts.currency,
+        "vehicles": Names(view.vehicles),
+        "bufferSoc": settings.buffer_soc_pct,
+        "bufferStartSoc": settings.buffer_start_soc_pct,
+        "prioritySoc": settings.priority_soc_pct,
+        "residualPower": settings.residual_power_w,
+        "pvPower": view.pv_power_w,
+        "auxPower": view.aux_power_w,
+        "homePower": view.home_power_w,
+        "greenShare": view.green_share,
+        "savingsSince": _local(view.savings.since, facts),
+        "savingsTotalCharged": view.savings.total_charged_kwh,
+        "savingsGridCharged": view.savings.grid_charged_kwh,
+        "savingsSelfConsumptionCharged": view.savings.self_consumption_charged_kwh,
+        "savingsSelfConsumptionPercent": view.savings.self_consumption_pct,
+        "savingsEffectivePrice": view.savings.effective_price,
+        "savingsAmount": view.savings.amount,
+    }
+    if view.has_grid:
+        keys["gridPower"] = view.grid_power_w
+        keys["gridAge"] = _age(view.grid_age)
+    if view.has_pv:
+        keys["pv"] = Records(tuple({"power": power} for power in view.pv_powers_w))
+    if view.has_battery:
+        keys["batteryPower"] = view.battery_power_w
+        keys["batterySoc"] = _rounded(view.battery_soc_pct)
+        keys["batteryCapacity"] = _rounded(view.battery_capacity_kwh) or 0
+        keys["battery"] = Records(tuple(_battery(battery) for battery in view.batteries))
+    return keys | _known(
+        {
+            "gridPowers": _phases(view.grid_powers_w),
+            "gridCurrents": _phases(view.grid_currents_a),
+            "gridEnergy": view.grid_energy_kwh,
+            "tariffGrid": view.tariff_grid,
+            "tariffFeedIn": view.tariff_feed_in,
+            "tariffCo2": view.tariff_co2,
+            "tariffEffectivePrice": view.tariff_effective_price,
+            "tariffEffectiveCo2": view.tariff_effective_co2,
+        }
+    )
+
+
+def _loadpoint(view: LoadpointView, facts: Facts, now: Now) -> Keys:
+    settings = view.settings
+    keys: dict[str, Value] = {
+        "title": view.title,
+        "mode": settings.mode.value,
+        "enabled": view.is_enabled,
+        "connected": view.is_connected,
+        "charging": view.is_charging,
+        "chargePower": view.charge_power_w or 0.0,
+        "chargeCurrent": view.current_offered_a,
+        "chargedEnergy": view.energy_charged_kwh * 1000.0,
+        "chargeDuration": whole_seconds(view.charge_duration),
+        "chargeRemainingDuration": whole_seconds(view.remaining_duration or ZERO),
+        "chargeRemainingEnergy": (view.remaining_energy_kwh or 0.0) * 1000.0,
+        "connectedDuration": whole_seconds(view.connected_duration or ZERO),
+        "minCurrent": settings.current_min_a,
+        "maxCurrent": settings.current_max_a,
+        "phasesConfigured": settings.phases_configured if view.can_switch_phases else None,
+        "phases": settings.phases_configured if view.can_switch_phases else view.phases_enabled,
+        "phasesEnabled": view.phases_enabled,
+        "phasesActive": view.phases_active,
+        "phaseAction": view.phase_action.value,
+        "phaseRemaining": whole_seconds(view.phase_remaining),
+        "pvAction": view.pv_action.value,
+        "pvRemaining": whole_seconds(view.pv_remaining),
+        "enableThreshold": settings.enable_threshold_w,
+        "disableThreshold": settings.disable_threshold_w,
+        "enableDelay": settings.enable_delay,
+        "disableDelay": settings.disable_delay,
+        "priority": settings.priority,
+        "smartCostLimit": settings.smart_cost_limit,
+        "minSoc": settings.soc_min_pct,
+        "targetSoc": settings.soc_target_pct,
+        "targetEnergy": settings.energy_target_kwh,
+        "targetTime": _local(settings.target_time, facts),
+        "planActive": view.plan_is_active,
+        "planProjectedStart": _local(view.plan_projected_start, facts),
+        "remoteDisabled": view.remote_demand.value,
+        "remoteDisabledSource": view.remote_source,
+        "chargerFeatureIntegratedDevice": view.charger_is_integrated,
+        "chargerIcon": view.charger_icon,
+        "chargerAge": _age(view.charger_age),
+        "commandPending": bool(view.commands_pending),
+        "vehiclePresent": view.vehicle is not None,
+        "vehicleName": view.vehicle or "",
+        "vehicleTitle": view.vehicle_title,
+        "vehicleIcon": view.vehicle_icon,
+        "vehicleCapacity": view.vehicle_capacity_kwh,
+        "vehicleSoc": view.vehicle_soc_pct or 0.0,
+        "vehicleRange": round_half_away(view.vehicle_range_km or 0.0),
+        "vehicleTargetSoc": view.vehicle_soc_limit_pct or 0.0,
+        "vehicleOdometer": view.vehicle_odometer_km or 0.0,
+        "vehicleDetectionActive": view.vehicle_detection_is_active,
+        "vehicleFeatureOffline": view.vehicle_is_offline,
+        "reason": _reason(view.reason, facts, now),
+    }
+    return keys | _known(
+        {
+            "chargeCurrents": _phases(view.currents_a),
+            "chargeVoltages": None if view.can_switch_phases else _phases(view.voltages_v),
+            "chargeTotalImport": view.energy_total_kwh,
+            "vehicleIdentity": view.vehicle_identity,
+            "climaterActive": view.is_climating,
+            "planOverrun": None if view.plan_overrun is None else whole_seconds(view.plan_overrun),
+            "sessionSolarPercentage": view.session_solar_pct,
+            "sessionPrice": view.session_price,
+        }
+    )
+
+
+def _reason(reason: Reason, facts: Facts, now: Now) -> Structure:
+    until = reason.until_utc
+    if until is None and reason.until is not None:
+        until = now.utc + (reason.until - now.instant)
+    if until is not None:
+        until = (until + SECOND / 2).replace(microsecond=0).astimezone(facts.time_zone)
+    return Structure(
+        {
+            "code": reason.code.value,
+            "text": reason_text(reason, facts.language, until),
+            "params": Structure(dict(reason.params)),
+            "until": UNSET_TIME if until is None else until,
+            "limit": reason.limit,
+        },
+        main="code",
+    )
+
+
+def _battery(battery: BatteryView) -> dict[str, float | None]:
+    return {"power": battery.power_w, "soc": battery.soc_pct, "capacity": battery.capacity_kwh or 0.0}
+
+
+def _known(keys: dict[str, Value]) -> dict[str, Value]:
+    return {key: value for key, value in keys.items() if value is not None}
+
+
+def _phases(values: PhaseTriple | None) -> Phases | None:
+    return None if values is None else Phases(values)
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round_half_away(value)
+
+
+def _local(time: datetime | None, facts: Facts) -> datetime | Unset:
+    return UNSET_TIME if time is None else time.astimezone(facts.time_zone)
+
+
+def _age(age: timedelta | None) -> timedelta | None:
+    return None if age is None else whole_seconds(age)

@@ -1,0 +1,199 @@
+"""How a value looks on each channel [api 1.2]: REST, WebSocket and MQTT differ in numbers, times and durations.
+
+Nothing here produces an invalid document: NaN and infinities become null or nothing [DEV-1].
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+
+from evcc_server.state.document import Document, Keys
+from evcc_server.state.values import Names, Phases, Records, Structure, Unset, Value
+from evcclib.units import SECOND
+
+Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
+
+ZERO_TIME = "0001-01-01T00:00:00Z"
+MICROSECOND = timedelta(microseconds=1)
+
+
+class Compat(Enum):
+    """Which generation of clients REST speaks to [S-5]: nanoseconds and year 1, or seconds and null."""
+
+    V0_114 = "0.114"
+    V0_127 = "0.127"
+
+
+def rest(value: Value, compat: Compat = Compat.V0_114) -> Json:
+    """``value`` as REST shows it."""
+    match value:
+        case bool() | str() | int() | None:
+            return value
+        case float():
+            return number(value if compat is Compat.V0_114 else round(value, 3))
+        case Unset():
+            return ZERO_TIME if compat is Compat.V0_114 else None
+        case datetime():
+            return time_text(value)
+        case timedelta():
+            return value // MICROSECOND * 1000 if compat is Compat.V0_114 else whole(value)
+        case Phases(values):
+            return [rest(each, compat) for each in values]
+        case Records(items):
+            return [{key: rest(each, compat) for key, each in item.items()} for item in items]
+        case Names(names):
+            return list(names)
+        case Structure(members):
+            return {key: rest(each, compat) for key, each in members.items()}
+
+
+def rest_keys(keys: Keys, compat: Compat = Compat.V0_114) -> dict[str, Json]:
+    """A document's keys as REST shows them, sorted."""
+    return {key: rest(value, compat) for key, value in sorted(keys.items())}
+
+
+def rest_document(snapshot: Document, compat: Compat = Compat.V0_114) -> dict[str, Json]:
+    """The value of ``result`` in ``GET /api/state`` [S-1]."""
+    loadpoints: list[Json] = [rest_keys(keys, compat) for keys in snapshot.loadpoints]
+    return dict(sorted({**rest_keys(snapshot.site, compat), "loadpoints": loadpoints}.items()))
+
+
+def socket(value: Value) -> Json:
+    """``value`` as the WebSocket shows it: five significant digits for scalars, seconds, null for unset times."""
+    match value:
+        case bool() | str() | int() | None:
+            return value
+        case float():
+            return number(float(f"{value:.5g}")) if math.isfinite(value) else None
+        case Unset():
+            return None
+        case datetime():
+            return time_text(value.replace(microsecond=0))
+        case timedelta():
+            return whole(value)
+        case Structure(members):
+            return {key: socket(each) for key, each in members.items()}
+        case Phases() | Records() | Names():
+            return rest(value)
+
+
+def socket_key(loadpoint: int | None, key: str) -> str:
+    """The key of a frame; loadpoints count from 0 here [api 1.1]."""
+    return key if loadpoint is None else f"loadpoints.{loadpoint}.{key}"
+
+
+def mqtt(key: str, value: Value) -> Iterator[tuple[str, str]]:
+    """Topics below ``site`` or ``loadpoints/<id>`` and their payloads; an empty payload deletes the retained topic."""
+    match value:
+        case Phases(values):
+            for name, each in zip(("l1", "l2", "l3"), values, strict=True):
+                yield f"{key}/{name}", mqtt_number(each)
+            yield key, mqtt_number(sum(values))
+        case Records(items):
+            for index, item in enumerate(items, 1):
+                for name, part in item.items():
+                    yield f"{key}/{index}/{name}", "" if part is None else mqtt_number(part)
+            yield key, str(len(items))
+        case Names(names):
+            for index, name in enumerate(names, 1):
+                yield f"{key}/{index}", name
+            yield key, str(len(names))
+        case Structure(members, main):
+            for name, member in members.items():
+                if isinstance(member, Structure):
+                    yield f"{key}/{name}", dumps(rest(member))
+                elif name != main:
+                    yield from mqtt(f"{key}/{name}", member)
+            if main:
+                yield from mqtt(key, members[main])
+        case _:
+            yield key, mqtt_scalar(value)
+
+
+def mqtt_scalar(value: float | int | bool | str | datetime | timedelta | Unset | None) -> str:
+    """One value as text."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return value
+        case int():
+            return str(value)
+        case float():
+            return mqtt_number(value)
+        case datetime():
+            return str(math.floor(value.timestamp()))
+        case timedelta():
+            return str(whole(value))
+        case Unset() | None:
+            return ""
+
+
+def mqtt_number(value: float) -> str:
+    """Five significant digits, never an exponent [DEV-3], never ``-0``; nothing for NaN and infinities."""
+    if not math.isfinite(value):
+        return ""
+    text = f"{value:.5g}"
+    if "e" in text:
+        text = f"{value:.0f}" if abs(value) >= 1 else f"{value:.9f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
+def mqtt_target_time(value: Value) -> str:
+    """The payload of ``target/time``: RFC 3339 in UTC, whole seconds; empty when unset [api 7.4]."""
+    return time_text(value.astimezone(UTC).replace(microsecond=0)) if isinstance(value, datetime) else ""
+
+
+def mqtt_extra(key: str, value: Value) -> Iterator[tuple[str, str]]:
+    """The topics of 2023's documentation that repeat a loadpoint's ``key`` under another spelling [api 7.4]."""
+    slashed = SLASHED.get(key)
+    if slashed is not None:
+        yield slashed, mqtt_target_time(value) if key == "targetTime" else "".join(text for _, text in mqtt(key, value))
+
+
+SLASHED: Mapping[str, str] = {
+    "targetSoc": "target/soc",
+    "targetEnergy": "target/energy",
+    "targetTime": "target/time",
+    "enableThreshold": "enable/threshold",
+    "disableThreshold": "disable/threshold",
+    "enableDelay": "enable/delay",
+    "disableDelay": "disable/delay",
+}
+
+NOT_ON_MQTT = frozenset({"auth"})
+"""Keys that have no topic."""
+
+
+def number(value: float) -> Json:
+    """A JSON number: integral values without ``.0``, null for NaN and infinities."""
+    if not math.isfinite(value):
+        return None
+    return int(value) if value == int(value) and abs(value) < 1e21 else value
+
+
+def whole(duration: timedelta) -> int:
+    """Whole seconds, truncated towards zero."""
+    return int(duration / SECOND)
+
+
+def time_text(time: datetime) -> str:
+    """RFC 3339; the fraction without trailing zeros, ``Z`` for UTC."""
+    text = time.strftime("%Y-%m-%dT%H:%M:%S").rjust(19, "0")
+    if time.microsecond:
+        text += f".{time.microsecond:06}".rstrip("0")
+    offset = time.utcoffset() or timedelta(0)
+    if not offset:
+        return text + "Z"
+    sign, offset = ("-", -offset) if offset < timedelta(0) else ("+", offset)
+    minutes = offset // timedelta(minutes=1)
+    return f"{text}{sign}{minutes // 60:02}:{minutes % 60:02}"
+
+
+def dumps(value: Json) -> str:
+    """Compact JSON. Raises ValueError for NaN, which no encoder above produces."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)

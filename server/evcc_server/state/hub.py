@@ -1,0 +1,165 @@
+"""The one store of published values, and the fan-out to those who watch them.
+
+`Hub.publish` compares each new document with the last and puts what changed into one slot per key and watcher: a newer value
+replaces one that has not been taken yet. So a slow watcher costs nothing and holds up nobody [R-5], and memory is bounded.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+
+import trio
+
+from evcc_server.state.document import SETTING_KEYS, Document, Facts, document
+from evcc_server.state.values import Value
+from evcclib.model import Now
+from evcclib.view import SiteView
+
+Key = tuple[int | None, str]
+"""A value's place: the 0-based loadpoint or None for the site, and the key."""
+
+MESSAGES_MAX = 100
+
+
+class Level(StrEnum):
+    """Kinds of log messages that clients are shown."""
+
+    WARN = "warn"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A log message for clients; not a value, so it is never part of a document [S-3]."""
+
+    level: Level
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What a watcher has not seen yet. A value of None may also mean that its key is gone."""
+
+    values: Mapping[Key, Value]
+    messages: tuple[Message, ...]
+
+
+class Subscription:
+    """One watcher's slots. The first `wait` returns the whole document at once; later ones what came since."""
+
+    def __init__(self, snapshot: Document | None, *, repeats_measurements: bool) -> None:
+        self._values: dict[Key, Value] = dict(_flat(snapshot))
+        self._messages: deque[Message] = deque(maxlen=MESSAGES_MAX)
+        self._arrived = trio.Event()
+        self.repeats_measurements = repeats_measurements
+        if self._values:
+            self._arrived.set()
+
+    async def wait(self) -> News:
+        """The next news; waits until there is some."""
+        while not self._arrived.is_set():
+            await self._arrived.wait()
+        return self.take()
+
+    def take(self) -> News:
+        """Whatever there is, at once; maybe nothing."""
+        news = News(self._values, tuple(self._messages))
+        self._values = {}
+        self._messages.clear()
+        self._arrived = trio.Event()
+        return news
+
+    def offer(self, values: Mapping[Key, Value], messages: tuple[Message, ...] = ()) -> None:
+        """Called by the hub: never waits."""
+        self._values.update(values)
+        self._messages.extend(messages)
+        if self._values or self._messages:
+            self._arrived.set()
+
+
+class Hub:
+    """Holds the newest `Document`; its watchers learn of every change."""
+
+    def __init__(self, facts: Facts) -> None:
+        self.facts = facts
+        self._document: Document | None = None
+        self._version = 0
+        self._subscriptions: set[Subscription] = set()
+
+    @property
+    def snapshot(self) -> Document:
+        """The newest document. Raises LookupError before the first `publish`."""
+        if self._document is None:
+            raise LookupError("nothing has been published yet")
+        return self._document
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing has been published yet."""
+        return self._document is None
+
+    @property
+    def version(self) -> int:
+        """Counts the documents; equal numbers mean the same `snapshot`."""
+        return self._version
+
+    def publish(self, view: SiteView, now: Now, *, is_cycle: bool = True) -> None:
+        """Make ``view``, taken at ``now``, the newest state; returns at once.
+
+        ``is_cycle``: a control cycle has ended, so measurements are news even when they have not moved, for those
+        watchers that want to know [api 7.4]; else only what differs is.
+        """
+        self.replace(document(view, self.facts, now), is_cycle=is_cycle)
+
+    def replace(self, newest: Document, *, is_cycle: bool = False) -> None:
+        """`publish` for a finished document."""
+        old = dict(_flat(self._document))
+        new = dict(_flat(newest))
+        changed = {key: value for key, value in new.items() if key not in old or not _same(old[key], value)}
+        changed |= {key: None for key in old if key not in new}
+        measured = {key: value for key, value in new.items() if key[1] not in SETTING_KEYS} if is_cycle else {}
+        if changed or self._document is None:
+            self._document = newest
+            self._version += 1
+        for subscription in self._subscriptions:
+            subscription.offer(measured | changed if subscription.repeats_measurements else changed)
+
+    def tell(self, level: Level, text: str) -> None:
+        """Pass a log message to every watcher."""
+        for subscription in self._subscriptions:
+            subscription.offer({}, (Message(level, text),))
+
+    def again(self, keys: frozenset[Key]) -> None:
+        """Let every watcher have these values once more, as after a refused MQTT command [M-10]."""
+        current = dict(_flat(self._document))
+        for subscription in self._subscriptions:
+            subscription.offer({key: current[key] for key in keys if key in current})
+
+    @contextmanager
+    def subscribe(self, *, repeats_measurements: bool = False) -> Iterator[Subscription]:
+        """Watch from now on; the whole document comes first, in one piece."""
+        subscription = Subscription(self._document, repeats_measurements=repeats_measurements)
+        self._subscriptions.add(subscription)
+        try:
+            yield subscription
+        finally:
+            self._subscriptions.discard(subscription)
+
+
+def _flat(snapshot: Document | None) -> Iterator[tuple[Key, Value]]:
+    if snapshot is None:
+        return
+    for key, value in snapshot.site.items():
+        yield (None, key), value
+    for loadpoint, keys in enumerate(snapshot.loadpoints):
+        for key, value in keys.items():
+            yield (loadpoint, key), value
+
+
+def _same(old: Value, new: Value) -> bool:
+    """Equal and of one type: 1 and True, or 0 and 0.0, look different on the wire. Two NaN are the same."""
+    return type(old) is type(new) and (old == new or (old != old and new != new))

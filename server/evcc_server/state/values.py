@@ -1,0 +1,51 @@
+"""The kinds of value a state document holds, beyond plain numbers, words, durations and times."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+
+from evcclib.model import PhaseTriple
+
+
+class Unset(Enum):
+    """A time that is not set; its encoding differs from that of None on two channels."""
+
+    TIME = "unset time"
+
+
+UNSET_TIME = Unset.TIME
+
+
+@dataclass(frozen=True, slots=True)
+class Phases:
+    """Values of L1, L2, L3."""
+
+    values: PhaseTriple
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """One mapping for each device of a kind (``pv``, ``battery``)."""
+
+    items: tuple[Mapping[str, float | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """A list of words (``vehicles``)."""
+
+    items: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """A nested object. ``main`` names the member that stands for all of it where only one text fits (MQTT)."""
+
+    members: Mapping[str, Value]
+    main: str = ""
+
+
+Value = float | int | bool | str | datetime | timedelta | Unset | Phases | Records | Names | Structure | None
