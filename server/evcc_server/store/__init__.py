@@ -1,1 +1,1 @@
-"""What must survive: settings, sessions, state."""
+"""What survives a restart."""

@@ -1,0 +1,254 @@
+"""SQLite behind one door: settings, sessions, flags and the site's exported state.
+
+One connection, WAL, ``synchronous=FULL``: what a call has returned from is on the disk, whatever happens to the process [P-2].
+Every call goes through the `RunBlocking` it was given, which must not run two at a time.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
+from typing import Self, TypeVar
+
+from evcc_server.blocking import RunBlocking
+from evcc_server.store.schema import migrate
+from evcc_server.store.setting_rows import SettingRow, decode, encode, row_key
+from evcclib.config import SiteConfig
+from evcclib.events import SessionRecord, SettingChanged
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+SESSION_ENERGY_MIN_KWH = 0.05
+"""Sessions with less are not shown [api 4.3]."""
+
+EDITABLE = frozenset({"vehicle", "loadpoint", "odometer"})
+"""Columns of a session that a client may change [api row 26]."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredSession:
+    """A session as it lies in the database; ``session_id`` counts from 1."""
+
+    session_id: int
+    session: SessionRecord
+
+
+class Store:
+    """An open database. Every method raises `sqlite3.Error` when the disk or the file fails."""
+
+    def __init__(self, connection: sqlite3.Connection, run_blocking: RunBlocking) -> None:
+        self._connection = connection
+        self._run_blocking = run_blocking
+
+    @classmethod
+    async def open(cls, path: Path | None, run_blocking: RunBlocking) -> Self:
+        """Open or create the file and bring it up to date; None keeps everything in memory.
+
+        Raises `evcc_server.store.schema.NewerDatabase`, `OSError` and `sqlite3.Error`.
+        """
+
+        def connect() -> sqlite3.Connection:
+            if path is not None:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            connection = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None)
+            try:
+                connection.execute("PRAGMA busy_timeout = 5000")
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("PRAGMA synchronous = FULL")
+                connection.execute("PRAGMA foreign_keys = ON")
+                migrate(connection)
+            except BaseException:
+                connection.close()
+                raise
+            return connection
+
+        return cls(await run_blocking(connect), run_blocking)
+
+    async def close(self) -> None:
+        """Close the file; nothing may be called afterwards."""
+        await self._run_blocking(self._connection.close)
+
+    # settings and flags
+
+    async def save_settings(self, changes: Iterable[SettingChanged]) -> None:
+        """Store all of ``changes`` or none; they are on the disk when this returns."""
+        rows = [(row_key(change), encode(change.value)) for change in changes]
+        if rows:
+            await self._write(lambda connection: connection.executemany(_UPSERT_SETTING, rows))
+
+    async def load_settings(self, site: SiteConfig) -> tuple[SettingRow, ...]:
+        """Every stored setting that still fits ``site``; the others are dropped with a warning [P-4]."""
+        stored = await self._read("SELECT key, value FROM settings ORDER BY key", ())
+        rows = []
+        for key, value in stored:
+            if not isinstance(key, str) or not key.startswith(("site.", "loadpoint.", "vehicle.")):
+                continue
+            try:
+                rows.append(decode(key, str(value), site))
+            except ValueError as error:
+                log.warning("stored setting %s = %s is dropped: %s", key, value, error)
+        return tuple(rows)
+
+    async def save_flag(self, name: str, is_on: bool) -> None:
+        """Store a switch, such as ``telemetry``."""
+        await self._write(lambda connection: connection.execute(_UPSERT_SETTING, (name, "true" if is_on else "false")))
+
+    async def load_flag(self, name: str) -> bool | None:
+        """A stored switch; None if it never was stored."""
+        rows = await self._read("SELECT value FROM settings WHERE key = ?", (name,))
+        return None if not rows else str(rows[0][0]).lower() in ("true", "1", "t")
+
+    # the site's state
+
+    async def save_snapshot(self, name: str, document: Mapping[str, object], saved: datetime) -> None:
+        """Store an exported state, in place of the last one of that name."""
+        text = json.dumps(document, separators=(",", ":"))
+        row = (name, saved.astimezone(UTC).isoformat(), text)
+        await self._write(lambda connection: connection.execute(_UPSERT_SNAPSHOT, row))
+
+    async def load_snapshot(self, name: str) -> tuple[dict[str, object], datetime] | None:
+        """The stored state and when it was saved; None if there is none or it cannot be read."""
+        rows = await self._read("SELECT document, saved FROM snapshots WHERE name = ?", (name,))
+        if not rows:
+            return None
+        try:
+            document, saved = json.loads(str(rows[0][0])), datetime.fromisoformat(str(rows[0][1]))
+        except ValueError as error:
+            log.warning("stored state %s is dropped: %s", name, error)
+            return None
+        return (document, saved) if isinstance(document, dict) else None
+
+    # sessions
+
+    async def save_session(self, session: SessionRecord) -> None:
+        """Insert ``session``, or replace the one with its key."""
+        values = (
+            session.key,
+            _time(session.created),
+            None if session.finished is None else _time(session.finished),
+            session.loadpoint,
+            session.identifier,
+            session.vehicle,
+            session.odometer_km,
+            session.meter_start_kwh,
+            session.meter_stop_kwh,
+            session.energy_charged_kwh,
+            session.solar_pct,
+            session.price,
+            session.price_per_kwh,
+            session.co2_g_per_kwh,
+        )
+        await self._write(lambda connection: connection.execute(_UPSERT_SESSION, values))
+
+    async def sessions(
+        self, *, zone: tzinfo, year: int | None = None, month: int | None = None
+    ) -> Sequence[StoredSession]:
+        """Newest first; ``year`` and ``month`` are those of ``created`` in ``zone``; short ones are left out [api 4.3]."""
+        rows = await self._read(_SELECT_SESSIONS, (SESSION_ENERGY_MIN_KWH,))
+        sessions = [_session(row) for row in rows]
+        if year is not None:
+            local = [(stored, stored.session.created.astimezone(zone)) for stored in sessions]
+            sessions = [
+                stored for stored, time in local if time.year == year and (month is None or time.month == month)
+            ]
+        return sorted(sessions, key=lambda stored: (stored.session.created, stored.session_id), reverse=True)
+
+    async def update_session(self, session_id: int, columns: Mapping[str, object]) -> bool:
+        """Set some of `EDITABLE`; False if there is no such session."""
+        assert columns.keys() <= EDITABLE
+        assignments = ", ".join(f"{column} = ?" for column in columns)
+        values = (*columns.values(), session_id)
+        return await self._write(
+            lambda connection: (
+                connection.execute(f"UPDATE sessions SET {assignments} WHERE id = ?", values).rowcount > 0
+            )
+        )
+
+    async def delete_session(self, session_id: int) -> bool:
+        """False if there is no such session."""
+        return await self._write(
+            lambda connection: connection.execute("DELETE FROM sessions WHERE id = ?", (session_id,)).rowcount > 0
+        )
+
+    async def _write(self, change: Callable[[sqlite3.Connection], T]) -> T:
+        def transaction() -> T:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                result = change(self._connection)
+                self._connection.execute("COMMIT")
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            return result
+
+        return await self._run_blocking(transaction)
+
+    async def _read(self, query: str, values: tuple[object, ...]) -> list[tuple[object, ...]]:
+        return await self._run_blocking(lambda: self._connection.execute(query, values).fetchall())
+
+
+_UPSERT_SETTING = (
+    "INSERT INTO settings (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+)
+_UPSERT_SNAPSHOT = (
+    "INSERT INTO snapshots (name, saved, document) VALUES (?, ?, ?)"
+    " ON CONFLICT (name) DO UPDATE SET saved = excluded.saved, document = excluded.document"
+)
+_SESSION_COLUMNS = (
+    "created, finished, loadpoint, identifier, vehicle, odometer, meter_start_kwh, meter_end_kwh, charged_kwh,"
+    " solar_percentage, price, price_per_kwh, co2_per_kwh"
+)
+_UPSERT_SESSION = (
+    f"INSERT INTO sessions (key, {_SESSION_COLUMNS}) VALUES ({', '.join('?' * 14)}) ON CONFLICT (key) DO UPDATE SET "
+    + ", ".join(f"{column.strip()} = excluded.{column.strip()}" for column in _SESSION_COLUMNS.split(","))
+)
+_SELECT_SESSIONS = f"SELECT id, key, {_SESSION_COLUMNS} FROM sessions WHERE charged_kwh >= ? AND created IS NOT NULL"
+
+
+def _time(time: datetime) -> str:
+    return time.astimezone(UTC).isoformat(sep=" ")
+
+
+def _session(row: tuple[object, ...]) -> StoredSession:
+    session_id, key, created, finished, loadpoint, identifier, vehicle, *numbers = row
+    odometer, start, stop, energy, solar, price, price_per_kwh, co2 = (_number(value) for value in numbers)
+    return StoredSession(
+        session_id=int(str(session_id)),
+        session=SessionRecord(
+            key=str(key or f"imported-{session_id}"),
+            created=_parsed(created) or datetime.fromtimestamp(0, UTC),
+            finished=_parsed(finished),
+            loadpoint=str(loadpoint or ""),
+            identifier=str(identifier or ""),
+            vehicle=str(vehicle or ""),
+            odometer_km=odometer,
+            meter_start_kwh=start,
+            meter_stop_kwh=stop,
+            energy_charged_kwh=energy or 0.0,
+            solar_pct=solar,
+            price=price,
+            price_per_kwh=price_per_kwh,
+            co2_g_per_kwh=co2,
+        ),
+    )
+
+
+def _parsed(value: object) -> datetime | None:
+    """A stored time; evcc writes up to nine fractional digits and year 1 for none."""
+    if not isinstance(value, str) or value.startswith("0001-"):
+        return None
+    try:
+        time = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return time if time.tzinfo is not None else time.replace(tzinfo=UTC)
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
