@@ -1,0 +1,313 @@
+"""One physical connection and everything that must be true of it.
+
+One request at a time, the most urgent first; a pause before each request where a device needs one; a deadline over each
+request. After any failure, time-out or cancellation the stream is closed (a tty is flushed), so a late answer never meets the
+next request. A connection that cannot be opened is tried again after 1 s, then 2 s, doubling to 30 s; until then requests
+fail at once with `DeviceDown`. A unit that is silent is left alone by polls for as long, so that it does not take the others'
+time; commands to it are always tried.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Protocol, runtime_checkable
+
+import anyio
+import anyio.lowlevel
+from anyio.abc import ByteStream, SocketAttribute
+
+from evcc_server.devices.contract import DeviceDown, DeviceImplausible, DeviceRefused, DeviceSilent
+from evcc_server.modbus.turns import Priority, Turns
+from evcc_server.modbus.wire import Answer, Exchange, Framing, Request, WireError, exception_text, is_read
+
+Connect = Callable[[], Awaitable[ByteStream]]
+Trace = Callable[[bool, bytes], None]
+
+BACKOFF_MAX_S = 30.0
+CONNECT_TIMEOUT_S = 5.0
+SETTLE_S = 0.1  # after a time-out a gateway may still hold the late answer of a serial device
+RECEIVE_BYTES = 512
+_LOST = (anyio.BrokenResourceError, anyio.EndOfStream, anyio.ClosedResourceError, OSError)
+
+
+@runtime_checkable
+class Resyncable(Protocol):
+    """A stream that need not be reopened after a failure: it can be brought to silence instead."""
+
+    async def resync(self) -> None:
+        """Throw away what arrives until the line is silent for 3.5 characters."""
+
+
+class ModbusRefused(DeviceRefused):
+    """The device answered with the Modbus exception ``code``."""
+
+    def __init__(self, request: Request, code: int) -> None:
+        super().__init__(f"{request}: {exception_text(code)}")
+        self.code = code
+
+
+def backoff_s(failures: int) -> float:
+    """Seconds to wait after so many failures in a row."""
+    return min(BACKOFF_MAX_S, 2.0 ** max(0, min(failures, 10) - 1)) if failures else 0.0
+
+
+class Link:
+    """A connection shared by all units behind it. ``connect`` opens the stream; ``trace`` sees every frame."""
+
+    def __init__(
+        self,
+        connect: Connect,
+        framing: Framing,
+        *,
+        name: str = "modbus",
+        connect_delay_s: float = 0.0,
+        trace: Trace | None = None,
+    ) -> None:
+        self.name = name
+        self.framing = framing
+        self.connect_delay_s = connect_delay_s
+        self.trace = trace
+        self._connect = connect
+        self._turns = Turns()
+        self._stream: ByteStream | None = None
+        self._transaction = 0
+        self._failures = 0  # to open the connection, or losses without an answer since it was opened
+        self._retry_at = 0.0
+        self._is_unsettled = False
+        self._heard_at: dict[int, float] = {}
+        self._silences: dict[int, int] = {}
+        self._quiet_until: dict[int, float] = {}
+
+    def __repr__(self) -> str:
+        return f"Link({self.name}, {self.framing.value})"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a stream at the moment."""
+        return self._stream is not None
+
+    async def request(
+        self,
+        request: Request,
+        *,
+        timeout_s: float = 1.0,
+        min_delay_s: float = 0.0,
+        priority: Priority = Priority.POLL,
+        doubles: bool = False,
+    ) -> tuple[int, ...]:
+        """Send ``request`` and return the values read.
+
+        ``timeout_s`` counts from when it is this request's turn and the connection is open. ``doubles``: the request is sent
+        once before and that answer is ignored. Raises `DeviceSilent`, `DeviceDown`, `ModbusRefused`, `DeviceImplausible`;
+        `ValueError` for what no frame can carry.
+        """
+        self._check_reachable(request, priority)
+        async with self._turns.turn(priority):
+            self._check_reachable(request, priority)
+            await self._keep_distance(request.unit, min_delay_s)
+            if doubles:
+                await self._wake_with(request, timeout_s)
+            answer = await self._attempt(request, timeout_s)
+        if answer.exception is not None:
+            raise ModbusRefused(request, answer.exception)
+        return answer.values
+
+    async def aclose(self) -> None:
+        """Close the connection; the next request opens it again."""
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            with anyio.CancelScope(shield=True):
+                await anyio.aclose_forcefully(stream)
+
+    def _check_reachable(self, request: Request, priority: Priority) -> None:
+        now = anyio.current_time()
+        if self._stream is None and now < self._retry_at:
+            raise DeviceDown(f"{self.name}: not connected, next try in {self._retry_at - now:.0f} s")
+        if priority >= Priority.POLL and now < self._quiet_until.get(request.unit, now):
+            raise DeviceSilent(f"{self.name}: unit {request.unit} has been silent, next try in a moment")
+
+    async def _keep_distance(self, unit: int, min_delay_s: float) -> None:
+        if min_delay_s > 0:
+            await anyio.sleep_until(self._heard_at.get(unit, anyio.current_time()) + min_delay_s)
+
+    async def _wake_with(self, request: Request, timeout_s: float) -> None:
+        try:
+            await self._attempt(request, timeout_s / 4)
+        except (DeviceSilent, DeviceImplausible):
+            await anyio.lowlevel.checkpoint()  # as expected of a device that sleeps
+
+    async def _attempt(self, request: Request, timeout_s: float) -> Answer:
+        is_reused = self._stream is not None
+        try:
+            return await self._attempt_once(request, timeout_s)
+        except DeviceDown:
+            if not is_reused:
+                raise
+        # The far end closed an idle connection: not worth a failure. The same write twice changes nothing.
+        return await self._attempt_once(request, timeout_s)
+
+    async def _attempt_once(self, request: Request, timeout_s: float) -> Answer:
+        stream = self._stream or await self._open()
+        is_done = False
+        try:
+            with anyio.fail_after(timeout_s):
+                answer = await self._exchange(stream, request)
+            is_done = True
+        except TimeoutError:
+            self._note_silence(request.unit)
+            raise DeviceSilent(f"{self.name}: {request}: no answer within {timeout_s:g} s") from None
+        except WireError as error:
+            raise DeviceImplausible(f"{self.name}: {error}") from error
+        except _LOST as error:
+            self._note_loss()
+            raise DeviceDown(f"{self.name}: connection lost {error}".rstrip()) from error
+        finally:
+            self._heard_at[request.unit] = anyio.current_time()
+            if not is_done:
+                await self._put_out_of_reach()
+        self._failures, self._retry_at = 0, 0.0
+        self._silences.pop(request.unit, None)
+        self._quiet_until.pop(request.unit, None)
+        return answer
+
+    async def _exchange(self, stream: ByteStream, request: Request) -> Answer:
+        if self._is_unsettled:
+            await self._settle(stream)
+        elif self.framing is not Framing.SOCKET:
+            await _discard_pending(stream)
+        self._transaction = self._transaction % 0xFFFF + 1
+        exchange = Exchange(self.framing, request, self._transaction)
+        frame = exchange.frame()
+        if self.trace is not None:
+            self.trace(True, frame)
+        await stream.send(frame)
+        while True:
+            received = await stream.receive(RECEIVE_BYTES)
+            if self.trace is not None:
+                self.trace(False, received)
+            answer = exchange.feed(received)
+            if answer is not None:
+                return answer
+
+    async def _open(self) -> ByteStream:
+        try:
+            with anyio.fail_after(CONNECT_TIMEOUT_S):
+                stream = await self._connect()
+        except (TimeoutError, *_LOST) as error:
+            self._note_loss()
+            raise DeviceDown(f"{self.name}: cannot connect: {_reason(error)}") from error
+        self._stream = stream
+        if self.connect_delay_s > 0:
+            await anyio.sleep(self.connect_delay_s)
+        return stream
+
+    async def _put_out_of_reach(self) -> None:
+        """Whatever the stream may still bring, nobody will take it for an answer."""
+        self._is_unsettled = self.framing is not Framing.SOCKET
+        if not isinstance(self._stream, Resyncable):
+            await self.aclose()
+
+    async def _settle(self, stream: ByteStream) -> None:
+        if isinstance(stream, Resyncable):
+            await stream.resync()
+        else:
+            await anyio.sleep(SETTLE_S)
+            await _discard_pending(stream)
+        self._is_unsettled = False
+
+    def _note_loss(self) -> None:
+        self._failures += 1
+        self._retry_at = anyio.current_time() + backoff_s(self._failures)
+
+    def _note_silence(self, unit: int) -> None:
+        self._silences[unit] = self._silences.get(unit, 0) + 1
+        self._quiet_until[unit] = anyio.current_time() + backoff_s(self._silences[unit])
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, TimeoutError) and not str(error):
+        return f"no connection within {CONNECT_TIMEOUT_S:g} s"
+    return str(error) or type(error).__name__
+
+
+async def _discard_pending(stream: ByteStream) -> None:
+    """Throw away what has already arrived: without transaction ids it could pass for an answer to what is asked next."""
+    raw = stream.extra(SocketAttribute.raw_socket, None)
+    if isinstance(raw, socket.socket) and raw.gettimeout() == 0:
+        try:
+            while data := raw.recv(RECEIVE_BYTES):
+                del data
+        except (BlockingIOError, InterruptedError):
+            return
+        raise anyio.EndOfStream
+    async with anyio.create_task_group() as group:
+        group.start_soon(_discard, stream)
+        for _ in range(4):  # enough turns for a receive that has something at hand
+            await anyio.lowlevel.checkpoint()
+        group.cancel_scope.cancel()
+
+
+async def _discard(stream: ByteStream) -> None:
+    while True:
+        try:
+            await stream.receive(RECEIVE_BYTES)
+        except _LOST:
+            return
+
+
+class Port:
+    """One unit on a link, with the manners it needs. What drivers hold."""
+
+    def __init__(
+        self, link: Link, unit: int, *, timeout_s: float = 1.0, min_delay_s: float = 0.0, doubles: bool = False
+    ) -> None:
+        self.link = link
+        self.unit = unit
+        self.timeout_s = timeout_s
+        self.min_delay_s = min_delay_s
+        self.doubles = doubles
+
+    async def read(
+        self, function: int, address: int, count: int, *, unit: int | None = None, priority: Priority = Priority.POLL
+    ) -> tuple[int, ...]:
+        """``count`` registers or bits. Raises as `Link.request`."""
+        assert is_read(function)
+        request = Request(unit=self._unit(unit), function=function, address=address, count=count)
+        return await self._ask(request, priority)
+
+    async def write(
+        self,
+        function: int,
+        address: int,
+        values: tuple[int, ...],
+        *,
+        unit: int | None = None,
+        priority: Priority = Priority.CONTROL,
+    ) -> None:
+        """Write registers or bits; returns when the device has confirmed. Raises as `Link.request`."""
+        request = Request(unit=self._unit(unit), function=function, address=address, values=values)
+        await self._ask(request, priority)
+
+    def _unit(self, unit: int | None) -> int:
+        return self.unit if unit is None else unit
+
+    async def _ask(self, request: Request, priority: Priority) -> tuple[int, ...]:
+        return await self.link.request(
+            request,
+            timeout_s=self.timeout_s,
+            min_delay_s=self.min_delay_s,
+            priority=priority,
+            doubles=self.doubles,
+        )
+
+
+def open_tcp(
+    host: str, port: int, framing: Framing = Framing.SOCKET, *, connect_delay_s: float = 0.0, trace: Trace | None = None
+) -> Link:
+    """A link over TCP: Modbus TCP, or serial frames inside TCP as through a gateway. Connects at the first request."""
+
+    async def connect() -> ByteStream:
+        return await anyio.connect_tcp(host, port)
+
+    return Link(connect, framing, name=f"{host}:{port}", connect_delay_s=connect_delay_s, trace=trace)

@@ -1,0 +1,61 @@
+"""Who goes next on a connection: a lock whose waiters are served by priority, then in order of arrival."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from enum import IntEnum
+
+import anyio
+import anyio.lowlevel
+
+
+class Priority(IntEnum):
+    """Lower goes first: what steers, then what keeps a watchdog calm, then what only looks, then other programs."""
+
+    CONTROL = 0
+    KEEPALIVE = 1
+    POLL = 2
+    GUEST = 3
+
+
+class Turns:
+    """One holder at a time. A waiter that is cancelled leaves no trace; a turn just given to it goes on to the next."""
+
+    def __init__(self) -> None:
+        self._is_taken = False
+        self._arrivals = 0
+        self._waiting: list[tuple[int, int, anyio.Event]] = []
+
+    @asynccontextmanager
+    async def turn(self, priority: Priority) -> AsyncIterator[None]:
+        """Wait for the turn, hold it, give it back."""
+        if self._is_taken:
+            await self._wait(priority)
+        else:
+            self._is_taken = True
+        try:
+            yield
+        finally:
+            self._pass_on()
+
+    async def _wait(self, priority: Priority) -> None:
+        self._arrivals += 1
+        entry = (int(priority), self._arrivals, anyio.Event())
+        heapq.heappush(self._waiting, entry)
+        try:
+            await entry[2].wait()
+        except BaseException:
+            if entry[2].is_set():
+                self._pass_on()
+            else:
+                self._waiting.remove(entry)
+                heapq.heapify(self._waiting)
+            raise
+
+    def _pass_on(self) -> None:
+        if self._waiting:
+            heapq.heappop(self._waiting)[2].set()
+        else:
+            self._is_taken = False

@@ -1,0 +1,252 @@
+"""Modbus frames without I/O: bytes out for a request, an answer or an error in for bytes. The only user of pymodbus.
+
+An answer is taken only if it is whole, its checksum is right, and unit, function, address and length are those of the request;
+with the TCP framing also its transaction id. Anything else is an error, so no answer can be mistaken for another.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pymodbus.exceptions import ModbusException
+from pymodbus.framer import FRAMER_NAME_TO_CLASS, FramerType
+from pymodbus.pdu import DecodePDU, ExceptionResponse, ModbusPDU
+from pymodbus.pdu.bit_message import (
+    ReadCoilsRequest,
+    ReadDiscreteInputsRequest,
+    WriteMultipleCoilsRequest,
+    WriteSingleCoilRequest,
+)
+from pymodbus.pdu.register_message import (
+    ReadHoldingRegistersRequest,
+    ReadInputRegistersRequest,
+    WriteMultipleRegistersRequest,
+    WriteSingleRegisterRequest,
+)
+
+FRAME_BYTES_MAX = 600
+"""No frame is longer, not even in ASCII."""
+
+READ_COILS, READ_DISCRETE, READ_HOLDING, READ_INPUT = 1, 2, 3, 4
+WRITE_COIL, WRITE_REGISTER, WRITE_COILS, WRITE_REGISTERS = 5, 6, 15, 16
+
+EXCEPTIONS = {
+    1: "illegal function",
+    2: "illegal data address",
+    3: "illegal data value",
+    4: "device failure",
+    5: "acknowledge",
+    6: "device busy",
+    8: "memory parity error",
+    10: "gateway path unavailable",
+    11: "gateway got no response from the device",
+}
+
+
+class Framing(StrEnum):
+    """How a request is wrapped: with a TCP header, or for a serial line (there also inside TCP or UDP)."""
+
+    SOCKET = "socket"
+    RTU = "rtu"
+    ASCII = "ascii"
+
+
+class WireError(Exception):
+    """The bytes received are no answer to the request; the stream is out of step."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One request. ``values`` are registers (0..65535) or bits (0, 1) to write, empty when reading ``count`` of them."""
+
+    unit: int
+    function: int
+    address: int
+    count: int = 1
+    values: tuple[int, ...] = ()
+
+    def __str__(self) -> str:
+        what = f"write {list(self.values)} to" if self.values else f"read {self.count} from"
+        return f"unit {self.unit}: {what} {self.address} (function {self.function})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came back: ``values`` read (registers, or bits as 0 and 1), or the exception code of a refusal."""
+
+    values: tuple[int, ...] = ()
+    exception: int | None = None
+
+
+def exception_text(code: int) -> str:
+    """A Modbus exception in words."""
+    return f"exception {code} ({EXCEPTIONS.get(code, 'unknown')})"
+
+
+def _pdu(request: Request, transaction: int) -> ModbusPDU:
+    unit, address, count, values = request.unit, request.address, request.count, list(request.values)
+    bits = [bool(value) for value in values]
+    pdu: ModbusPDU
+    match request.function:
+        case 1:
+            pdu = ReadCoilsRequest(dev_id=unit, address=address, count=count)
+        case 2:
+            pdu = ReadDiscreteInputsRequest(dev_id=unit, address=address, count=count)
+        case 3:
+            pdu = ReadHoldingRegistersRequest(dev_id=unit, address=address, count=count)
+        case 4:
+            pdu = ReadInputRegistersRequest(dev_id=unit, address=address, count=count)
+        case 5:
+            pdu = WriteSingleCoilRequest(dev_id=unit, address=address, bits=bits)
+        case 6:
+            pdu = WriteSingleRegisterRequest(dev_id=unit, address=address, registers=values)
+        case 15:
+            pdu = WriteMultipleCoilsRequest(dev_id=unit, address=address, bits=bits)
+        case 16:
+            pdu = WriteMultipleRegistersRequest(dev_id=unit, address=address, registers=values)
+        case _:
+            raise ValueError(f"function {request.function} is not supported")
+    pdu.transaction_id = transaction
+    return pdu
+
+
+class Exchange:
+    """One request and the bytes that come back for it."""
+
+    def __init__(self, framing: Framing, request: Request, transaction: int = 0) -> None:
+        self._framing = framing
+        self._framer = FRAMER_NAME_TO_CLASS[FramerType(framing.value)](DecodePDU(False))
+        self._request = request
+        self._transaction = transaction if framing is Framing.SOCKET else 0
+        self._received = b""
+
+    def frame(self) -> bytes:
+        """The bytes to send. Raises `ValueError` for an address, count or value that no frame can carry."""
+        if any(not 0 <= value <= 0xFFFF for value in self._request.values):
+            raise ValueError(f"{self._request}: a register holds 0 to 65535")
+        frame: bytes = self._framer.buildFrame(_pdu(self._request, self._transaction))
+        return frame
+
+    def feed(self, received: bytes) -> Answer | None:
+        """Take more bytes; the answer once it is whole, None while it is not. Raises `WireError`."""
+        self._received += received
+        if len(self._received) > FRAME_BYTES_MAX:
+            raise WireError(f"{self._request}: more bytes than any answer has")
+        match self._framing:
+            case Framing.SOCKET:
+                return self._feed_socket()
+            case Framing.RTU:
+                return self._feed_rtu()
+            case Framing.ASCII:
+                return self._feed_ascii()
+
+    def _feed_socket(self) -> Answer | None:
+        while len(self._received) >= 8:
+            if self._received[2:4] != b"\0\0":
+                raise WireError(f"{self._request}: not a Modbus TCP answer")
+            length = int.from_bytes(self._received[4:6], "big") + 6
+            if not 9 <= length <= 260:
+                raise WireError(f"{self._request}: answer with an impossible length")
+            if len(self._received) < length:
+                return None
+            frame, self._received = self._received[:length], self._received[length:]
+            if int.from_bytes(frame[0:2], "big") != self._transaction:
+                continue  # a late or repeated answer to a former request
+            return self._whole(frame[6], frame[7:])
+        return None
+
+    def _feed_rtu(self) -> Answer | None:
+        start = self._start_of_rtu()
+        if start is None:
+            if len(self._received) >= 5:
+                raise WireError(f"{self._request}: answer of another unit or to another function, or noise")
+            return None
+        used, unit, _, pdu = self._framer.decode(self._received[start:])
+        if not used:
+            return None
+        if not pdu:
+            raise WireError(f"{self._request}: checksum error")
+        surplus = len(self._received) - start - (1 + len(pdu) + 2)
+        if surplus:
+            raise WireError(f"{self._request}: {surplus} bytes too many")
+        self._received = b""
+        return self._whole(unit, pdu)
+
+    def _start_of_rtu(self) -> int | None:
+        """Where the answer begins: line noise may precede it, and the checksum has the last word."""
+        unit, function = self._request.unit, self._request.function
+        for start in range(len(self._received) - 1):
+            if self._received[start] == unit and self._received[start + 1] & 0x7F == function:
+                return start
+        return None
+
+    def _feed_ascii(self) -> Answer | None:
+        end = self._received.find(b"\r\n")
+        if end < 0:
+            return None
+        line, surplus = self._received[:end], self._received[end + 2 :]
+        line = line[line.rfind(b":") :]
+        if surplus:
+            raise WireError(f"{self._request}: {len(surplus)} bytes too many")
+        self._received = b""
+        try:
+            used, unit, _, pdu = self._framer.decode(line + b"\r\n")
+        except ValueError as error:
+            raise WireError(f"{self._request}: not hexadecimal") from error
+        if not used or not pdu:
+            raise WireError(f"{self._request}: checksum error")
+        return self._whole(unit, pdu)
+
+    def _whole(self, unit: int, frame: bytes) -> Answer:
+        request = self._request
+        if unit != request.unit:
+            raise WireError(f"{request}: answer of unit {unit}")
+        if not frame or frame[0] & 0x7F != request.function:
+            raise WireError(f"{request}: answer to another function")
+        try:
+            pdu = self._framer.decoder.decode(frame)
+        except ModbusException as error:
+            raise WireError(f"{request}: {error}") from error
+        if pdu is None:
+            raise WireError(f"{request}: answer that cannot be decoded")
+        if isinstance(pdu, ExceptionResponse):
+            return Answer(exception=pdu.exception_code)
+        match request.function:
+            case 1 | 2:
+                return Answer(values=self._bits(frame, pdu))
+            case 3 | 4:
+                return Answer(values=self._registers(frame, pdu))
+            case _:
+                self._check_echo(frame)
+                return Answer()
+
+    def _bits(self, frame: bytes, pdu: ModbusPDU) -> tuple[int, ...]:
+        if len(frame) != 2 + frame[1] or frame[1] != (self._request.count + 7) // 8:
+            raise WireError(f"{self._request}: answer of another length")
+        return tuple(int(bit) for bit in pdu.bits[: self._request.count])
+
+    def _registers(self, frame: bytes, pdu: ModbusPDU) -> tuple[int, ...]:
+        if len(frame) != 2 + frame[1] or len(pdu.registers) != self._request.count or frame[1] % 2:
+            raise WireError(f"{self._request}: answer of another length")
+        return tuple(pdu.registers)
+
+    def _check_echo(self, frame: bytes) -> None:
+        request = self._request
+        if len(frame) != 5 or int.from_bytes(frame[1:3], "big") != request.address:
+            raise WireError(f"{request}: answer to another address")
+        echoed = int.from_bytes(frame[3:5], "big")
+        match request.function:
+            case 5:
+                expected = 0xFF00 if request.values[0] else 0
+            case 6:
+                expected = request.values[0]
+            case _:
+                expected = len(request.values)
+        if echoed != expected:
+            raise WireError(f"{request}: the device wrote something else ({echoed})")
+
+
+def is_read(function: int) -> bool:
+    """Whether ``function`` changes nothing."""
+    return function in (READ_COILS, READ_DISCRETE, READ_HOLDING, READ_INPUT)
