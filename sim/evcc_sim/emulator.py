@@ -1,0 +1,167 @@
+"""Devices for clients to talk to: a profile's registers with a plant behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from evcc_server.devices.profile import Profile, load
+from evcc_sim import layout
+from evcc_sim.modbus_server import Framing
+from evcc_sim.quantities import BatteryPlant, MeterPlant, Quantities, of_battery, of_inverter, of_meter, of_pv
+from evcc_sim.register_map import DeviceCore, Placed, Source, Unit
+
+Sync = Callable[[], None]
+"""Brings the simulated world up to the present; called before each access."""
+
+GRID_MODELS = frozenset({201, 202, 203, 204, 211, 212, 213, 214})
+BATTERY_MODELS = frozenset({124, 713, 802, 803})
+MPPT_MODEL = 160
+TEXTS = {"manufacturer": "evcclib", "model": "simulated", "firmware": "1.0", "serial": "SIM-0001"}
+UNSIGNED = frozenset({"uint16", "uint32", "uint64"})
+
+
+@dataclass(frozen=True, slots=True)
+class Emulator:
+    """One device as a client sees it. ``core`` answers requests; ``unit_id`` is the unit to address."""
+
+    profile: Profile
+    core: DeviceCore
+    units: tuple[Unit, ...]
+    framing: Framing
+
+    @property
+    def unit_id(self) -> int:
+        return self.units[0].unit_id
+
+
+def emulator(profile: Profile, units: tuple[Unit, ...], sync: Sync) -> Emulator:
+    """Put bound ``units`` behind a core."""
+    for unit in units:
+        unit.before = sync
+    functions = {*profile.connection.read_functions, *profile.connection.write_functions}
+    return Emulator(profile, DeviceCore(units, functions), units, framing_of(profile))
+
+
+def framing_of(profile: Profile) -> Framing:
+    """The framing the device has when it is reached over TCP."""
+    transports = profile.connection.transports
+    if "tcp" in transports:
+        return Framing.TCP
+    return Framing.ASCII if any(t.startswith("ascii") for t in transports) else Framing.RTU
+
+
+def bind(units: Iterable[Unit], quantities: Quantities, *, by_model: Mapping[int, Quantities] | None = None) -> None:
+    """Put a live value behind every register whose meaning is known; SunSpec points look under their model first."""
+    for unit in units:
+        for placed in unit.placed:
+            source = _source(placed, quantities, by_model or {})
+            if source is not None:
+                unit.sources[placed.key] = source
+
+
+def _source(placed: Placed, quantities: Quantities, by_model: Mapping[int, Quantities]) -> Source | None:
+    register = placed.register
+    meaning = register.meaning or register.name
+    if register.type == "sunssf":
+        exponent = layout.EXPONENTS.get(register.name, 0)
+        return lambda: exponent
+    if register.type == "string" and meaning in TEXTS:
+        text = TEXTS[meaning]
+        return lambda: text
+    if register.access == "w":
+        return None
+    if placed.key in quantities:
+        return quantities[placed.key]
+    if register.model is not None and not register.absolute:
+        model = int(placed.key.split(".")[0])
+        source = by_model.get(model, {}).get(meaning)
+    else:
+        source = quantities.get(meaning)
+    if source is not None and register.type in UNSIGNED and register.sign == 1 and meaning.startswith("current"):
+        return _absolute(source)
+    return source
+
+
+def _absolute(source: Source) -> Source:
+    """An unsigned current shows no direction."""
+
+    def value() -> float | None:
+        present = source()
+        return abs(present) if isinstance(present, (int, float)) else None
+
+    return value
+
+
+# -- meters, inverters, batteries ---------------------------------------------------------------------------------------
+
+LOOKS_FROM_GENERATION = frozenset({"sunspec-meter"})
+"""Meters that are mounted so that generation counts positive; others count it as export."""
+
+
+def meter_emulator(name: str, meter: MeterPlant, role: str, sync: Sync, *, unit_id: int | None = None) -> Emulator:
+    """A meter or inverter of profile ``name`` in the part of ``grid``, ``pv``, ``battery``, ``charge`` or ``aux``.
+
+    The plant's power has the sign of its part: a pv plant is + when it generates.
+    """
+    profile = load(name)
+    units = layout.units(profile, unit_id=unit_id)
+    if profile.kind == "inverter":
+        values = of_inverter(meter)
+        by_model = dict.fromkeys((101, 102, 103, 111, 112, 113), values) | {MPPT_MODEL: {}}
+        bind(units, values | of_pv(meter) | _modules(meter, None), by_model=by_model)
+    else:
+        is_mirrored = role in ("pv", "battery") and name not in LOOKS_FROM_GENERATION
+        values = of_meter(meter, sign=-1 if is_mirrored else 1)
+        bind(units, values, by_model=dict.fromkeys(GRID_MODELS, values))
+    return emulator(profile, units, sync)
+
+
+def hybrid_emulator(
+    name: str,
+    sync: Sync,
+    *,
+    grid: MeterPlant | None = None,
+    pv: MeterPlant | None = None,
+    battery: BatteryPlant | None = None,
+    unit_id: int | None = None,
+) -> Emulator:
+    """A hybrid inverter or battery of profile ``name`` with what the house has of the three behind it."""
+    profile = load(name)
+    units = layout.units(profile, unit_id=unit_id)
+    values: dict[str, Source] = {}
+    by_model: dict[int, Quantities] = {}
+    if pv is not None:
+        values |= of_inverter(pv) | of_pv(pv)
+        by_model |= dict.fromkeys((101, 102, 103, 111, 112, 113), of_inverter(pv))
+    if battery is not None:
+        values |= of_battery(battery) | of_battery(battery, "battery1_")
+        by_model |= dict.fromkeys(BATTERY_MODELS, of_battery(battery, ""))
+        if profile.kind == "battery":
+            values |= of_battery(battery, "")
+    if grid is not None:
+        values |= of_meter(grid, "grid_")
+        by_model |= dict.fromkeys(GRID_MODELS, of_meter(grid))
+    bind(units, values | _modules(pv, battery), by_model=by_model)
+    return emulator(profile, units, sync)
+
+
+def _modules(pv: MeterPlant | None, battery: BatteryPlant | None) -> dict[str, Source]:
+    """Model 160 of a hybrid: two strings, then the battery charging and discharging, each unsigned."""
+    values: dict[str, Source] = {"160.N": lambda: layout.REPEATS}
+    for module in range(1, layout.REPEATS + 1):
+        values[f"160.{module}.DCW"] = lambda: 0.0
+        values[f"160.{module}.ID"] = _constant(module)
+    if pv is not None:
+        values["160.1.DCW"] = lambda: max(0.0, pv.power_w)
+        values["160.1.DCWH"] = lambda: pv.energy_import_kwh
+    if battery is not None:
+        values["160.3.DCW"] = lambda: max(0.0, -battery.power_w)
+        values["160.4.DCW"] = lambda: max(0.0, battery.power_w)
+        values["160.3.DCWH"] = lambda: battery.energy_charged_kwh
+        values["160.4.DCWH"] = lambda: battery.energy_discharged_kwh
+    return values
+
+
+def _constant(value: float) -> Source:
+    return lambda: value
