@@ -1,0 +1,583 @@
+"""The embedded broker: a hardened subclass of amqtt's, for MQTT 3.1.1 over TCP and WebSocket.
+
+amqtt gives the packets, the life cycle and the store of retained messages. Conversations, sessions, subscriptions and delivery
+are ours, because the stock ones can be emptied, filled up and silenced from outside; `tests/mqtt/test_broker_defects.py` has
+one test for each way. What holds here:
+
+* Nothing is touched before a client is authenticated; an older connection of the same client id ends first.
+* A client is sent only what it subscribed to and may read, once, with min(publisher's, subscriber's) quality of service.
+* Every wait has an end: CONNECT, keep-alive, a stalled reader, an acknowledgement. Every store has a size.
+* A client writes what `Access` lets it write, also by its last will; the rest is dropped.
+
+Everything runs in one asyncio loop (see `evcc_server.mqtt.embedded` for the thread it lives in).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from amqtt.adapters import BufferReader
+from amqtt.broker import Broker, RetainedApplicationMessage, Server
+from amqtt.contexts import BrokerConfig, ListenerConfig
+from amqtt.errors import BrokerError
+from amqtt.mqtt import packet_class
+from amqtt.mqtt.connack import (
+    BAD_USERNAME_PASSWORD,
+    CONNECTION_ACCEPTED,
+    IDENTIFIER_REJECTED,
+    NOT_AUTHORIZED,
+    SERVER_UNAVAILABLE,
+    UNACCEPTABLE_PROTOCOL_VERSION,
+    ConnackPacket,
+)
+from amqtt.mqtt.connect import ConnectPacket
+from amqtt.mqtt.disconnect import DisconnectPacket
+from amqtt.mqtt.packet import CONNECT, MQTTFixedHeader
+from amqtt.mqtt.pingreq import PingReqPacket
+from amqtt.mqtt.pingresp import PingRespPacket
+from amqtt.mqtt.puback import PubackPacket
+from amqtt.mqtt.pubcomp import PubcompPacket
+from amqtt.mqtt.publish import PublishPacket
+from amqtt.mqtt.pubrec import PubrecPacket
+from amqtt.mqtt.pubrel import PubrelPacket
+from amqtt.mqtt.suback import SubackPacket
+from amqtt.mqtt.subscribe import SubscribePacket
+from amqtt.mqtt.unsuback import UnsubackPacket
+from amqtt.mqtt.unsubscribe import UnsubscribePacket
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.typing import Origin, Subprotocol
+
+from evcc_server.mqtt.access import Access
+from evcc_server.mqtt.topics import is_filter, is_topic, matches
+from evcc_server.mqtt.wires import TcpWire, WebSocketWire, Wire
+
+log = logging.getLogger("evcc_server.mqtt")
+_amqtt_log = logging.getLogger("evcc_server.mqtt.amqtt")
+_websocket_log = logging.getLogger("evcc_server.mqtt.websocket")
+
+REFUSED = 0x80
+"""What SUBACK answers to a filter that is not granted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one client may cost; times in seconds."""
+
+    connections: int = 200
+    packet_bytes: int = 64 * 1024
+    connect_s: float = 5.0
+    stall_s: float = 10.0
+    acknowledge_s: float = 20.0
+    takeover_s: float = 4.0
+    client_id_length: int = 256
+    filters: int = 200
+    topic_length: int = 512
+    queued_messages: int = 2000
+    unacknowledged: int = 32
+    held_messages: int = 32  # QoS 2 messages that wait for their release
+    stored_sessions: int = 50
+    session_expiry_s: float = 86_400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listen:
+    """Where to listen; port 0 takes any free one."""
+
+    host: str
+    port: int
+    websocket_port: int | None = None
+    allowed_origins: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A publication on its way."""
+
+    topic: str
+    data: bytes
+    qos: int
+    is_retained: bool = False
+
+
+class ProtocolViolation(Exception):
+    """A client broke the protocol or a limit; its connection is closed."""
+
+
+class OtherVersion(ProtocolViolation):
+    """A client speaks another version of MQTT; it is told so."""
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Session:
+    """What the broker knows of a client; kept while it is away when it asked for that and has credentials."""
+
+    client_id: str
+    user: str | None
+    is_kept: bool
+    will: Message | None = None
+    filters: dict[str, int] = field(default_factory=dict)
+    waiting: deque[Message] = field(default_factory=deque)
+    held: dict[int, Message] = field(default_factory=dict)
+    left_s: float = 0.0
+
+    def granted_qos(self, topic: str) -> int | None:
+        """The highest quality of service among this client's filters for ``topic``; None: not subscribed."""
+        return max((qos for wanted, qos in self.filters.items() if matches(topic, wanted)), default=None)
+
+
+class Connection:
+    """A client that is here: its wire, its session and what is on the way to it.
+
+    QoS 0 goes straight to the wire while there is room. Everything else queues for one pump, at most
+    `Limits.queued_messages`, with a window of unacknowledged messages.
+    """
+
+    def __init__(self, wire: Wire, session: Session, limits: Limits) -> None:
+        self.wire = wire
+        self.session = session
+        self.ended = asyncio.Event()
+        self.dropped = 0
+        self._limits = limits
+        self._queue: deque[Message] = deque()
+        self._pump: asyncio.Task[None] | None = None
+        self._window = asyncio.Semaphore(limits.unacknowledged)
+        self._acknowledged: dict[int, asyncio.Future[None]] = {}
+        self._deliveries: dict[asyncio.Task[None], Message] = {}
+        self._packet_id = 0
+        self._is_ending = False
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is on its way, apart from acknowledgements."""
+        return not self._queue and not self.wire.unsent_bytes
+
+    def offer(self, message: Message) -> None:
+        """Deliver ``message`` as soon as the client takes it; dropped when too much waits already."""
+        if self._is_ending:
+            self._keep(message)
+            return
+        if message.qos == 0 and self._pump is None and self.wire.send_now(_publish(message)):
+            return
+        if len(self._queue) >= self._limits.queued_messages:
+            self.dropped += 1
+            return
+        self._queue.append(message)
+        if self._pump is None:
+            self._pump = asyncio.create_task(self._run_pump())
+
+    async def acknowledge(self, packet: PubackPacket | PubrecPacket | PubcompPacket) -> None:
+        """Take note of what the client has received."""
+        packet_id = packet.variable_header.packet_id
+        acknowledged = self._acknowledged.get(packet_id)
+        if isinstance(packet, PubrecPacket):
+            await self.wire.send(PubrelPacket.build(packet_id).to_bytes())
+        elif acknowledged is not None and not acknowledged.done():
+            acknowledged.set_result(None)
+
+    async def end(self) -> None:
+        """Stop delivering and close; unacknowledged messages of a kept session wait for the client's return."""
+        self._is_ending = True
+        for message in (*self._deliveries.values(), *self._queue):
+            self._keep(message)
+        self._queue.clear()
+        tasks = [task for task in (self._pump, *self._deliveries) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self.wire.close()
+
+    def _keep(self, message: Message) -> None:
+        waiting = self.session.waiting
+        if self.session.is_kept and message.qos and len(waiting) < self._limits.queued_messages:
+            waiting.append(message)
+
+    async def _run_pump(self) -> None:
+        try:
+            while self._queue:
+                if self._queue[0].qos:
+                    await self._window.acquire()
+                    message = self._queue.popleft()
+                    delivery = asyncio.create_task(self._deliver(message))
+                    self._deliveries[delivery] = message
+                    delivery.add_done_callback(self._deliveries.pop)
+                else:
+                    await self.wire.send(_publish(self._queue.popleft()))
+        except ConnectionError as error:
+            log.info("MQTT client %s is dropped: %s", self.session.client_id, error)
+            self.wire.abort()
+        finally:
+            self._pump = None
+
+    async def _deliver(self, message: Message) -> None:
+        packet_id = self._free_packet_id()
+        acknowledged = self._acknowledged[packet_id] = asyncio.get_running_loop().create_future()
+        try:
+            await self.wire.send(_publish(message, packet_id))
+            async with asyncio.timeout(self._limits.acknowledge_s):
+                await acknowledged
+        except TimeoutError:
+            log.debug("MQTT client %s did not acknowledge %s", self.session.client_id, message.topic)
+        except ConnectionError as error:
+            log.debug("MQTT client %s went away: %s", self.session.client_id, error)
+            self.wire.abort()
+        finally:
+            del self._acknowledged[packet_id]
+            self._window.release()
+
+    def _free_packet_id(self) -> int:
+        """A number that is not in use; the window is far smaller than the 65535 there are."""
+        while True:
+            self._packet_id = self._packet_id % 65535 + 1
+            if self._packet_id not in self._acknowledged:
+                return self._packet_id
+
+
+class HardenedBroker(Broker):  # type: ignore[misc]  # amqtt is untyped
+    """See the module. ``on_command`` is called in the broker's loop with each message that a client may write."""
+
+    def __init__(
+        self, listen: Listen, access: Access, on_command: Callable[[str, bytes], None], limits: Limits | None = None
+    ) -> None:
+        super().__init__(BrokerConfig(listeners={"default": ListenerConfig(bind=None)}, plugins={}))
+        self.logger = _amqtt_log
+        self._listen = listen
+        self._access = access
+        self._on_command = on_command
+        self._limits = limits or Limits()
+        self._wires: set[Wire] = set()
+        self._here: dict[str, Connection] = {}
+        self._away: dict[str, Session] = {}
+        self._outgoing: asyncio.Queue[Message] = asyncio.Queue()
+        self._is_stopping = False
+
+    # Life cycle
+
+    async def start(self) -> None:
+        """Listen. Raises `OSError` when an address can't be had."""
+        try:
+            await super().start()
+        except BrokerError as error:
+            for server in self._servers.values():
+                server.instance.close()
+            if isinstance(error.__cause__, OSError):
+                raise error.__cause__ from None
+            raise
+
+    async def shutdown(self) -> None:
+        """Send what is on its way, close all connections and stop listening; wills are not sent."""
+        self._is_stopping = True
+        await self.flush()
+        for wire in self._wires:
+            wire.close()
+        await _eventually(lambda: not self._wires)
+        for wire in self._wires:
+            wire.abort()
+        await super().shutdown()
+
+    async def wait_dead(self) -> None:
+        """Return when a task without which the broker is of no use has ended."""
+        await asyncio.wait([self._broadcast_task, self._session_monitor_task], return_when=asyncio.FIRST_COMPLETED)
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """The port of each listener (``tcp``, ``websocket``)."""
+        return {name: next(iter(server.instance.sockets)).getsockname()[1] for name, server in self._servers.items()}
+
+    async def _start_listeners(self) -> None:
+        listen = self._listen
+        self._servers["tcp"] = Server("tcp", await asyncio.start_server(self._on_tcp, listen.host, listen.port))
+        if listen.websocket_port is not None:
+            origins = None if self._access.has_credentials else [None, *map(Origin, listen.allowed_origins)]
+            server = await serve(
+                self._on_websocket,
+                listen.host,
+                listen.websocket_port,
+                origins=origins,
+                subprotocols=[Subprotocol("mqtt")],
+                max_size=self._limits.packet_bytes,
+                open_timeout=self._limits.connect_s,
+                close_timeout=0.5,
+                compression=None,
+                logger=_websocket_log,
+            )
+            self._servers["websocket"] = Server("websocket", server)
+
+    async def _session_monitor(self) -> None:
+        """Forget clients that stayed away too long."""
+        while True:
+            await asyncio.sleep(60)
+            oldest_s = asyncio.get_running_loop().time() - self._limits.session_expiry_s
+            for session in [session for session in self._away.values() if session.left_s < oldest_s]:
+                del self._away[session.client_id]
+
+    # Publishing from inside
+
+    def publish(self, message: Message) -> None:
+        """Send to everybody who subscribed, and retain if so marked."""
+        self._outgoing.put_nowait(message)
+
+    async def flush(self) -> None:
+        """Wait until all that was published is on the network, for a moment at most."""
+        await _eventually(lambda: self._outgoing.empty() and all(client.is_idle for client in self._here.values()))
+
+    async def _broadcast_loop(self) -> None:
+        while True:
+            self._distribute(await self._outgoing.get())
+
+    async def _shutdown_broadcast_loop(self) -> None:
+        self._broadcast_task.cancel()
+        await asyncio.gather(self._broadcast_task, return_exceptions=True)
+
+    def _distribute(self, message: Message) -> None:
+        """Retain and deliver, once to each client, with the lower quality of service of the two sides."""
+        if message.is_retained:
+            self._retained_messages.pop(message.topic, None)
+            if message.data:
+                self._retained_messages[message.topic] = RetainedApplicationMessage(
+                    None, message.topic, message.data, message.qos
+                )
+        if not self._access.may_read(message.topic):
+            return
+        for connection in list(self._here.values()):
+            if (qos := connection.session.granted_qos(message.topic)) is not None:
+                connection.offer(Message(message.topic, message.data, min(qos, message.qos)))
+        for session in self._away.values():
+            qos = min(session.granted_qos(message.topic) or 0, message.qos)
+            if qos and len(session.waiting) < self._limits.queued_messages:
+                session.waiting.append(Message(message.topic, message.data, qos))
+
+    # Conversations
+
+    async def _on_tcp(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await self._serve(TcpWire(reader, writer, stall_s=self._limits.stall_s))
+
+    async def _on_websocket(self, connection: ServerConnection) -> None:
+        await self._serve(WebSocketWire(connection, stall_s=self._limits.stall_s))
+
+    async def _serve(self, wire: Wire) -> None:
+        if self._is_stopping or len(self._wires) >= self._limits.connections:
+            wire.abort()
+            return
+        self._wires.add(wire)
+        try:
+            await self._welcome(wire)
+        except (ProtocolViolation, ConnectionError, EOFError, TimeoutError) as error:
+            log.debug("MQTT connection from %s ended: %s", wire.peer, error or type(error).__name__)
+        finally:
+            self._wires.discard(wire)
+            wire.close()
+
+    async def _welcome(self, wire: Wire) -> None:
+        """CONNECT: read it in time, authenticate, and only then look at sessions."""
+        limits = self._limits
+        try:
+            async with asyncio.timeout(limits.connect_s):
+                packet = await _read_packet(wire, limits, is_first=True)
+        except OtherVersion:
+            await wire.send(ConnackPacket.build(0, UNACCEPTABLE_PROTOCOL_VERSION).to_bytes())
+            raise
+        code = _refusal(packet, limits)
+        if code == CONNECTION_ACCEPTED and not self._access.admits(packet.username, packet.password):
+            log.warning("MQTT client %s at %s was refused: wrong credentials", packet.client_id, wire.peer)
+            code = NOT_AUTHORIZED
+        if code == CONNECTION_ACCEPTED:
+            try:
+                await self._end_earlier_connection(packet.client_id)
+            except TimeoutError:
+                code = SERVER_UNAVAILABLE
+        if code != CONNECTION_ACCEPTED:
+            await wire.send(ConnackPacket.build(0, code).to_bytes())
+            return
+        session, is_present = self._session(packet)
+        connection = self._here[session.client_id] = Connection(wire, session, limits)
+        is_leaving = False
+        try:
+            await wire.send(ConnackPacket.build(is_present, CONNECTION_ACCEPTED).to_bytes())
+            while session.waiting:
+                connection.offer(session.waiting.popleft())
+            await self._converse(connection, idle_s=packet.keep_alive * 1.5 or None)
+            is_leaving = True
+        finally:
+            await connection.end()
+            del self._here[session.client_id]
+            self._leave(session)
+            connection.ended.set()
+            if session.will is not None and not is_leaving and not self._is_stopping:
+                self._accept(session, session.will)
+
+    async def _end_earlier_connection(self, client_id: str) -> None:
+        """Take over: close an older connection of this client and wait until it is over. Raises `TimeoutError`."""
+        async with asyncio.timeout(self._limits.takeover_s):
+            while (earlier := self._here.get(client_id)) is not None:
+                earlier.wire.abort()
+                await earlier.ended.wait()
+
+    def _session(self, connect: ConnectPacket) -> tuple[Session, bool]:
+        """The client's session, and whether it is an old one; an old one is only given back to the same user."""
+        will = None
+        if connect.will_flag:
+            will = Message(connect.will_topic, bytes(connect.will_message), connect.will_qos, connect.will_retain_flag)
+            if not self._access.may_publish(will.topic):
+                log.info("MQTT client %s: its last will on %s won't be sent", connect.client_id, will.topic)
+                will = None
+        earlier = self._away.pop(connect.client_id, None)
+        if earlier is not None and not connect.clean_session_flag and earlier.user == connect.username:
+            earlier.will = will
+            return earlier, True
+        is_kept = self._access.has_credentials and not connect.clean_session_flag
+        return Session(client_id=connect.client_id, user=connect.username, is_kept=is_kept, will=will), False
+
+    def _leave(self, session: Session) -> None:
+        if not session.is_kept:
+            return
+        session.left_s = asyncio.get_running_loop().time()
+        self._away[session.client_id] = session
+        if len(self._away) > self._limits.stored_sessions:
+            del self._away[next(iter(self._away))]
+
+    async def _converse(self, connection: Connection, *, idle_s: float | None) -> None:
+        """Answer packets until the client says goodbye; anything else that ends it is an exception."""
+        wire = connection.wire
+        while True:
+            async with asyncio.timeout(idle_s):
+                packet = await _read_packet(wire, self._limits)
+            match packet:
+                case PublishPacket():
+                    await self._on_publish(connection, packet)
+                case PubrelPacket():
+                    message = connection.session.held.pop(packet.variable_header.packet_id, None)
+                    if message is not None:
+                        self._accept(connection.session, message)
+                    await wire.send(PubcompPacket.build(packet.variable_header.packet_id).to_bytes())
+                case PubackPacket() | PubrecPacket() | PubcompPacket():
+                    await connection.acknowledge(packet)
+                case SubscribePacket():
+                    await self._on_subscribe(connection, packet)
+                case UnsubscribePacket():
+                    for wanted in packet.payload.topics:
+                        connection.session.filters.pop(wanted, None)
+                    await wire.send(UnsubackPacket.build(packet.variable_header.packet_id).to_bytes())
+                case PingReqPacket():
+                    await wire.send(PingRespPacket.build().to_bytes())
+                case DisconnectPacket():
+                    return
+                case _:
+                    raise ProtocolViolation(f"{type(packet).__name__} is not for a client to send")
+            await asyncio.sleep(0)  # one client's flood must not starve the others
+
+    async def _on_publish(self, connection: Connection, packet: PublishPacket) -> None:
+        session = connection.session
+        message = Message(packet.topic_name, packet.data or b"", packet.qos, packet.retain_flag)
+        if not is_topic(message.topic) or len(message.topic) > self._limits.topic_length:
+            raise ProtocolViolation(f"publishes to {message.topic[:80]!r}")
+        match message.qos:
+            case 0:
+                self._accept(session, message)
+            case 1:
+                self._accept(session, message)
+                await connection.wire.send(PubackPacket.build(packet.packet_id).to_bytes())
+            case 2:
+                if len(session.held) >= self._limits.held_messages and packet.packet_id not in session.held:
+                    raise ProtocolViolation("too many messages wait for their release")
+                session.held.setdefault(packet.packet_id, message)
+                await connection.wire.send(PubrecPacket.build(packet.packet_id).to_bytes())
+            case _:
+                raise ProtocolViolation("quality of service 3")
+
+    def _accept(self, session: Session, message: Message) -> None:
+        """Pass on a client's message, if it may write there; if not, say so once and drop it [M-4]."""
+        if not self._access.may_publish(message.topic):
+            log.info("MQTT client %s may not write %s, ignored", session.client_id, message.topic)
+            return
+        self._distribute(message)
+        self._on_command(message.topic, message.data)
+
+    async def _on_subscribe(self, connection: Connection, packet: SubscribePacket) -> None:
+        session = connection.session
+        wanted = [(text, qos) for text, qos in packet.payload.topics]
+        if not wanted or any(qos > 2 for _, qos in wanted):
+            raise ProtocolViolation("malformed SUBSCRIBE")
+        answers = [self._subscribe(session, text, qos) for text, qos in wanted]
+        await connection.wire.send(SubackPacket.build(packet.variable_header.packet_id, answers).to_bytes())
+        for (text, qos), answer in zip(wanted, answers, strict=True):
+            if answer == REFUSED:
+                continue
+            for topic, retained in list(self._retained_messages.items()):
+                if matches(topic, text) and self._access.may_read(topic):
+                    connection.offer(Message(topic, bytes(retained.data), min(qos, retained.qos), is_retained=True))
+
+    def _subscribe(self, session: Session, text: str, qos: int) -> int:
+        """Any legal filter is granted; what is delivered through it is what may be read."""
+        is_room = text in session.filters or len(session.filters) < self._limits.filters
+        if not is_filter(text) or len(text) > self._limits.topic_length or not is_room:
+            return REFUSED
+        session.filters[text] = qos
+        return qos
+
+
+def quieten_libraries() -> None:
+    """Keep what amqtt and its state machine say about their own workings out of the log; we log what matters."""
+    for name in ("amqtt", "transitions", _amqtt_log.name, _websocket_log.name):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+async def _read_packet(wire: Wire, limits: Limits, *, is_first: bool = False) -> Any:
+    """One packet, read whole before it is decoded, so that a decoder can't run past its end.
+
+    Raises `ProtocolViolation` when it is too long or makes no sense.
+    """
+    first = (await wire.read(1))[0]
+    length = 0
+    for shift in (0, 7, 14, 21):
+        digit = (await wire.read(1))[0]
+        length |= (digit & 0x7F) << shift
+        if not digit & 0x80:
+            break
+    else:
+        raise ProtocolViolation("malformed length")
+    if length > limits.packet_bytes:
+        raise ProtocolViolation(f"packet of {length} bytes")
+    header = MQTTFixedHeader(first >> 4, first & 0x0F, length)
+    if (header.packet_type == CONNECT) is not is_first:
+        raise ProtocolViolation("CONNECT must come first, and once")
+    body = await wire.read(length) if length else b""
+    if is_first and body[:7] != b"\0\4MQTT\4":
+        raise OtherVersion(f"wants {body[2:9]!r}")
+    try:
+        return await packet_class(header).from_stream(BufferReader(body), fixed_header=header)
+    except Exception as error:  # on malformed bytes amqtt's decoders raise anything
+        raise ProtocolViolation(f"malformed packet: {error!r}") from error
+
+
+def _refusal(packet: ConnectPacket, limits: Limits) -> int:
+    """The return code for a CONNECT, as far as it does not depend on who it is. Raises `ProtocolViolation`."""
+    if packet.reserved_flag or packet.will_qos > 2:
+        raise ProtocolViolation("malformed CONNECT flags")
+    if packet.will_flag and (packet.will_topic is None or packet.will_message is None):
+        raise ProtocolViolation("will without topic or message")
+    if (packet.username_flag and packet.username is None) or (
+        packet.password_flag and (packet.password is None or not packet.username_flag)
+    ):
+        return int(BAD_USERNAME_PASSWORD)
+    if len(packet.client_id) > limits.client_id_length:
+        return int(IDENTIFIER_REJECTED)
+    if packet.client_id_is_random and not packet.clean_session_flag:
+        return int(IDENTIFIER_REJECTED)
+    return int(CONNECTION_ACCEPTED)
+
+
+def _publish(message: Message, packet_id: int | None = None) -> bytes:
+    packet = PublishPacket.build(message.topic, message.data, packet_id, False, message.qos, message.is_retained)
+    return bytes(packet.to_bytes())
+
+
+async def _eventually(is_reached: Callable[[], bool], within_s: float = 0.4) -> None:
+    """Wait for a condition without an event of its own, at most ``within_s``."""
+    deadline_s = asyncio.get_running_loop().time() + within_s
+    while not is_reached() and asyncio.get_running_loop().time() < deadline_s:
+        await asyncio.sleep(0.005)

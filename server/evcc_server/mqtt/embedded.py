@@ -1,0 +1,195 @@
+"""The embedded broker as a link: it lives in a thread of its own with its own asyncio loop, so that neither a slow login nor a
+defect in it can stall the control loop; when it dies it is started again.
+
+::
+
+    trio:    publish -> outbox ..................> broker's loop -> clients
+             receive <- memory channel <- token.run_sync_soon <.. commands of clients
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from typing import TypeVarTuple, Unpack
+
+import trio
+
+from evcc_server.mqtt.access import Access
+from evcc_server.mqtt.broker import HardenedBroker, Limits, Listen, Message, quieten_libraries
+from evcc_server.mqtt.contract import Connected, LinkEvent, MqttError, MqttOptions, Publication, Received
+from evcc_server.mqtt.outbox import Outbox
+
+log = logging.getLogger("evcc_server.mqtt")
+Ts = TypeVarTuple("Ts")
+
+COMMANDS_WAITING_MAX = 500
+RESTART_PAUSE_S = 1.0
+FLUSH_S = 0.5
+
+
+class EmbeddedBroker:
+    """A `Link` to a broker that it runs itself. Nobody but this link can write state topics."""
+
+    def __init__(self, options: MqttOptions, limits: Limits | None = None) -> None:
+        self._options = options
+        self._limits = limits or Limits()
+        self._access = Access(root=options.root, user=options.user, password=options.password)
+        self._ports: Mapping[str, int] = {}
+        self._outbox = Outbox()
+        self._lock = threading.Lock()  # guards the outbox and the loop that takes from it
+        self._is_draining = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._broker: HardenedBroker | None = None
+        self._stop: asyncio.Event | None = None
+        self._token: trio.lowlevel.TrioToken | None = None
+        self._send, self._receive = trio.open_memory_channel[LinkEvent](math.inf)
+
+    @property
+    def ports(self) -> Mapping[str, int]:
+        """The ports in use, by listener: ``tcp``, ``websocket``."""
+        return self._ports
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Serve until cancelled; started when the ports are open. Raises `MqttError` when they can't be had at start."""
+        quieten_libraries()
+        self._token = trio.lowlevel.current_trio_token()
+        has_served = False
+        while True:
+            started = trio.Event()
+            try:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self._run_thread, started)
+                    try:
+                        await started.wait()
+                        if not has_served:
+                            has_served = True
+                            task_status.started()
+                        await trio.sleep_forever()
+                    finally:
+                        self._ask_to_stop()
+            except* OSError as group:
+                error = group.exceptions[0]
+                if not has_served:
+                    raise MqttError(f"MQTT broker can't listen on {self._address}: {error}") from None
+                log.error("MQTT broker can't listen on %s again: %s", self._address, error)
+            except* _BrokerDied:
+                log.error("MQTT broker ended unexpectedly and is started again")
+            await trio.sleep(RESTART_PAUSE_S)
+
+    def publish(self, publication: Publication) -> None:
+        """See `Link`."""
+        with self._lock:
+            if self._loop is None:
+                return
+            self._outbox.put(publication)
+            if not self._is_draining:
+                self._is_draining = True
+                self._loop.call_soon_threadsafe(self._drain)
+
+    async def receive(self) -> LinkEvent:
+        """See `Link`."""
+        return await self._receive.receive()
+
+    async def flush(self) -> None:
+        """See `Link`."""
+        loop, broker = self._loop, self._broker
+        if loop is None or broker is None:
+            return
+        token = trio.lowlevel.current_trio_token()
+        is_done = trio.Event()
+
+        def tell(_: Future[None]) -> None:
+            token.run_sync_soon(is_done.set)
+
+        asyncio.run_coroutine_threadsafe(broker.flush(), loop).add_done_callback(tell)
+        with trio.move_on_after(FLUSH_S):
+            await is_done.wait()
+
+    @property
+    def _address(self) -> str:
+        address = f"{self._options.host}:{self._options.port}"
+        if self._options.websocket_port is not None:
+            address += f" or {self._options.host}:{self._options.websocket_port}"
+        return address
+
+    async def _run_thread(self, started: trio.Event) -> None:
+        await trio.to_thread.run_sync(self._thread, started, limiter=trio.CapacityLimiter(1))
+
+    def _ask_to_stop(self) -> None:
+        with self._lock:
+            if self._loop is not None and self._stop is not None:
+                self._loop.call_soon_threadsafe(self._stop.set)
+
+    # In the broker's thread
+
+    def _thread(self, started: trio.Event) -> None:
+        asyncio.run(self._serve(started))
+
+    async def _serve(self, started: trio.Event) -> None:
+        """Run one broker until asked to stop. Raises `OSError` when it can't listen, `_BrokerDied` when it ends by itself."""
+        listen = Listen(
+            host=self._options.host,
+            port=self._options.port,
+            websocket_port=self._options.websocket_port,
+            allowed_origins=self._options.allowed_origins,
+        )
+        stop = asyncio.Event()
+        broker = HardenedBroker(listen, self._access, self._on_command, self._limits)
+        await broker.start()
+        with self._lock:
+            self._outbox.clear()
+            self._is_draining = False
+            self._ports = broker.ports
+            self._loop, self._broker, self._stop = asyncio.get_running_loop(), broker, stop
+        self._tell(started.set)
+        self._tell(self._send.send_nowait, Connected())
+        tasks = [asyncio.create_task(stop.wait()), asyncio.create_task(broker.wait_dead())]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            with self._lock:
+                self._loop = self._broker = self._stop = None
+            for task in tasks:
+                task.cancel()
+            await broker.shutdown()
+        if not stop.is_set():
+            raise _BrokerDied
+
+    def _drain(self) -> None:
+        broker = self._broker
+        with self._lock:
+            self._is_draining = False
+            while (publication := self._outbox.take()) is not None:
+                if broker is not None:
+                    message = Message(
+                        publication.topic, publication.payload, int(publication.qos), publication.is_retained
+                    )
+                    broker.publish(message)
+
+    def _on_command(self, topic: str, data: bytes) -> None:
+        self._tell(self._enqueue, Received(topic, data))
+
+    def _tell(self, function: Callable[[Unpack[Ts]], object], *args: Unpack[Ts]) -> None:
+        """Call ``function`` in the trio thread; a server that has ended needs to know nothing more."""
+        assert self._token is not None
+        try:
+            self._token.run_sync_soon(function, *args)
+        except trio.RunFinishedError:
+            log.debug("MQTT broker outlived the server for a moment")
+
+    # In the trio thread again
+
+    def _enqueue(self, command: Received) -> None:
+        if self._send.statistics().current_buffer_used >= COMMANDS_WAITING_MAX:
+            log.warning("MQTT: too many commands at once, %s is dropped", command.topic)
+            return
+        self._send.send_nowait(command)
+
+
+class _BrokerDied(Exception):
+    """The broker ended without being asked to."""
