@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
 CO2_UNIT = "gCO2eq"
 
@@ -21,20 +23,29 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """A price list, sorted by start on construction [DEF-15]; ``unit`` is a currency code or ``gCO2eq``.
+    """A price list: UTC, disjoint, sorted by start, whatever order it was given in [DEF-15]; ``unit`` is a currency code or
+    ``gCO2eq``.
 
-    ``is_outdated`` says that the provider has not answered for more than two hours [TAR-8]; such a list gives no
-    current price and no plan prices.
+    Rates that are empty, run backwards or have no finite price are left out; where two overlap the one with the later start
+    holds, and of two with the same start the one given last [DEF-39]. ``is_outdated`` says that the provider has not answered
+    for more than two hours [TAR-8]; such a list gives no current price and no plan prices.
     """
 
     rates: tuple[Rate, ...]
     unit: str = "EUR"
     is_outdated: bool = False
+    by_price: tuple[Rate, ...] = field(init=False, repr=False, compare=False)
+    """Cheapest first, of equal prices the latest first: the order in which a planner takes them [PLAN-9]."""
     _starts: tuple[datetime, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        ordered = tuple(sorted(self.rates, key=lambda rate: rate.start))
-        object.__setattr__(self, "rates", ordered)
+        usable = (_in_utc(rate) for rate in self.rates if math.isfinite(rate.price))
+        ordered = sorted((rate for rate in usable if rate.start < rate.end), key=lambda rate: rate.start)
+        if any(later.start < earlier.end for earlier, later in itertools.pairwise(ordered)):
+            ordered = _disjoint(ordered)
+        latest_first = sorted(ordered, key=lambda rate: rate.start, reverse=True)
+        object.__setattr__(self, "rates", tuple(ordered))
+        object.__setattr__(self, "by_price", tuple(sorted(latest_first, key=lambda rate: rate.price)))
         object.__setattr__(self, "_starts", tuple(rate.start for rate in ordered))
 
     @classmethod
@@ -51,3 +62,48 @@ class Rates:
             return None
         rate = self.rates[index]
         return rate if time < rate.end else None
+
+
+def price_at(rates: Rates | None, time: datetime) -> float | None:
+    """The price in force at ``time``; None without a list, in a gap, or when it is outdated [TAR-1, TAR-8]."""
+    rate = None if rates is None else rates.at(time)
+    return None if rate is None else rate.price
+
+
+def co2_at(planner: Rates | None, time: datetime) -> float | None:
+    """Emissions [g/kWh] at ``time``, if the planner's list is one of emissions and not of prices [TAR-9]."""
+    if planner is None or planner.unit != CO2_UNIT:
+        return None
+    return price_at(planner, time)
+
+
+def effective_price(grid: float | None, feed_in: float | None, green_share: float) -> float | None:
+    """What a kWh costs of which ``green_share`` is own energy that could have been sold; None without a grid price [TAR-9]."""
+    if grid is None:
+        return None
+    return grid * (1 - green_share) + (feed_in or 0.0) * green_share
+
+
+def effective_co2(co2_g_per_kwh: float | None, green_share: float) -> float | None:
+    """Emissions [g/kWh] of energy of which ``green_share`` is own and counts as free of them [TAR-9]."""
+    return None if co2_g_per_kwh is None else co2_g_per_kwh * (1 - green_share)
+
+
+def _in_utc(rate: Rate) -> Rate:
+    # Differences of two local times with the same zone ignore a change of the clocks in between; UTC has none.
+    if rate.start.tzinfo is UTC and rate.end.tzinfo is UTC:
+        return rate
+    return Rate(rate.start.astimezone(UTC), rate.end.astimezone(UTC), rate.price)
+
+
+def _disjoint(ordered: list[Rate]) -> list[Rate]:
+    edges = sorted({rate.start for rate in ordered} | {rate.end for rate in ordered})
+    pieces: list[Rate] = []
+    for start, end in itertools.pairwise(edges):
+        holding = next((rate for rate in reversed(ordered) if rate.start <= start < rate.end), None)
+        if holding is None:
+            continue
+        if pieces and pieces[-1].end == start and start != holding.start and pieces[-1].price == holding.price:
+            start = pieces.pop().start
+        pieces.append(Rate(start, end, holding.price))
+    return pieces

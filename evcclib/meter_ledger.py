@@ -1,0 +1,171 @@
+"""Charged energy and charging time of a loadpoint, from whatever its meter offers [MET-1..MET-6, DEF-23].
+
+```
+   counter:      |<- last good read ->|   missing   |<- next good read ->|
+   ledger:        counted_kwh           + bridge_kwh                      counted again, bridge dropped
+```
+The ledger never runs backwards and never invents energy: a counter that starts again goes on from its new value, a jump of
+more than 1000 kWh is a misread, and while a counter is silent (or missing altogether) power is integrated instead. One ledger
+runs for the life of the loadpoint; a session is the difference between two of its readings, so that the sum of all
+sessions is what the meter counted, whatever happened in between.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from evcclib.readings import Measured, Reading
+from evcclib.units import HOUR, ZERO, energy_kwh, whole_seconds
+
+JUMP_MAX_KWH = 1000.0
+JITTER_KWH = 0.01
+"""A counter that falls by no more than this has not started again; it waits until it is passed."""
+POWER_MAX_KW = 100.0
+"""What a counter shows after it fell was charged since it started again only if this power could have done it."""
+REPLACED_AFTER = timedelta(minutes=1)
+"""A counter that keeps showing a value out of reach for so long is a new meter."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerState:
+    """``total_kwh`` is all that was ever counted, bridged gaps included; ``session_start_kwh`` its value at the connect."""
+
+    total_kwh: float = 0.0
+    session_start_kwh: float = 0.0
+    counter_kwh: float | None = None  # the counter at its last change
+    counter_at: timedelta = ZERO
+    counted_kwh: float = 0.0
+    bridge_kwh: float = 0.0
+    doubt_kwh: float | None = None  # a value out of reach, and since when it is shown
+    doubt_at: timedelta = ZERO
+    power_w: float = 0.0  # held since power_at while charging
+    power_at: timedelta | None = None
+
+    @property
+    def session_kwh(self) -> float:
+        """Energy charged since the vehicle was connected [MET-4]."""
+        return self.total_kwh - self.session_start_kwh
+
+
+EMPTY = LedgerState()
+
+
+def connected(state: LedgerState) -> LedgerState:
+    """A new session starts here [EV-10, MET-2]."""
+    return state if state.session_start_kwh == state.total_kwh else replace(state, session_start_kwh=state.total_kwh)
+
+
+def step(
+    state: LedgerState,
+    *,
+    counter: Reading[float],
+    power_w: float | None,
+    is_charging: bool,
+    now: timedelta,
+) -> LedgerState:
+    """The ledger after one look at the ``counter`` [kWh] and the power [W]; either may be unknown.
+
+    ``counter`` is the charge meter's total, or the charger's own session counter where that counts [MET-1]. Power counts only
+    while charging, and is held until the next step [MET-3]. The same state comes back when nothing has changed.
+    """
+    state = _integrated(state, power_w if is_charging and power_w is not None else 0.0, now)
+    if isinstance(counter, Measured) and math.isfinite(counter.value) and counter.value >= 0:
+        return _read(state, counter.value, counter.sampled_at)
+    return state
+
+
+def _integrated(state: LedgerState, power_w: float, now: timedelta) -> LedgerState:
+    power_w = max(power_w, 0.0)
+    if state.power_w == 0.0 or state.power_at is None:
+        return state if power_w == 0.0 else replace(state, power_w=power_w, power_at=now)
+    bridge_kwh = state.bridge_kwh + energy_kwh(state.power_w, max(now - state.power_at, ZERO))
+    return replace(
+        state,
+        bridge_kwh=bridge_kwh,
+        total_kwh=max(state.total_kwh, state.counted_kwh + bridge_kwh),
+        power_w=power_w,
+        power_at=now,
+    )
+
+
+def _read(state: LedgerState, value: float, at: timedelta) -> LedgerState:
+    last = state.counter_kwh
+    if last is None:
+        # What was bridged so far was charged before the counter was first seen; it stays counted.
+        return replace(
+            state, counter_kwh=value, counter_at=at, counted_kwh=state.counted_kwh + state.bridge_kwh, bridge_kwh=0.0
+        )
+    if value == last or last - JITTER_KWH <= value < last:
+        return (
+            state
+            if state.doubt_kwh is None and state.bridge_kwh == 0.0
+            else replace(state, doubt_kwh=None, bridge_kwh=0.0)
+        )
+    if value > last + JUMP_MAX_KWH:
+        return _doubted(state, value, at)
+    if value > last:
+        return _counted(state, value, at, value - last)
+    is_restart = value <= POWER_MAX_KW * (max(at - state.counter_at, ZERO) / HOUR)
+    return _counted(state, value, at, value if is_restart else 0.0)
+
+
+def _counted(state: LedgerState, value: float, at: timedelta, charged_kwh: float) -> LedgerState:
+    counted_kwh = state.counted_kwh + charged_kwh
+    return replace(
+        state,
+        counter_kwh=value,
+        counter_at=at,
+        counted_kwh=counted_kwh,
+        bridge_kwh=0.0,
+        doubt_kwh=None,
+        total_kwh=max(state.total_kwh, counted_kwh),
+    )
+
+
+def _doubted(state: LedgerState, value: float, at: timedelta) -> LedgerState:
+    """A jump out of reach: a misread unless it stays."""
+    if state.doubt_kwh is None or not state.doubt_kwh <= value <= state.doubt_kwh + JUMP_MAX_KWH:
+        return replace(state, doubt_kwh=value, doubt_at=at)
+    if at - state.doubt_at < REPLACED_AFTER:
+        return state
+    counted_kwh = state.counted_kwh + state.bridge_kwh
+    return replace(
+        state,
+        counter_kwh=value,
+        counter_at=at,
+        counted_kwh=counted_kwh,
+        bridge_kwh=0.0,
+        doubt_kwh=None,
+        total_kwh=max(state.total_kwh, counted_kwh),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimerState:
+    """Charging time of the session: ``duration`` up to ``since``, from which on it has been running; None: it stands."""
+
+    duration: timedelta = ZERO
+    since: timedelta | None = None
+
+
+STANDING = TimerState()
+
+
+def timer_started(state: TimerState, now: timedelta) -> TimerState:
+    """Charging began, or goes on [MET-5]."""
+    return state if state.since is not None else TimerState(duration=state.duration, since=now)
+
+
+def timer_stopped(state: TimerState, now: timedelta) -> TimerState:
+    """Charging ended [MET-5]."""
+    return state if state.since is None else TimerState(duration=state.duration + max(now - state.since, ZERO))
+
+
+def charge_duration(state: TimerState, own: Reading[timedelta], now: timedelta) -> timedelta:
+    """Charging time in whole seconds: the charger's own if it keeps one, else ours [MET-5, MET-6]."""
+    if isinstance(own, Measured):
+        return whole_seconds(own.value)
+    running = ZERO if state.since is None else max(now - state.since, ZERO)
+    return whole_seconds(state.duration + running)

@@ -1,0 +1,103 @@
+"""Machine: whether a plan makes the loadpoint charge now [PLAN-11..PLAN-16, PLAN-18..PLAN-20].
+
+```
+             in a slot with >= 10 min left, or one that the next slot follows at once
+   waiting ---------------------------------------------------------------------------> active
+      ^                                                                                   |
+      +-----------------------------------------------------------------------------------+
+        nothing left to charge; or in no slot, before the target, the last slot over,
+        an hour or more to charge, and the next slot an hour or more away
+```
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from evcclib.planner import Plan
+from evcclib.units import HOUR, ZERO
+
+SMALL_SLOT = timedelta(minutes=10)
+"""A rest of a slot that is not worth starting for [PLAN-14]."""
+SLOT_LENGTH = HOUR
+"""A gap or a rest shorter than this does not interrupt charging [PLAN-15, DEF-12]."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanState:
+    """``slot_end``: the end of the slot in which the plan was last active. ``projected_start``: when it will be, or was due."""
+
+    is_active: bool = False
+    slot_end: datetime | None = None
+    projected_start: datetime | None = None
+
+
+IDLE = PlanState()
+
+
+def applies(state: PlanState, target: datetime | None, now: datetime) -> bool:
+    """Whether there is a plan to make: a target to come, or one that passed while charging for it [PLAN-10, PLAN-19]."""
+    return target is not None and (state.is_active or target >= now)
+
+
+def step(
+    state: PlanState,
+    plan: Plan,
+    *,
+    required: timedelta | None,
+    target: datetime | None,
+    now: datetime,
+    holds_full: bool,
+) -> PlanState:
+    """The state after looking at the newest ``plan``, made for ``required`` (None: cannot be told) until ``target``.
+
+    ``holds_full`` says that the goal is 100 % and the vehicle is charging: it then keeps its plan for balancing [DEF-16].
+    """
+    if target is None or not applies(state, target, now):
+        return IDLE
+    if required is None or (required <= ZERO and not (state.is_active and holds_full)):
+        return IDLE
+    is_active, slot_end = _decide(state, plan, required, target, now, holds_full=holds_full)
+    if is_active == state.is_active and slot_end == state.slot_end and plan.start == state.projected_start:
+        return state
+    return PlanState(is_active=is_active, slot_end=slot_end, projected_start=plan.start)
+
+
+def overrun(state: PlanState, target: datetime | None, now: datetime) -> timedelta | None:
+    """How long an active plan has been charging past its target; None while it does not [PLAN-19]."""
+    if not state.is_active or target is None or now <= target:
+        return None
+    return now - target
+
+
+def next_change(state: PlanState, plan: Plan, target: datetime | None, now: datetime) -> datetime | None:
+    """The earliest time at which `step` could answer differently while the plan stays as it is."""
+    if target is None:
+        return None
+    edges = [edge for slot in plan.slots for edge in (slot.start, slot.end)]
+    if state.slot_end is not None:
+        edges.append(state.slot_end)
+    if plan.start is not None:
+        edges.append(plan.start - SLOT_LENGTH)
+    edges.append(target)
+    return min((edge for edge in edges if edge > now), default=None)
+
+
+def _decide(
+    state: PlanState, plan: Plan, required: timedelta, target: datetime, now: datetime, *, holds_full: bool
+) -> tuple[bool, datetime | None]:
+    slot = plan.slot_at(now)
+    if slot is not None:
+        is_worth_it = state.is_active or slot.end - now >= SMALL_SLOT or plan.slot_at(slot.end) is not None
+        return (True, slot.end) if is_worth_it else (False, None)
+    if not state.is_active:
+        return False, None
+    if now >= target or holds_full:
+        return True, state.slot_end
+    if plan.start is None:
+        return False, None
+    is_in_last_slot = state.slot_end is not None and now < state.slot_end
+    if is_in_last_slot or required < SLOT_LENGTH or plan.start - now < SLOT_LENGTH:
+        return True, state.slot_end
+    return False, None

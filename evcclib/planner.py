@@ -1,0 +1,101 @@
+"""Cheapest slots in which to charge for a time before a target [PLAN-5..PLAN-9].
+
+Among equal prices the latest slot wins. The slot that is not needed in full starts late if it is the earliest of the plan, so
+that the plan is as compact as it can be, and ends early otherwise [DEF-11].
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from evcclib.tariff import Rate, Rates
+from evcclib.units import HOUR, ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """``slots`` in time order, disjoint. ``is_met`` False: there is less time than needed, and the slots are all there is.
+
+    Slots may add up to less than needed and still meet the goal, when the target lies beyond the known prices: what is missing
+    fits in between [PLAN-8].
+    """
+
+    slots: tuple[Rate, ...] = ()
+    is_met: bool = True
+
+    @property
+    def start(self) -> datetime | None:
+        """When charging will start; None for an empty plan [PLAN-12]."""
+        return self.slots[0].start if self.slots else None
+
+    def slot_at(self, time: datetime) -> Rate | None:
+        """The slot that holds ``time`` [PLAN-13]."""
+        for slot in self.slots:
+            if slot.start <= time < slot.end:
+                return slot
+        return None
+
+    def duration(self) -> timedelta:
+        """All slots together."""
+        return sum((slot.end - slot.start for slot in self.slots), ZERO)
+
+
+NO_PLAN = Plan()
+
+
+def duration_at(energy_kwh: float, power_w: float) -> timedelta | None:
+    """How long ``energy_kwh`` takes at ``power_w``; zero if nothing is left, None without power [DEF-10, DEF-21]."""
+    if energy_kwh <= 0:
+        return ZERO
+    if power_w <= 0:
+        return None
+    return HOUR * (energy_kwh * 1000.0 / power_w)
+
+
+def plan(rates: Rates | None, required: timedelta, target: datetime, now: datetime) -> Plan:
+    """The cheapest way to charge for ``required`` between ``now`` and ``target``, both timezone-aware.
+
+    Without usable prices (no list, outdated, nothing from now on) it is the last possible moment [PLAN-6, DEF-14].
+    """
+    if required <= ZERO:
+        return NO_PLAN
+    now, target = now.astimezone(UTC), target.astimezone(UTC)
+    available = target - now
+    if available <= ZERO:
+        return Plan((), is_met=False)
+    is_met = required <= available
+    required = min(required, available)
+    if rates is None or rates.is_outdated or not rates.rates or rates.rates[-1].end <= now:
+        return Plan((Rate(target - required, target, 0.0),), is_met)
+    horizon = rates.rates[-1].end
+    if target > horizon:
+        required -= target - horizon
+        if required <= ZERO:
+            return Plan((), is_met)
+        target = horizon
+    slots, missing = _cheapest(rates, required, target, now)
+    return Plan(slots, is_met and missing <= ZERO)
+
+
+def _cheapest(rates: Rates, required: timedelta, target: datetime, now: datetime) -> tuple[tuple[Rate, ...], timedelta]:
+    chosen: list[Rate] = []
+    for rate in rates.by_price:
+        if rate.start >= target or rate.end <= now:
+            continue
+        slot = Rate(max(rate.start, now), min(rate.end, target), rate.price)
+        chosen.append(slot)
+        required -= slot.end - slot.start
+        if required <= ZERO:
+            break
+    if required < ZERO:
+        chosen[-1] = _shortened(chosen, -required)
+    return tuple(sorted(chosen, key=lambda slot: slot.start)), required
+
+
+def _shortened(chosen: list[Rate], surplus: timedelta) -> Rate:
+    """The slot taken last, without the ``surplus`` of time that is not needed [DEF-11]."""
+    last = chosen[-1]
+    if all(last.start <= slot.start for slot in chosen):
+        return Rate(last.start + surplus, last.end, last.price)
+    return Rate(last.start, last.end - surplus, last.price)

@@ -1,0 +1,99 @@
+"""What charging with own energy has saved [SAV-1..SAV-4].
+
+Energy is the power held since the last step: a step more or less in between changes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from evcclib.model import Now
+from evcclib.units import HOUR, energy_kwh
+from evcclib.view import SavingsView
+
+DEFAULT_GRID_PRICE = 0.30
+DEFAULT_FEED_IN_PRICE = 0.08
+GAP_MAX = HOUR
+"""Time without any step (the server was down) beyond which nobody knows what was charged; it is left out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavingsState:
+    """Totals since ``since`` in kWh and currency, and the power, share and prices that hold from ``updated_at`` on."""
+
+    since: datetime
+    grid_kwh: float = 0.0
+    grid_cost: float = 0.0
+    saved_cost: float = 0.0
+    self_kwh: float = 0.0
+    self_cost: float = 0.0
+    updated_at: timedelta | None = None
+    power_w: float = 0.0
+    green_share: float = 0.0
+    grid_price: float = DEFAULT_GRID_PRICE
+    feed_in_price: float = DEFAULT_FEED_IN_PRICE
+
+
+def step(
+    state: SavingsState,
+    *,
+    now: Now,
+    charge_power_w: float,
+    green_share: float,
+    grid_price: float | None,
+    feed_in_price: float | None,
+) -> SavingsState:
+    """Account for the time since the last step, then hold the new ``charge_power_w`` [W] of all loadpoints together.
+
+    ``green_share`` (0..1) is the cars' [DEF-40]; unknown prices take the defaults [SAV-3]. The same state comes back while
+    nothing is being charged.
+    """
+    power_w = max(0.0, charge_power_w)
+    if power_w == 0.0 and state.power_w == 0.0:
+        return state
+    counted = _counted(state, now.instant)
+    return replace(
+        counted,
+        updated_at=now.instant,
+        power_w=power_w,
+        green_share=min(max(green_share, 0.0), 1.0),
+        grid_price=DEFAULT_GRID_PRICE if grid_price is None else grid_price,
+        feed_in_price=DEFAULT_FEED_IN_PRICE if feed_in_price is None else feed_in_price,
+    )
+
+
+def view(state: SavingsState, *, now: Now, grid_price: float | None) -> SavingsView:
+    """The totals up to ``now``; before anything is charged the effective price is the grid's [SAV-4]."""
+    counted = _counted(state, now.instant)
+    total_kwh = counted.grid_kwh + counted.self_kwh
+    none_price = DEFAULT_GRID_PRICE if grid_price is None else grid_price
+    return SavingsView(
+        since=counted.since,
+        total_charged_kwh=total_kwh,
+        grid_charged_kwh=counted.grid_kwh,
+        self_consumption_charged_kwh=counted.self_kwh,
+        self_consumption_pct=100.0 * counted.self_kwh / total_kwh if total_kwh > 0 else 0.0,
+        effective_price=(counted.grid_cost + counted.self_cost) / total_kwh if total_kwh > 0 else none_price,
+        amount=counted.saved_cost,
+    )
+
+
+def _counted(state: SavingsState, instant: timedelta) -> SavingsState:
+    if state.updated_at is None or state.power_w == 0.0:
+        return state
+    elapsed = instant - state.updated_at
+    if not timedelta(0) < elapsed <= GAP_MAX:
+        return state
+    charged_kwh = energy_kwh(state.power_w, elapsed)
+    self_kwh = charged_kwh * state.green_share
+    grid_kwh = charged_kwh - self_kwh
+    return replace(
+        state,
+        grid_kwh=state.grid_kwh + grid_kwh,
+        grid_cost=state.grid_cost + grid_kwh * state.grid_price,
+        saved_cost=state.saved_cost + self_kwh * (state.grid_price - state.feed_in_price),
+        self_kwh=state.self_kwh + self_kwh,
+        self_cost=state.self_cost + self_kwh * state.feed_in_price,
+        updated_at=instant,
+    )

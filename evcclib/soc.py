@@ -1,0 +1,165 @@
+"""State of charge between two answers of the vehicle [EST-1..EST-9, SOC-10..SOC-12].
+
+```
+   soc  = fetched + (energy - energy when it was fetched) / kwh_per_pct        at most 100
+   kwh_per_pct starts at capacity / 0.9 / 100 and is learned once the SoC has risen by more than 10 %
+```
+The estimate is bounded: it never falls below what the vehicle said, and never rises faster than without any loss.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from evcclib.readings import Measured, Missing, Reading
+from evcclib.units import HOUR, ZERO, whole_seconds
+
+CHARGE_EFFICIENCY = 0.9
+GRADIENT_RISE_PCT = 10.0
+"""The SoC must have risen by more than this before a gradient is learned [EST-6]."""
+EFFICIENCY_MIN = 0.5
+"""A learned gradient that would mean more loss than this is capped: a plan made from it would start hours too early."""
+FULL_PCT = 100.0
+PROGRESS_STEP_PCT = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EstimatorConfig:
+    """``capacity_kwh`` 0 means unknown; then, or with ``estimates`` off, the SoC is just what was fetched [EST-9]."""
+
+    capacity_kwh: float
+    estimates: bool = True
+
+    @property
+    def is_active(self) -> bool:
+        """Whether anything is estimated."""
+        return self.estimates and self.capacity_kwh > 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SocState:
+    """``soc_pct`` None: not known yet. ``kwh_per_pct`` [kWh of charged energy per %] None: nothing has been learned."""
+
+    soc_pct: float | None = None
+    fetched_pct: float | None = None
+    fetched_energy_kwh: float = 0.0
+    initial_pct: float | None = None
+    initial_energy_kwh: float = 0.0
+    kwh_per_pct: float | None = None
+
+
+UNKNOWN = SocState()
+"""The state after a vehicle was assigned or connected: nothing is known, nothing learned [EST-1]."""
+
+
+def step(
+    state: SocState,
+    *,
+    charger_soc: Reading[float],
+    vehicle_soc: Reading[float],
+    energy_kwh: float,
+    config: EstimatorConfig,
+    statuses_agree: bool = True,
+) -> SocState:
+    """The state after one look at the charger's SoC, the vehicle's SoC and the session's energy.
+
+    A charger that supplies a SoC goes before the vehicle; while it fails the last value stands [EST-3]. Values outside 0..100
+    count as failed [DEF-43]. ``statuses_agree`` False: charger and vehicle disagree on whether it charges, so nothing is
+    learned from this value [EST-5]. The same state comes back when nothing has changed.
+    """
+    fetched = _source(charger_soc, vehicle_soc, state.fetched_pct)
+    if fetched is None:
+        return state
+    energy_kwh = max(energy_kwh, 0.0)
+    if not config.is_active:
+        if state.soc_pct == fetched and state.fetched_pct == fetched:
+            return state
+        return replace(state, soc_pct=fetched, fetched_pct=fetched, fetched_energy_kwh=energy_kwh)
+    if fetched == state.fetched_pct and energy_kwh >= state.fetched_energy_kwh:
+        per_pct = gradient_kwh_per_pct(state, config)
+        soc_pct = min(fetched + (energy_kwh - state.fetched_energy_kwh) / per_pct, FULL_PCT)
+        return state if soc_pct == state.soc_pct else replace(state, soc_pct=soc_pct)
+    return _fetched(state, fetched, energy_kwh, config, statuses_agree=statuses_agree)
+
+
+def gradient_kwh_per_pct(state: SocState, config: EstimatorConfig) -> float:
+    """Charged energy [kWh] for one percent: learned, or from capacity and efficiency [EST-1, EST-6]."""
+    if state.kwh_per_pct is not None:
+        return state.kwh_per_pct
+    return config.capacity_kwh / CHARGE_EFFICIENCY / FULL_PCT
+
+
+def remaining_energy_kwh(state: SocState, target_pct: float, config: EstimatorConfig) -> float | None:
+    """Energy [kWh] to charge until ``target_pct``; None without a SoC, 0 without a capacity [EST-7, DEF-42]."""
+    if state.soc_pct is None:
+        return None
+    return max(0.0, target_pct - state.soc_pct) * gradient_kwh_per_pct(state, config)
+
+
+def remaining_duration(state: SocState, target_pct: float, power_w: float, config: EstimatorConfig) -> timedelta | None:
+    """Time to charge until ``target_pct`` at ``power_w``, in whole seconds; None when it cannot be told [EST-8, DEF-21]."""
+    energy_kwh = remaining_energy_kwh(state, target_pct, config)
+    if energy_kwh is None:
+        return None
+    if energy_kwh == 0:
+        return ZERO
+    return whole_seconds(HOUR * (energy_kwh * 1000.0 / power_w)) if power_w > 0 else None
+
+
+def effective_target_pct(target_pct: float) -> float:
+    """A target of 0 means none, that is 100 [DEF-44]."""
+    return target_pct if target_pct > 0 else FULL_PCT
+
+
+def shown_limit_pct(target_pct: float, vehicle_limit_pct: float | None) -> float:
+    """The SoC at which charging ends: the target or the vehicle's own limit, whichever comes first [SOC-10]."""
+    limit_pct = FULL_PCT if vehicle_limit_pct is None else float(math.trunc(vehicle_limit_pct))
+    return min(limit_pct, effective_target_pct(target_pct))
+
+
+def progress(threshold_pct: float, soc_pct: float | None) -> float:
+    """The next threshold; higher than ``threshold_pct`` when the SoC has passed it, which is to be announced [SOC-12]."""
+    if soc_pct is None or soc_pct < threshold_pct:
+        return threshold_pct
+    steps = math.floor((soc_pct - threshold_pct) / PROGRESS_STEP_PCT) + 1
+    return threshold_pct + steps * PROGRESS_STEP_PCT
+
+
+def _source(charger_soc: Reading[float], vehicle_soc: Reading[float], last_pct: float | None) -> float | None:
+    match charger_soc:
+        case Measured(value=value):
+            return value if _is_plausible(value) else last_pct
+        case Missing(since=since) if since is not None:
+            return last_pct
+    if isinstance(vehicle_soc, Measured) and _is_plausible(vehicle_soc.value):
+        return vehicle_soc.value
+    return last_pct
+
+
+def _is_plausible(soc_pct: float) -> bool:
+    return 0.0 <= soc_pct <= FULL_PCT
+
+
+def _fetched(
+    state: SocState, fetched: float, energy_kwh: float, config: EstimatorConfig, *, statuses_agree: bool
+) -> SocState:
+    """A new value, or a counter that started again: the estimate starts over from here, and the gradient may be learned."""
+    initial_pct, initial_energy_kwh, kwh_per_pct = state.initial_pct, state.initial_energy_kwh, state.kwh_per_pct
+    if energy_kwh < state.fetched_energy_kwh:
+        initial_pct = None  # the old baseline belongs to the old counter [DEF-22]
+    if initial_pct is None:
+        initial_pct, initial_energy_kwh = fetched, energy_kwh
+    rise_pct, charged_kwh = fetched - initial_pct, energy_kwh - initial_energy_kwh
+    if statuses_agree and rise_pct > GRADIENT_RISE_PCT and charged_kwh > 0:
+        lossless = config.capacity_kwh / FULL_PCT
+        kwh_per_pct = min(max(charged_kwh / rise_pct, lossless), lossless / EFFICIENCY_MIN)
+    return SocState(
+        soc_pct=fetched,
+        fetched_pct=fetched,
+        fetched_energy_kwh=energy_kwh,
+        initial_pct=initial_pct,
+        initial_energy_kwh=initial_energy_kwh,
+        kwh_per_pct=kwh_per_pct,
+    )
