@@ -1,0 +1,312 @@
+"""The configuration, typed and checked. `evcc_server.config.load` makes it from text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from evcc_server.config.problems import Problem
+from evcc_server.config.sources import ModbusAddress, Source, Triple
+from evcclib.config import Actions, PollConfig
+from evcclib.model import ChargeMode, VehicleFeature
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """Where HTTP listens, and which web pages of other origins may change things [api.md 1.3]."""
+
+    host: str = "127.0.0.1"
+    port: int = 7070
+    allowed_origins: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Database:
+    """``path`` of the SQLite file, ":memory:" for none that stays."""
+
+    path: str = "~/.evcc/evcc.db"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mqtt:
+    """The embedded broker, unless ``broker`` names an outside one. An empty ``topic``: nothing is published [DEV-15].
+
+    ``host`` and ``port`` are where the embedded broker listens. ``broker_host`` and ``broker_port`` are the parts of ``broker``.
+    """
+
+    broker: str | None = None
+    broker_host: str | None = None
+    broker_port: int = 1883
+    uses_tls: bool = False
+    is_insecure: bool = False
+    topic: str = "evcc"
+    user: str | None = field(default=None, repr=False)
+    password: str | None = field(default=None, repr=False)
+    client_id: str | None = None
+    publishes_json: bool = True
+    has_embedded_broker: bool = True
+    host: str = "127.0.0.1"
+    port: int = 1883
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Auth:
+    """Who may write. ``is_open``: everybody, as the owner has said so. ``token``: those who send it as bearer token.
+
+    Neither: writing is open on loopback only.
+    """
+
+    is_open: bool = False
+    token: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """The ``site`` section; meters by name."""
+
+    title: str = ""
+    grid: str | None = None
+    pv: tuple[str, ...] = ()
+    battery: tuple[str, ...] = ()
+    aux: tuple[str, ...] = ()
+    residual_power_w: float = 0.0
+    priority_soc_pct: float = 0.0
+    buffer_soc_pct: float = 0.0
+    voltage_v: float = 230.0
+    grid_supply_max_while_battery_charges_w: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemplateDevice:
+    """A meter or charger from the list of known devices. ``usage`` is "charge" for chargers."""
+
+    profile: str
+    template: str
+    usage: str
+    address: ModbusAddress
+    unit: int
+    connector: int | None = None
+    timeout: timedelta | None = None
+    parameters: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomMeter:
+    """A meter made of plugin sources."""
+
+    power: Source
+    powers: Triple | None = None
+    currents: Triple | None = None
+    voltages: Triple | None = None
+    energy_import: Source | None = None
+    energy_export: Source | None = None
+    soc: Source | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomCharger:
+    """A charger made of plugin sources. ``set_...``, ``enable`` and ``wakeup`` are written."""
+
+    status: Source
+    enabled: Source
+    enable: Source
+    set_current: Source
+    set_current_fine: Source | None = None
+    set_phases: Source | None = None
+    wakeup: Source | None = None
+    identify: Source | None = None
+    soc: Source | None = None
+    power: Source | None = None
+    energy: Source | None = None
+    currents: Triple | None = None
+    voltages: Triple | None = None
+    is_integrated: bool = False
+    icon: str | None = None
+    current_step_a: float = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeterEntry:
+    """One of ``meters``. ``line`` and ``place`` are where it stands in the file."""
+
+    name: str
+    line: int
+    place: str
+    device: TemplateDevice | CustomMeter
+    capacity_kwh: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargerEntry:
+    """One of ``chargers``."""
+
+    name: str
+    line: int
+    place: str
+    device: TemplateDevice | CustomCharger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VehicleEntry:
+    """One of ``vehicles``; no sources at all: an offline vehicle."""
+
+    name: str
+    line: int
+    place: str
+    title: str
+    icon: str = ""
+    capacity_kwh: float = 0.0
+    phases: int = 0
+    identifiers: tuple[str, ...] = ()
+    features: frozenset[VehicleFeature] = frozenset()
+    on_identify: Actions = field(default_factory=Actions)
+    cache: timedelta = timedelta(minutes=15)
+    soc: Source | None = None
+    soc_limit: Source | None = None
+    range_km: Source | None = None
+    odometer: Source | None = None
+    status: Source | None = None
+    climater: Source | None = None
+    wakeup: Source | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loadpoint:
+    """One of ``loadpoints`` [control.md 1.5]; devices by name."""
+
+    line: int
+    place: str
+    title: str = ""
+    charger: str
+    meter: str | None = None
+    vehicle: str | None = None
+    circuit: str | None = None
+    mode: ChargeMode = ChargeMode.OFF
+    priority: int = 0
+    phases: int = 0
+    phase_rotation: tuple[int, int, int] = (1, 2, 3)
+    current_min_a: float = 6.0
+    current_max_a: float = 16.0
+    enable_threshold_w: float = 0.0
+    enable_delay: timedelta = timedelta(minutes=1)
+    disable_threshold_w: float = 0.0
+    disable_delay: timedelta = timedelta(minutes=3)
+    guard_duration: timedelta = timedelta(minutes=5)
+    reset_on_disconnect: bool = False
+    poll: PollConfig = field(default_factory=PollConfig)
+    estimates_soc: bool = True
+    unknown_soc_grace: timedelta = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circuit:
+    """One of ``circuits``: a limit that loadpoints and other circuits hang below."""
+
+    name: str
+    line: int
+    place: str
+    title: str = ""
+    parent: str | None = None
+    meter: str | None = None
+    current_max_a: float | None = None
+    power_max_w: float | None = None
+    safe_current_a: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Zone:
+    """A price that holds on certain days and hours, in the notation of [TAR-3] and [TAR-4]."""
+
+    price: float
+    days: str = ""
+    hours: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FixedTariff:
+    """Prices that the owner knows [TAR-2]."""
+
+    price: float
+    zones: tuple[Zone, ...] = ()
+    currency: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderTariff:
+    """Prices, or emissions, fetched from a provider; ``kind`` as in `evcc_server.tariff_providers`."""
+
+    kind: str
+    region: str = ""
+    token: str | None = field(default=None, repr=False)
+    home: str = ""
+    product: str = ""
+    uri: str = ""
+    charges: float = 0.0  # added to each price
+    tax: float = 0.0  # share on top, 0.19 for 19 %
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomTariff:
+    """Prices from a plugin source: a present price, or a list of ``{start, end, price}``."""
+
+    price: Source | None = None
+    forecast: Source | None = None
+
+
+Tariff = FixedTariff | ProviderTariff | CustomTariff
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tariffs:
+    """The ``tariffs`` section."""
+
+    currency: str = "EUR"
+    grid: Tariff | None = None
+    feed_in: Tariff | None = None
+    planner: Tariff | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModbusProxy:
+    """One of ``modbusproxy``: let other programs talk to a device through us."""
+
+    port: int
+    address: ModbusAddress
+    is_read_only: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """A whole evcc.yaml. ``secrets`` are the secret values in it, for `evcc_server.config.secrets.redact`."""
+
+    file: str = "evcc.yaml"
+    network: Network = field(default_factory=Network)
+    interval: timedelta = timedelta(seconds=10)
+    database: Database = field(default_factory=Database)
+    mqtt: Mqtt = field(default_factory=Mqtt)
+    site: Site
+    meters: tuple[MeterEntry, ...] = ()
+    chargers: tuple[ChargerEntry, ...] = ()
+    vehicles: tuple[VehicleEntry, ...] = ()
+    loadpoints: tuple[Loadpoint, ...] = ()
+    circuits: tuple[Circuit, ...] = ()
+    tariffs: Tariffs = field(default_factory=Tariffs)
+    proxies: tuple[ModbusProxy, ...] = ()
+    log: str = "info"
+    levels: Mapping[str, str] = field(default_factory=dict)
+    telemetry: bool = False
+    persists: bool = True
+    auth: Auth = field(default_factory=Auth)
+    api_compat: str = "0.114"
+    time_zone: str | None = None
+    warnings: tuple[Problem, ...] = ()
+    secrets: frozenset[str] = field(default=frozenset(), repr=False)
+
+    def meter(self, name: str) -> MeterEntry:
+        """The meter called ``name``. Raises `KeyError`."""
+        return {entry.name: entry for entry in self.meters}[name]
+
+    def charger(self, name: str) -> ChargerEntry:
+        """The charger called ``name``. Raises `KeyError`."""
+        return {entry.name: entry for entry in self.chargers}[name]

@@ -1,0 +1,104 @@
+"""Where a Modbus device is: the keys of templates (``modbus: tcpip``) and those of plugins (``uri``)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from evcc_server.config.section import Section
+from evcc_server.config.sources import Framing, ModbusAddress, NetworkAddress, SerialAddress
+
+COMSETS = ("8N1", "8E1", "8N2", "8O1", "7E1", "7N2")
+BAUDRATES_MAX = 1_000_000
+DEFAULT_PORT = 502
+
+# What users write -> framings, of which the first that the device has is taken.
+_CHOICES: dict[str, tuple[Framing, ...]] = {
+    "tcpip": (Framing.TCP,),
+    "rs485tcpip": (Framing.RTU_OVER_TCP, Framing.ASCII_OVER_TCP),
+    "rs485serial": (Framing.RTU, Framing.ASCII),
+    "udp": (Framing.UDP,),
+}
+_NETWORK_ORDER = (Framing.TCP, Framing.RTU_OVER_TCP, Framing.ASCII_OVER_TCP, Framing.UDP)
+_SERIAL_ORDER = (Framing.RTU, Framing.ASCII)
+
+
+def split_host_port(text: str, default_port: int) -> tuple[str, int]:
+    """``host``, ``host:port``, ``[v6]:port`` or a URL of these. Raises ValueError."""
+    parts = urlsplit(text if "://" in text else f"//{text}")
+    if not parts.hostname or parts.path not in ("", "/") or any(c.isspace() for c in text):
+        raise ValueError(f"{text!r} is no address")
+    port = default_port if parts.port is None else parts.port
+    if not 1 <= port <= 65535:
+        raise ValueError(f"{text!r} has no usable port")
+    return parts.hostname, port
+
+
+def read_template_address(
+    section: Section,
+    *,
+    transports: Sequence[str],
+    default_port: int | None,
+    default_serial: tuple[int, str],
+) -> ModbusAddress | None:
+    """The address in a template's parameters; ``transports`` are those of the device."""
+    framings = [Framing(transport) for transport in transports]
+    choices = sorted(choice for choice, wanted in _CHOICES.items() if set(wanted) & set(framings))
+    choice = section.word("modbus", _CHOICES)
+    host = section.text("host")
+    port = section.integer("port", low=1, high=65535)
+    uri = section.text("uri")
+    device = section.text("device")
+    baudrate = section.integer("baudrate", default=default_serial[0], low=300, high=BAUDRATES_MAX)
+    comset = section.word("comset", COMSETS, default=default_serial[1]) or default_serial[1]
+    if choice is not None and choice not in choices:
+        section.problem("modbus", f"{choice} is not possible with this device, expected {' or '.join(choices)}")
+        return None
+    if section.findings.problems and choice is None and section.has("modbus"):
+        return None
+    if uri and not host:
+        try:
+            host, uri_port = split_host_port(uri, default_port or DEFAULT_PORT)
+        except ValueError:
+            section.problem("uri", f"{uri!r} is no address, expected host:port")
+            return None
+        port = port or uri_port
+    wanted = _CHOICES[choice] if choice else (_NETWORK_ORDER if host else _SERIAL_ORDER if device else ())
+    possible = [framing for framing in wanted if framing in framings]
+    if not possible:
+        named = f"modbus ({', '.join(choices)}) and " if len(choices) > 1 else ""
+        keys = "host" if choices == ["tcpip"] else "host or device"
+        section.problem("", f"missing: {named}{keys}")
+        return None
+    framing = possible[0]
+    if framing in _SERIAL_ORDER:
+        if not device:
+            section.problem("device", "missing, expected the serial port, such as /dev/ttyUSB0")
+            return None
+        return SerialAddress(device=device, baudrate=baudrate, comset=comset, framing=framing)
+    if not host:
+        section.problem("host", "missing, expected the name or address of the device")
+        return None
+    return NetworkAddress(host=host, port=port or default_port or DEFAULT_PORT, framing=framing)
+
+
+def read_plugin_address(section: Section) -> ModbusAddress | None:
+    """The address in a plugin: ``uri`` with ``rtu``, or ``device`` with ``baudrate`` and ``comset``."""
+    uri = section.text("uri")
+    device = section.text("device")
+    is_rtu = section.boolean("rtu", default=False)
+    is_udp = section.boolean("udp", default=False)
+    baudrate = section.integer("baudrate", default=9600, low=300, high=BAUDRATES_MAX)
+    comset = section.word("comset", COMSETS, default="8N1") or "8N1"
+    if device and not uri:
+        return SerialAddress(device=device, baudrate=baudrate, comset=comset)
+    if not uri:
+        section.problem("uri", "missing, expected host:port (or device for a serial port)")
+        return None
+    try:
+        host, port = split_host_port(uri, DEFAULT_PORT)
+    except ValueError:
+        section.problem("uri", f"{uri!r} is no address, expected host:port")
+        return None
+    framing = Framing.RTU_OVER_TCP if is_rtu else Framing.UDP if is_udp else Framing.TCP
+    return NetworkAddress(host=host, port=port, framing=framing)

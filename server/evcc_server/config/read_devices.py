@@ -1,0 +1,175 @@
+"""The sections ``meters`` and ``chargers``: known devices by template, others by plugins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from evcc_server.config.model import ChargerEntry, CustomCharger, CustomMeter, MeterEntry, TemplateDevice
+from evcc_server.config.problems import expected_one_of
+from evcc_server.config.read_address import read_template_address
+from evcc_server.config.read_sources import optional_source, optional_triple, required_source
+from evcc_server.config.section import Section
+from evcc_server.config.sources import ConstSource
+from evcc_server.devices import profile as profiles
+from evcc_server.devices.profile import Profile
+
+CHARGE = "charge"
+METER_USAGES = ("grid", "pv", "battery", "charge", "aux")
+
+
+def read_meter(section: Section) -> MeterEntry:
+    """One of ``meters``."""
+    name = section.required_text("name", allowed="the name by which site and loadpoints call this meter")
+    kind = section.required_text("type", allowed="template or custom").casefold()
+    capacity = section.number("capacity", low=0, high=10_000, unit="kWh")
+    device: TemplateDevice | CustomMeter | None = None
+    if kind == "template":
+        device = _template(section, is_charger=False)
+    elif kind == "custom":
+        device = _custom_meter(section)
+    elif kind:
+        section.problem("type", f"{kind!r} is not known, expected template or custom")
+        return _no_meter(section, name)
+    section.close()
+    if device is None:
+        return _no_meter(section, name)
+    return MeterEntry(name=name, line=section.line, place=section.path, device=device, capacity_kwh=capacity or None)
+
+
+def read_charger(section: Section) -> ChargerEntry:
+    """One of ``chargers``."""
+    name = section.required_text("name", allowed="the name by which loadpoints call this charger")
+    kind = section.required_text("type", allowed="template or custom").casefold()
+    device: TemplateDevice | CustomCharger | None = None
+    if kind == "template":
+        device = _template(section, is_charger=True)
+    elif kind == "custom":
+        device = _custom_charger(section)
+    elif kind:
+        section.problem("type", f"{kind!r} is not known, expected template or custom")
+        return _no_charger(section, name)
+    section.close()
+    if device is None:
+        return _no_charger(section, name)
+    return ChargerEntry(name=name, line=section.line, place=section.path, device=device)
+
+
+def template_names(*, is_charger: bool) -> tuple[str, ...]:
+    """The templates of chargers, or of everything else, as users may write them."""
+    names: set[str] = set()
+    for profile in profiles.all_profiles():
+        if (profile.kind == "charger") == is_charger:
+            names |= {profile.id, *profile.templates}
+    return tuple(sorted(names))
+
+
+def usages_of(candidates: Iterable[Profile]) -> tuple[str, ...]:
+    """What the meters among ``candidates`` can be used as."""
+    found = {str(usage) for profile in candidates for usage in profile.usages}
+    return tuple(usage for usage in METER_USAGES if usage in found)
+
+
+def _template(section: Section, *, is_charger: bool) -> TemplateDevice | None:
+    names = template_names(is_charger=is_charger)
+    template = section.required_text("template", allowed="the name of a device, see: evcc-server devices")
+    candidates = [p for p in profiles.by_template(template.casefold()) if (p.kind == "charger") == is_charger]
+    usage: str | None = CHARGE
+    if not is_charger:
+        usage = section.word("usage", usages_of(candidates) or METER_USAGES)
+    if not candidates:
+        if template:
+            elsewhere = " (it is a charger)" if not is_charger and profiles.by_template(template.casefold()) else ""
+            section.problem(
+                "template", f"{template!r} is not a supported device{elsewhere}, {expected_one_of(template, names)}"
+            )
+        section.close_quietly()
+        return None
+    if not is_charger:
+        usages = usages_of(candidates)
+        if usage is None and len(usages) == 1:
+            usage = usages[0]
+        if usage is None:
+            if not section.has("usage"):
+                section.problem("usage", f"missing, expected {' or '.join(usages)}")
+            usage = usages[0] if usages else "grid"
+        candidates = [p for p in candidates if usage in map(str, p.usages)] or candidates
+    profile = candidates[0]
+    connection = profile.connection
+    serial = (connection.serial.baudrate, connection.serial.comset) if connection.serial else (9600, "8N1")
+    unit = section.integer("id", "subdevice", default=connection.unit_id, low=0, high=255)
+    address = read_template_address(
+        section, transports=connection.transports, default_port=connection.port, default_serial=serial
+    )
+    connector = None
+    if profile.connectors is not None:
+        last = profile.connectors.last or 255
+        connector = section.integer(
+            "connector", default=profile.connectors.first, low=profile.connectors.first, high=last
+        )
+    parameters = {
+        name: value for name in profile.params if (value := section.number(name)) is not None
+    }  # a profile's own numbers, such as the power of a forced battery charge
+    timeout = section.duration("timeout", low=timedelta(milliseconds=50))
+    if address is None:
+        return None
+    return TemplateDevice(
+        profile=profile.id,
+        template=template,
+        usage=usage or CHARGE,
+        address=address,
+        unit=unit,
+        connector=connector,
+        timeout=timeout,
+        parameters=parameters,
+    )
+
+
+def _custom_meter(section: Section) -> CustomMeter:
+    return CustomMeter(
+        power=required_source(section, "power"),
+        powers=optional_triple(section, "powers"),
+        currents=optional_triple(section, "currents"),
+        voltages=optional_triple(section, "voltages"),
+        energy_import=optional_source(section, "energy"),
+        energy_export=optional_source(section, "energyexport", "returnenergy"),
+        soc=optional_source(section, "soc"),
+    )
+
+
+def _custom_charger(section: Section) -> CustomCharger:
+    features = {feature.casefold() for feature in section.texts("features")}
+    for feature in sorted(features - {"integrateddevice"}):
+        section.problem("features", f"{feature!r} is not supported, expected IntegratedDevice")
+    return CustomCharger(
+        status=required_source(section, "status"),
+        enabled=required_source(section, "enabled"),
+        enable=required_source(section, "enable", is_setter=True),
+        set_current=required_source(section, "maxcurrent", is_setter=True),
+        set_current_fine=optional_source(section, "maxcurrentmillis", is_setter=True),
+        set_phases=optional_source(section, "phases1p3p", is_setter=True),
+        wakeup=optional_source(section, "wakeup", is_setter=True),
+        identify=optional_source(section, "identify"),
+        soc=optional_source(section, "soc"),
+        power=optional_source(section, "power"),
+        energy=optional_source(section, "energy"),
+        currents=optional_triple(section, "currents"),
+        voltages=optional_triple(section, "voltages"),
+        is_integrated="integrateddevice" in features,
+        icon=section.text("icon"),
+        current_step_a=section.number("currentstep", default=0.1, low=0.001, high=1, unit="A"),
+    )
+
+
+def _no_meter(section: Section, name: str) -> MeterEntry:
+    """Stands in for a meter that could not be read, so that references to it are not reported as well."""
+    section.close_quietly()
+    nothing = CustomMeter(power=ConstSource(value=""))
+    return MeterEntry(name=name, line=section.line, place=section.path, device=nothing)
+
+
+def _no_charger(section: Section, name: str) -> ChargerEntry:
+    section.close_quietly()
+    empty = ConstSource(value="")
+    nothing = CustomCharger(status=empty, enabled=empty, enable=empty, set_current=empty)
+    return ChargerEntry(name=name, line=section.line, place=section.path, device=nothing)

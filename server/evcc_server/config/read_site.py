@@ -1,0 +1,252 @@
+"""The sections ``site``, ``loadpoints`` and ``circuits``, and what binds them to each other [control.md 1.5]."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+
+from evcc_server.config.model import ChargerEntry, Circuit, Loadpoint, MeterEntry, Site, VehicleEntry
+from evcc_server.config.problems import expected_one_of
+from evcc_server.config.section import Section
+from evcclib.config import PollConfig
+from evcclib.model import ChargeMode, PollMode
+
+_POWER_MAX_W = 1_000_000
+_MINIMUM_POLL = timedelta(minutes=5)
+
+
+def read_site(section: Section) -> Site:
+    """The ``site`` section."""
+    grid: str | None = None
+    pv: tuple[str, ...] = ()
+    battery: tuple[str, ...] = ()
+    aux: tuple[str, ...] = ()
+    meters = section.section("meters")
+    if meters is not None:
+        grid = meters.text("grid")
+        pv = meters.texts("pv") + meters.texts("pvs")
+        battery = meters.texts("battery") + meters.texts("batteries")
+        aux = meters.texts("aux")
+        meters.close()
+    if not grid and not pv:
+        section.problem("meters", "missing either grid or pv meter")
+    site = Site(
+        title=section.text("title", default=""),
+        grid=grid,
+        pv=pv,
+        battery=battery,
+        aux=aux,
+        residual_power_w=section.number("residualPower", default=0.0, low=-100_000, high=100_000, unit="W"),
+        priority_soc_pct=section.number("prioritySoc", default=0.0, low=0, high=100, unit="%"),
+        buffer_soc_pct=section.number("bufferSoc", default=0.0, low=0, high=100, unit="%"),
+        voltage_v=section.number("voltage", default=230.0, low=50, high=500, unit="V"),
+        grid_supply_max_while_battery_charges_w=section.number(
+            "maxGridSupplyWhileBatteryCharging", default=0.0, low=0, high=_POWER_MAX_W, unit="W"
+        ),
+    )
+    section.close()
+    return site
+
+
+def read_loadpoint(section: Section) -> Loadpoint:
+    """One of ``loadpoints``."""
+    enable_threshold, enable_delay = _threshold(section, "enable", timedelta(minutes=1))
+    disable_threshold, disable_delay = _threshold(section, "disable", timedelta(minutes=3))
+    poll, estimates = _soc(section)
+    loadpoint = Loadpoint(
+        line=section.line,
+        place=section.path,
+        title=section.text("title", default=""),
+        charger=section.required_text("charger", allowed="the name of a charger"),
+        meter=section.text("meter"),
+        vehicle=section.text("vehicle"),
+        circuit=section.text("circuit"),
+        mode=section.choice("mode", ChargeMode, default=ChargeMode.OFF),
+        priority=section.integer("priority", default=0, low=0, high=10),
+        phases=_phases(section),
+        phase_rotation=_rotation(section),
+        current_min_a=section.number("minCurrent", default=6.0, low=0.1, high=80, unit="A"),
+        current_max_a=section.number("maxCurrent", default=16.0, low=0.1, high=80, unit="A"),
+        enable_threshold_w=enable_threshold,
+        enable_delay=enable_delay,
+        disable_threshold_w=disable_threshold,
+        disable_delay=disable_delay,
+        guard_duration=section.duration("guardDuration", default=timedelta(minutes=5)),
+        reset_on_disconnect=section.boolean("resetOnDisconnect", default=False),
+        poll=poll,
+        estimates_soc=estimates,
+        unknown_soc_grace=section.duration("unknownSocGrace", default=timedelta(minutes=10)),
+    )
+    if loadpoint.current_min_a > loadpoint.current_max_a:
+        key = "minCurrent" if section.has("minCurrent") else "maxCurrent"
+        minimum, maximum = loadpoint.current_min_a, loadpoint.current_max_a
+        section.problem(key, f"minCurrent ({minimum:g} A) must not be larger than maxCurrent ({maximum:g} A)")
+    if enable_threshold > 0:
+        section.warn(
+            "enable", f"threshold {enable_threshold:g} W is grid import; charging from surplus needs 0 or less"
+        )
+    if enable_threshold > disable_threshold:
+        section.warn("enable", "the enable threshold is above the disable threshold; charging will switch on and off")
+    section.close(
+        ignored={
+            "vehicles": "without effect, name the default vehicle as vehicle",
+            "onidentify": "without effect here, belongs to the vehicle",
+        }
+    )
+    return loadpoint
+
+
+def read_circuit(section: Section) -> Circuit:
+    """One of ``circuits``."""
+    circuit = Circuit(
+        name=section.required_text("name", allowed="the name by which loadpoints call this circuit"),
+        line=section.line,
+        place=section.path,
+        title=section.text("title", default=""),
+        parent=section.text("parent"),
+        meter=section.text("meter"),
+        current_max_a=section.number("maxCurrent", low=0, high=10_000, unit="A"),
+        power_max_w=section.number("maxPower", low=0, high=10_000_000, unit="W"),
+        safe_current_a=section.number("safeCurrent", default=0.0, low=0, high=80, unit="A"),
+    )
+    if circuit.current_max_a is None and circuit.power_max_w is None:
+        section.problem("", "a circuit without limit, expected maxCurrent or maxPower")
+    section.close()
+    return circuit
+
+
+def check_names(
+    root: Section, groups: Iterable[tuple[str, Sequence[MeterEntry | ChargerEntry | VehicleEntry | Circuit]]]
+) -> None:
+    """Names must be unique in their group."""
+    for what, entries in groups:
+        seen: dict[str, int] = {}
+        for entry in entries:
+            if entry.name and entry.name in seen:
+                root.findings.problem(
+                    entry.line,
+                    f"{entry.place}.name",
+                    f"{what} {entry.name!r} already exists, see line {seen[entry.name]}",
+                )
+            seen.setdefault(entry.name, entry.line)
+
+
+def check_references(
+    root: Section,
+    site: Site,
+    loadpoints: Sequence[Loadpoint],
+    circuits: Sequence[Circuit],
+    names: dict[str, Sequence[str]],
+    lines: dict[str, int],
+) -> None:
+    """Every name must be that of something, and no meter may be counted twice."""
+    used: dict[str, str] = {}
+    roles = [("site.meters.grid", site.grid)] if site.grid else []
+    roles += [(f"site.meters.pv[{i}]", name) for i, name in enumerate(site.pv)]
+    roles += [(f"site.meters.battery[{i}]", name) for i, name in enumerate(site.battery)]
+    roles += [(f"site.meters.aux[{i}]", name) for i, name in enumerate(site.aux)]
+    for place, name in roles:
+        line = lines.get(place.split("[")[0].casefold(), root.line)
+        _known(root, line, place, "meter", name, names)
+        if name in used:
+            root.findings.problem(line, place, f"meter {name!r} is already used as {used[name]}")
+        used.setdefault(name, place)
+    chargers: dict[str, str] = {}
+    for loadpoint in loadpoints:
+        place = loadpoint.place
+        for kind, reference in (
+            ("charger", loadpoint.charger),
+            ("meter", loadpoint.meter),
+            ("vehicle", loadpoint.vehicle),
+            ("circuit", loadpoint.circuit),
+        ):
+            if reference:
+                key = f"{place}.{kind}"
+                _known(root, lines.get(key.casefold(), loadpoint.line), key, kind, reference, names)
+        if loadpoint.charger in chargers:
+            key = f"{place}.charger"
+            message = f"charger {loadpoint.charger!r} is already used by {chargers[loadpoint.charger]}"
+            root.findings.problem(lines.get(key.casefold(), loadpoint.line), key, message)
+        elif loadpoint.charger:
+            chargers[loadpoint.charger] = place
+        if loadpoint.meter in used:
+            key = f"{place}.meter"
+            message = f"meter {loadpoint.meter!r} is already used as {used[loadpoint.meter]}"
+            root.findings.problem(lines.get(key.casefold(), loadpoint.line), key, message)
+        elif loadpoint.meter:
+            used[loadpoint.meter] = f"{place}.meter"
+    for circuit in circuits:
+        for kind, reference in (("circuit", circuit.parent), ("meter", circuit.meter)):
+            if reference:
+                key = f"{circuit.place}.{'parent' if kind == 'circuit' else kind}"
+                _known(root, lines.get(key.casefold(), circuit.line), key, kind, reference, names)
+    _check_tree(root, circuits)
+
+
+def _known(root: Section, line: int, place: str, kind: str, name: str, names: dict[str, Sequence[str]]) -> None:
+    if name not in names[kind]:
+        choices = [choice for choice in names[kind] if choice]
+        hint = expected_one_of(name, choices) if choices else f"there are no {kind}s"
+        root.findings.problem(line, place, f"{kind} {name!r} does not exist, {hint}")
+
+
+def _check_tree(root: Section, circuits: Sequence[Circuit]) -> None:
+    parents = {circuit.name: circuit.parent for circuit in circuits}
+    for circuit in circuits:
+        seen = {circuit.name}
+        above = circuit.parent
+        while above is not None and above in parents and above not in seen:
+            seen.add(above)
+            above = parents[above]
+        if above == circuit.name:
+            root.findings.problem(circuit.line, f"{circuit.place}.parent", "the circuit is its own parent")
+
+
+def _threshold(section: Section, key: str, default_delay: timedelta) -> tuple[float, timedelta]:
+    inner = section.section(key)
+    if inner is None:
+        return 0.0, default_delay
+    threshold = inner.number("threshold", default=0.0, low=-100_000, high=100_000, unit="W")
+    delay = inner.duration("delay", default=default_delay)
+    inner.close()
+    return threshold, delay
+
+
+def _soc(section: Section) -> tuple[PollConfig, bool]:
+    soc = section.section("soc")
+    if soc is None:
+        return PollConfig(), True
+    poll = PollConfig()
+    inner = soc.section("poll")
+    if inner is not None:
+        mode = inner.choice("mode", PollMode, default=PollMode.CHARGING)
+        interval = inner.duration("interval", default=timedelta(0))
+        poll = PollConfig(mode=mode, interval=interval or PollConfig().interval)
+        if poll.interval < _MINIMUM_POLL:
+            inner.warn("interval", "short intervals drain the vehicle's own battery and may block its account")
+        inner.close()
+    estimates = soc.boolean("estimate", default=True)
+    goal = "without effect; the goal is set in the user interface or by the vehicle's onIdentify"
+    soc.close(ignored=dict.fromkeys(("min", "target", "levels"), goal))
+    return poll, estimates
+
+
+def _phases(section: Section) -> int:
+    phases = section.integer("phases", default=0, low=0, high=3)
+    if phases == 2:
+        section.problem("phases", "'2' is not allowed, expected 0 (automatic), 1 or 3")
+        return 0
+    return phases
+
+
+def _rotation(section: Section) -> tuple[int, int, int]:
+    words = section.texts("phaseRotation")
+    if len(words) == 1:
+        words = tuple(words[0].replace(",", " ").split())
+    if not words:
+        return 1, 2, 3
+    order = [word.strip().casefold().removeprefix("l") for word in words]
+    if sorted(order) != ["1", "2", "3"]:
+        section.problem("phaseRotation", "expected the grid phases behind the charger's L1, L2, L3, such as L2 L3 L1")
+        return 1, 2, 3
+    return int(order[0]), int(order[1]), int(order[2])

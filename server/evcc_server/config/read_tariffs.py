@@ -1,0 +1,112 @@
+"""The section ``tariffs``."""
+
+from __future__ import annotations
+
+from evcc_server.config.model import CustomTariff, FixedTariff, ProviderTariff, Tariff, Tariffs, Zone
+from evcc_server.config.problems import expected_one_of
+from evcc_server.config.read_sources import optional_source
+from evcc_server.config.section import Section
+
+_PRICE_MAX = 100_000.0  # gCO2/kWh use the same numbers
+_PROVIDERS: dict[str, tuple[str, ...]] = {
+    # kind -> the keys it needs
+    "awattar": (),
+    "tibber": ("token",),
+    "octopusenergy": (),
+    "energycharts": (),
+    "gruenstromindex": ("zip",),
+    "electricitymaps": ("token",),
+}
+_OTHER_NAMES = {
+    "octopus": "octopusenergy",
+    "octopus-api": "octopusenergy",
+    "octopus-productcode": "octopusenergy",
+    "energy-charts": "energycharts",
+    "energy-charts-api": "energycharts",
+    "grünstromindex": "gruenstromindex",
+    "grünstromindex-free": "gruenstromindex",
+    "electricitymaps-free": "electricitymaps",
+    "electricity-maps": "electricitymaps",
+}
+KINDS = ("fixed", "custom", "template", *_PROVIDERS)
+
+
+def read_tariffs(section: Section) -> Tariffs:
+    """The whole section."""
+    currency = section.text("currency", default="EUR").upper()
+    if not (len(currency) == 3 and currency.isalpha()):
+        section.problem("currency", f"{currency!r} is no currency, expected a code such as EUR")
+    tariffs = Tariffs(
+        currency=currency,
+        grid=_tariff(section.section("grid")),
+        feed_in=_tariff(section.section("feedin", "feedIn")),
+        planner=_tariff(section.section("planner", "co2")),
+    )
+    section.close()
+    return tariffs
+
+
+def _tariff(section: Section | None) -> Tariff | None:
+    if section is None:
+        return None
+    kind = section.required_text("type", allowed=f"one of {', '.join(KINDS)}").casefold()
+    if kind == "template":
+        kind = section.required_text("template", allowed=f"one of {', '.join(_PROVIDERS)}").casefold()
+    kind = _OTHER_NAMES.get(kind, kind)
+    tariff: Tariff | None = None
+    if kind == "fixed":
+        tariff = _fixed(section)
+    elif kind == "custom":
+        tariff = _custom(section)
+    elif kind in _PROVIDERS:
+        tariff = _provider(section, kind)
+    elif kind:
+        section.problem("type", f"{kind!r} is not supported, {expected_one_of(kind, KINDS)}")
+        section.close_quietly()
+    section.close()
+    return tariff
+
+
+def _fixed(section: Section) -> FixedTariff:
+    price = section.number("price", default=0.0, low=-_PRICE_MAX, high=_PRICE_MAX)
+    if not section.has("price"):
+        section.problem("price", "missing, expected a price per kWh")
+    zones = section.each("zones", _zone)
+    return FixedTariff(price=price, zones=zones, currency=section.text("currency"))
+
+
+def _zone(section: Section) -> Zone:
+    zone = Zone(
+        price=section.number("price", default=0.0, low=-_PRICE_MAX, high=_PRICE_MAX),
+        days=section.text("days", default=""),
+        hours=section.text("hours", default=""),
+    )
+    if not section.has("price"):
+        section.problem("price", "missing, expected a price per kWh")
+    section.close()
+    return zone
+
+
+def _custom(section: Section) -> CustomTariff:
+    price = optional_source(section, "price")
+    forecast = optional_source(section, "forecast")
+    if (price is None) == (forecast is None):
+        section.problem("price", "expected one of price (now) and forecast (a list of start, end, price)")
+    return CustomTariff(price=price, forecast=forecast)
+
+
+def _provider(section: Section, kind: str) -> ProviderTariff:
+    for key in _PROVIDERS[kind]:
+        if not section.has(key):
+            section.problem(key, "missing")
+    tax = section.number("tax", default=0.0, low=0, high=10)
+    return ProviderTariff(
+        kind=kind,
+        region=section.text("region", "zone", "zip", "bzn", default=""),
+        token=section.text("token", "apikey"),
+        home=section.text("homeid", default=""),
+        product=section.text("productcode", "tariff", default=""),
+        uri=section.text("uri", default=""),
+        charges=section.number("charges", default=0.0, low=-10, high=10),
+        tax=tax,
+    )
