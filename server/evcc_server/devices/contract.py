@@ -138,7 +138,8 @@ class Charger(Protocol):
 class Vehicle(Protocol):
     """A vehicle's own interface."""
 
-    async def read(self) -> VehicleValues: ...
+    async def read(self, *, is_fresh: bool = False) -> VehicleValues:
+        """The newest answer; cached (VEH-20) unless ``is_fresh`` asks for a new one. Raises `DeviceError`."""
 
     async def wake(self) -> None: ...
 

@@ -24,6 +24,9 @@ from evcclib.events import SessionRecord, SettingChanged
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
+StoreError = sqlite3.Error
+"""What every method of `Store` raises when the disk or the file fails."""
+
 SESSION_ENERGY_MIN_KWH = 0.05
 """Sessions with less are not shown [api 4.3]."""
 

@@ -1,0 +1,310 @@
+"""The control loop: latest readings -> `evcclib.Site.step` -> commands applied, events stored, values published.
+
+It never reads a device itself. It wakes on the interval (after asking every device for a fresh sample), on a new grid sample
+between intervals, a charger's status, a request, the outcome of a command, or `wake_at`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+
+import trio
+
+from evcc_server.clock import Clock
+from evcc_server.devices.contract import Charger, ChargerValues, DeviceError, MeterValues, Vehicle, VehicleValues
+from evcc_server.persistence import Persistence
+from evcc_server.polling import Health, Poller
+from evcc_server.reasons_text import warning_text
+from evcc_server.samples import Samples, Wiring
+from evcc_server.state.hub import Hub, Level
+from evcclib import Site
+from evcclib.commands import (
+    Batch,
+    Command,
+    Disable,
+    Enable,
+    Outcome,
+    Read,
+    Result,
+    SetCurrent,
+    SwitchPhases,
+    WakeCharger,
+    WakeVehicle,
+)
+from evcclib.decision import Decision, PlanPreview
+from evcclib.events import Event, Warned, WarningCode
+from evcclib.model import Cause, TariffKind
+from evcclib.readings import Measured
+from evcclib.requests import Request
+from evcclib.tariff import Rates
+from evcclib.view import SiteView
+
+_log = logging.getLogger(__name__)
+
+COMMAND_DEADLINE_S = 10.0
+"""A phase switch with its pauses is the longest command; past this nobody knows what the device did."""
+VEHICLE_DEADLINE_S = 30.0
+ROUND_MAX_S = 1.0
+"""How long an interval waits for fresh samples of devices that answered last time; the silent are not waited for."""
+
+# When several causes are pending, one step serves them all; the first of these names it.
+_RANK = (
+    Cause.START,
+    Cause.INTERVAL,
+    Cause.REQUEST,
+    Cause.OVERLOAD,
+    Cause.STATUS,
+    Cause.OUTCOME,
+    Cause.SAMPLE,
+    Cause.WAKE,
+)
+
+
+class ControlLoop:
+    """Implements `evcc_server.gateway.Gateway` around one `evcclib.Site`."""
+
+    def __init__(
+        self,
+        site: Site,
+        samples: Samples,
+        wiring: Wiring,
+        *,
+        clock: Clock,
+        interval: timedelta,
+        chargers: Mapping[str, Charger],
+        vehicles: Mapping[str, Vehicle],
+        hub: Hub,
+        persistence: Persistence,
+    ) -> None:
+        self._site = site
+        self._samples = samples
+        self._wiring = wiring
+        self._clock = clock
+        self._interval_s = interval.total_seconds()
+        self._chargers = chargers
+        self._vehicles = vehicles
+        self._hub = hub
+        self._persistence = persistence
+        self._pollers: tuple[Poller[MeterValues] | Poller[ChargerValues], ...] = ()
+        self._poller_by_name: dict[str, Poller[MeterValues] | Poller[ChargerValues]] = {}
+        self._watched_meters = {wiring.grid, *wiring.circuits.values()} - {None}
+        self._pending: set[Cause] = set()
+        self._wakeup = trio.Event()
+        self._outcomes: list[Outcome] = []
+        self._reads_running: set[Read] = set()
+        self._vehicle_health = {name: Health(name) for name in vehicles}
+        self._is_in_round = False
+        self._next_tick_s = 0.0
+        self._wake_at: timedelta | None = None
+        self.steps = 0
+
+    # -- samples come in -------------------------------------------------------------------------------------------
+
+    def take_meter(self, name: str, values: MeterValues, at: timedelta) -> None:
+        """Sink of the meters' pollers."""
+        self._samples.meter(name, values, at)
+        if name in self._watched_meters and not self._is_in_round:
+            self._wake(Cause.SAMPLE)
+
+    def take_charger(self, name: str, values: ChargerValues, at: timedelta) -> None:
+        """Sink of the chargers' pollers."""
+        before = self._status(name)
+        self._samples.charger(name, values, at)
+        if not self._is_in_round and values.status is not None and values.status != before:
+            self._wake(Cause.STATUS)
+
+    def take_rates(self, rates: Mapping[TariffKind, Rates]) -> None:
+        """Sink of the tariff service."""
+        self._samples.rates(rates)
+
+    # -- the gateway -----------------------------------------------------------------------------------------------
+
+    async def submit(self, request: Request) -> None:
+        """See `Gateway.submit`."""
+        now = self._clock.now()
+        before = self._site.state
+        events = self._site.submit(request, now=now)
+        after = self._site.state
+        try:
+            await self._persistence.commit(events)
+        except BaseException:
+            if self._site.state is after:
+                self._site.state = before
+            raise
+        now = self._clock.now()
+        self._hub.publish(self._site.view(now=now), now, is_cycle=False)
+        self._wake(Cause.REQUEST)
+
+    def view(self) -> SiteView:
+        """See `Gateway.view`."""
+        return self._site.view(now=self._clock.now())
+
+    def plan(self, loadpoint: int, target_time: datetime | None) -> PlanPreview:
+        """See `Gateway.plan`."""
+        return self._site.plan(loadpoint, now=self._clock.now(), target_time=target_time)
+
+    def rates(self, kind: TariffKind) -> Rates | None:
+        """See `Gateway.rates`."""
+        rates = self._samples.current_rates()
+        if kind is TariffKind.PLANNER:
+            return rates.get(kind) or rates.get(TariffKind.GRID)
+        return rates.get(kind)
+
+    # -- the loop --------------------------------------------------------------------------------------------------
+
+    def poll_with(self, pollers: Iterable[Poller[MeterValues] | Poller[ChargerValues]]) -> None:
+        """Name the pollers that an interval asks for fresh samples."""
+        self._pollers = tuple(pollers)
+        self._poller_by_name = {poller.name: poller for poller in self._pollers}
+
+    async def run(self) -> None:
+        """Step for ever; the first step follows the first round of samples."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._tick)
+            while True:
+                await self._wait()
+                cause = next(cause for cause in _RANK if cause in self._pending)
+                self._pending.clear()
+                self._wakeup = trio.Event()
+                self._step(cause, nursery)
+
+    async def _wait(self) -> None:
+        deadline = float("inf")
+        if self._wake_at is not None:
+            # An interval serves what falls due with it, and has fresh samples.
+            in_s = (self._wake_at - self._clock.instant()).total_seconds()
+            at_s = trio.current_time() + max(in_s, 0.0)
+            if at_s < self._next_tick_s - 1e-3:
+                deadline = at_s
+        with trio.move_on_at(deadline) as scope:
+            await self._wakeup.wait()
+        if scope.cancelled_caught:
+            self._wake_at = None
+            self._wake(Cause.WAKE)
+
+    async def _tick(self) -> None:
+        cause = Cause.START
+        tick_s = trio.current_time()
+        while True:
+            self._next_tick_s = tick_s + self._interval_s
+            await self._round()
+            self._wake(cause)
+            cause = Cause.INTERVAL
+            tick_s = max(tick_s + self._interval_s, trio.current_time())
+            await trio.sleep_until(tick_s)
+
+    async def _round(self) -> None:
+        """Ask every device for a fresh sample; wait a little for those that answered last time."""
+        self._is_in_round = True
+        try:
+            asked = [(poller.poke(), poller.health.is_ok) for poller in self._pollers]
+            with trio.move_on_after(min(ROUND_MAX_S, self._interval_s / 2)):
+                for done, is_ok in asked:
+                    if is_ok:
+                        await done.wait()
+        finally:
+            self._is_in_round = False
+
+    def _step(self, cause: Cause, nursery: trio.Nursery) -> None:
+        now = self._clock.now()
+        outcomes = tuple(self._outcomes)
+        self._outcomes.clear()
+        decision = self._site.step(self._samples.readings(outcomes), now=now, cause=cause)
+        self.steps += 1
+        for loadpoint, batch in decision.commands.items():
+            nursery.start_soon(self._apply, loadpoint, batch)
+        self._fetch(decision, nursery)
+        self._wake_at = decision.wake_at
+        self._persistence.note(decision.events, self._site, now)
+        self._announce(decision.events)
+        self._hub.publish(self._site.view(now=now), now, is_cycle=cause in (Cause.START, Cause.INTERVAL))
+
+    def _announce(self, events: Iterable[Event]) -> None:
+        """Say in the log and to watching clients what the owner should hear of."""
+        for event in events:
+            if isinstance(event, Warned):
+                text = warning_text(event, self._hub.facts.language)
+                if event.code is WarningCode.RECOVERED:
+                    _log.info(text)
+                else:
+                    _log.warning(text)
+                    self._hub.tell(Level.WARN, text)
+
+    def _wake(self, cause: Cause) -> None:
+        self._pending.add(cause)
+        self._wakeup.set()
+
+    def _status(self, name: str) -> object:
+        for loadpoint, wiring in enumerate(self._wiring.loadpoints):
+            if wiring.charger == name:
+                status = self._samples.readings().chargers[loadpoint].status
+                return status.value if isinstance(status, Measured) else None
+        return None
+
+    # -- commands go out -------------------------------------------------------------------------------------------
+
+    async def _apply(self, loadpoint: int, batch: Batch) -> None:
+        name = self._wiring.loadpoints[loadpoint].charger
+        charger = self._chargers[name]
+        applied = 0
+        result, error = Result.DONE, ""
+        try:
+            for command in batch.commands:
+                with trio.fail_after(COMMAND_DEADLINE_S):
+                    await self._command(charger, command)
+                applied += 1
+        except DeviceError as failure:
+            result, error = Result.FAILED, str(failure) or type(failure).__name__
+            _log.warning("%s: %s failed: %s", name, type(batch.commands[applied]).__name__, error)
+        except trio.TooSlowError:
+            result, error = Result.UNKNOWN, "no answer in time"
+            _log.warning("%s: %s was not answered in time", name, type(batch.commands[applied]).__name__)
+        self._outcomes.append(Outcome(loadpoint, batch.number, result, applied, error))
+        self._wake(Cause.OUTCOME)
+        if name in self._poller_by_name:
+            self._poller_by_name[name].poke()
+
+    async def _command(self, charger: Charger, command: Command) -> None:
+        match command:
+            case Enable():
+                await charger.enable()
+            case Disable():
+                await charger.disable()
+            case SetCurrent(current_a):
+                await charger.set_current(current_a)
+            case SwitchPhases(phases):
+                await charger.switch_phases(phases)
+            case WakeCharger():
+                await charger.wake()
+            case WakeVehicle(vehicle):
+                if vehicle in self._vehicles:
+                    await self._vehicles[vehicle].wake()
+
+    # -- vehicles are asked ----------------------------------------------------------------------------------------
+
+    def _fetch(self, decision: Decision, nursery: trio.Nursery) -> None:
+        wanted: dict[str, set[Read]] = {}
+        for read in decision.reads - self._reads_running:
+            if read.vehicle in self._vehicles:
+                wanted.setdefault(read.vehicle, set()).add(read)
+        for name in sorted(wanted):
+            self._reads_running |= wanted[name]
+            nursery.start_soon(self._ask, name, frozenset(wanted[name]))
+
+    async def _ask(self, name: str, reads: frozenset[Read]) -> None:
+        health = self._vehicle_health[name]
+        at = self._clock.instant()
+        vehicle = self._vehicles[name]
+        try:
+            with trio.fail_after(VEHICLE_DEADLINE_S):
+                values = await vehicle.read(is_fresh=any(read.is_fresh for read in reads))
+        except (DeviceError, trio.TooSlowError) as error:
+            health.failed(error if isinstance(error, DeviceError) else TimeoutError("no answer in time"))
+            values = VehicleValues()
+        else:
+            health.answered()
+        self._reads_running -= reads
+        self._samples.vehicle(name, values, at)
+        self._wake(Cause.SAMPLE)

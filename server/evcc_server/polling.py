@@ -1,0 +1,126 @@
+"""Each device's own task: read it, hand the sample on, come back. A dead device costs nothing to the others."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Generic, TypeVar
+
+import trio
+
+from evcc_server.clock import Clock
+from evcc_server.devices.contract import Charger, ChargerValues, DeviceError, Meter, MeterValues
+
+_log = logging.getLogger(__name__)
+V = TypeVar("V", MeterValues, ChargerValues)
+
+
+class Health:
+    """Whether a device answers; says so in the log once when that changes, not at every poll."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.is_ok = True
+        self.error = ""
+
+    def failed(self, error: BaseException) -> None:
+        """Note a failed exchange."""
+        text = str(error) or type(error).__name__
+        if self.is_ok or text != self.error:
+            _log.warning("%s: %s", self.name, text)
+        self.is_ok = False
+        self.error = text
+
+    def answered(self) -> None:
+        """Note a good exchange."""
+        if not self.is_ok:
+            _log.warning("%s: answers again", self.name)
+        self.is_ok = True
+        self.error = ""
+
+
+class Poller(Generic[V]):
+    """Reads one device when asked to by `poke`, and every ``period`` by itself when that is given.
+
+    ``sink`` gets each sample with the instant at which it was asked for: a sample is never younger than it looks.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        device: Meter | Charger,
+        *,
+        clock: Clock,
+        deadline: timedelta,
+        period: timedelta | None,
+        sink: Callable[[str, V, timedelta], None],
+    ) -> None:
+        self.health = Health(name)
+        self._name = name
+        self._device = device
+        self._clock = clock
+        self._deadline_s = deadline.total_seconds()
+        self._period_s = None if period is None else period.total_seconds()
+        self._sink = sink
+        self._poke = trio.Event()
+        self._done = trio.Event()
+        self._is_started = not hasattr(device, "start")
+
+    @property
+    def name(self) -> str:
+        """The device's configured name."""
+        return self._name
+
+    def poke(self) -> trio.Event:
+        """Ask for a read now; the event is set when one that began afterwards has ended, well or not."""
+        self._poke.set()
+        return self._done
+
+    async def run(self) -> None:
+        """Poll for ever."""
+        while True:
+            if self._period_s is None:
+                await self._poke.wait()
+            else:
+                with trio.move_on_after(self._period_s):
+                    await self._poke.wait()
+            self._poke = trio.Event()
+            done, self._done = self._done, trio.Event()
+            try:
+                await self._read()
+            finally:
+                done.set()
+
+    async def _read(self) -> None:
+        at = self._clock.instant()
+        try:
+            with trio.fail_after(self._deadline_s):
+                if not self._is_started:
+                    await self._device.start()  # type: ignore[union-attr]  # only chargers are not started
+                    self._is_started = True
+                values = await self._device.read()
+        except (DeviceError, trio.TooSlowError) as error:
+            self.health.failed(error if isinstance(error, DeviceError) else TimeoutError("no answer in time"))
+            # After a loss the device may have restarted: bring it under control again before believing it.
+            self._is_started = not hasattr(self._device, "start")
+            return
+        self.health.answered()
+        self._sink(self._name, values, at)  # type: ignore[arg-type]  # sink and device are paired by the caller
+
+
+async def keep_alive(name: str, charger: Charger, *, deadline: timedelta) -> None:
+    """Kick ``charger``'s watchdog as often as it asks for; returns at once when reading is enough."""
+    period = charger.keepalive
+    if period is None:
+        return
+    health = Health(f"{name} watchdog")
+    while True:
+        await trio.sleep(period.total_seconds())
+        try:
+            with trio.fail_after(deadline.total_seconds()):
+                await charger.kick()
+        except (DeviceError, trio.TooSlowError) as error:
+            health.failed(error if isinstance(error, DeviceError) else TimeoutError("no answer in time"))
+        else:
+            health.answered()
