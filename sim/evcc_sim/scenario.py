@@ -1,0 +1,345 @@
+"""A scenario: a site, its plants, its weather, what people do and what goes wrong, read from a small TOML file.
+
+Every table is a dataclass; unknown keys and wrong types are errors that name the key. Times of day are written "17:30", durations
+as seconds or "10m", "2h". docs/scenarios.md describes the format.
+"""
+
+from __future__ import annotations
+
+import tomllib
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
+from datetime import date, datetime, time, timedelta
+from enum import Enum
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from evcc_sim.battery import BatterySpec
+from evcc_sim.car import CarSpec
+from evcc_sim.faults import Fault, FaultKind
+from evcc_sim.household import HouseholdSpec
+from evcc_sim.meter import MeterSpec
+from evcc_sim.sunshine import PvSpec, Sky
+from evcc_sim.tariffs import TariffSpec
+from evcc_sim.timebase import Timebase
+from evcc_sim.wallbox import WallboxSpec
+
+
+class InvalidScenario(ValueError):
+    """A scenario file cannot be used; the message names the file and the key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteSpec:
+    """The grid connection and the site's settings. ``fuse_a`` is the main fuse of the house, for each phase."""
+
+    latitude: float = 48.14
+    longitude: float = 11.58
+    time_zone: str = "Europe/Berlin"
+    start: date = date(2026, 6, 15)
+    interval_s: float = 10.0
+    voltage_v: float = 230.0  # what the control assumes
+    true_voltage_v: float | None = None  # what the grid delivers
+    fuse_a: float = 35.0
+    residual_power_w: float = 0.0
+    priority_soc_pct: float = 0.0
+    buffer_soc_pct: float = 0.0
+    buffer_start_soc_pct: float = 0.0
+    grid_supply_max_while_battery_charges_w: float = 0.0
+    has_grid_meter: bool = True
+    sees_pv: bool = True  # False: the pv is there, but not configured
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GridMeterSpec:
+    """The meter at the grid connection."""
+
+    profile: str = "eastron-sdm630"
+    meter: MeterSpec = field(default_factory=MeterSpec)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadpointSpec:
+    """A loadpoint's configuration; names and defaults as in `evcclib.config.LoadpointConfig`."""
+
+    title: str = ""
+    vehicle: str | None = None
+    circuit: str | None = None
+    mode: str = "pv"
+    priority: int = 0
+    phases: int = 0
+    current_min_a: float = 6.0
+    current_max_a: float = 16.0
+    enable_threshold_w: float = 0.0
+    enable_delay_s: float = 60.0
+    disable_threshold_w: float = 0.0
+    disable_delay_s: float = 180.0
+    guard_duration_s: float = 300.0
+    reset_on_disconnect: bool = False
+    estimates_soc: bool = True
+    poll_mode: str = "charging"
+    poll_interval_s: float = 3600.0
+    soc_min_pct: int = 0
+    soc_target_pct: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargerSpec:
+    """A charging station and the loadpoint that controls it."""
+
+    box: WallboxSpec = field(default_factory=WallboxSpec)
+    loadpoint: LoadpointSpec = field(default_factory=LoadpointSpec)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CircuitSpec:
+    """As in `evcclib.config.CircuitConfig`."""
+
+    name: str
+    parent: str | None = None
+    current_max_a: float | None = None
+    power_max_w: float | None = None
+    has_meter: bool = False
+    uses_grid_meter: bool = False
+    safe_current_a: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeatherSpec:
+    """``dimming``: what reaches the roof even between clouds, 1.0 is a clear sky."""
+
+    sky: Sky = Sky.CLEAR
+    dimming: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultSpec:
+    """A fault by the wall clock. ``every_day``: on each day of the run."""
+
+    kind: FaultKind
+    device: str
+    at: time
+    day: int = 0
+    lasts: timedelta = timedelta(minutes=10)
+    every_day: bool = False
+    params: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionSpec:
+    """What a person changes: a setting of `evcclib.settings` by its name, at a loadpoint (0-based), a vehicle or the site.
+
+    ``value`` is a mode, a number, or for ``target_time`` a wall-clock time (its next occurrence). ``operator_limit_w``,
+    if set, is a limit of the grid operator instead, for ``lasts``.
+    """
+
+    at: time
+    day: int = 0
+    every_day: bool = False
+    loadpoint: int | None = None
+    vehicle: str | None = None
+    setting: str = ""
+    value: str | float | None = None
+    assign: str | None = None  # assign this vehicle to the loadpoint; "" makes it a guest
+    operator_limit_w: float | None = None
+    lasts: timedelta = timedelta(hours=1)
+    lost_after: timedelta | None = (
+        None  # the operator's heartbeat is lost after this time: the limit must expire by itself
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """A world and what happens in it."""
+
+    name: str
+    title: str = ""
+    description: str = ""
+    rows: tuple[int, ...] = ()  # of the table of field problems
+    days: int = 1
+    hours: float | None = None  # shorter than a day
+    seed: int = 1
+    allowed: tuple[str, ...] = ()  # invariants that this world must break, because physics leaves no choice
+    site: SiteSpec = field(default_factory=SiteSpec)
+    grid: GridMeterSpec = field(default_factory=GridMeterSpec)
+    household: HouseholdSpec = field(default_factory=HouseholdSpec)
+    weather: WeatherSpec = field(default_factory=WeatherSpec)
+    pv: tuple[PvSpec, ...] = ()
+    battery: tuple[BatterySpec, ...] = ()
+    charger: tuple[ChargerSpec, ...] = ()
+    car: tuple[CarSpec, ...] = ()
+    circuit: tuple[CircuitSpec, ...] = ()
+    tariff: TariffSpec = field(default_factory=TariffSpec)
+    fault: tuple[FaultSpec, ...] = ()
+    action: tuple[ActionSpec, ...] = ()
+
+    @property
+    def base(self) -> Timebase:
+        """Seconds to wall clock and back."""
+        return Timebase(self.site.start, ZoneInfo(self.site.time_zone))
+
+    def length_s(self, days: int | None = None) -> float:
+        """How long it runs [s]; days have 23 or 25 hours where the wall clock says so."""
+        if days is None and self.hours is not None:
+            return self.hours * 3600.0
+        return self.base.day_second(self.days if days is None else days)
+
+    def faults(self, days: int | None = None) -> tuple[Fault, ...]:
+        """All faults of a run, in seconds."""
+        base, count = self.base, max(1, self.days if days is None else days)
+        return tuple(
+            Fault(
+                kind=spec.kind,
+                device=spec.device,
+                start_s=base.second(day, spec.at),
+                duration_s=spec.lasts.total_seconds(),
+                params=spec.params,
+            )
+            for spec in self.fault
+            for day in (range(count) if spec.every_day else (spec.day,))
+        )
+
+    def with_changes(self, **changes: typing.Any) -> Scenario:
+        """A variant."""
+        return replace(self, **changes)
+
+
+# -- reading ------------------------------------------------------------------------------------------------------------
+
+
+def load(name_or_path: str | Path) -> Scenario:
+    """A scenario of the library by its name, or any file by its path. Raises `InvalidScenario`."""
+    path = Path(name_or_path)
+    if path.suffix != ".toml":
+        entry = resources.files("evcc_sim").joinpath("scenarios", f"{name_or_path}.toml")
+        if not entry.is_file():
+            raise InvalidScenario(f"unknown scenario {str(name_or_path)!r}; known: {', '.join(names())}")
+        return parse(entry.read_text(encoding="utf-8"), name=str(name_or_path))
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InvalidScenario(f"{path}: {error.strerror}") from error
+    return parse(text, name=path.stem)
+
+
+def names() -> tuple[str, ...]:
+    """The scenarios of the library."""
+    folder = resources.files("evcc_sim").joinpath("scenarios")
+    return tuple(sorted(entry.name[:-5] for entry in folder.iterdir() if entry.name.endswith(".toml")))
+
+
+def parse(text: str, *, name: str) -> Scenario:
+    """A scenario from its text. Raises `InvalidScenario`."""
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidScenario(f"{name}: {error}") from error
+    scenario: Scenario = build(Scenario, {"name": name, **table}, name)
+    _check(scenario)
+    return scenario
+
+
+def _check(scenario: Scenario) -> None:
+    """Names that refer to nothing are errors too."""
+    chargers = {charger.box.name for charger in scenario.charger}
+    cars = {car.name for car in scenario.car}
+    devices = {"grid", "site", *chargers, *cars}
+    devices |= {spec.name for spec in scenario.pv} | {spec.name for spec in scenario.battery}
+    devices |= {spec.name for spec in scenario.circuit}
+    for car in scenario.car:
+        for visit in car.visits:
+            if visit.charger not in chargers:
+                raise InvalidScenario(f"{scenario.name}: car {car.name!r} visits unknown charger {visit.charger!r}")
+    for fault in scenario.fault:
+        if fault.device not in devices:
+            raise InvalidScenario(f"{scenario.name}: fault at unknown device {fault.device!r}")
+    if len(chargers) != len(scenario.charger) or len(cars) != len(scenario.car):
+        raise InvalidScenario(f"{scenario.name}: names of chargers and cars must be unique")
+
+
+def build(cls: typing.Any, table: Mapping[str, typing.Any], path: str) -> typing.Any:
+    """An instance of a dataclass from a table, checked key by key. Raises `InvalidScenario`."""
+    kinds = _kinds(cls)
+    unknown = sorted(set(table) - set(kinds))
+    if unknown:
+        raise InvalidScenario(f"{path}: unknown key {unknown[0]!r}; known: {', '.join(sorted(kinds))}")
+    required = [f.name for f in fields(cls) if f.default is MISSING and f.default_factory is MISSING]
+    for key in required:
+        if key not in table:
+            raise InvalidScenario(f"{path}: {key!r} is missing")
+    return cls(**{key: _convert(kinds[key], value, f"{path}.{key}") for key, value in table.items()})
+
+
+@cache
+def _kinds(cls: type) -> dict[str, typing.Any]:
+    return typing.get_type_hints(cls)
+
+
+def _convert(kind: typing.Any, value: typing.Any, path: str) -> typing.Any:
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (types.UnionType, typing.Union):
+        return _convert_union(arguments, value, path)
+    if origin is tuple:
+        if not isinstance(value, Sequence) or isinstance(value, str):
+            raise InvalidScenario(f"{path}: expected a list, got {value!r}")
+        if len(arguments) == 2 and arguments[1] is Ellipsis:
+            return tuple(_convert(arguments[0], item, f"{path}[{index}]") for index, item in enumerate(value))
+        if len(arguments) != len(value):
+            raise InvalidScenario(f"{path}: expected {len(arguments)} values, got {len(value)}")
+        return tuple(
+            _convert(k, item, f"{path}[{i}]") for i, (k, item) in enumerate(zip(arguments, value, strict=True))
+        )
+    if origin is not None and issubclass(origin, Mapping):
+        return {str(key): _convert(arguments[1], item, f"{path}.{key}") for key, item in value.items()}
+    if is_dataclass(kind):
+        if not isinstance(value, Mapping):
+            raise InvalidScenario(f"{path}: expected a table, got {value!r}")
+        return build(kind, value, path)
+    return _convert_scalar(kind, value, path)
+
+
+def _convert_union(kinds: tuple[typing.Any, ...], value: typing.Any, path: str) -> typing.Any:
+    if value is None:
+        return None
+    problem = ""
+    for kind in kinds:
+        if kind is type(None):
+            continue
+        try:
+            return _convert(kind, value, path)
+        except InvalidScenario as error:
+            problem = str(error)
+    raise InvalidScenario(problem)
+
+
+def _convert_scalar(kind: typing.Any, value: typing.Any, path: str) -> typing.Any:
+    try:
+        if isinstance(kind, type) and issubclass(kind, Enum):
+            return kind(value)
+        if kind is time:
+            return value if isinstance(value, time) else time.fromisoformat(value)
+        if kind is date and not isinstance(value, datetime):
+            return value if isinstance(value, date) else date.fromisoformat(value)
+        if kind is timedelta:
+            return timedelta(seconds=seconds_of(value))
+    except (TypeError, ValueError) as error:
+        raise InvalidScenario(f"{path}: {value!r}: {error}") from error
+    if kind is float and isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value)
+    if kind in (int, str, bool) and type(value) is kind:
+        return value
+    raise InvalidScenario(f"{path}: expected {getattr(kind, '__name__', kind)}, got {value!r}")
+
+
+def seconds_of(value: float | str) -> float:
+    """Seconds of a duration: a number of them, or "90s", "10m", "2h". Raises ValueError."""
+    if isinstance(value, (int, float)):
+        return float(value)
+    units = {"s": 1.0, "m": 60.0, "h": 3600.0}
+    if value[-1:] not in units:
+        raise ValueError("expected a number of seconds, or for example '10m'")
+    return float(value[:-1]) * units[value[-1]]

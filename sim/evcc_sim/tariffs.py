@@ -1,0 +1,98 @@
+"""Prices over time: zones by the wall clock, a day-ahead market with seeded noise, and when its prices become known.
+
+Sources of the defaults: the European day-ahead auction publishes tomorrow's prices shortly after 13:00 local time; the German
+feed-in tariff of small roofs is near 0.08 EUR/kWh.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import time, timedelta
+
+from evcc_sim.timebase import Timebase, stream
+from evcclib.model import TariffKind
+from evcclib.tariff import CO2_UNIT, Rate, Rates
+
+PUBLISHED_AT = time(13, 15)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceSpec:
+    """``zones``: price from each time of day on. ``noise``: relative standard deviation of each slot's price.
+
+    With ``day_ahead`` tomorrow's prices are known from 13:15 on, else two days ahead.
+    """
+
+    zones: tuple[tuple[time, float], ...] = ((time(0), 0.30),)
+    slot_minutes: int = 60
+    noise: float = 0.0
+    day_ahead: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TariffSpec:
+    """The price lists of a site; None: not configured."""
+
+    currency: str = "EUR"
+    grid: PriceSpec | None = None
+    feed_in: PriceSpec | None = None
+    planner: PriceSpec | None = None
+    planner_is_co2: bool = False
+
+
+class Tariffs:
+    """The lists as a client would get them at a given second."""
+
+    def __init__(self, spec: TariffSpec, base: Timebase, seed: int) -> None:
+        self.spec = spec
+        self._base = base
+        self._seed = seed
+        self._cached: tuple[int, bool] | None = None
+        self._lists: Mapping[TariffKind, Rates] = {}
+
+    def at(self, second: float) -> Mapping[TariffKind, Rates]:
+        """What is known at ``second``; the same object until something new becomes known."""
+        local = self._base.utc(second).astimezone(self._base.zone)
+        day = (local.date() - self._base.start).days
+        key = (day, local.time() >= PUBLISHED_AT)
+        if key != self._cached:
+            self._cached = key
+            self._lists = self._build(*key)
+        return self._lists
+
+    def price(self, kind: TariffKind, second: float) -> float | None:
+        """The price in force [currency/kWh]."""
+        rates = self.at(second).get(kind)
+        rate = rates.at(self._base.utc(second)) if rates is not None else None
+        return None if rate is None else rate.price
+
+    def _build(self, day: int, is_published: bool) -> Mapping[TariffKind, Rates]:
+        specs = (
+            (TariffKind.GRID, self.spec.grid),
+            (TariffKind.FEED_IN, self.spec.feed_in),
+            (TariffKind.PLANNER, self.spec.planner),
+        )
+        lists: dict[TariffKind, Rates] = {}
+        for kind, spec in specs:
+            if spec is not None:
+                days = 3 if not spec.day_ahead else 2 if is_published else 1
+                unit = CO2_UNIT if kind is TariffKind.PLANNER and self.spec.planner_is_co2 else self.spec.currency
+                rates = (rate for known in range(day, day + days) for rate in self._day(kind, spec, known))
+                lists[kind] = Rates.of(rates, unit=unit)
+        return lists
+
+    def _day(self, kind: TariffKind, spec: PriceSpec, day: int) -> list[Rate]:
+        rng = stream(self._seed, "prices", kind, day)
+        start, end = (self._base.utc(self._base.day_second(d)) for d in (day, day + 1))
+        zones = sorted(spec.zones)
+        length = timedelta(minutes=spec.slot_minutes)
+        rates: list[Rate] = []
+        while start < end:
+            wall = start.astimezone(self._base.zone).time()
+            price = next((price for begin, price in reversed(zones) if begin <= wall), zones[-1][1])
+            if spec.noise > 0:
+                price = round(price * (1 + rng.gauss(0, spec.noise)), 4)
+            rates.append(Rate(start, min(end, start + length), price))
+            start += length
+        return rates
