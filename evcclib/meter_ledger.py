@@ -70,53 +70,58 @@ def step(
     ``counter`` is the charge meter's total, or the charger's own session counter where that counts [MET-1]. Power counts only
     while charging, and is held until the next step [MET-3]. The same state comes back when nothing has changed.
     """
-    state = _integrated(state, power_w if is_charging and power_w is not None else 0.0, now)
-    if isinstance(counter, Measured) and math.isfinite(counter.value) and counter.value >= 0:
-        return _read(state, counter.value, counter.sampled_at)
-    return state
+    power_w = max(power_w, 0.0) if is_charging and power_w is not None else 0.0
+    read = counter if isinstance(counter, Measured) and _is_usable(state, counter.value) else None
+    is_believed = read is not None and _is_in_reach(state, read)
+    if not is_believed:
+        state = _bridged(state, now)
+    if power_w != state.power_w or (power_w > 0 and now != state.power_at):
+        state = replace(state, power_w=power_w, power_at=now)
+    if read is None:
+        return state
+    return _read(state, read) if is_believed else _doubted(state, read)
 
 
-def _integrated(state: LedgerState, power_w: float, now: timedelta) -> LedgerState:
-    power_w = max(power_w, 0.0)
-    if state.power_w == 0.0 or state.power_at is None:
-        return state if power_w == 0.0 else replace(state, power_w=power_w, power_at=now)
-    bridge_kwh = state.bridge_kwh + energy_kwh(state.power_w, max(now - state.power_at, ZERO))
-    return replace(
-        state,
-        bridge_kwh=bridge_kwh,
-        total_kwh=max(state.total_kwh, state.counted_kwh + bridge_kwh),
-        power_w=power_w,
-        power_at=now,
-    )
+def _is_usable(state: LedgerState, value: float) -> bool:
+    # Counters that cannot be read often say 0; one that did start again is believed from its first energy on [MET-6].
+    return math.isfinite(value) and value >= 0 and (value > 0 or not state.counter_kwh)
 
 
-def _read(state: LedgerState, value: float, at: timedelta) -> LedgerState:
+def _is_in_reach(state: LedgerState, read: Measured[float]) -> bool:
+    last = state.counter_kwh
+    if last is None:
+        return True
+    if read.value >= last - JITTER_KWH:
+        return read.value <= last + JUMP_MAX_KWH
+    return read.value <= POWER_MAX_KW * (max(read.sampled_at - state.counter_at, ZERO) / HOUR)
+
+
+def _bridged(state: LedgerState, now: timedelta) -> LedgerState:
+    if state.power_w == 0.0 or state.power_at is None or now <= state.power_at:
+        return state
+    bridge_kwh = state.bridge_kwh + energy_kwh(state.power_w, now - state.power_at)
+    return replace(state, bridge_kwh=bridge_kwh, total_kwh=max(state.total_kwh, state.counted_kwh + bridge_kwh))
+
+
+def _read(state: LedgerState, read: Measured[float]) -> LedgerState:
     last = state.counter_kwh
     if last is None:
         # What was bridged so far was charged before the counter was first seen; it stays counted.
-        return replace(
-            state, counter_kwh=value, counter_at=at, counted_kwh=state.counted_kwh + state.bridge_kwh, bridge_kwh=0.0
-        )
-    if value == last or last - JITTER_KWH <= value < last:
-        return (
-            state
-            if state.doubt_kwh is None and state.bridge_kwh == 0.0
-            else replace(state, doubt_kwh=None, bridge_kwh=0.0)
-        )
-    if value > last + JUMP_MAX_KWH:
-        return _doubted(state, value, at)
-    if value > last:
-        return _counted(state, value, at, value - last)
-    is_restart = value <= POWER_MAX_KW * (max(at - state.counter_at, ZERO) / HOUR)
-    return _counted(state, value, at, value if is_restart else 0.0)
+        return _counted(state, read, state.bridge_kwh)
+    if read.value > last:
+        return _counted(state, read, read.value - last)
+    if read.value >= last - JITTER_KWH:
+        is_settled = state.doubt_kwh is None and state.bridge_kwh == 0.0
+        return state if is_settled else replace(state, doubt_kwh=None, bridge_kwh=0.0)
+    return _counted(state, read, max(read.value, state.bridge_kwh))
 
 
-def _counted(state: LedgerState, value: float, at: timedelta, charged_kwh: float) -> LedgerState:
+def _counted(state: LedgerState, read: Measured[float], charged_kwh: float) -> LedgerState:
     counted_kwh = state.counted_kwh + charged_kwh
     return replace(
         state,
-        counter_kwh=value,
-        counter_at=at,
+        counter_kwh=read.value,
+        counter_at=read.sampled_at,
         counted_kwh=counted_kwh,
         bridge_kwh=0.0,
         doubt_kwh=None,
@@ -124,22 +129,13 @@ def _counted(state: LedgerState, value: float, at: timedelta, charged_kwh: float
     )
 
 
-def _doubted(state: LedgerState, value: float, at: timedelta) -> LedgerState:
-    """A jump out of reach: a misread unless it stays."""
-    if state.doubt_kwh is None or not state.doubt_kwh <= value <= state.doubt_kwh + JUMP_MAX_KWH:
-        return replace(state, doubt_kwh=value, doubt_at=at)
-    if at - state.doubt_at < REPLACED_AFTER:
+def _doubted(state: LedgerState, read: Measured[float]) -> LedgerState:
+    """A value out of reach: a misread unless it stays."""
+    if state.doubt_kwh is None or not state.doubt_kwh <= read.value <= state.doubt_kwh + JUMP_MAX_KWH:
+        return replace(state, doubt_kwh=read.value, doubt_at=read.sampled_at)
+    if read.sampled_at - state.doubt_at < REPLACED_AFTER:
         return state
-    counted_kwh = state.counted_kwh + state.bridge_kwh
-    return replace(
-        state,
-        counter_kwh=value,
-        counter_at=at,
-        counted_kwh=counted_kwh,
-        bridge_kwh=0.0,
-        doubt_kwh=None,
-        total_kwh=max(state.total_kwh, counted_kwh),
-    )
+    return _counted(state, read, state.bridge_kwh)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

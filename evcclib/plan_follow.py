@@ -58,7 +58,7 @@ def step(
         return IDLE
     if required is None or (required <= ZERO and not (state.is_active and holds_full)):
         return IDLE
-    is_active, slot_end = _decide(state, plan, required, target, now, holds_full=holds_full)
+    is_active, slot_end = _decide(state, plan, required, target, now)
     if is_active == state.is_active and slot_end == state.slot_end and plan.start == state.projected_start:
         return state
     return PlanState(is_active=is_active, slot_end=slot_end, projected_start=plan.start)
@@ -85,7 +85,7 @@ def next_change(state: PlanState, plan: Plan, target: datetime | None, now: date
 
 
 def _decide(
-    state: PlanState, plan: Plan, required: timedelta, target: datetime, now: datetime, *, holds_full: bool
+    state: PlanState, plan: Plan, required: timedelta, target: datetime, now: datetime
 ) -> tuple[bool, datetime | None]:
     slot = plan.slot_at(now)
     if slot is not None:
@@ -93,7 +93,7 @@ def _decide(
         return (True, slot.end) if is_worth_it else (False, None)
     if not state.is_active:
         return False, None
-    if now >= target or holds_full:
+    if now >= target or required <= ZERO:
         return True, state.slot_end
     if plan.start is None:
         return False, None

@@ -79,7 +79,7 @@ def charge(state: SessionState, *, energy_kwh: float, mix: Mix, meter_kwh: float
         if mix == state.mix and meter_start_kwh == state.meter_start_kwh:
             return state
         return replace(state, mix=mix, meter_start_kwh=meter_start_kwh)
-    held = state.mix if state.mix is not UNKNOWN_MIX else mix
+    held = mix if state.mix == UNKNOWN_MIX else state.mix
     shared_kwh, solar_kwh = _added(state.shared_kwh, state.solar_kwh, charged_kwh, held.green_share)
     priced_kwh, price = _added(state.priced_kwh, state.price, charged_kwh, held.price_per_kwh)
     weighed_kwh, co2_g = _added(state.weighed_kwh, state.co2_g, charged_kwh, held.co2_g_per_kwh)

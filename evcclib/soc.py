@@ -149,12 +149,13 @@ def _fetched(
     initial_pct, initial_energy_kwh, kwh_per_pct = state.initial_pct, state.initial_energy_kwh, state.kwh_per_pct
     if energy_kwh < state.fetched_energy_kwh:
         initial_pct = None  # the old baseline belongs to the old counter [DEF-22]
-    if initial_pct is None:
+    if initial_pct is None and statuses_agree:
         initial_pct, initial_energy_kwh = fetched, energy_kwh
-    rise_pct, charged_kwh = fetched - initial_pct, energy_kwh - initial_energy_kwh
-    if statuses_agree and rise_pct > GRADIENT_RISE_PCT and charged_kwh > 0:
-        lossless = config.capacity_kwh / FULL_PCT
-        kwh_per_pct = min(max(charged_kwh / rise_pct, lossless), lossless / EFFICIENCY_MIN)
+    if initial_pct is not None and statuses_agree:
+        rise_pct, charged_kwh = fetched - initial_pct, energy_kwh - initial_energy_kwh
+        if rise_pct > GRADIENT_RISE_PCT and charged_kwh > 0:
+            lossless = config.capacity_kwh / FULL_PCT
+            kwh_per_pct = min(max(charged_kwh / rise_pct, lossless), lossless / EFFICIENCY_MIN)
     return SocState(
         soc_pct=fetched,
         fetched_pct=fetched,
