@@ -22,10 +22,14 @@ from evcclib.config import SiteConfig
 from evcclib.events import SessionRecord, SettingChanged
 
 T = TypeVar("T")
+
+
+class StoreError(Exception):
+    """The disk or the database file failed; nothing has been changed."""
+
+
 log = logging.getLogger(__name__)
 
-StoreError = sqlite3.Error
-"""What every method of `Store` raises when the disk or the file fails."""
 
 SESSION_ENERGY_MIN_KWH = 0.05
 """Sessions with less are not shown [api 4.3]."""
@@ -43,7 +47,7 @@ class StoredSession:
 
 
 class Store:
-    """An open database. Every method raises `sqlite3.Error` when the disk or the file fails."""
+    """An open database. Every method raises `StoreError` when the disk or the file fails."""
 
     def __init__(self, connection: sqlite3.Connection, run_blocking: RunBlocking) -> None:
         self._connection = connection
@@ -53,7 +57,7 @@ class Store:
     async def open(cls, path: Path | None, run_blocking: RunBlocking) -> Self:
         """Open or create the file and bring it up to date; None keeps everything in memory.
 
-        Raises `evcc_server.store.schema.NewerDatabase`, `OSError` and `sqlite3.Error`.
+        Raises `evcc_server.store.schema.NewerDatabase` and `StoreError`.
         """
 
         def connect() -> sqlite3.Connection:
@@ -71,7 +75,10 @@ class Store:
                 raise
             return connection
 
-        return cls(await run_blocking(connect), run_blocking)
+        try:
+            return cls(await run_blocking(connect), run_blocking)
+        except (OSError, sqlite3.Error) as error:
+            raise StoreError(f"{path}: {error}") from error
 
     async def close(self) -> None:
         """Close the file; nothing may be called afterwards."""
@@ -186,14 +193,21 @@ class Store:
                 result = change(self._connection)
                 self._connection.execute("COMMIT")
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
                 raise
             return result
 
-        return await self._run_blocking(transaction)
+        return await self._blocking(transaction)
 
     async def _read(self, query: str, values: tuple[object, ...]) -> list[tuple[object, ...]]:
-        return await self._run_blocking(lambda: self._connection.execute(query, values).fetchall())
+        return await self._blocking(lambda: self._connection.execute(query, values).fetchall())
+
+    async def _blocking(self, function: Callable[[], T]) -> T:
+        try:
+            return await self._run_blocking(function)
+        except sqlite3.Error as error:
+            raise StoreError(str(error)) from error
 
 
 _UPSERT_SETTING = (
