@@ -104,6 +104,18 @@ class Message:
     is_retained: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Census:
+    """How much of everything the broker holds."""
+
+    wires: int = 0
+    clients: int = 0
+    away: int = 0
+    filters: int = 0
+    retained: int = 0
+    queued: int = 0
+
+
 class ProtocolViolation(Exception):
     """A client broke the protocol or a limit; its connection is closed."""
 
@@ -155,6 +167,11 @@ class Connection:
     def is_idle(self) -> bool:
         """Whether nothing is on its way, apart from acknowledgements."""
         return not self._queue and not self.wire.unsent_bytes
+
+    @property
+    def queued(self) -> int:
+        """Messages that wait for the client."""
+        return len(self._queue) + len(self._deliveries)
 
     def offer(self, message: Message) -> None:
         """Deliver ``message`` as soon as the client takes it; dropped when too much waits already."""
@@ -287,6 +304,18 @@ class HardenedBroker(Broker):  # type: ignore[misc]  # amqtt is untyped
     def ports(self) -> dict[str, int]:
         """The port of each listener (``tcp``, ``websocket``)."""
         return {name: next(iter(server.instance.sockets)).getsockname()[1] for name, server in self._servers.items()}
+
+    def census(self) -> Census:
+        """Safe to be called from any thread."""
+        here, away = list(self._here.values()), list(self._away.values())
+        return Census(
+            wires=len(self._wires),
+            clients=len(here),
+            away=len(away),
+            filters=sum(len(each.filters) for each in (*(client.session for client in here), *away)),
+            retained=len(self._retained_messages),
+            queued=sum(client.queued for client in here),
+        )
 
     async def _start_listeners(self) -> None:
         listen = self._listen

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Protocol
 
+from evcc_server.state.encode import Compat
+
 
 class MqttError(Exception):
     """MQTT cannot be served as configured; the owner must act. ``str(error)`` is one line for the log."""
@@ -59,6 +61,9 @@ class Link(Protocol):
     async def flush(self) -> None:
         """Wait until what was published has been handed to the network, at most a fraction of a second."""
 
+    async def retained(self, filters: tuple[str, ...]) -> frozenset[str]:
+        """The topics under ``filters`` on which something lay retained when we connected."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MqttOptions:
@@ -67,7 +72,8 @@ class MqttOptions:
     ``broker`` is ``[tls://]host[:port]`` of an outside broker; empty: the embedded one listens on ``host:port``, and on
     ``host:websocket_port`` when that is not None. Port 0 takes any free one. An empty ``topic`` turns MQTT off [DEV-15].
     ``user`` and ``password`` are sent to an outside broker and demanded by the embedded one. ``allowed_origins`` are the web
-    pages that may use the embedded broker's WebSocket without credentials.
+    pages that may use the embedded broker's WebSocket without credentials. ``has_json`` publishes the JSON documents, in the
+    encoding of ``compat``.
     """
 
     broker: str = ""
@@ -81,6 +87,7 @@ class MqttOptions:
     port: int = 1883
     websocket_port: int | None = None
     allowed_origins: tuple[str, ...] = ()
+    compat: Compat = Compat.V0_114
 
     @property
     def root(self) -> str:

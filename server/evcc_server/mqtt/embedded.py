@@ -20,7 +20,7 @@ from typing import TypeVarTuple, Unpack
 import trio
 
 from evcc_server.mqtt.access import Access
-from evcc_server.mqtt.broker import HardenedBroker, Limits, Listen, Message, quieten_libraries
+from evcc_server.mqtt.broker import Census, HardenedBroker, Limits, Listen, Message, quieten_libraries
 from evcc_server.mqtt.contract import Connected, LinkEvent, MqttError, MqttOptions, Publication, Received
 from evcc_server.mqtt.outbox import Outbox
 
@@ -43,6 +43,9 @@ class EmbeddedBroker:
         self._outbox = Outbox()
         self._lock = threading.Lock()  # guards the outbox and the loop that takes from it
         self._is_draining = False
+        self._is_stopping = False
+        self._has_listened = False
+        self._task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED
         self._loop: asyncio.AbstractEventLoop | None = None
         self._broker: HardenedBroker | None = None
         self._stop: asyncio.Event | None = None
@@ -54,30 +57,25 @@ class EmbeddedBroker:
         """The ports in use, by listener: ``tcp``, ``websocket``."""
         return self._ports
 
-    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+    @property
+    def census(self) -> Census:
+        """What the broker holds at this moment."""
+        broker = self._broker
+        return Census() if broker is None else broker.census()
+
+    async def run(self, *, task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until cancelled; started when the ports are open. Raises `MqttError` when they can't be had at start."""
         quieten_libraries()
         self._token = trio.lowlevel.current_trio_token()
-        has_served = False
+        self._task_status = task_status
         while True:
-            started = trio.Event()
-            try:
-                async with trio.open_nursery() as nursery:
-                    nursery.start_soon(self._run_thread, started)
-                    try:
-                        await started.wait()
-                        if not has_served:
-                            has_served = True
-                            task_status.started()
-                        await trio.sleep_forever()
-                    finally:
-                        self._ask_to_stop()
-            except* OSError as group:
-                error = group.exceptions[0]
-                if not has_served:
-                    raise MqttError(f"MQTT broker can't listen on {self._address}: {error}") from None
-                log.error("MQTT broker can't listen on %s again: %s", self._address, error)
-            except* _BrokerDied:
+            failure = await self._run_broker()
+            if isinstance(failure, OSError):
+                problem = f"MQTT broker can't listen on {self._address}: {failure.strerror or failure}"
+                if not self._has_listened:
+                    raise MqttError(problem)
+                log.error("%s", problem)
+            else:
                 log.error("MQTT broker ended unexpectedly and is started again")
             await trio.sleep(RESTART_PAUSE_S)
 
@@ -110,27 +108,48 @@ class EmbeddedBroker:
         with trio.move_on_after(FLUSH_S):
             await is_done.wait()
 
+    async def retained(self, filters: tuple[str, ...]) -> frozenset[str]:  # noqa: ARG002  # it always starts empty
+        """See `Link`."""
+        await trio.lowlevel.checkpoint()
+        return frozenset()
+
     @property
     def _address(self) -> str:
-        address = f"{self._options.host}:{self._options.port}"
-        if self._options.websocket_port is not None:
-            address += f" or {self._options.host}:{self._options.websocket_port}"
-        return address
+        ports = (self._ports.get("tcp", self._options.port), self._ports.get("websocket", self._options.websocket_port))
+        address = f"{self._options.host}:{ports[0]}"
+        return address if ports[1] is None else f"{address} and ws://{self._options.host}:{ports[1]}"
 
-    async def _run_thread(self, started: trio.Event) -> None:
-        await trio.to_thread.run_sync(self._thread, started, limiter=trio.CapacityLimiter(1))
+    async def _run_broker(self) -> OSError | _BrokerDied | None:
+        """Run one broker in a thread; what it failed with. When cancelled it is stopped and waited for."""
+        failures: list[OSError | _BrokerDied] = []
+
+        async def run_thread() -> None:
+            try:
+                await trio.to_thread.run_sync(self._thread, limiter=trio.CapacityLimiter(1))
+            except (OSError, _BrokerDied) as error:
+                failures.append(error)
+            nursery.cancel_scope.cancel()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(run_thread)
+            try:
+                await trio.sleep_forever()
+            finally:
+                self._ask_to_stop()
+        return failures[0] if failures else None
 
     def _ask_to_stop(self) -> None:
         with self._lock:
+            self._is_stopping = True
             if self._loop is not None and self._stop is not None:
                 self._loop.call_soon_threadsafe(self._stop.set)
 
     # In the broker's thread
 
-    def _thread(self, started: trio.Event) -> None:
-        asyncio.run(self._serve(started))
+    def _thread(self) -> None:
+        asyncio.run(self._serve())
 
-    async def _serve(self, started: trio.Event) -> None:
+    async def _serve(self) -> None:
         """Run one broker until asked to stop. Raises `OSError` when it can't listen, `_BrokerDied` when it ends by itself."""
         listen = Listen(
             host=self._options.host,
@@ -146,8 +165,9 @@ class EmbeddedBroker:
             self._is_draining = False
             self._ports = broker.ports
             self._loop, self._broker, self._stop = asyncio.get_running_loop(), broker, stop
-        self._tell(started.set)
-        self._tell(self._send.send_nowait, Connected())
+            if self._is_stopping:
+                stop.set()
+        self._tell(self._listening)
         tasks = [asyncio.create_task(stop.wait()), asyncio.create_task(broker.wait_dead())]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -174,7 +194,7 @@ class EmbeddedBroker:
     def _on_command(self, topic: str, data: bytes) -> None:
         self._tell(self._enqueue, Received(topic, data))
 
-    def _tell(self, function: Callable[[Unpack[Ts]], object], *args: Unpack[Ts]) -> None:
+    def _tell(self, function: Callable[[Unpack[Ts]], object], *args: *Ts) -> None:
         """Call ``function`` in the trio thread; a server that has ended needs to know nothing more."""
         assert self._token is not None
         try:
@@ -183,6 +203,12 @@ class EmbeddedBroker:
             log.debug("MQTT broker outlived the server for a moment")
 
     # In the trio thread again
+
+    def _listening(self) -> None:
+        if not self._has_listened:
+            self._has_listened = True
+            self._task_status.started(f"MQTT broker listens on {self._address}")
+        self._send.send_nowait(Connected())
 
     def _enqueue(self, command: Received) -> None:
         if self._send.statistics().current_buffer_used >= COMMANDS_WAITING_MAX:

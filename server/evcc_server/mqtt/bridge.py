@@ -1,0 +1,203 @@
+"""Between the hub, the gateway and an MQTT link: publishes what changes, carries out what ``/set`` topics ask for.
+
+::
+
+    hub --news--> publish (updated, values)                     link --Received--> parse -> gateway.submit
+        \\-dirty-> publish (JSON documents, once a second)            --Connected-> publish everything, then "online"
+
+All publishing is synchronous and never waits [R-5]; so no two tasks ever interleave inside one publication.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+
+import trio
+
+from evcc_server.clock import Clock
+from evcc_server.gateway import Gateway
+from evcc_server.mqtt import tree
+from evcc_server.mqtt.contract import Connected, Link, MqttOptions, Publication, Received
+from evcc_server.mqtt.topics import Aim, UnknownTopic, aim, value
+from evcc_server.settings import Context, request
+from evcc_server.state.hub import Hub, Key, News
+from evcc_server.state.values import Value
+from evcclib.config import SiteConfig
+from evcclib.errors import EvccError, InvalidSetting, UnknownTarget
+
+log = logging.getLogger("evcc_server.mqtt")
+
+DOCUMENT_PERIOD_S = 1.0
+UPDATED_PERIOD_S = 1.0
+OWN_CLEAR_S = 5.0
+CLEARED_MAX = 1000
+
+
+class Bridge:
+    """Serves one link. `run` it beside the link's own task."""
+
+    def __init__(
+        self, link: Link, options: MqttOptions, *, gateway: Gateway, hub: Hub, clock: Clock, site: SiteConfig
+    ) -> None:
+        self._link = link
+        self._root = options.root
+        self._has_json = options.has_json
+        self._compat = options.compat
+        self._gateway = gateway
+        self._hub = hub
+        self._clock = clock
+        self._context = Context(site=site, has_unset_words=True)
+        self._is_connected = False
+        self._is_announced = False
+        self._topics: dict[Key, frozenset[str]] = {}
+        self._documents: dict[str, str] = {}
+        self._documents_due = trio.Event()
+        self._updated_s = -UPDATED_PERIOD_S
+        self._cleared_s: dict[str, float] = {}
+
+    async def run(self) -> None:
+        """Serve until cancelled; then say ``offline`` and see that it gets out."""
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._follow_hub)
+                nursery.start_soon(self._follow_link)
+                if self._has_json:
+                    nursery.start_soon(self._publish_documents)
+        finally:
+            with trio.CancelScope(shield=True):
+                self._publish(tree.status(self._root, word="offline"))
+                await self._link.flush()
+
+    # Values out
+
+    async def _follow_hub(self) -> None:
+        with self._hub.subscribe(repeats_measurements=True) as subscription:
+            while True:
+                news = await subscription.wait()
+                if self._is_connected and not self._is_announced:
+                    self._announce()
+                elif self._is_connected:
+                    self._publish_news(news)
+
+    def _announce(self) -> None:
+        """Publish everything, in the order of api 7.2; the broker may know nothing."""
+        if self._hub.is_empty:
+            return
+        document = self._hub.snapshot
+        self._publish(tree.loadpoint_count(self._root, len(document.loadpoints)))
+        self._publish_updated()
+        for key, each in tree.keys(document):
+            self._publish_value(key, each)
+        self._documents.clear()
+        self._publish_changed_documents()
+        self._publish(tree.status(self._root, word="online"))
+        self._is_announced = True
+
+    def _publish_news(self, news: News) -> None:
+        if news.values:
+            self._publish_updated()
+            for key, each in news.values.items():
+                self._publish_value(key, each)
+            self._documents_due.set()
+        for message in news.messages:
+            topic = f"{tree.place(self._root, None)}/{message.level.value}"
+            self._link.publish(Publication(topic, message.text.encode(), is_retained=False))
+
+    def _publish_value(self, key: Key, each: Value) -> None:
+        """Publish one value, and delete those of its topics that the new value no longer has."""
+        entries = dict(tree.value_entries(self._root, key, each))
+        for topic in sorted(self._topics.get(key, frozenset()) - entries.keys()):
+            self._publish((topic, ""))
+        for entry in entries.items():
+            self._publish(entry)
+        self._topics[key] = frozenset(entries)
+
+    def _publish_updated(self) -> None:
+        now_s = trio.current_time()
+        if now_s - self._updated_s >= UPDATED_PERIOD_S:
+            self._updated_s = now_s
+            self._publish(tree.updated(self._root, self._clock.utc()))
+
+    async def _publish_documents(self) -> None:
+        while True:
+            await self._documents_due.wait()
+            self._documents_due = trio.Event()
+            if self._is_announced:
+                self._publish_changed_documents()
+            await trio.sleep(DOCUMENT_PERIOD_S)
+
+    def _publish_changed_documents(self) -> None:
+        if not self._has_json:
+            return
+        for topic, payload in tree.document_entries(self._root, self._hub.snapshot, self._compat):
+            if self._documents.get(topic) != payload:
+                self._documents[topic] = payload
+                self._publish((topic, payload))
+
+    def _publish(self, entry: tree.Entry) -> None:
+        topic, payload = entry
+        self._link.publish(Publication(topic, payload.encode()))
+
+    # Commands in
+
+    async def _follow_link(self) -> None:
+        async with trio.open_nursery() as nursery:
+            while True:
+                match await self._link.receive():
+                    case Connected():
+                        self._is_connected = True
+                        self._is_announced = False
+                        self._announce()
+                        nursery.start_soon(self._erase_stale)
+                    case Received(topic, payload):
+                        await self._obey(topic, payload)
+
+    async def _erase_stale(self) -> None:
+        found = await self._link.retained((f"{self._root}/site/#", f"{self._root}/loadpoints/#"))
+        if found and not self._hub.is_empty:
+            self._erase(tree.stale(self._root, self._hub.snapshot, found))
+
+    def _erase(self, topics: Iterable[str]) -> None:
+        for topic in topics:
+            log.info("MQTT: %s is left over from earlier and deleted", topic)
+            self._publish((topic, ""))
+
+    async def _obey(self, topic: str, payload: bytes) -> None:
+        """Carry out one command; whatever comes of it, nothing of it stays on the broker [M-8, M-10]."""
+        if not payload and self._was_cleared(topic):
+            return
+        target: Aim | None = None
+        try:
+            target = aim(self._root, topic, self._context)
+            wanted = value(target, payload, self._context)
+            if wanted is ...:
+                return
+            await self._gateway.submit(request(target.setting, target.owner, wanted))
+        except (InvalidSetting, UnknownTarget, UnknownTopic) as error:
+            log.warning("MQTT: %s with %r is ignored: %s", topic, payload[:80].decode(errors="replace"), error)
+            self._show_again(target)
+        except EvccError:
+            log.exception("MQTT: %s failed", topic)
+            self._show_again(target)
+        self._clear(topic)
+
+    def _show_again(self, target: Aim | None) -> None:
+        """Publish the value that still holds, so that an optimistic interface falls back to it."""
+        if target is None or not self._is_announced:
+            return
+        shown = tree.setting_keys(target.setting, target.owner)
+        for key, each in tree.keys(self._hub.snapshot):
+            if key in shown:
+                self._publish_value(key, each)
+
+    def _clear(self, topic: str) -> None:
+        if len(self._cleared_s) >= CLEARED_MAX:
+            self._cleared_s.clear()
+        self._cleared_s[topic] = trio.current_time()
+        self._publish((topic, ""))
+
+    def _was_cleared(self, topic: str) -> bool:
+        """Whether an empty message on ``topic`` is the echo of our own clearing."""
+        cleared_s = self._cleared_s.get(topic)
+        return cleared_s is not None and trio.current_time() - cleared_s < OWN_CLEAR_S

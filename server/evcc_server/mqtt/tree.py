@@ -1,0 +1,112 @@
+"""Which topics exist and what is on them [api 7.3, 7.4]; pure.
+
+::
+
+    <root>/status  <root>/updated  <root>/loadpoints
+    <root>/site                    JSON document     <root>/site/<key>[/...]
+    <root>/loadpoints/<id>         JSON document     <root>/loadpoints/<id>/<key>[/...]
+                                                     and 2023's other spelling, <id>/target/soc
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from evcc_server.settings import Owner, Setting
+from evcc_server.state.document import Document
+from evcc_server.state.encode import NOT_ON_MQTT, Compat, dumps, mqtt, mqtt_extra, rest_keys
+from evcc_server.state.hub import Key
+from evcc_server.state.values import Names, Records, Value
+from evcclib.settings import Scope
+
+Entry = tuple[str, str]
+"""A topic and its payload; an empty payload deletes the topic."""
+
+RETIRED_KEYS = frozenset(
+    {
+        "activePhases", "range", "socCharge", "vehicleSoC", "batterySoC", "bufferSoC", "minSoC", "prioritySoC",
+        "targetSoC", "vehicleTargetSoC",
+    }
+)  # fmt: skip
+"""Names from before 2023 that may still lie retained on an outside broker [api 7.2]."""
+
+
+def status(root: str, *, word: str) -> Entry:
+    """Whether the server is there: ``online`` or ``offline``."""
+    return f"{root}/status", word
+
+
+def updated(root: str, utc: datetime) -> Entry:
+    """When values were published last: Unix seconds."""
+    return f"{root}/updated", str(int(utc.timestamp()))
+
+
+def loadpoint_count(root: str, count: int) -> Entry:
+    """How many loadpoints there are."""
+    return f"{root}/loadpoints", str(count)
+
+
+def place(root: str, loadpoint: int | None) -> str:
+    """The topic of a document; ``loadpoint`` counts from 0 and shows from 1, None is the site."""
+    return f"{root}/site" if loadpoint is None else f"{root}/loadpoints/{loadpoint + 1}"
+
+
+def value_entries(root: str, key: Key, value: Value) -> Iterator[Entry]:
+    """The topics of one value, the same under every spelling."""
+    loadpoint, name = key
+    if name in NOT_ON_MQTT:
+        return
+    where = place(root, loadpoint)
+    for topic, payload in mqtt(name, value):
+        yield f"{where}/{topic}", payload
+    if loadpoint is not None:
+        for topic, payload in mqtt_extra(name, value):
+            yield f"{where}/{topic}", payload
+
+
+def document_entries(root: str, document: Document, compat: Compat) -> Iterator[Entry]:
+    """The JSON documents, in REST's encoding."""
+    yield place(root, None), dumps(rest_keys(document.site, compat))
+    for loadpoint, keys in enumerate(document.loadpoints):
+        yield place(root, loadpoint), dumps(rest_keys(keys, compat))
+
+
+def keys(document: Document) -> Iterator[tuple[Key, Value]]:
+    """Every value with its place."""
+    for name, value in document.site.items():
+        yield (None, name), value
+    for loadpoint, names in enumerate(document.loadpoints):
+        for name, value in names.items():
+            yield (loadpoint, name), value
+
+
+def setting_keys(setting: Setting, owner: Owner) -> frozenset[Key]:
+    """Where a setting's present value is shown, to be shown again after a refused command [M-10]."""
+    match setting.scope, owner:
+        case Scope.SITE, _:
+            return frozenset({(None, setting.key)})
+        case Scope.LOADPOINT, int(loadpoint):
+            names = {"phasesConfigured": ("phasesConfigured", "phases"), "vehicle": ("vehicleName", "vehicleTitle")}
+            return frozenset((loadpoint, name) for name in names.get(setting.key, (setting.key,)))
+        case _:
+            return frozenset()
+
+
+def stale(root: str, document: Document, found: Iterable[str]) -> Iterator[str]:
+    """Those of the retained topics ``found`` that an earlier configuration or version of ours has left behind [api 7.2]."""
+    for topic in found:
+        match topic.removeprefix(f"{root}/").split("/"):
+            case ["loadpoints", number, *rest] if re.fullmatch(r"[1-9][0-9]*", number):
+                if int(number) > len(document.loadpoints) or (rest and rest[0] in RETIRED_KEYS):
+                    yield topic
+            case ["site", name, *_] if name in RETIRED_KEYS:
+                yield topic
+            case ["site", ("pv" | "battery" | "vehicles") as name, number, *_] if re.fullmatch(r"[0-9]+", number):
+                if not 1 <= int(number) <= _length(document.site.get(name)):
+                    yield topic
+
+
+def _length(value: Value) -> int:
+    return len(value.items) if isinstance(value, Records | Names) else 0
