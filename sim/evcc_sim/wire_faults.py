@@ -1,0 +1,79 @@
+"""A scenario's faults at the bytes: what the stream server of a device is to do wrong now."""
+
+from __future__ import annotations
+
+from evcc_sim.faults import Fault, FaultKind
+from evcc_sim.house import House
+from evcc_sim.modbus_server import (
+    Asked,
+    Close,
+    Delay,
+    Duplicate,
+    FlipByte,
+    LoseAnswer,
+    Refuse,
+    Swallow,
+    Truncate,
+    WireFault,
+)
+from evcc_sim.timebase import stream
+
+DEVICE_FAILURE = 4
+
+
+class WireFaults:
+    """The `FaultHook` of one device, and whether it takes connections. Random, but the same for the same seed."""
+
+    def __init__(self, house: House, device: str) -> None:
+        self._house = house
+        self._device = device
+        self._faults = house.faults.of(device)
+        self._rng = stream(house.seed, "wire", device)
+
+    def __call__(self, _asked: Asked) -> tuple[WireFault, ...]:
+        """What goes wrong with this request."""
+        if not self._faults:
+            return ()
+        now_s = self._house.now_s
+        wrong: list[WireFault] = []
+        for fault in self._faults:
+            if fault.start_s <= now_s < fault.end_s:
+                happens = self._happens(fault)
+                if happens is not None:
+                    wrong.append(happens)
+        return tuple(wrong)
+
+    @property
+    def refuses_connections(self) -> bool:
+        """Whether the device cannot be connected to at all now."""
+        if not self._faults:
+            return False
+        now_s = self._house.now_s
+        return any(f.kind is FaultKind.REFUSE and f.start_s <= now_s < f.end_s for f in self._faults)
+
+    def _happens(self, fault: Fault) -> WireFault | None:
+        rate = fault.params.get("rate", 1.0)
+        match fault.kind:
+            case FaultKind.SILENCE | FaultKind.REBOOT | FaultKind.HALF_OPEN:
+                return Swallow()
+            case FaultKind.REFUSE:
+                return Close()
+            case FaultKind.EXCEPTION:
+                return Refuse(int(fault.params.get("code", DEVICE_FAILURE))) if self._hits(rate) else None
+            case FaultKind.DELAY:
+                return Delay(fault.params.get("delay_s", 2.0))
+            case FaultKind.LOSS:
+                if not self._hits(rate):
+                    return None
+                return Swallow() if self._rng.random() < 0.5 else LoseAnswer()
+            case FaultKind.DUPLICATE:
+                return Duplicate() if self._hits(rate) else None
+            case FaultKind.TRUNCATE:
+                return Truncate(self._rng.randrange(1, 9)) if self._hits(rate) else None
+            case FaultKind.GARBLE:
+                return FlipByte(self._rng.randrange(256)) if self._hits(rate) else None
+            case _:
+                return None
+
+    def _hits(self, rate: float) -> bool:
+        return self._rng.random() < rate
