@@ -34,21 +34,26 @@ class House:
         seed: int | None = None,
         days: int | None = None,
         env: simpy.Environment | None = None,
+        weather_env: simpy.Environment | None = None,
     ) -> None:
+        """``weather_env``: sun, inverters and household live in this environment, whose time somebody else advances."""
         self.scenario = scenario
         self.seed = scenario.seed if seed is None else seed
         self.days = scenario.days if days is None else days
         self.env = env or simpy.Environment()
+        self.weather_env = weather_env or self.env
         self.base: Timebase = scenario.base
         site = scenario.site
         self.bus = Bus(self.env, voltage_v=site.true_voltage_v or site.voltage_v)
         self.faults = FaultTable(scenario.faults(self.days))
         self.tariffs = Tariffs(scenario.tariff, self.base, self.seed)
-        self.sunshine = Sunshine(self.env, scenario.weather.sky, self.seed, dimming=scenario.weather.dimming)
-        self.household = Household(self.env, self.bus.tap("household"), scenario.household, self.base, self.seed)
+        self.sunshine = Sunshine(self.weather_env, scenario.weather.sky, self.seed, dimming=scenario.weather.dimming)
+        self.household = Household(
+            self.weather_env, self.bus.tap("household"), scenario.household, self.base, self.seed
+        )
         self.inverters = tuple(
             Inverter(
-                self.env,
+                self.weather_env,
                 self.bus.tap(spec.name),
                 spec,
                 self.base,
