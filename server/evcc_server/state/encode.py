@@ -194,6 +194,6 @@ def time_text(time: datetime) -> str:
     return f"{text}{sign}{minutes // 60:02}:{minutes % 60:02}"
 
 
-def dumps(value: Json) -> str:
+def dumps(value: Json | Mapping[str, Json]) -> str:
     """Compact JSON. Raises ValueError for NaN, which no encoder above produces."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)

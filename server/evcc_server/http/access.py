@@ -1,0 +1,52 @@
+"""Who may do what: foreign web pages must not write, and writing may need a token [api 1.3, 10.5].
+
+A web page in any browser of the home can send simple requests to us. Browsers say in ``Origin`` where the page is from; programs
+send none and are not affected.
+"""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from typing import Protocol
+from urllib.parse import urlsplit
+
+_DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+
+
+class Headers(Protocol):
+    """A request's headers; names in any case."""
+
+    def get(self, key: str, default: str) -> str: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """The owner's rules: see `evcc_server.http.home.Options`."""
+
+    token: str | None = None
+    allowed_origins: frozenset[str] = frozenset()
+
+    def trusts_origin(self, headers: Headers, scheme: str) -> bool:
+        """No ``Origin``, our own, or one that the owner allows."""
+        origin = headers.get("Origin", "")
+        if not origin or "*" in self.allowed_origins or origin in self.allowed_origins:
+            return True
+        try:
+            theirs, ours = urlsplit(origin), urlsplit(f"{scheme}://{headers.get('Host', '')}")
+            return theirs.scheme in _DEFAULT_PORTS and _place(theirs.scheme, theirs.hostname, theirs.port) == _place(
+                scheme, ours.hostname, ours.port
+            )
+        except ValueError:
+            return False
+
+    def knows_token(self, headers: Headers) -> bool:
+        """Whether a token is not needed, or is there and right."""
+        if self.token is None:
+            return True
+        kind, _, token = headers.get("Authorization", "").partition(" ")
+        return kind.lower() == "bearer" and hmac.compare_digest(token.strip().encode(), self.token.encode())
+
+
+def _place(scheme: str, host: str | None, port: int | None) -> tuple[str | None, int]:
+    return host, port if port is not None else _DEFAULT_PORTS[scheme]

@@ -1,0 +1,98 @@
+"""Routes of evcc's device configuration, as far as clients need an answer, and the end of a failed start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from evcc_server.http.home import Home, Options
+from evcc_server.http.route import Answer, Body, Call, Parameter, Refused, Result, Route
+
+CLASSES = ("charger", "meter", "vehicle")
+_CLASS = Parameter(
+    name="class",
+    summary="Kind of device",
+    schema={"type": "string", "enum": list(CLASSES)},
+    example="meter",
+)
+
+
+def device_routes(home: Home) -> Iterator[Route]:
+    """The routes of this module."""
+
+    def known(call: Call) -> str:
+        name = call.path["class"]
+        if name not in CLASSES:
+            raise Refused(400, f"invalid class: {name} (allowed: {', '.join(CLASSES)})")
+        return name
+
+    async def templates(call: Call) -> Answer:
+        known(call)
+        if call.query.get("name"):
+            raise Refused(400, f"template not found: {call.query['name']}")
+        return Result([])
+
+    async def products(call: Call) -> Answer:
+        known(call)
+        return Result({})
+
+    async def test(call: Call) -> Answer:
+        known(call)
+        raise Refused(501, "devices are configured in evcc.yaml; testing them here is not available")
+
+    language = Parameter(name="lang", summary="Language of the descriptions", schema={"type": "string"}, example="en")
+    errors = {400: "unknown kind or name"}
+    yield Route(
+        method="GET",
+        path="/api/config/templates/{class}",
+        group="config",
+        summary="Device templates; there are none, devices are configured in evcc.yaml",
+        handler=templates,
+        parameters=(_CLASS,),
+        query=(language, Parameter(name="name", summary="One of them", schema={"type": "string"}, example="")),
+        result={"type": "array"},
+        result_example=[],
+        errors=errors,
+    )
+    yield Route(
+        method="GET",
+        path="/api/config/products/{class}",
+        group="config",
+        summary="Products by name; there are none, devices are configured in evcc.yaml",
+        handler=products,
+        parameters=(_CLASS,),
+        query=(language,),
+        result={"type": "object"},
+        result_example={},
+        errors=errors,
+    )
+    yield Route(
+        method="POST",
+        path="/api/config/test/{class}",
+        group="config",
+        summary="Try a device; not available",
+        handler=test,
+        parameters=(_CLASS,),
+        status=501,
+        errors=errors,
+    )
+    if home.options.shut_down is not None:
+        yield _shutdown(home.options)
+
+
+def _shutdown(options: Options) -> Route:
+    shut_down = options.shut_down
+    assert shut_down is not None
+
+    async def handle(_: Call) -> Answer:
+        shut_down()
+        return Body(b"", status=204)
+
+    return Route(
+        method="POST",
+        path="/api/shutdown",
+        group="config",
+        summary="End the process after a failed start",
+        handler=handle,
+        status=204,
+        has_no_content=True,
+    )

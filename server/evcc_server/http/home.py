@@ -1,0 +1,75 @@
+"""What the handlers of all routes share: the home as seen through its gateway, hub and store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from evcc_server.gateway import Gateway
+from evcc_server.http.route import Refused
+from evcc_server.settings import Context
+from evcc_server.state.encode import Compat
+from evcc_server.state.hub import Hub
+from evcc_server.store.store import Store
+from evcclib.config import SiteConfig
+from evcclib.model import Now
+
+LOADPOINT_MISSING = "loadpoint not found: {}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the owner may decide about the API.
+
+    ``token``: needed as ``Authorization: Bearer`` for everything that writes. ``allowed_origins``: web pages of these
+    origins may write and open the WebSocket; ``*`` allows all. ``ui``: a directory served in place of our page.
+    """
+
+    compat: Compat = Compat.V0_114
+    language: str = "en"
+    token: str | None = None
+    allowed_origins: frozenset[str] = frozenset()
+    allows_telemetry: bool = True
+    ui: Path | None = None
+    fatal: tuple[str, ...] = ()  # why the start failed; then only /api/health, /shutdown, the page and /ws are served
+    shut_down: Callable[[], None] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Home:
+    """Everything a handler may use. ``store`` None: no database [api 4.3]."""
+
+    gateway: Gateway
+    hub: Hub
+    store: Store | None
+    site: SiteConfig
+    now: Callable[[], Now]
+    options: Options
+    flags: dict[str, bool] = field(default_factory=dict)  # switches, where there is no database
+
+    @property
+    def context(self) -> Context:
+        """How texts are read on this channel."""
+        return Context(site=self.site)
+
+    def loadpoint(self, path: Mapping[str, str]) -> int:
+        """The 0-based loadpoint of a path; raises `Refused` with 404."""
+        text = path["id"]
+        if text.isascii() and text.isdigit() and len(text) < 6 and text == str(int(text)):
+            index = int(text) - 1
+            if 0 <= index < len(self.site.loadpoints):
+                return index
+        raise Refused(404, LOADPOINT_MISSING.format(text))
+
+    def vehicle(self, path: Mapping[str, str]) -> str:
+        """The configured name of the vehicle of a path, which may also hold its title; raises `Refused` with 404."""
+        text = path["name"]
+        for vehicle in self.site.vehicles:
+            if text in (vehicle.name, vehicle.title):
+                return vehicle.name
+        raise Refused(404, f"vehicle not found: {text}")
+
+    def titles(self) -> Mapping[str, str]:
+        """Vehicle titles by configured name."""
+        return {vehicle.name: vehicle.title or vehicle.name for vehicle in self.site.vehicles}

@@ -1,0 +1,67 @@
+"""``/ws``: the whole state in the first frame, then what changes, as it changes [api 6]."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import trio
+from quart import Response, Websocket
+
+from evcc_server.state.encode import Json, dumps, socket, socket_key
+from evcc_server.state.hub import Hub, News
+
+GOING_AWAY = 1001
+WATCHERS_MAX = 200
+"""More than a home has; each costs an encoding per change."""
+
+
+class LiveSocket:
+    """Serves every connection of ``/ws`` until it ends or the server stops."""
+
+    def __init__(self, hub: Hub, stop: trio.Event, fatal: tuple[str, ...]) -> None:
+        self._hub = hub
+        self._stop = stop
+        self._fatal = fatal
+        self._watchers = 0
+
+    async def serve(self, websocket: Websocket) -> Response | None:
+        """One connection; what the client sends is discarded."""
+        if self._watchers >= WATCHERS_MAX:
+            return Response('{"error":"too many connections"}\n', 503, content_type="application/json; charset=UTF-8")
+        self._watchers += 1
+        try:
+            await websocket.accept()
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._discard, websocket)
+                nursery.start_soon(self._close_at_end, websocket, nursery.cancel_scope)
+                if self._fatal:
+                    await websocket.send(dumps({"fatal": list(self._fatal)}))
+                await self._send_news(websocket)
+        finally:
+            self._watchers -= 1
+        return None
+
+    async def _send_news(self, websocket: Websocket) -> None:
+        # A client that does not read blocks `send` until the connection's deadline closes it; meanwhile each key keeps its
+        # newest value only.
+        with self._hub.subscribe() as subscription:
+            while True:
+                for frame in frames(await subscription.wait()):
+                    await websocket.send(dumps(frame))
+
+    async def _discard(self, websocket: Websocket) -> None:
+        while True:
+            await websocket.receive()
+
+    async def _close_at_end(self, websocket: Websocket, scope: trio.CancelScope) -> None:
+        await self._stop.wait()
+        scope.cancel()
+        with trio.CancelScope(shield=True):
+            await websocket.close(GOING_AWAY)
+
+
+def frames(news: News) -> tuple[Mapping[str, Json], ...]:
+    """All values in one object; each message in one of its own, since they share a key."""
+    values = {socket_key(loadpoint, key): socket(value) for (loadpoint, key), value in news.values.items()}
+    messages: list[dict[str, Json]] = [{message.level.value: message.text} for message in news.messages]
+    return (values, *messages) if values else tuple(messages)

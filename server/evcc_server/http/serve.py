@@ -1,0 +1,142 @@
+"""Hypercorn on trio, as a task of ours, with an end to every wait.
+
+Hypercorn shields its sends from cancellation, so one client that stops reading would hold up the server's end for ever.
+Here every send has a deadline, after which the connection is dropped.
+"""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+
+import trio
+from hypercorn.config import Config
+from hypercorn.events import Closed, Event, RawData
+from hypercorn.trio.lifespan import Lifespan
+from hypercorn.trio.tcp_server import TCPServer
+from hypercorn.trio.worker_context import WorkerContext
+from hypercorn.typing import AppWrapper, ConnectionState, LifespanState
+from hypercorn.utils import wrap_app
+from quart_trio import QuartTrio
+
+SEND_MAX_S = 10.0
+"""A client that takes nothing for this long is dropped [api 6]."""
+LEAVE_S = 0.5
+"""How long open requests and connections may take when the server ends."""
+PING_INTERVAL_S = 30.0
+READ_MAX_S = 65
+"""Longer than two pings: a WebSocket that answers neither is dropped. Longer than any answer takes to make."""
+IDLE_MAX_S = 120.0
+
+
+async def serve_http(
+    app: QuartTrio,
+    *,
+    host: str,
+    port: int,
+    stop: trio.Event,
+    task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serve ``app`` until ``stop`` is set or the caller cancels; started with the port, of interest when it was 0.
+
+    Raises `OSError` when the address cannot be had.
+    """
+    config = Config()
+    config.accesslog = None
+    config.errorlog = logging.getLogger("hypercorn.error")
+    config.keep_alive_timeout = IDLE_MAX_S
+    config.read_timeout = READ_MAX_S
+    config.websocket_ping_interval = PING_INTERVAL_S
+    config.websocket_max_message_size = 64 * 1024
+    config.include_server_header = False
+
+    listeners = await trio.open_tcp_listeners(port, host=host)
+    wrapped = wrap_app(app, config.wsgi_max_body_size, "asgi")
+    state: LifespanState = {}
+    context = WorkerContext(None)
+    lifespan = Lifespan(wrapped, config, state)
+    sends = Sends()
+    async with trio.open_nursery() as lifespan_nursery:
+        await lifespan_nursery.start(lifespan.handle_lifespan)
+        await lifespan.wait_for_startup()
+        async with trio.open_nursery() as connections:
+            async with trio.open_nursery() as listening:
+                handler = partial(_serve_connection, wrapped, config, context, state, sends)
+                await listening.start(partial(trio.serve_listeners, handler, listeners, handler_nursery=connections))
+                task_status.started(listeners[0].socket.getsockname()[1])
+                try:
+                    await stop.wait()
+                finally:
+                    sends.leave_by(trio.current_time() + LEAVE_S)
+                listening.cancel_scope.cancel()
+            await context.terminated.set()
+            connections.cancel_scope.deadline = trio.current_time() + LEAVE_S
+        await lifespan.wait_for_shutdown()
+        lifespan_nursery.cancel_scope.cancel()
+
+
+class Sends:
+    """The sends under way, so that the end of the server can shorten them."""
+
+    def __init__(self) -> None:
+        self._scopes: set[trio.CancelScope] = set()
+        self._latest = float("inf")
+
+    def leave_by(self, time: float) -> None:
+        """No send may take longer than until ``time``."""
+        self._latest = time
+        for scope in self._scopes:
+            scope.deadline = min(scope.deadline, time)
+
+    async def send(self, stream: trio.abc.SendStream, data: bytes) -> bool:
+        """False if it was not taken in time, or the peer is gone."""
+        deadline = min(trio.current_time() + SEND_MAX_S, max(self._latest, trio.current_time() + 0.05))
+        with trio.CancelScope(shield=True, deadline=deadline) as scope:
+            self._scopes.add(scope)
+            try:
+                await stream.send_all(data)
+                return True
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                return False
+            finally:
+                self._scopes.discard(scope)
+        return False
+
+
+class _Connection(TCPServer):
+    """Hypercorn's connection with a deadline for each send."""
+
+    def __init__(
+        self,
+        app: AppWrapper,
+        config: Config,
+        context: WorkerContext,
+        state: ConnectionState,
+        stream: trio.SocketStream,
+        sends: Sends,
+    ) -> None:
+        super().__init__(app, config, context, state, stream)  # type: ignore[arg-type]  # declared for TLS, used for both
+        self._sends = sends
+        self._has_given_up = False
+
+    async def protocol_send(self, event: Event) -> None:
+        if not isinstance(event, RawData):
+            await super().protocol_send(event)
+            return
+        async with self.send_lock:
+            was_taken = not self._has_given_up and await self._sends.send(self.stream, event.data)
+            self._has_given_up = not was_taken
+        if not was_taken:
+            await trio.aclose_forcefully(self.stream)
+            await self.protocol.handle(Closed())
+
+
+async def _serve_connection(
+    app: AppWrapper,
+    config: Config,
+    context: WorkerContext,
+    state: LifespanState,
+    sends: Sends,
+    stream: trio.SocketStream,
+) -> None:
+    await _Connection(app, config, context, ConnectionState(state.copy()), stream, sends).run()

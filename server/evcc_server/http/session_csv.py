@@ -1,0 +1,93 @@
+"""Charging sessions as CSV, in the reader's language: headings, separator, decimal sign [api 4.3]."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, tzinfo
+
+from evcc_server.store.store import StoredSession
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+HEADINGS: Mapping[str, tuple[str, ...]] = {
+    "en": (
+        "Created",
+        "Finished",
+        "Charging point",
+        "Identifier",
+        "Vehicle",
+        "Mileage (km)",
+        "Meter start (kWh)",
+        "Meter stop (kWh)",
+        "Energy (kWh)",
+    ),
+    "de": (
+        "Startzeit",
+        "Endzeit",
+        "Ladepunkt",
+        "Kennung",
+        "Fahrzeug",
+        "Kilometerstand (km)",
+        "Anfangszählerstand (kWh)",
+        "Endzählerstand (kWh)",
+        "Energie (kWh)",
+    ),
+}
+_COMMA_LANGUAGES = frozenset(
+    {"da", "de", "es", "fi", "fr", "hr", "it", "lb", "lt", "nb", "nl", "pl", "pt", "ro", "ru", "sl", "sv", "uk"}
+)
+_POINT_TAGS = frozenset({"de-ch", "es-mx"})
+
+
+def csv_name(year: int | None, month: int | None) -> str:
+    """The file's name without its ending."""
+    if year is None:
+        return "session"
+    return f"session-{year}" if month is None else f"session-{year}.{month:02}"
+
+
+def sessions_csv(sessions: Sequence[StoredSession], language: str, zone: tzinfo) -> bytes:
+    """The file's content; an unknown ``language`` gets English [DEV-12]."""
+    tag = language.strip().replace("_", "-").lower()
+    base = tag.split("-")[0]
+    separator = ";" if base == "de" else ","
+    point = "," if base in _COMMA_LANGUAGES and tag not in _POINT_TAGS else "."
+    lines = [HEADINGS.get(base, HEADINGS["en"])]
+    lines += [_cells(stored, zone, point) for stored in sessions]
+    return BYTE_ORDER_MARK + "".join(_line(cells, separator) for cells in lines).encode()
+
+
+def _cells(stored: StoredSession, zone: tzinfo, point: str) -> tuple[str, ...]:
+    session = stored.session
+    return (
+        _time(session.created, zone),
+        _time(session.finished, zone),
+        session.loadpoint,
+        session.identifier,
+        session.vehicle,
+        f"{session.odometer_km or 0.0:.0f}",
+        _decimal(session.meter_start_kwh or 0.0, point),
+        _decimal(session.meter_stop_kwh or 0.0, point),
+        _decimal(session.energy_charged_kwh, point),
+    )
+
+
+def _time(time: datetime | None, zone: tzinfo) -> str:
+    return "" if time is None else time.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _decimal(value: float, point: str) -> str:
+    """At most three decimals, halves of the exact binary value to even, no trailing zeros."""
+    text = f"{value:.3f}".rstrip("0").rstrip(".")
+    return ("0" if text == "-0" else text).replace(".", point)
+
+
+def _line(cells: Iterable[str], separator: str) -> str:
+    return separator.join(_quoted(cell, separator) for cell in cells) + "\n"
+
+
+def _quoted(cell: str, separator: str) -> str:
+    if re.search(f'^\\s|["\r\n{separator}]', cell):
+        return '"' + cell.replace('"', '""') + '"'
+    return cell

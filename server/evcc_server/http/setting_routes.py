@@ -1,0 +1,285 @@
+"""The routes of the settings table, and those that today's clients use for several settings at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from evcc_server.http.home import Home
+from evcc_server.http.route import Answer, Call, Handler, Parameter, Refused, Result, Route, Schema
+from evcc_server.settings import BY_NAME, TABLE, Owner, Parsed, Setting, parse, request
+from evcc_server.state.encode import Json, rest, time_text, whole
+from evcclib.model import ChargeMode
+from evcclib.requests import DetectVehicle
+from evcclib.settings import Kind, Scope
+
+LOADPOINT_ID = Parameter(
+    name="id", summary="Loadpoint, counted from 1", schema={"type": "integer", "minimum": 1}, example="1"
+)
+VEHICLE_NAME = Parameter(
+    name="name", summary="Vehicle, by its configured name", schema={"type": "string"}, example="golf"
+)
+
+PREFIXES = {Scope.SITE: "/api", Scope.LOADPOINT: "/api/loadpoints/{id}", Scope.VEHICLE: "/api/vehicles/{name}"}
+_GROUPS = {Scope.SITE: "site", Scope.LOADPOINT: "loadpoint", Scope.VEHICLE: "vehicle"}
+
+_REFUSED = {400: "the value is not accepted; nothing has changed"}
+_MISSING = {Scope.SITE: {}, Scope.LOADPOINT: {404: "no such loadpoint"}, Scope.VEHICLE: {404: "no such vehicle"}}
+
+
+def setting_routes(home: Home) -> Iterator[Route]:
+    """POST and DELETE for every setting and each of its paths."""
+    for setting in TABLE:
+        for path in setting.paths:
+            yield Route(
+                method="POST",
+                path=f"{PREFIXES[setting.scope]}/{path}/{{value}}",
+                group=_GROUPS[setting.scope],
+                summary=setting.summary,
+                handler=_setter(home, setting),
+                parameters=(*_owner_parameters(setting.scope), value_parameter(setting)),
+                result=result_schema(setting),
+                result_example=_result_example(setting),
+                errors=_REFUSED | _MISSING[setting.scope],
+            )
+        for path in setting.clear_paths:
+            yield Route(
+                method="DELETE",
+                path=f"{PREFIXES[setting.scope]}/{path}",
+                group=_GROUPS[setting.scope],
+                summary=f"{setting.summary}: none",
+                handler=_clearer(home, setting),
+                parameters=_owner_parameters(setting.scope),
+                result={"type": "object", "maxProperties": 0},
+                result_example={},
+                errors=_REFUSED | _MISSING[setting.scope],
+            )
+    yield from _combined(home)
+
+
+def value_parameter(setting: Setting) -> Parameter:
+    """The last segment of a setter's path."""
+    return Parameter(
+        name="value", summary=f"Allowed: {setting.allowed}", schema=value_schema(setting), example=setting.example
+    )
+
+
+def value_schema(setting: Setting) -> Schema:
+    """What the last segment may be. It is wider than what every home accepts: some limits depend on other values."""
+    spec = setting.spec
+    if spec is None:
+        return {"type": "string"}
+    match spec.kind:
+        case Kind.MODE:
+            return {"type": "string", "enum": [mode.value for mode in ChargeMode]}
+        case Kind.PHASES:
+            return {"type": "integer", "enum": [0, 1, 3]}
+        case Kind.TIME:
+            return {"type": "string", "format": "date-time"}
+        case _:
+            schema: Schema = {"type": "integer" if spec.kind is Kind.INTEGER else "number"}
+            if spec.low is not None:
+                schema["minimum"] = spec.low
+            if spec.high is not None:
+                schema["maximum"] = spec.high
+            return schema
+
+
+def result_schema(setting: Setting) -> Schema:
+    """What the answer's ``result`` is."""
+    if setting.spec is None:
+        return {"type": "object", "properties": {"vehicle": {"type": "string"}}, "required": ["vehicle"]}
+    if setting.spec.kind is Kind.TIME:
+        properties: Schema = {
+            "soc": {"type": "integer"},
+            "energy": {"type": "number"},
+            "time": {"type": "string", "format": "date-time"},
+        }
+        return {"type": "object", "properties": properties, "required": ["soc", "energy", "time"]}
+    return value_schema(setting)
+
+
+def _result_example(setting: Setting) -> Json:
+    if setting.spec is None:
+        return {"vehicle": "blauer e-Golf"}
+    match setting.spec.kind:
+        case Kind.MODE:
+            return setting.example
+        case Kind.TIME:
+            return {"soc": 80, "energy": 0, "time": setting.example}
+        case _:
+            return rest(float(setting.example))
+
+
+def _owner_parameters(scope: Scope) -> tuple[Parameter, ...]:
+    match scope:
+        case Scope.SITE:
+            return ()
+        case Scope.LOADPOINT:
+            return (LOADPOINT_ID,)
+        case Scope.VEHICLE:
+            return (VEHICLE_NAME,)
+
+
+def _owner(home: Home, scope: Scope, call: Call) -> Owner:
+    match scope:
+        case Scope.SITE:
+            return None
+        case Scope.LOADPOINT:
+            return home.loadpoint(call.path)
+        case Scope.VEHICLE:
+            return home.vehicle(call.path)
+
+
+def _setter(home: Home, setting: Setting) -> Handler:
+    async def handle(call: Call) -> Answer:
+        owner = _owner(home, setting.scope, call)
+        value = parse(setting, call.path["value"], home.context)
+        await home.gateway.submit(request(setting, owner, value))
+        return Result(result_value(home, owner, value))
+
+    return handle
+
+
+def _clearer(home: Home, setting: Setting) -> Handler:
+    async def handle(call: Call) -> Answer:
+        await home.gateway.submit(request(setting, _owner(home, setting.scope, call), None))
+        return Result({})
+
+    return handle
+
+
+def result_value(home: Home, owner: Owner, value: Parsed) -> Json:
+    """The accepted value in the shape clients know [api 2.1]."""
+    match value:
+        case ChargeMode():
+            return value.value
+        case str():
+            return {"vehicle": home.titles()[value]}
+        case datetime():
+            assert isinstance(owner, int)
+            goals = home.gateway.view().loadpoints[owner].settings
+            return {
+                "soc": goals.soc_target_pct,
+                "energy": rest(goals.energy_target_kwh),
+                "time": time_text(value.astimezone(UTC)),
+            }
+        case timedelta():
+            return whole(value)
+        case _:
+            return rest(value)
+
+
+def _combined(home: Home) -> Iterator[Route]:
+    """Routes that set more than one setting, or one at every loadpoint; all values are checked before the first is set."""
+    target_soc = BY_NAME[Scope.LOADPOINT, "soc_target_pct"]
+    target_energy = BY_NAME[Scope.LOADPOINT, "energy_target_kwh"]
+    target_time = BY_NAME[Scope.LOADPOINT, "target_time"]
+    cost = BY_NAME[Scope.LOADPOINT, "smart_cost_limit"]
+    count = range(len(home.site.loadpoints))
+    time = Parameter(name="time", summary="RFC 3339", schema=value_schema(target_time), example=target_time.example)
+
+    async def detect(call: Call) -> Answer:
+        await home.gateway.submit(DetectVehicle(home.loadpoint(call.path)))
+        return Result({})
+
+    async def limit_cost(call: Call) -> Answer:
+        limit = parse(cost, call.path["value"], home.context)
+        for loadpoint in count:
+            await home.gateway.submit(request(cost, loadpoint, limit))
+        return Result(result_value(home, None, limit))
+
+    async def unlimit_cost(_: Call) -> Answer:
+        for loadpoint in count:
+            await home.gateway.submit(request(cost, loadpoint, None))
+        return Result({})
+
+    async def plan(loadpoint: int, goal: Setting, call: Call) -> Answer:
+        amount = parse(goal, call.path["value"], home.context)
+        finish = parse(target_time, call.path["time"], home.context)
+        await home.gateway.submit(request(target_time, loadpoint, finish))
+        await home.gateway.submit(request(goal, loadpoint, amount))
+        return Result(result_value(home, loadpoint, finish))
+
+    async def unplan(loadpoint: int) -> Answer:
+        await home.gateway.submit(request(target_time, loadpoint, None))
+        return Result({})
+
+    async def plan_energy(call: Call) -> Answer:
+        return await plan(home.loadpoint(call.path), target_energy, call)
+
+    async def unplan_energy(call: Call) -> Answer:
+        return await unplan(home.loadpoint(call.path))
+
+    async def plan_soc(call: Call) -> Answer:
+        return await plan(_loadpoint_of(home, home.vehicle(call.path)), target_soc, call)
+
+    async def unplan_soc(call: Call) -> Answer:
+        return await unplan(_loadpoint_of(home, home.vehicle(call.path)))
+
+    nothing: Schema = {"type": "object", "maxProperties": 0}
+    yield Route(
+        method="PATCH",
+        path="/api/loadpoints/{id}/vehicle",
+        group="loadpoint",
+        summary="Forget the vehicle and look for the right one by its charging state",
+        handler=detect,
+        parameters=(LOADPOINT_ID,),
+        result=nothing,
+        result_example={},
+        errors=_MISSING[Scope.LOADPOINT],
+    )
+    yield Route(
+        method="POST",
+        path="/api/smartcostlimit/{value}",
+        group="site",
+        summary=f"{cost.summary}, at every loadpoint",
+        handler=limit_cost,
+        parameters=(value_parameter(cost),),
+        result=value_schema(cost),
+        result_example=0.15,
+        errors=_REFUSED,
+    )
+    yield Route(
+        method="DELETE",
+        path="/api/smartcostlimit",
+        group="site",
+        summary="No price limit at any loadpoint",
+        handler=unlimit_cost,
+        result=nothing,
+        result_example={},
+    )
+    for prefix, goal, owner, scope, set_plan, clear_plan in (
+        ("/api/loadpoints/{id}/plan/energy", target_energy, LOADPOINT_ID, Scope.LOADPOINT, plan_energy, unplan_energy),
+        ("/api/vehicles/{name}/plan/soc", target_soc, VEHICLE_NAME, Scope.VEHICLE, plan_soc, unplan_soc),
+    ):
+        yield Route(
+            method="POST",
+            path=f"{prefix}/{{value}}/{{time}}",
+            group=_GROUPS[scope],
+            summary="Goal and the time by which it is to be reached",
+            handler=set_plan,
+            parameters=(owner, value_parameter(goal), time),
+            result=result_schema(target_time),
+            result_example=_result_example(target_time),
+            errors=_REFUSED | _MISSING[scope],
+        )
+        yield Route(
+            method="DELETE",
+            path=prefix,
+            group=_GROUPS[scope],
+            summary="No time for the goal",
+            handler=clear_plan,
+            parameters=(owner,),
+            result=nothing,
+            result_example={},
+            errors=_REFUSED | _MISSING[scope],
+        )
+
+
+def _loadpoint_of(home: Home, vehicle: str) -> int:
+    """Where ``vehicle`` is active; raises `Refused`: a plan belongs to the charging that it ends."""
+    for loadpoint in home.gateway.view().loadpoints:
+        if loadpoint.vehicle == vehicle:
+            return loadpoint.loadpoint
+    raise Refused(400, f"vehicle is not at a loadpoint: {vehicle}")

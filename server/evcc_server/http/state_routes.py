@@ -1,0 +1,276 @@
+"""Routes that show the home: state, health, tariffs, the charging plan; and the telemetry switch and remote demands."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from evcc_server.http.home import Home
+from evcc_server.http.jq_filter import JqFilter
+from evcc_server.http.route import Answer, Body, Call, Parameter, Refused, Result, Route, Schema
+from evcc_server.http.setting_routes import LOADPOINT_ID
+from evcc_server.http.state_schema import EXAMPLE_STATE, state_schema
+from evcc_server.settings import parse_flag, parse_time
+from evcc_server.state.encode import Json, dumps, number, rest_document, time_text, whole
+from evcclib.errors import InvalidSetting
+from evcclib.model import RemoteDemand, TariffKind
+from evcclib.requests import DemandRemotely
+from evcclib.tariff import Rate
+
+TELEMETRY = "telemetry"
+
+_RATE: Schema = {
+    "type": "object",
+    "properties": {
+        "start": {"type": "string", "format": "date-time"},
+        "end": {"type": "string", "format": "date-time"},
+        "price": {"type": "number"},
+    },
+    "required": ["start", "end", "price"],
+}
+_RATE_EXAMPLE: Json = {"start": "2023-03-06T00:00:00+01:00", "end": "2023-03-07T00:00:00+01:00", "price": 0.399}
+_PLAN: Schema = {
+    "type": "object",
+    "properties": {
+        "duration": {"type": "integer", "description": "seconds needed at power"},
+        "plan": {"type": ["array", "null"], "items": _RATE},
+        "unit": {"type": "string"},
+        "power": {"type": "number", "description": "W"},
+    },
+    "required": ["duration", "plan", "unit", "power"],
+}
+
+
+def state_routes(home: Home) -> Iterator[Route]:
+    """The routes of this module."""
+    yield Route(
+        method="GET",
+        path="/api/state",
+        group="state",
+        summary="The whole state, one consistent snapshot",
+        handler=_State(home).handle,
+        query=(
+            Parameter(
+                name="jq",
+                summary="jq filter over the state; the answer is the filter's output alone",
+                schema={"type": "string", "maxLength": 1000},
+                example=".loadpoints[0].chargePower",
+            ),
+        ),
+        result=state_schema(),
+        result_example=EXAMPLE_STATE,
+        errors={400: "the filter is not valid", 501: "jq is not installed", 503: "nothing is known yet"},
+    )
+    yield from health_routes(home)
+    yield from _tariff(home)
+    yield from _telemetry(home)
+    yield from _plan(home)
+    yield from _remote_demand(home)
+
+
+class _State:
+    """Keeps the encoded state until there is a newer one: many clients poll far more often than it changes."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._version = -1
+        self._text = ""
+        self._filter = JqFilter()
+
+    async def handle(self, call: Call) -> Answer:
+        hub = self._home.hub
+        if hub.is_empty:
+            raise Refused(503, "nothing is known yet")
+        if hub.version != self._version:
+            self._text = dumps(rest_document(hub.snapshot, self._home.options.compat))
+            self._version = hub.version
+        envelope = f'{{"result":{self._text}}}\n'
+        program = call.query.get("jq", "")
+        if program:
+            document = envelope if ".result" in program else self._text
+            return Body(await self._filter.run(program, document) + b"\n")
+        return Body(envelope.encode())
+
+
+def health_routes(home: Home) -> Iterator[Route]:
+    async def health(_: Call) -> Answer:
+        if home.options.fatal:
+            raise Refused(500, "; ".join(home.options.fatal))
+        if not home.gateway.view().is_healthy:
+            raise Refused(500, "control loop stalled")
+        return Body(b"OK\n", "text/plain; charset=utf-8")
+
+    yield Route(
+        method="GET",
+        path="/api/health",
+        group="state",
+        summary="Whether the control loop runs and knows the grid",
+        handler=health,
+        result={"type": "string"},
+        result_example="OK\n",
+        content_type="text/plain",
+        has_envelope=False,
+        errors={500: "the control loop has not had a good cycle for 60 s and an interval"},
+    )
+
+
+def _tariff(home: Home) -> Iterator[Route]:
+    async def tariff(call: Call) -> Answer:
+        try:
+            rates = home.gateway.rates(TariffKind(call.path["type"]))
+        except ValueError:
+            rates = None
+        if rates is None:
+            raise Refused(404, "tariff not available")
+        if rates.is_outdated:
+            raise Refused(503, "outdated")
+        return Result({"rates": [_rate(home, rate) for rate in rates.rates]})
+
+    yield Route(
+        method="GET",
+        path="/api/tariff/{type}",
+        group="state",
+        summary="Price list; planner falls back to grid",
+        handler=tariff,
+        parameters=(
+            Parameter(
+                name="type",
+                summary="Which list",
+                schema={"type": "string", "enum": [kind.value for kind in TariffKind]},
+                example="grid",
+            ),
+        ),
+        result={"type": "object", "properties": {"rates": {"type": "array", "items": _RATE}}, "required": ["rates"]},
+        result_example={"rates": [_RATE_EXAMPLE]},
+        errors={404: "no such tariff is configured", 503: "the provider has not answered for two hours"},
+    )
+
+
+def _telemetry(home: Home) -> Iterator[Route]:
+    async def read(_: Call) -> Answer:
+        if home.store is not None:
+            return Result(await home.store.load_flag(TELEMETRY) or False)
+        return Result(home.flags.get(TELEMETRY, False))
+
+    async def write(call: Call) -> Answer:
+        is_on = parse_flag(TELEMETRY, call.path["status"])
+        if is_on and not home.options.allows_telemetry:
+            raise Refused(406, "telemetry not available")
+        if home.store is not None:
+            await home.store.save_flag(TELEMETRY, is_on)
+        home.flags[TELEMETRY] = is_on
+        return Result(is_on)
+
+    status = Parameter(name="status", summary="true or false", schema={"type": "boolean"}, example="false")
+    for path in ("/api/telemetry", "/api/settings/telemetry"):
+        yield Route(
+            method="GET",
+            path=path,
+            group="settings",
+            summary="Whether telemetry is switched on; nothing is ever sent",
+            handler=read,
+            result={"type": "boolean"},
+            result_example=False,
+        )
+        yield Route(
+            method="POST",
+            path=f"{path}/{{status}}",
+            group="settings",
+            summary="Switch telemetry; nothing is ever sent",
+            handler=write,
+            parameters=(status,),
+            result={"type": "boolean"},
+            result_example=False,
+            errors={400: "neither true nor false", 406: "telemetry is not available here"},
+        )
+
+
+def _plan(home: Home) -> Iterator[Route]:
+    async def plan(call: Call) -> Answer:
+        loadpoint = home.loadpoint(call.path)
+        text = call.query.get("targetTime", "")
+        target_time = parse_time("targetTime", text, home.site.time_zone) if text else None
+        preview = home.gateway.plan(loadpoint, target_time)
+        slots: Json = None if preview.slots is None else [_rate(home, slot) for slot in preview.slots]
+        return Result(
+            {
+                "duration": whole(preview.duration),
+                "plan": slots,
+                "unit": preview.unit,
+                "power": number(preview.power_w),
+            }
+        )
+
+    yield Route(
+        method="GET",
+        path="/api/loadpoints/{id}/target/plan",
+        group="loadpoint",
+        summary="Charging plan for the target time, or for another one; nothing is stored",
+        handler=plan,
+        parameters=(LOADPOINT_ID,),
+        query=(
+            Parameter(
+                name="targetTime",
+                summary="RFC 3339; without it the loadpoint's own target time",
+                schema={"type": "string", "format": "date-time"},
+                example="2035-03-07T06:00:00Z",
+            ),
+        ),
+        result=_PLAN,
+        result_example={"duration": 13583, "plan": [_RATE_EXAMPLE], "unit": "EUR", "power": 3680},
+        errors={400: "not a time", 404: "no such loadpoint"},
+    )
+
+
+def _remote_demand(home: Home) -> Iterator[Route]:
+    async def demand(call: Call) -> Answer:
+        loadpoint = home.loadpoint(call.path)
+        word = call.path.get("demand", "")
+        source = call.path.get("source", "").removeprefix(":")
+        if not re.fullmatch(r"[0-9A-Za-z_-]{0,64}", source):
+            raise InvalidSetting("source", source, "letters, digits, _ and -", f"invalid source: {source}")
+        try:
+            wanted = RemoteDemand("" if word.lower() == "enable" else word.lower())
+        except ValueError:
+            raise InvalidSetting("demand", word, "soft, hard, enable", f"invalid value: {word}") from None
+        await home.gateway.submit(DemandRemotely(loadpoint, wanted, source))
+        return Result({"demand": wanted.value, "source": source})
+
+    yield Route(
+        method="POST",
+        path="/api/loadpoints/{id}/remotedemand/{demand}/{source}",
+        group="loadpoint",
+        summary="Demand of an external energy manager: soft stops surplus charging, hard stops all charging",
+        handler=demand,
+        parameters=(
+            LOADPOINT_ID,
+            Parameter(
+                name="demand",
+                summary="soft, hard, enable",
+                schema={"type": "string", "enum": ["soft", "hard", "enable"]},
+                example="soft",
+            ),
+            Parameter(
+                name="source",
+                summary="Who demands it",
+                schema={"type": "string", "pattern": "^:?[0-9A-Za-z_-]{1,64}$"},
+                example="hems",
+            ),
+        ),
+        result={
+            "type": "object",
+            "properties": {"demand": {"type": "string"}, "source": {"type": "string"}},
+            "required": ["demand", "source"],
+        },
+        result_example={"demand": "soft", "source": "hems"},
+        errors={400: "unknown demand or source", 404: "no such loadpoint"},
+    )
+
+
+def _rate(home: Home, rate: Rate) -> Json:
+    zone = home.site.time_zone
+    return {
+        "start": time_text(rate.start.astimezone(zone)),
+        "end": time_text(rate.end.astimezone(zone)),
+        "price": number(rate.price),
+    }

@@ -1,0 +1,183 @@
+"""The JSON Schema of the state document and an example of it."""
+
+from __future__ import annotations
+
+from evcc_server.http.route import Schema
+from evcc_server.state.encode import Json
+
+_NUMBER: Schema = {"type": ["number", "null"]}
+_AMOUNT: Schema = {"type": "number"}
+_WHOLE: Schema = {"type": "integer"}
+_FLAG: Schema = {"type": "boolean"}
+_TEXT: Schema = {"type": "string"}
+_TIME: Schema = {"type": ["string", "null"], "format": "date-time"}
+_DURATION: Schema = {"type": ["integer", "null"], "description": "nanoseconds; seconds with compat 0.127"}
+_TRIPLE: Schema = {"type": "array", "items": _NUMBER, "minItems": 3, "maxItems": 3}
+
+_SITE: dict[str, Schema] = {
+    "siteTitle": _TEXT,
+    "version": _TEXT,
+    "auth": {"type": "object"},
+    "gridConfigured": _FLAG,
+    "pvConfigured": _FLAG,
+    "batteryConfigured": _FLAG,
+    "currency": _TEXT,
+    "vehicles": {"type": "array", "items": _TEXT},
+    "bufferSoc": _AMOUNT,
+    "bufferStartSoc": _AMOUNT,
+    "prioritySoc": _AMOUNT,
+    "residualPower": _AMOUNT,
+    "pvPower": _NUMBER,
+    "auxPower": _NUMBER,
+    "homePower": _NUMBER,
+    "greenShare": _NUMBER,
+    "savingsSince": _TIME,
+    "savingsTotalCharged": _NUMBER,
+    "savingsGridCharged": _NUMBER,
+    "savingsSelfConsumptionCharged": _NUMBER,
+    "savingsSelfConsumptionPercent": _NUMBER,
+    "savingsEffectivePrice": _NUMBER,
+    "savingsAmount": _NUMBER,
+}
+_SITE_OPTIONAL: dict[str, Schema] = {
+    "gridPower": _NUMBER,
+    "gridAge": _DURATION,
+    "gridPowers": _TRIPLE,
+    "gridCurrents": _TRIPLE,
+    "gridEnergy": _NUMBER,
+    "pv": {"type": "array", "items": {"type": "object", "properties": {"power": _NUMBER}}},
+    "batteryPower": _NUMBER,
+    "batterySoc": _NUMBER,
+    "batteryCapacity": _NUMBER,
+    "battery": {
+        "type": "array",
+        "items": {"type": "object", "properties": {"power": _NUMBER, "soc": _NUMBER, "capacity": _NUMBER}},
+    },
+    "tariffGrid": _NUMBER,
+    "tariffFeedIn": _NUMBER,
+    "tariffCo2": _NUMBER,
+    "tariffEffectivePrice": _NUMBER,
+    "tariffEffectiveCo2": _NUMBER,
+}
+_REASON: Schema = {
+    "type": "object",
+    "description": "why the loadpoint does what it does",
+    "properties": {
+        "code": _TEXT,
+        "text": _TEXT,
+        "params": {"type": "object"},
+        "until": _TIME,
+        "limit": {"type": ["string", "null"]},
+    },
+    "required": ["code", "text", "params", "until", "limit"],
+}
+_LOADPOINT: dict[str, Schema] = {
+    "title": _TEXT,
+    "mode": {"type": "string", "enum": ["off", "now", "minpv", "pv"]},
+    "enabled": _FLAG,
+    "connected": _FLAG,
+    "charging": _FLAG,
+    "chargePower": _NUMBER,
+    "chargeCurrent": _NUMBER,
+    "chargedEnergy": {"type": ["number", "null"], "description": "Wh"},
+    "chargeDuration": _DURATION,
+    "chargeRemainingDuration": _DURATION,
+    "chargeRemainingEnergy": {"type": ["number", "null"], "description": "Wh"},
+    "connectedDuration": _DURATION,
+    "minCurrent": _AMOUNT,
+    "maxCurrent": _AMOUNT,
+    "phasesConfigured": {"type": ["integer", "null"]},
+    "phases": _WHOLE,
+    "phasesEnabled": _WHOLE,
+    "phasesActive": _WHOLE,
+    "phaseAction": _TEXT,
+    "phaseRemaining": _DURATION,
+    "pvAction": _TEXT,
+    "pvRemaining": _DURATION,
+    "enableThreshold": _AMOUNT,
+    "disableThreshold": _AMOUNT,
+    "enableDelay": _DURATION,
+    "disableDelay": _DURATION,
+    "priority": _WHOLE,
+    "smartCostLimit": _NUMBER,
+    "minSoc": _WHOLE,
+    "targetSoc": _WHOLE,
+    "targetEnergy": _AMOUNT,
+    "targetTime": _TIME,
+    "planActive": _FLAG,
+    "planProjectedStart": _TIME,
+    "remoteDisabled": _TEXT,
+    "remoteDisabledSource": _TEXT,
+    "chargerFeatureIntegratedDevice": _FLAG,
+    "chargerIcon": {"type": ["string", "null"]},
+    "chargerAge": _DURATION,
+    "commandPending": _FLAG,
+    "vehiclePresent": _FLAG,
+    "vehicleName": _TEXT,
+    "vehicleTitle": _TEXT,
+    "vehicleIcon": _TEXT,
+    "vehicleCapacity": _NUMBER,
+    "vehicleSoc": _NUMBER,
+    "vehicleRange": _WHOLE,
+    "vehicleTargetSoc": _NUMBER,
+    "vehicleOdometer": _NUMBER,
+    "vehicleDetectionActive": _FLAG,
+    "vehicleFeatureOffline": _FLAG,
+    "reason": _REASON,
+}
+_LOADPOINT_OPTIONAL: dict[str, Schema] = {
+    "chargeCurrents": _TRIPLE,
+    "chargeVoltages": _TRIPLE,
+    "chargeTotalImport": _NUMBER,
+    "vehicleIdentity": _TEXT,
+    "climaterActive": _FLAG,
+    "planOverrun": _DURATION,
+    "sessionSolarPercentage": _NUMBER,
+    "sessionPrice": _NUMBER,
+}
+
+
+def _object(required: dict[str, Schema], optional: dict[str, Schema]) -> Schema:
+    properties: Schema = {**required, **optional}
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(required),
+        "additionalProperties": False,
+    }
+
+
+def state_schema() -> Schema:
+    """The value of ``result``: every key, none other."""
+    loadpoints: Schema = {"type": "array", "items": _object(_LOADPOINT, _LOADPOINT_OPTIONAL)}
+    return _object({**_SITE, "loadpoints": loadpoints}, _SITE_OPTIONAL)
+
+
+EXAMPLE_STATE: Json = {
+    "auth": {"vehicles": {}},
+    "auxPower": 0,
+    "batteryConfigured": False,
+    "bufferSoc": 0,
+    "bufferStartSoc": 0,
+    "currency": "EUR",
+    "greenShare": 1,
+    "gridConfigured": True,
+    "gridPower": -412.5,
+    "homePower": 1297.1,
+    "loadpoints": [],
+    "prioritySoc": 0,
+    "pv": [{"power": 4120}],
+    "pvConfigured": True,
+    "pvPower": 4120,
+    "residualPower": 0,
+    "savingsAmount": 0,
+    "savingsEffectivePrice": 0.08,
+    "savingsGridCharged": 0,
+    "savingsSelfConsumptionCharged": 0,
+    "savingsSelfConsumptionPercent": 0,
+    "savingsSince": "2023-03-06T10:04:43+01:00",
+    "savingsTotalCharged": 0,
+    "siteTitle": "Home",
+    "vehicles": [],
+    "version": "0.114.1 (evcclib 0.1.0)",
+}
