@@ -103,6 +103,7 @@ class Register(_Data, frozen=True, kw_only=True):
     word_order: WordOrder | None = None
     unit_id: int | None = None
     also: Function | None = None
+    write_function: Literal[5, 6, 15, 16] | None = None  # where not the obvious one of the connection's
     per_connector: bool = False
     absolute: bool = False
     model: int | None = None
@@ -220,6 +221,7 @@ class Status(_Data, frozen=True, kw_only=True):
     mask: int | None = None
     rules: tuple[StatusRule, ...] = ()
     quirk: str | None = None
+    keys: tuple[str, ...] = ()  # registers that the quirk needs
 
 
 class Repair(_Data, frozen=True, kw_only=True):

@@ -1,0 +1,424 @@
+"""The registers of one device as values: which requests to make for them, and what the answers mean.
+
+Reads are planned once: values that touch are read together where the device allows it, SunSpec points of a model in one
+request, blocks that the profile names as a whole. A block that is refused is split; a value that is refused by itself is not
+there on this device (from then on None) unless it is needed for the device to make sense.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import anyio
+
+from evcc_server.devices.contract import DeviceImplausible
+from evcc_server.devices.formula import evaluate, names_in
+from evcc_server.devices.profile import Condition, Function, Profile, Register, Step
+from evcc_server.devices.registers import Unwritable, decode, decode_raw, decode_text, encode, encode_raw
+from evcc_server.devices.sunspec import Layout, discover
+from evcc_server.modbus.link import ModbusRefused, Port
+from evcc_server.modbus.turns import Priority
+from evcc_server.modbus.wire import (
+    READ_COILS,
+    READ_DISCRETE,
+    READ_HOLDING,
+    READ_INPUT,
+    WRITE_COIL,
+    WRITE_COILS,
+    WRITE_REGISTER,
+    WRITE_REGISTERS,
+)
+
+READ_FUNCTION: Mapping[Function, int] = {
+    "coil": READ_COILS,
+    "discrete": READ_DISCRETE,
+    "holding": READ_HOLDING,
+    "input": READ_INPUT,
+}
+ABSENT_CODES = (1, 2, 3)
+"""Exceptions that say "I have no such register" rather than "not now"."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spot:
+    """Where a value is on this very device."""
+
+    key: str
+    register: Register
+    unit: int
+    function: int
+    address: int
+
+    @property
+    def end(self) -> int:
+        """The address behind its last register."""
+        return self.address + self.register.count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """One read request and the values it brings."""
+
+    unit: int
+    function: int
+    address: int
+    count: int
+    spots: tuple[Spot, ...]
+
+
+class Snapshot:
+    """What one poll has read. A value that is not available, or not on this device, is None."""
+
+    def __init__(self, profile: Profile, words: Mapping[str, Sequence[int]], params: Mapping[str, float]) -> None:
+        self._profile = profile
+        self._words = words
+        self._params = params
+
+    def value(self, key: str) -> float | None:
+        """The value of ``key`` in its unit, or the parameter ``$name``."""
+        if key.startswith("$"):
+            return self._params.get(key[1:])
+        words = self._words.get(key)
+        if words is None:
+            return None
+        register, _ = find_register(self._profile, key)
+        return decode(register, words, self._profile.connection.word_order, sf=self._exponent(register))
+
+    def _exponent(self, register: Register) -> int | None:
+        if register.sf is None:
+            return 0
+        key = f"{register.model}.{register.sf}"
+        words = self._words.get(key)
+        if words is None:
+            return None
+        exponent = decode_raw(find_register(self._profile, key)[0], words)
+        return exponent if exponent is not None and -10 <= exponent <= 10 else None
+
+    def raw(self, key: str) -> int | str | None:
+        """The raw number of ``key``, or its text when it is a string."""
+        words = self._words.get(key)
+        if words is None:
+            return None
+        register, _ = find_register(self._profile, key)
+        if register.type == "string":
+            return decode_text(register, words)
+        return decode_raw(register, words, self._profile.connection.word_order)
+
+    def source(self, formula: str | None) -> float | None:
+        """The value of a formula of the profile."""
+        return None if formula is None else evaluate(formula, self.value)
+
+    def holds(self, conditions: Iterable[Condition]) -> bool:
+        """Whether all conditions hold; what is not available holds for nothing."""
+        return all(self._holds(condition) for condition in conditions)
+
+    def _holds(self, condition: Condition) -> bool:
+        if condition.at_least is not None or condition.below is not None:
+            value = self.value(condition.register)
+            if value is None:
+                return False
+            if condition.at_least is not None and value < condition.at_least:
+                return False
+            if condition.below is not None and value >= condition.below:
+                return False
+        raw = self.raw(condition.register)
+        if raw is None:
+            return False
+        if isinstance(raw, int):
+            raw = (raw & condition.mask if condition.mask is not None else raw) // condition.divide
+            raw = raw % condition.modulo if condition.modulo is not None else raw
+        if condition.among is not None and raw not in condition.among:
+            return False
+        return condition.not_among is None or raw not in condition.not_among
+
+
+def find_register(profile: Profile, key: str) -> tuple[Register, int | None]:
+    """The register called ``key`` and, for ``model.block.point``, the number of the block. Raises `KeyError`."""
+    register = profile.register_by_key.get(key)
+    if register is not None:
+        return register, None
+    model, block, name = key.split(".")
+    return profile.register_by_key[f"{model}.{name}"], int(block)
+
+
+def keys_of(profile: Profile, formulas: Iterable[str | None], conditions: Iterable[Condition] = ()) -> frozenset[str]:
+    """All registers that these need, scale factors included, parameters not."""
+    found = {condition.register for condition in conditions}
+    for formula in formulas:
+        if formula is not None:
+            found.update(name for name in names_in(formula) if not name.startswith("$"))
+    for key in tuple(found):
+        register, _ = find_register(profile, key)
+        if register.sf is not None:
+            found.add(f"{register.model}.{register.sf}")
+    return frozenset(found)
+
+
+class Access:
+    """Reads and writes the registers of ``profile`` through ``port``.
+
+    ``units`` replaces unit ids of single registers (a grid meter behind a gateway has the number its owner gave it);
+    ``params`` are the owner's numbers for ``$name`` in formulas.
+    """
+
+    def __init__(
+        self,
+        profile: Profile,
+        port: Port,
+        *,
+        connector: int | None = None,
+        params: Mapping[str, float] | None = None,
+        units: Mapping[int, int] | None = None,
+    ) -> None:
+        self.profile = profile
+        self.port = port
+        self._offset = 0
+        if connector is not None and profile.connectors is not None:
+            self._offset = (connector - profile.connectors.first) * profile.connectors.stride
+        self._given = dict(params or {})
+        self._params: dict[str, float] | None = None
+        self._units = dict(units or {})
+        self._layouts: dict[int, Layout] = {}
+        self._absent: set[str] = set()
+        self._split: set[str] = set()  # keys that must be read by themselves
+        self._plans: dict[frozenset[str], tuple[Chunk, ...]] = {}
+
+    async def read(
+        self,
+        keys: frozenset[str],
+        *,
+        needed: frozenset[str] = frozenset(),
+        priority: Priority = Priority.POLL,
+    ) -> Snapshot:
+        """Read ``keys`` once. Raises `DeviceError`; also when one of ``needed`` is not on this device."""
+        words: dict[str, Sequence[int]] = {}
+        for chunk in await self._plan(keys):
+            await self._read_chunk(chunk, words, priority)
+        for key in needed:
+            if key not in words:
+                raise DeviceImplausible(f"{self.profile.id}: the device has no {key}")
+        return Snapshot(self.profile, words, self._params or self._given)
+
+    async def _read_chunk(self, chunk: Chunk, words: dict[str, Sequence[int]], priority: Priority) -> None:
+        try:
+            answer = await self.port.read(
+                chunk.function, chunk.address, chunk.count, unit=chunk.unit, priority=priority
+            )
+        except ModbusRefused as refusal:
+            if refusal.code not in ABSENT_CODES:
+                raise
+            await self._after_refusal(chunk, words, priority)
+            return
+        for spot in chunk.spots:
+            start = spot.address - chunk.address
+            words[spot.key] = answer[start : start + spot.register.count]
+
+    async def _after_refusal(self, chunk: Chunk, words: dict[str, Sequence[int]], priority: Priority) -> None:
+        self._plans.clear()
+        if len(chunk.spots) == 1 and chunk.count == chunk.spots[0].register.count:
+            self._absent.add(chunk.spots[0].key)
+            return
+        self._split.update(spot.key for spot in chunk.spots)
+        for spot in chunk.spots:
+            await self._read_chunk(_alone(spot), words, priority)
+
+    async def write(self, key: str, value: float, *, priority: Priority = Priority.CONTROL) -> None:
+        """Write ``value``, in the register's unit, and wait for the confirmation. Raises `DeviceError`."""
+        register, _ = find_register(self.profile, key)
+        exponent = 0
+        if register.sf is not None:
+            sf_key = f"{register.model}.{register.sf}"
+            raw = (await self.read(frozenset({sf_key}), priority=priority)).raw(sf_key)
+            if not isinstance(raw, int) or not -10 <= raw <= 10:
+                raise DeviceImplausible(f"{self.profile.id}: {key} has no scale factor")
+            exponent = raw
+        word_order = self.profile.connection.word_order
+        try:
+            if register.type in ("enum", "bitfield", "bool"):
+                words = encode_raw(register, int(value), word_order)
+            else:
+                words = encode(register, value, word_order, sf=exponent)
+        except Unwritable as error:
+            raise DeviceImplausible(f"{self.profile.id}: {error}") from error
+        await self._write_words(await self._spot(key), words, priority)
+
+    async def write_raw(self, key: str, raw: int, *, priority: Priority = Priority.CONTROL) -> None:
+        """Write a raw number."""
+        register, _ = find_register(self.profile, key)
+        try:
+            words = encode_raw(register, raw, self.profile.connection.word_order)
+        except Unwritable as error:
+            raise DeviceImplausible(f"{self.profile.id}: {error}") from error
+        await self._write_words(await self._spot(key), words, priority)
+
+    async def _write_words(self, spot: Spot | None, words: tuple[int, ...], priority: Priority) -> None:
+        if spot is None:
+            raise DeviceImplausible(f"{self.profile.id}: the device does not have what should be written")
+        allowed = self.profile.connection.write_functions
+        register = spot.register
+        if register.function in ("coil", "discrete"):
+            function = register.write_function or (WRITE_COIL if WRITE_COIL in allowed else WRITE_COILS)
+            await self.port.write(function, spot.address, words, unit=spot.unit, priority=priority)
+            return
+        one_by_one = WRITE_REGISTER in allowed and (len(words) == 1 or WRITE_REGISTERS not in allowed)
+        function = register.write_function or (WRITE_REGISTER if one_by_one else WRITE_REGISTERS)
+        if function == WRITE_REGISTERS:
+            await self.port.write(function, spot.address, words, unit=spot.unit, priority=priority)
+            return
+        for place, word in enumerate(words):
+            await self.port.write(function, spot.address + place, (word,), unit=spot.unit, priority=priority)
+
+    async def run(self, steps: Sequence[Step]) -> None:
+        """Write and wait, in order. All values are worked out before the first write. Raises `DeviceError`."""
+        if not steps:
+            return
+        formulas = [step.value if isinstance(step.value, str) else None for step in steps]
+        conditions = [condition for step in steps for condition in step.when]
+        keys = keys_of(self.profile, formulas, conditions)
+        await self.resolve_params(name for formula in formulas if formula for name in names_in(formula))
+        now = await self.read(keys, priority=Priority.CONTROL)
+        todo = [(step, self._step_value(step, now)) for step in steps if now.holds(step.when)]
+        for step, value in todo:
+            if step.write is not None and value is not None:
+                await self.write(step.write, value)
+            if step.wait_s is not None:
+                await anyio.sleep(step.wait_s)
+
+    def _step_value(self, step: Step, now: Snapshot) -> float | None:
+        if step.write is None or step.value is None or not isinstance(step.value, str):
+            return None if step.value is None or isinstance(step.value, str) else float(step.value)
+        value = now.source(step.value)
+        if value is None:
+            raise DeviceImplausible(f"{self.profile.id}: {step.value} is not known, {step.write} stays as it is")
+        return value
+
+    async def resolve_params(self, names: Iterable[str]) -> None:
+        """Make sure that each ``$name`` has a value: the owner's, else the device's own, else the default."""
+        known = dict(self._params or self._given)
+        for name in names:
+            parameter = self.profile.params.get(name[1:]) if name.startswith("$") else None
+            if parameter is None or name[1:] in known:
+                continue
+            value = parameter.default
+            if parameter.register is not None:
+                keys = keys_of(self.profile, [parameter.register])
+                value = (await self.read(keys, priority=Priority.CONTROL)).value(parameter.register)
+            if value is None:
+                raise DeviceImplausible(f"{self.profile.id}: {name} is neither given nor known to the device")
+            known[name[1:]] = value
+        self._params = known
+
+    async def _plan(self, keys: frozenset[str]) -> tuple[Chunk, ...]:
+        plan = self._plans.get(keys)
+        if plan is None:
+            spots = [spot for key in sorted(keys - self._absent) if (spot := await self._spot(key)) is not None]
+            plan = merge(self.profile, spots, self._split)
+            self._plans[keys] = plan
+        return plan
+
+    async def _spot(self, key: str) -> Spot | None:
+        register, block = find_register(self.profile, key)
+        unit = self.port.unit
+        if register.unit_id is not None:
+            unit = self._units.get(register.unit_id, register.unit_id)
+        address: int | None = register.address + (self._offset if register.per_connector else 0)
+        if register.model is not None and not register.absolute:
+            layout = await self._layout(unit)
+            address = layout.address(
+                register.model, register.address, register.count, subdevice=register.subdevice, block=block
+            )
+        if address is None:
+            return None
+        function = READ_FUNCTION[register.function]
+        if function not in self.profile.connection.read_functions and register.also is not None:
+            function = READ_FUNCTION[register.also]
+        return Spot(key=key, register=register, unit=unit, function=function, address=address)
+
+    async def _layout(self, unit: int) -> Layout:
+        layout = self._layouts.get(unit)
+        if layout is None:
+            assert self.profile.sunspec is not None
+            layout = await discover(self.port, self.profile.sunspec, unit=unit)
+            self._layouts[unit] = layout
+        return layout
+
+    def forget(self) -> None:
+        """Look at everything afresh, as after an exchange of the device."""
+        self._layouts.clear()
+        self._plans.clear()
+        self._absent.clear()
+        self._split.clear()
+
+
+def _alone(spot: Spot) -> Chunk:
+    return Chunk(unit=spot.unit, function=spot.function, address=spot.address, count=spot.register.count, spots=(spot,))
+
+
+def merge(profile: Profile, spots: Sequence[Spot], alone: Iterable[str] = ()) -> tuple[Chunk, ...]:
+    """As few requests as the device allows for ``spots``."""
+    connection = profile.connection
+    split = set(alone)
+    chunks: list[Chunk] = []
+    rest: list[Spot] = []
+    blocks: dict[int, list[Spot]] = {}
+    for spot in spots:
+        number = _block_of(profile, spot)
+        if number is None or spot.key in split:
+            rest.append(spot)
+        else:
+            blocks.setdefault(number, []).append(spot)
+    for number, members in sorted(blocks.items()):
+        block = connection.blocks[number]
+        first = members[0]
+        chunks.append(
+            Chunk(
+                unit=first.unit, function=first.function, address=block.address, count=block.count, spots=tuple(members)
+            )
+        )
+    run: list[Spot] = []
+    for spot in sorted(rest, key=lambda spot: (spot.unit, spot.function, spot.address, spot.key)):
+        if run and (spot.key in split or run[-1].key in split or not _can_join(profile, run, spot)):
+            chunks.append(_together(run))
+            run = []
+        run.append(spot)
+    if run:
+        chunks.append(_together(run))
+    return tuple(chunks)
+
+
+def _block_of(profile: Profile, spot: Spot) -> int | None:
+    for number, block in enumerate(profile.connection.blocks):
+        if (
+            READ_FUNCTION[block.function] == spot.function
+            and block.address <= spot.address
+            and spot.end <= block.address + block.count
+            and (block.unit_id is None or block.unit_id == spot.unit)
+        ):
+            return number
+    return None
+
+
+def _can_join(profile: Profile, run: list[Spot], spot: Spot) -> bool:
+    first = run[0]
+    if (spot.unit, spot.function) != (first.unit, first.function):
+        return False
+    end = max(other.end for other in run)
+    if max(end, spot.end) - first.address > profile.connection.max_read:
+        return False
+    if spot.register.model is not None:
+        return (spot.register.model, spot.register.subdevice) == (first.register.model, first.register.subdevice)
+    if profile.connection.reads == "single":
+        return spot.address == first.address and spot.register.count == first.register.count
+    return spot.address <= end
+
+
+def _together(run: list[Spot]) -> Chunk:
+    first, end = run[0], max(spot.end for spot in run)
+    return Chunk(
+        unit=first.unit,
+        function=first.function,
+        address=first.address,
+        count=end - first.address,
+        spots=tuple(run),
+    )

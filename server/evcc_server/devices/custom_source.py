@@ -1,0 +1,380 @@
+"""Plugin sources made live: a value to read, or a place to write to.
+
+Values travel as JSON values (text, number, truth) until someone says what they should be: `as_number`, `as_truth`, `as_text`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Protocol
+
+import anyio
+
+from evcc_server.config.links import sources_in
+from evcc_server.config.read_sources import PLACEHOLDER
+from evcc_server.config.sources import (
+    CalcOperation,
+    CalcSource,
+    CombinedSource,
+    ConstSource,
+    HttpSource,
+    ModbusAddress,
+    ModbusSource,
+    MqttSource,
+    RegisterAccess,
+    RegisterSource,
+    Source,
+    SunspecSource,
+)
+from evcc_server.devices.contract import DeviceError, DeviceImplausible, DeviceSilent
+from evcc_server.devices.custom_sunspec import SunspecPoints
+from evcc_server.devices.http_source import TIMEOUT_S, HttpClient
+from evcc_server.devices.mqtt_source import Topics
+from evcc_server.devices.profile import Function, Register
+from evcc_server.devices.registers import decode, decode_raw, encode
+from evcc_server.json_path import JsonValue, PathError, read_path
+from evcc_server.modbus import wire
+from evcc_server.modbus.link import Link, Port
+
+if TYPE_CHECKING:
+    from evcc_server.devices.profile import DataType
+
+Read = Callable[[], Awaitable[JsonValue]]
+Write = Callable[[JsonValue], Awaitable[None]]
+
+MODBUS_TIMEOUT_S = 1.0
+_SENTINELS = {
+    "uint16": 0xFFFF,
+    "int16": 0x8000,
+    "uint32": 0xFFFFFFFF,
+    "int32": 0x80000000,
+    "uint64": 0xFFFFFFFFFFFFFFFF,
+    "int64": 0x8000000000000000,
+}
+_TRUE = frozenset({"true", "t", "yes", "on"})
+_FALSE = frozenset({"false", "f", "no", "off"})
+
+
+class _Links(Protocol):
+    def get(self, address: ModbusAddress) -> Link: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plugins:
+    """What sources are made live with."""
+
+    links: _Links
+    http: HttpClient
+    topics: Topics
+
+    def reader(self, source: Source, *, max_age: timedelta | None = None) -> Read:
+        """How to read ``source``. ``max_age``: an MQTT message older than that is missing, where the source doesn't say.
+
+        Reading raises `DeviceError`.
+        """
+        match source:
+            case ConstSource(value=value):
+                return _constant(value)
+            case HttpSource():
+                return self._http_reader(source)
+            case MqttSource():
+                return self._mqtt_reader(source, max_age)
+            case ModbusSource():
+                return self._modbus_reader(source)
+            case SunspecSource():
+                port = Port(
+                    self.links.get(source.address), source.unit, timeout_s=_timeout_s(source.timeout, MODBUS_TIMEOUT_S)
+                )
+                return _scaled(SunspecPoints(port, source.points).read, source.scale)
+            case CalcSource():
+                return _calculated(source, [self.reader(operand, max_age=max_age) for operand in source.operands])
+            case CombinedSource():
+                return _status_of(self.reader(source.plugged), self.reader(source.charging))
+
+    def writer(self, source: Source, name: str) -> Write:
+        """How to write to ``source``; ``${name}`` in its texts is the value. Writing raises `DeviceError`."""
+        match source:
+            case HttpSource():
+
+                async def request(value: JsonValue) -> None:
+                    body = None if source.body is None else filled_in(source.body, name, value, source.scale)
+                    await self.http.fetch(source, uri=filled_in(source.uri, name, value, source.scale), body=body)
+
+                return request
+            case MqttSource():
+                payload = f"${{{name}}}" if source.payload is None else source.payload
+
+                async def publish(value: JsonValue) -> None:
+                    text = filled_in(payload, name, value, source.scale)
+                    topic = filled_in(source.topic, name, value, source.scale)
+                    await self.topics.publish(topic, text, is_retained=source.is_retained)
+
+                return publish
+            case ModbusSource():
+                return self._modbus_writer(source)
+            case _:
+                return _nowhere
+
+    def deadline(self, owner: object) -> timedelta:
+        """How long a poll of the custom device ``owner`` may take: the time-outs of its sources, one after the other."""
+        total_s = 2.0
+        for source in sources_in(owner):
+            match source:
+                case HttpSource(timeout=timeout):
+                    total_s = max(total_s, 2 * _timeout_s(timeout, TIMEOUT_S))
+                case ModbusSource(timeout=timeout) | SunspecSource(timeout=timeout):
+                    total_s += _timeout_s(timeout, MODBUS_TIMEOUT_S)
+        return timedelta(seconds=min(total_s, 60.0))
+
+    def _http_reader(self, source: HttpSource) -> Read:
+        async def read() -> JsonValue:
+            text = await self.http.fetch(source)
+            return _extract(text, source.jq, source.uri.split("?")[0])
+
+        return _scaled(read, source.scale)
+
+    def _mqtt_reader(self, source: MqttSource, max_age: timedelta | None) -> Read:
+        self.topics.watch(source.topic)
+        limit = source.timeout or max_age
+
+        async def read() -> JsonValue:
+            await anyio.lowlevel.checkpoint()
+            message = self.topics.latest(source.topic)
+            if message is None:
+                raise DeviceSilent(f"mqtt {source.topic}: no message yet")
+            age_s = anyio.current_time() - message.at_s
+            if limit is not None and age_s > limit.total_seconds():
+                raise DeviceSilent(f"mqtt {source.topic}: no message for {age_s:.0f} s")
+            return _extract(message.payload.decode("utf-8", errors="replace"), source.jq, f"mqtt {source.topic}")
+
+        return _scaled(read, source.scale)
+
+    def _modbus_reader(self, source: ModbusSource) -> Read:
+        port = Port(self.links.get(source.address), source.unit, timeout_s=_timeout_s(source.timeout, MODBUS_TIMEOUT_S))
+        register, function = _register(source.register, source.scale), _READ[source.register.access]
+
+        async def read() -> JsonValue:
+            values = await port.read(function, register.address, register.count)
+            if register.type == "bool":
+                return bool(values[0])
+            if register.mask is not None:
+                raw = decode_raw(register, values)
+                return None if raw is None else raw * source.scale
+            return decode(register, values)
+
+        return read
+
+    def _modbus_writer(self, source: ModbusSource) -> Write:
+        port = Port(self.links.get(source.address), source.unit, timeout_s=_timeout_s(source.timeout, MODBUS_TIMEOUT_S))
+        register, access = _register(source.register, source.scale), source.register.access
+        function = {
+            RegisterAccess.WRITE_COIL: wire.WRITE_COIL,
+            RegisterAccess.WRITE_SINGLE: wire.WRITE_REGISTER if register.count == 1 else wire.WRITE_REGISTERS,
+            RegisterAccess.WRITE_MULTIPLE: wire.WRITE_REGISTERS,
+        }[access]
+
+        async def write(value: JsonValue) -> None:
+            number = as_number(value)
+            if number is None:
+                raise DeviceImplausible(f"register {register.address}: {value!r} is no number")
+            if access is RegisterAccess.WRITE_COIL:
+                words: tuple[int, ...] = (int(number != 0),)
+            else:
+                try:
+                    words = tuple(encode(register, number))
+                except ValueError as error:
+                    raise DeviceImplausible(f"register {register.address}: {error}") from error
+            await port.write(function, register.address, words)
+
+        return write
+
+
+def as_number(value: JsonValue) -> float | None:
+    """``value`` as a finite number; true is 1, an empty text is none. Anything else is none either."""
+    if isinstance(value, str):
+        try:
+            value = float(value.strip())
+        except ValueError:
+            truth = as_truth(value)
+            value = None if truth is None else int(truth)
+    if isinstance(value, bool | int | float) and math.isfinite(value):
+        return float(value)
+    return None
+
+
+def as_truth(value: JsonValue) -> bool | None:
+    """``value`` as true or false; numbers are true unless 0."""
+    if isinstance(value, str):
+        word = value.strip().casefold()
+        if word in _TRUE or word in _FALSE:
+            return word in _TRUE
+        try:
+            value = float(word)
+        except ValueError:
+            return None
+    if isinstance(value, bool | int | float) and not (isinstance(value, float) and math.isnan(value)):
+        return bool(value)
+    return None
+
+
+def as_text(value: JsonValue) -> str | None:
+    """``value`` as a text."""
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value) if isinstance(value, int | float) else None
+
+
+def filled_in(text: str, name: str, value: JsonValue, scale: float = 1.0) -> str:
+    """``text`` with ``${name}`` replaced by ``value`` times ``scale``, in the format given there."""
+    number = as_number(value) if not isinstance(value, bool) else None
+    if number is not None:
+        value = number * scale
+
+    def replace(match: object) -> str:
+        return _formatted(value, match["format"] or "")  # type: ignore[index]  # a match object
+
+    return PLACEHOLDER.sub(
+        lambda match: replace(match) if match["name"].casefold() == name.casefold() else match[0], text
+    )
+
+
+def _formatted(value: JsonValue, pattern: str) -> str:
+    if pattern.endswith("t"):
+        return "true" if as_truth(value) else "false"
+    number = as_number(value)
+    if pattern.endswith("d") and number is not None:
+        return str(int(number))
+    if pattern.endswith(("f", "g")) and number is not None:
+        return pattern % number
+    return as_text(value) or ""
+
+
+def _constant(value: str) -> Read:
+    async def read() -> JsonValue:
+        await anyio.lowlevel.checkpoint()
+        return value
+
+    return read
+
+
+async def _nowhere(_value: JsonValue) -> None:
+    """A setter that is a constant: accepted, without effect."""
+    await anyio.lowlevel.checkpoint()
+
+
+def _scaled(read: Read, scale: float) -> Read:
+    if scale == 1.0:
+        return read
+
+    async def scaled() -> JsonValue:
+        value = await read()
+        number = as_number(value)
+        return value if number is None else number * scale
+
+    return scaled
+
+
+def _extract(text: str, path: str, place: str) -> JsonValue:
+    try:
+        return read_path(text, path)
+    except PathError as error:
+        raise DeviceImplausible(f"{place}: {error}") from error
+
+
+def _calculated(source: CalcSource, operands: Sequence[Read]) -> Read:
+    async def read() -> JsonValue:
+        numbers: list[float] = []
+        for operand in operands:
+            number = as_number(await operand())
+            if number is None:
+                return None
+            numbers.append(number)
+        return _calculate(source.operation, numbers)
+
+    return _scaled(read, source.scale)
+
+
+def _calculate(operation: CalcOperation, numbers: Sequence[float]) -> float | None:
+    match operation:
+        case CalcOperation.ADD:
+            return math.fsum(numbers)
+        case CalcOperation.MUL:
+            return math.prod(numbers)
+        case CalcOperation.DIV:
+            return None if numbers[1] == 0 else numbers[0] / numbers[1]
+        case CalcOperation.MIN:
+            return min(numbers)
+        case CalcOperation.MAX:
+            return max(numbers)
+        case CalcOperation.ABS:
+            return abs(numbers[0])
+        case CalcOperation.SIGN:
+            return float((numbers[0] > 0) - (numbers[0] < 0))
+
+
+def _status_of(plugged: Read, charging: Read) -> Read:
+    async def read() -> JsonValue:
+        is_plugged, is_charging = as_truth(await plugged()), as_truth(await charging())
+        if is_plugged is None or is_charging is None:
+            return None
+        if not is_plugged:
+            return "A"
+        return "C" if is_charging else "B"
+
+    return read
+
+
+_READ = {
+    RegisterAccess.HOLDING: wire.READ_HOLDING,
+    RegisterAccess.INPUT: wire.READ_INPUT,
+    RegisterAccess.COIL: wire.READ_COILS,
+    RegisterAccess.DISCRETE: wire.READ_DISCRETE,
+}
+_FUNCTIONS: dict[RegisterAccess, Function] = {
+    RegisterAccess.HOLDING: "holding",
+    RegisterAccess.INPUT: "input",
+    RegisterAccess.COIL: "coil",
+    RegisterAccess.DISCRETE: "discrete",
+    RegisterAccess.WRITE_SINGLE: "holding",
+    RegisterAccess.WRITE_MULTIPLE: "holding",
+    RegisterAccess.WRITE_COIL: "coil",
+}
+
+
+def _register(source: RegisterSource, scale: float) -> Register:
+    """As profiles describe it, so that one codec serves both. A scale multiplies what is read and what is written."""
+    is_written = source.access in (
+        RegisterAccess.WRITE_SINGLE,
+        RegisterAccess.WRITE_MULTIPLE,
+        RegisterAccess.WRITE_COIL,
+    )
+    sentinel = _SENTINELS.get(source.data_type)
+    data_type: DataType = source.data_type  # type: ignore[assignment]  # the configuration only lets these through
+    shift = 0 if source.mask is None else (source.mask & -source.mask).bit_length() - 1
+    return Register(
+        name=str(source.address),
+        address=source.address,
+        function=_FUNCTIONS[source.access],
+        type=data_type,
+        count=source.count,
+        scale=1 / scale if is_written else scale,
+        nan=(sentinel,) if source.has_sentinel and sentinel is not None else (),
+        word_order="low_first" if source.is_low_word_first else "high_first",
+        mask=None if source.mask is None else source.mask >> shift,
+        shift=shift,
+        access="rw" if is_written else "r",
+    )
+
+
+def _timeout_s(timeout: timedelta | None, default_s: float) -> float:
+    return default_s if timeout is None else timeout.total_seconds()
+
+
+__all__ = ["DeviceError", "Plugins", "Read", "Write", "as_number", "as_text", "as_truth", "filled_in"]

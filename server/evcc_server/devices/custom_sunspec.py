@@ -1,0 +1,31 @@
+"""Reads a SunSpec point for a plugin: the first of several candidates that the device has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from evcc_server.devices.access import Access, keys_of
+from evcc_server.devices.contract import DeviceImplausible
+from evcc_server.devices.sunspec_points import all_models, point_key, point_scale
+from evcc_server.modbus.link import Port
+
+
+class SunspecPoints:
+    """One value, by the names ``points`` in order of preference; the models are discovered at the first read."""
+
+    def __init__(self, port: Port, points: Sequence[str]) -> None:
+        self._access = Access(all_models(), port)
+        self._keys = [key for key in map(point_key, points) if key is not None]
+        self._points = ", ".join(points)
+
+    async def read(self) -> float | None:
+        """The value in the standard's unit; None: not available just now. Raises `DeviceError`."""
+        wanted = keys_of(all_models(), self._keys)
+        now = await self._access.read(wanted)
+        for key in self._keys:
+            value = now.value(key)
+            if value is not None:
+                return value / point_scale(key)
+        if all(now.raw(key) is None for key in self._keys):
+            raise DeviceImplausible(f"{self._access.port.link.name}: the device does not offer {self._points}")
+        return None

@@ -1,0 +1,245 @@
+"""From configuration to devices: one link for each physical connection, shared by everything that is behind it.
+
+Building opens nothing; a link connects at its first request. ``opener`` is how a stream comes into being, so the simulator can
+put plants behind addresses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import cast
+
+import anyio
+from anyio.abc import ByteStream
+
+from evcc_server.config.links import link_key
+from evcc_server.config.model import (
+    ChargerEntry,
+    Config,
+    CustomCharger,
+    CustomMeter,
+    MeterEntry,
+    ModbusProxy,
+    TemplateDevice,
+    VehicleEntry,
+)
+from evcc_server.config.sources import Framing, ModbusAddress, NetworkAddress, SerialAddress
+from evcc_server.devices import profile as profiles
+from evcc_server.devices.contract import Built, Charger, Meter, Vehicle
+from evcc_server.devices.custom_charger import PluginCharger
+from evcc_server.devices.custom_meter import PluginMeter
+from evcc_server.devices.custom_source import Plugins
+from evcc_server.devices.http_source import HttpClient
+from evcc_server.devices.modbus_charger import ModbusCharger
+from evcc_server.devices.modbus_meter import ModbusMeter
+from evcc_server.devices.mqtt_source import NoTopics, Topics
+from evcc_server.devices.vehicles import PluginVehicle
+from evcc_server.modbus import wire
+from evcc_server.modbus.link import Link, Trace
+
+Opener = Callable[[ModbusAddress], Awaitable[ByteStream]]
+
+FAST_PERIOD = timedelta(seconds=1)
+"""How often a meter that guards a circuit is read."""
+DEADLINE_MIN = timedelta(seconds=5)
+
+_FRAMINGS: Mapping[Framing, wire.Framing] = {
+    Framing.TCP: wire.Framing.SOCKET,
+    Framing.RTU: wire.Framing.RTU,
+    Framing.RTU_OVER_TCP: wire.Framing.RTU,
+    Framing.UDP: wire.Framing.RTU,
+    Framing.ASCII: wire.Framing.ASCII,
+    Framing.ASCII_OVER_TCP: wire.Framing.ASCII,
+}
+
+
+async def open_stream(address: ModbusAddress) -> ByteStream:
+    """A stream to the real device at ``address``. Raises OSError."""
+    match address:
+        case NetworkAddress(host=host, port=port):
+            return await anyio.connect_tcp(host, port)
+        case SerialAddress(device=device):
+            raise OSError(f"{device}: serial ports are not available")
+
+
+class Links:
+    """The links by address, made when first asked for."""
+
+    def __init__(self, opener: Opener = open_stream, *, trace: Callable[[str], Trace] | None = None) -> None:
+        self._opener = opener
+        self._trace = trace
+        self._links: dict[tuple[str, int], Link] = {}
+
+    def get(self, address: ModbusAddress) -> Link:
+        """The one link to ``address``."""
+        key = link_key(address)
+        link = self._links.get(key)
+        if link is None:
+            opener = self._opener
+
+            async def connect() -> ByteStream:
+                return await opener(address)
+
+            name = str(address)
+            trace = None if self._trace is None else self._trace(name)
+            link = self._links[key] = Link(connect, _FRAMINGS[address.framing], name=name, trace=trace)
+        return link
+
+    def all(self) -> tuple[Link, ...]:
+        """Every link made so far."""
+        return tuple(self._links.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Devices:
+    """Everything that was built, by configured name; only what the site uses, unless all was asked for."""
+
+    meters: Mapping[str, Built] = field(default_factory=dict)
+    chargers: Mapping[str, Built] = field(default_factory=dict)
+    vehicles: Mapping[str, Vehicle] = field(default_factory=dict)
+    links: Links
+    http: HttpClient
+    topics: Topics
+    proxies: tuple[tuple[ModbusProxy, Link], ...] = ()
+
+    def meter(self, name: str) -> Meter:
+        """The meter called ``name``. Raises `KeyError`."""
+        return cast(Meter, self.meters[name].device)  # `build` puts only meters there
+
+    def charger(self, name: str) -> Charger:
+        """The charger called ``name``. Raises `KeyError`."""
+        return cast(Charger, self.chargers[name].device)  # `build` puts only chargers there
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        for link in self.links.all():
+            await link.aclose()
+        await self.http.aclose()
+
+
+def build(
+    config: Config,
+    *,
+    opener: Opener = open_stream,
+    topics: Topics | None = None,
+    http: HttpClient | None = None,
+    trace: Callable[[str], Trace] | None = None,
+    everything: bool = False,
+) -> Devices:
+    """The devices of ``config`` that its site uses; with ``everything`` also those that it does not."""
+    links = Links(opener, trace=trace)
+    http = http or HttpClient()
+    topics = topics or NoTopics()
+    plugins = Plugins(links=links, http=http, topics=topics)
+    used = used_meters(config)
+    guards = {circuit.meter for circuit in config.circuits if circuit.meter}
+    return Devices(
+        meters={
+            entry.name: _meter(entry, config, plugins, FAST_PERIOD if entry.name in guards else config.interval)
+            for entry in config.meters
+            if everything or entry.name in used
+        },
+        chargers={
+            entry.name: _charger(entry, config, plugins)
+            for entry in config.chargers
+            if everything or any(loadpoint.charger == entry.name for loadpoint in config.loadpoints)
+        },
+        vehicles={entry.name: PluginVehicle(entry, plugins) for entry in config.vehicles if _has_plugins(entry)},
+        links=links,
+        http=http,
+        topics=topics,
+        proxies=tuple((proxy, links.get(proxy.address)) for proxy in config.proxies),
+    )
+
+
+def used_meters(config: Config) -> frozenset[str]:
+    """Names of the meters that site, loadpoints and circuits refer to."""
+    site = config.site
+    names = {site.grid, *site.pv, *site.battery, *site.aux}
+    names |= {loadpoint.meter for loadpoint in config.loadpoints} | {circuit.meter for circuit in config.circuits}
+    return frozenset(name for name in names if name)
+
+
+def _meter(entry: MeterEntry, config: Config, plugins: Plugins, period: timedelta) -> Built:
+    match entry.device:
+        case TemplateDevice() as device:
+            profile = profiles.load(device.profile)
+            meter = ModbusMeter(
+                profile,
+                plugins.links.get(device.address),
+                device.unit,
+                usage=device.usage,
+                params=device.parameters,
+                timeout_s=None if device.timeout is None else device.timeout.total_seconds(),
+            )
+            return Built(
+                name=entry.name,
+                device=meter,
+                period=min(period, config.interval),
+                deadline=_deadline(device),
+                open_points=profile.open_points,
+                details=_details(device),
+            )
+        case CustomMeter() as custom:
+            return Built(
+                name=entry.name,
+                device=PluginMeter(entry.name, custom, plugins),
+                period=config.interval,
+                deadline=plugins.deadline(custom),
+                details={"type": "custom"},
+            )
+
+
+def _charger(entry: ChargerEntry, config: Config, plugins: Plugins) -> Built:
+    match entry.device:
+        case TemplateDevice() as device:
+            profile = profiles.load(device.profile)
+            charger = ModbusCharger(
+                profile,
+                plugins.links.get(device.address),
+                device.unit,
+                connector=device.connector,
+                timeout_s=None if device.timeout is None else device.timeout.total_seconds(),
+            )
+            return Built(
+                name=entry.name,
+                device=charger,
+                period=config.interval,
+                deadline=_deadline(device),
+                open_points=profile.open_points,
+                details=_details(device),
+            )
+        case CustomCharger() as custom:
+            return Built(
+                name=entry.name,
+                device=PluginCharger(entry.name, custom, plugins),
+                period=config.interval,
+                deadline=plugins.deadline(custom),
+                details={"type": "custom"},
+            )
+
+
+def _deadline(device: TemplateDevice) -> timedelta:
+    """A poll may take several requests, each with its own time-out; the first one that fails ends it."""
+    profile = profiles.load(device.profile)
+    timeout = device.timeout or timedelta(milliseconds=profile.connection.timeout_ms)
+    return max(DEADLINE_MIN, 5 * timeout)
+
+
+def _details(device: TemplateDevice) -> Mapping[str, str]:
+    return {
+        "type": "template",
+        "template": device.template,
+        "profile": device.profile,
+        "usage": device.usage,
+        "address": str(device.address),
+        "framing": str(device.address.framing),
+        "unit": str(device.unit),
+    }
+
+
+def _has_plugins(entry: VehicleEntry) -> bool:
+    sources = (entry.soc, entry.soc_limit, entry.range_km, entry.odometer, entry.status, entry.climater, entry.wakeup)
+    return any(source is not None for source in sources)

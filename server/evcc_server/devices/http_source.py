@@ -1,0 +1,110 @@
+"""HTTP for plugins: one request at a time for each address, short answers, every failure a `DeviceError`.
+
+The values of one device often come from one answer. GET answers are therefore shared for half a second (`SHARE_S`), or for as
+long as the plugin's ``cache`` says.
+"""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+
+import anyio
+import httpx
+
+from evcc_server.config.secrets import redact
+from evcc_server.config.sources import HttpSource
+from evcc_server.devices.contract import DeviceDown, DeviceImplausible, DeviceRefused, DeviceSilent
+
+SHARE_S = 0.5
+TIMEOUT_S = 10.0
+ANSWER_BYTES_MAX = 2_000_000
+_CACHED_MAX = 500
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    text: str
+    at_s: float
+
+
+class HttpClient:
+    """Fetches what plugins ask for. ``transport`` replaces the network, for tests and virtual time."""
+
+    def __init__(self, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        self._transport = transport
+        self._clients: dict[bool, httpx.AsyncClient] = {}
+        self._answers: dict[object, _Answer] = {}
+        self._locks: dict[object, anyio.Lock] = {}
+
+    async def fetch(self, source: HttpSource, *, uri: str | None = None, body: str | None = None) -> str:
+        """The text of the answer. ``uri`` and ``body`` replace the source's, with placeholders filled in.
+
+        Raises `DeviceDown`, `DeviceSilent`, `DeviceRefused`, `DeviceImplausible`.
+        """
+        uri = source.uri if uri is None else uri
+        body = source.body if body is None else body
+        if source.method != "GET":
+            return await self._request(source, uri, body)
+        key = (uri, tuple(sorted(source.headers.items())), source.user, source.password, source.token)
+        lock = self._locks.setdefault(key, anyio.Lock())
+        async with lock:
+            known = self._answers.get(key)
+            now = anyio.current_time()
+            if known is not None and now - known.at_s <= max(SHARE_S, source.cache.total_seconds()):
+                return known.text
+            text = await self._request(source, uri, body)
+            self._remember(key, _Answer(text, anyio.current_time()))
+            return text
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        for client in self._clients.values():
+            await client.aclose()
+        self._clients.clear()
+
+    def _remember(self, key: object, answer: _Answer) -> None:
+        if len(self._answers) >= _CACHED_MAX:
+            self._answers.clear()
+            self._locks = {known: lock for known, lock in self._locks.items() if lock.locked()}
+        self._answers[key] = answer
+
+    async def _request(self, source: HttpSource, uri: str, body: str | None) -> str:
+        place = redact(uri.split("?")[0])
+        timeout_s = TIMEOUT_S if source.timeout is None else source.timeout.total_seconds()
+        headers = dict(source.headers)
+        if source.token:
+            headers["Authorization"] = f"Bearer {source.token}"
+        auth = (source.user, source.password or "") if source.user else None
+        client = self._client(is_insecure=source.is_insecure)
+        try:
+            with anyio.fail_after(timeout_s):
+                content = None if body is None else body.encode()
+                async with client.stream(source.method, uri, headers=headers, content=content, auth=auth) as response:
+                    data = bytearray()
+                    async for chunk in response.aiter_bytes():
+                        data += chunk
+                        if len(data) > ANSWER_BYTES_MAX:
+                            raise DeviceImplausible(f"{place}: the answer is larger than {ANSWER_BYTES_MAX} bytes")
+        except TimeoutError:
+            raise DeviceSilent(f"{place}: no answer within {timeout_s:g} s") from None
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
+            raise DeviceDown(f"{place}: {redact(str(error)) or type(error).__name__}") from error
+        if response.status_code >= 400:
+            raise DeviceRefused(f"{place}: HTTP {response.status_code} {response.reason_phrase}")
+        return data.decode("utf-8", errors="replace")
+
+    def _client(self, *, is_insecure: bool) -> httpx.AsyncClient:
+        client = self._clients.get(is_insecure)
+        if client is None:
+            verify: bool | ssl.SSLContext = not is_insecure
+            client = httpx.AsyncClient(
+                transport=self._transport,
+                verify=verify,
+                follow_redirects=True,
+                max_redirects=3,
+                timeout=None,  # the deadline above covers everything
+                trust_env=False,
+            )
+            self._clients[is_insecure] = client
+        return client

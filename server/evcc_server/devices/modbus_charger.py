@@ -1,0 +1,331 @@
+"""Charging stations over Modbus: one driver for every profile.
+
+No setpoint leaves it above the profile's maximum, above what the device reports as its own maximum, or between the device's
+steps (it is floored). At start the watchdog is armed: with the time-out that the device has, or the profile's when it is off,
+and a fail-safe current that is not above the safe one. When the server ends the station keeps at most the minimum current,
+and the watchdog is put back as it was found.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import timedelta
+
+from evcc_server.devices import plausible
+from evcc_server.devices.access import Access, Snapshot, keys_of
+from evcc_server.devices.contract import ChargerValues, DeviceImplausible
+from evcc_server.devices.polling import formulas_of, port_for, read_triple
+from evcc_server.devices.profile import Charger, Condition, Profile
+from evcc_server.devices.quirks import CURRENT, ENABLE, IDENTITY, STATUS
+from evcc_server.devices.registers import truncate
+from evcc_server.modbus.link import Link
+from evcc_server.modbus.turns import Priority
+from evcclib.config import ChargerConfig
+from evcclib.model import ChargerStatus
+
+NO_CURRENT_A = 0.01
+"""Below this a setpoint read back is a pause."""
+
+
+class ModbusCharger:
+    """A `Charger` for a profile. ``max_a`` lowers the profile's maximum, ``safe_a`` [A] is the fail-safe current allowed."""
+
+    def __init__(
+        self,
+        profile: Profile,
+        link: Link,
+        unit: int | None = None,
+        *,
+        connector: int | None = None,
+        max_a: float | None = None,
+        safe_a: float | None = None,
+        params: Mapping[str, float] | None = None,
+        units: Mapping[int, int] | None = None,
+        timeout_s: float | None = None,
+    ) -> None:
+        """Raises `ValueError` when the profile is no charging station."""
+        if profile.charger is None:
+            raise ValueError(f"{profile.id} is not a charging station")
+        self.profile = profile
+        self.facts: Charger = profile.charger
+        port = port_for(profile, link, unit, timeout_s=timeout_s)
+        self._access = Access(profile, port, connector=connector, params=params, units=units)
+        self._max_a = min(self.facts.max_a, max_a if max_a is not None else math.inf)
+        self._safe_a = self.facts.min_a if safe_a is None else safe_a
+        self._current_a = self.facts.min_a  # remembered setpoint
+        self._is_enabled: bool | None = None  # as commanded, for devices that cannot tell
+        self._is_measured = True
+        self._knows_identity = self.facts.identity is not None
+        self._can_switch = self.facts.phase_switch is not None
+        self._timeout_found_s: float | None = None  # what the watchdog had before it was armed
+        self._timeout_s = self.facts.watchdog.default_s if self.facts.watchdog else 0.0
+        self._keys = self._keys_to_poll()
+
+    @property
+    def config(self) -> ChargerConfig:
+        """What it can do; what only this very station can tell is known after `start`."""
+        values = self.facts.values
+        return ChargerConfig(
+            current_step_a=self.facts.step_a,
+            current_max_a=self._max_a,
+            can_switch_phases=self._can_switch,
+            has_power=values.power is not None and self._is_measured,
+            has_energy_total=values.energy_total is not None and self._is_measured,
+            has_energy_session=values.energy_session is not None and self._is_measured,
+            has_duration=values.charge_duration is not None,
+            has_identity=self._knows_identity,
+            has_soc=values.soc is not None,
+            has_wakeup=bool(self.facts.wake),
+        )
+
+    async def start(self) -> None:
+        """Learn what this station has, run its start steps, arm its watchdog. Raises `DeviceError`."""
+        facts, switch = self.facts, self.facts.phase_switch
+        once: list[Condition] = [*facts.values.measured_when, *facts.identity_when]
+        once += switch.ready if switch is not None else ()
+        offered = [facts.max_current] if facts.max_current is not None else []
+        current = self._readable_current()
+        keys = keys_of(self.profile, offered, [*once, *facts.enable.state]) | ({current} if current else set())
+        now = await self._access.read(frozenset(keys), priority=Priority.CONTROL)
+        self._is_measured = now.holds(facts.values.measured_when)
+        self._knows_identity = facts.identity is not None and now.holds(facts.identity_when)
+        self._can_switch = switch is not None and now.holds(switch.ready)
+        own_max_a = now.source(facts.max_current)
+        if own_max_a is not None and own_max_a >= facts.min_a:
+            self._max_a = min(self._max_a, own_max_a)
+        self._remember(now.value(current) if current else None)
+        self._is_enabled = self._enabled(now, None)
+        await self._access.run(facts.start)
+        await self._arm()
+        self._keys = self._keys_to_poll()
+
+    def _readable_current(self) -> str | None:
+        key = self.facts.current.register
+        return key if "r" in self.profile.register(key).access else None
+
+    def _remember(self, current_a: float | None) -> None:
+        if current_a is not None and current_a >= self.facts.min_a:
+            self._current_a = min(current_a, self._max_a)
+
+    async def _arm(self) -> None:
+        watchdog = self.facts.watchdog
+        if watchdog is None:
+            return
+        keys = {key for key in (watchdog.timeout, watchdog.failsafe) if key is not None}
+        now = await self._access.read(frozenset(keys), priority=Priority.CONTROL)
+        failsafe_a = now.value(watchdog.failsafe) if watchdog.failsafe else None
+        if failsafe_a is not None and failsafe_a > self._safe_a and watchdog.failsafe_write is not None:
+            await self._access.write(watchdog.failsafe_write, self._safe_a)
+        found_s = self._seconds(watchdog.timeout, now)
+        if found_s is not None and found_s > 0:
+            self._timeout_s = found_s
+        elif found_s == 0 and watchdog.zero_is_off and watchdog.timeout_write is not None:
+            await self._access.write(
+                watchdog.timeout_write, self._in_unit_of(watchdog.timeout_write, watchdog.default_s)
+            )
+            self._timeout_found_s = 0.0
+
+    def _seconds(self, key: str | None, now: Snapshot) -> float | None:
+        value = now.value(key) if key is not None else None
+        if key is None or value is None:
+            return None
+        return value / _PER_SECOND.get(self.profile.register(key).unit, 1.0)
+
+    def _in_unit_of(self, key: str, seconds: float) -> float:
+        return seconds * _PER_SECOND.get(self.profile.register(key).unit, 1.0)
+
+    def _keys_to_poll(self) -> frozenset[str]:
+        facts = self.facts
+        conditions: list[Condition] = [*facts.enable.state]
+        conditions += [condition for rule in facts.status.rules for condition in rule.when]
+        conditions += [condition for repair in facts.repairs for condition in repair.when]
+        formulas = formulas_of(facts.values) if self._is_measured else [facts.values.current_offered]
+        keys = set(keys_of(self.profile, formulas, conditions)) | set(facts.status.keys)
+        if facts.status.register is not None:
+            keys.add(facts.status.register)
+        if facts.identity is not None and self._knows_identity:
+            keys.add(facts.identity.register)
+        if facts.phase_switch is not None and facts.phase_switch.state is not None and self._can_switch:
+            keys.add(facts.phase_switch.state)
+        return frozenset(keys)
+
+    async def read(self) -> ChargerValues:
+        """Read everything once, and get the station out of states it cannot leave by itself. Raises `DeviceError`."""
+        now = await self._access.read(self._keys)
+        status = await self._repair(now) or self._status(now)
+        values = self.facts.values
+        duration_s = plausible.within(now.source(values.charge_duration), plausible.DURATION_S)
+        return ChargerValues(
+            status=status,
+            is_enabled=self._enabled(now, status),
+            power_w=plausible.within(now.source(values.power), plausible.POWER_W),
+            currents_a=read_triple(now, values.currents, plausible.CURRENT_A),
+            voltages_v=read_triple(now, values.voltages, plausible.VOLTAGE_V),
+            energy_total_kwh=plausible.within(now.source(values.energy_total), plausible.ENERGY_KWH),
+            energy_session_kwh=plausible.within(now.source(values.energy_session), plausible.ENERGY_KWH),
+            charge_duration=timedelta(seconds=duration_s) if duration_s is not None else None,
+            identity=self._identity(now),
+            soc_pct=plausible.within(now.source(values.soc), plausible.SOC_PCT),
+            current_offered_a=plausible.within(now.source(values.current_offered), plausible.CURRENT_A),
+            phases=self._phases(now),
+        )
+
+    async def _repair(self, now: Snapshot) -> ChargerStatus | None:
+        for repair in self.facts.repairs:
+            if now.holds(repair.when):
+                await self._access.run(repair.steps)
+                return ChargerStatus(repair.status) if repair.status is not None else None
+        return None
+
+    def _status(self, now: Snapshot) -> ChargerStatus | None:
+        facts = self.facts.status
+        if facts.quirk is not None:
+            return STATUS[facts.quirk](now)
+        if facts.register is not None:
+            raw = now.raw(facts.register)
+            if isinstance(raw, int) and facts.mask is not None:
+                raw &= facts.mask
+            letter = facts.map.get(raw) if raw is not None else None
+            return ChargerStatus(letter) if letter is not None else None
+        needed = {condition.register for rule in facts.rules for condition in rule.when}
+        if any(now.raw(key) is None for key in needed):
+            return None
+        return next((ChargerStatus(rule.status) for rule in facts.rules if now.holds(rule.when)), None)
+
+    def _enabled(self, now: Snapshot, status: ChargerStatus | None) -> bool | None:
+        state = self.facts.enable.state
+        if state and all(now.raw(condition.register) is not None for condition in state):
+            return now.holds(state)
+        return True if status is ChargerStatus.C else self._is_enabled
+
+    def _identity(self, now: Snapshot) -> str | None:
+        facts = self.facts.identity
+        if facts is None or not self._knows_identity:
+            return None
+        if facts.quirk is not None:
+            return IDENTITY[facts.quirk](now)
+        raw = now.raw(facts.register)
+        if raw is None:
+            return None
+        if isinstance(raw, int):
+            digits = 4 * self.profile.register(facts.register).count
+            raw = f"{raw:0{digits}x}" if facts.format == "hex" else str(raw)
+        return "" if raw in facts.none else raw
+
+    def _phases(self, now: Snapshot) -> int | None:
+        switch = self.facts.phase_switch
+        if switch is None or switch.state is None or not self._can_switch:
+            return None
+        raw = now.raw(switch.state)
+        return switch.states.get(raw) if isinstance(raw, int) else None
+
+    async def enable(self) -> None:
+        """Allow charging with the remembered current. Raises `DeviceError`."""
+        facts = self.facts.enable
+        await self._access.run(facts.on_steps)
+        if facts.quirk is not None:
+            await ENABLE[facts.quirk](self._access, True, self._current_a)
+        elif facts.register is not None:
+            await self._access.write_raw(facts.register, facts.enabled_raw)
+        else:
+            await self._write_current(self._current_a)
+        self._is_enabled = True
+
+    async def disable(self) -> None:
+        """Pause charging. Raises `DeviceError`."""
+        facts = self.facts.enable
+        await self._access.run(facts.off_steps)
+        if facts.quirk is not None:
+            await ENABLE[facts.quirk](self._access, False, self._current_a)
+        elif facts.register is not None:
+            await self._access.write_raw(facts.register, facts.disabled_raw)
+        else:
+            await self._write_pause()
+        self._is_enabled = False
+
+    async def _write_pause(self) -> None:
+        for key in (self.facts.current.register, *self.facts.current.registers):
+            await self._access.write_raw(key, self.facts.enable.pause_raw or 0)
+
+    async def set_current(self, current_a: float) -> None:
+        """Set the limit [A], floored to the station's step and kept within its range.
+
+        A station that pauses by its current register only remembers it while disabled. Raises `DeviceError`; `ValueError`
+        for what is no number.
+        """
+        if not math.isfinite(current_a):
+            raise ValueError(f"{current_a} is not a current")
+        current_a = self._fit(current_a)
+        pauses_by_current = self.facts.enable.register is None and self.facts.enable.quirk is None
+        if not pauses_by_current or self._is_enabled is not False:
+            await self._write_current(current_a)
+        self._current_a = current_a
+
+    def _fit(self, current_a: float) -> float:
+        step = self.facts.step_a
+        bounded = min(max(current_a, self.facts.min_a), self._max_a)
+        return max(truncate(bounded / step) * step, self.facts.min_a)
+
+    async def _write_current(self, current_a: float) -> None:
+        facts = self.facts.current
+        if facts.quirk is not None:
+            await CURRENT[facts.quirk](self._access, current_a)
+            return
+        for key in (facts.register, *facts.registers):
+            await self._access.write(key, current_a)
+
+    async def switch_phases(self, phases: int) -> None:
+        """Follow the station's own procedure. Raises `DeviceError`; `DeviceImplausible` where it cannot switch."""
+        switch = self.facts.phase_switch
+        if switch is None or not self._can_switch or phases not in (1, 3):
+            raise DeviceImplausible(f"{self.profile.id} cannot switch to {phases} phases")
+        await self._access.run(switch.one if phases == 1 else switch.three)
+
+    async def wake(self) -> None:
+        """Wake a sleeping vehicle. Raises `DeviceError`."""
+        await self._access.run(self.facts.wake)
+
+    async def release(self) -> None:
+        """Not above the minimum current, the profile's own last steps, and the watchdog as it was found."""
+        if self._is_enabled and self._current_a > self.facts.min_a:
+            await self.set_current(self.facts.min_a)
+        await self._access.run(self.facts.release)
+        watchdog = self.facts.watchdog
+        if watchdog is not None and watchdog.timeout_write is not None and self._timeout_found_s is not None:
+            await self._access.write(watchdog.timeout_write, self._timeout_found_s)
+            self._timeout_found_s = None
+
+    @property
+    def keepalive(self) -> timedelta | None:
+        """How often `kick` must be called so that the watchdog stays quiet; None: there is none."""
+        watchdog = self.facts.watchdog
+        if watchdog is None or self._timeout_s <= 0:
+            return None
+        if watchdog.period_s is not None:
+            return timedelta(seconds=watchdog.period_s)
+        return timedelta(seconds=max(watchdog.least_s, self._timeout_s * watchdog.share))
+
+    async def kick(self) -> None:
+        """Tell the station that somebody is there. Raises `DeviceError`."""
+        watchdog = self.facts.watchdog
+        if watchdog is None:
+            return
+        match watchdog.kick:
+            case "steps":
+                await self._access.run(watchdog.steps)
+            case "rewrite" if self._is_enabled is False:
+                await self.disable()
+            case "rewrite" if self._is_enabled:
+                await self._write_current(self._current_a)
+            case "any":
+                await self._access.read(self._keys_of_status(), priority=Priority.KEEPALIVE)
+            case "rewrite":
+                return  # neither enabled nor disabled yet: nothing of ours to keep alive
+
+    def _keys_of_status(self) -> frozenset[str]:
+        key = self.facts.status.register or min(self._keys)
+        return frozenset({key})
+
+
+_PER_SECOND: Mapping[str, float] = {"s": 1.0, "ms": 1000.0, "min": 1 / 60}

@@ -1,0 +1,122 @@
+"""Meters, inverters and batteries over Modbus: one driver for every profile.
+
+Energies: ``energy_import_kwh`` counts while the power of the sign rule is positive (bought, generated, discharged),
+``energy_export_kwh`` while it is negative (fed in, charged).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+from evcc_server.devices import plausible
+from evcc_server.devices.access import Access, keys_of
+from evcc_server.devices.contract import DeviceImplausible, MeterValues
+from evcc_server.devices.polling import formulas_of, port_for, read_triple
+from evcc_server.devices.profile import Profile, Step
+from evcc_server.modbus.link import Link
+
+_FIELDS: Mapping[str, str] = {
+    "power": "power_w",
+    "powers": "powers_w",
+    "currents": "currents_a",
+    "voltages": "voltages_v",
+    "energy_import": "energy_import_kwh",
+    "energy_export": "energy_export_kwh",
+    "soc": "soc_pct",
+}
+
+
+class ModbusMeter:
+    """A `Meter` for one ``usage`` of a profile, and a `BatteryControl` where the profile has modes."""
+
+    def __init__(
+        self,
+        profile: Profile,
+        link: Link,
+        unit: int | None = None,
+        *,
+        usage: str,
+        params: Mapping[str, float] | None = None,
+        units: Mapping[int, int] | None = None,
+        timeout_s: float | None = None,
+    ) -> None:
+        """Raises `ValueError` when the profile has no such usage."""
+        found = {str(name): values for name, values in profile.usages.items()}.get(usage)
+        if found is None:
+            raise ValueError(
+                f"{profile.id} cannot be used as {usage}, only as {', '.join(profile.usages) or 'charger'}"
+            )
+        self.profile = profile
+        self.usage = usage
+        self._values = found
+        port = port_for(profile, link, unit, timeout_s=timeout_s)
+        self._access = Access(profile, port, params=params, units=units)
+        self._keys = keys_of(profile, formulas_of(found), found.measured_when)
+        self._mode = "normal"
+
+    @property
+    def quantities(self) -> frozenset[str]:
+        """Names of the fields of `MeterValues` that this device can fill."""
+        return frozenset(name for field, name in _FIELDS.items() if getattr(self._values, field) is not None)
+
+    async def read(self) -> MeterValues:
+        """Read everything once. Raises `DeviceError`."""
+        now = await self._access.read(self._keys)
+        values = self._values
+        return MeterValues(
+            power_w=plausible.within(now.source(values.power), plausible.POWER_W),
+            powers_w=read_triple(now, values.powers, plausible.POWER_W),
+            currents_a=read_triple(now, values.currents, plausible.CURRENT_A),
+            voltages_v=read_triple(now, values.voltages, plausible.VOLTAGE_V),
+            energy_import_kwh=plausible.within(now.source(values.energy_import), plausible.ENERGY_KWH),
+            energy_export_kwh=plausible.within(now.source(values.energy_export), plausible.ENERGY_KWH),
+            soc_pct=plausible.within(now.source(values.soc), plausible.SOC_PCT),
+        )
+
+    @property
+    def modes(self) -> tuple[str, ...]:
+        """What `set_mode` takes; empty when the battery cannot be controlled."""
+        if self.profile.battery is None or self.usage != "battery":
+            return ()
+        return tuple(str(mode) for mode in self.profile.battery.modes)
+
+    @property
+    def mode(self) -> str:
+        """The mode last written; ``normal`` before."""
+        return self._mode
+
+    async def set_mode(self, mode: str) -> None:
+        """Write one of `modes`. Raises `DeviceError`, also for a mode that this battery does not have."""
+        steps = self._steps(mode)
+        if mode != "normal":
+            self._mode = mode  # from the first write on it must be undone
+        await self._access.run(steps)
+        self._mode = mode
+
+    def _steps(self, mode: str) -> Sequence[Step]:
+        battery = self.profile.battery
+        for name, steps in (battery.modes if battery is not None and self.usage == "battery" else {}).items():
+            if name == mode:
+                return steps
+        raise DeviceImplausible(f"{self.profile.id} has no battery mode {mode}")
+
+    @property
+    def keepalive(self) -> timedelta | None:
+        """How often `kick` must be called now, so that the device keeps the mode; None: it stays by itself."""
+        battery = self.profile.battery
+        if battery is None or battery.repeat_s is None or self._mode == "normal":
+            return None
+        if battery.repeat_only and self._mode not in battery.repeat_only:
+            return None
+        return timedelta(seconds=battery.repeat_s)
+
+    async def kick(self) -> None:
+        """Write the present mode again."""
+        if self._mode != "normal":
+            await self._access.run(self._steps(self._mode))
+
+    async def release(self) -> None:
+        """Give the battery back to itself: write ``normal`` if another mode was ever begun."""
+        if self._mode != "normal":
+            await self.set_mode("normal")

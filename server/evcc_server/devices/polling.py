@@ -1,0 +1,51 @@
+"""What meters and chargers over Modbus have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from evcc_server.devices import plausible
+from evcc_server.devices.access import Snapshot
+from evcc_server.devices.profile import Profile, Values
+from evcc_server.modbus.link import Link, Port
+from evcclib.model import PhaseTriple
+
+
+def port_for(profile: Profile, link: Link, unit: int | None = None, *, timeout_s: float | None = None) -> Port:
+    """The port to a device of this profile, with the manners the profile asks for; ``unit`` None: its usual id."""
+    connection = profile.connection
+    link.connect_delay_s = max(link.connect_delay_s, connection.connect_delay_ms / 1000)
+    return Port(
+        link,
+        connection.unit_id if unit is None else unit,
+        timeout_s=connection.timeout_ms / 1000 if timeout_s is None else timeout_s,
+        min_delay_s=connection.min_delay_ms / 1000,
+        doubles=connection.doubles,
+    )
+
+
+def formulas_of(values: Values) -> list[str | None]:
+    """Every formula of ``values``."""
+    triples = (values.powers, values.currents, values.voltages)
+    single = (
+        values.power,
+        values.energy_import,
+        values.energy_export,
+        values.energy_total,
+        values.energy_session,
+        values.charge_duration,
+        values.soc,
+        values.current_offered,
+    )
+    return [*single, *(formula for triple in triples if triple is not None for formula in triple)]
+
+
+def read_triple(now: Snapshot, formulas: Sequence[str] | None, bounds: tuple[float, float]) -> PhaseTriple | None:
+    """Three formulas as one value for each phase; L2 or L3 marked with ``?`` may be missing and is then 0."""
+    if formulas is None:
+        return None
+    values = [now.source(formula) for formula in formulas]
+    if values[0] is None:
+        return None
+    filled = [0.0 if v is None and f.rstrip().endswith("?") else v for v, f in zip(values, formulas, strict=True)]
+    return plausible.triple(filled, bounds)
