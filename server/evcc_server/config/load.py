@@ -10,7 +10,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from evcc_server.config.document import Items, Node, Scalar, Table, read_document
-from evcc_server.config.model import Auth, Config, Database, ModbusProxy, Mqtt, Network, Site, Tariffs
+from evcc_server.config.links import check_links
+from evcc_server.config.model import Auth, Config, Database, ModbusProxy, Network, Site, Tariffs
 from evcc_server.config.problems import ConfigError, Problem
 from evcc_server.config.read_address import read_plugin_address, split_host_port
 from evcc_server.config.read_devices import read_charger, read_meter
@@ -19,6 +20,7 @@ from evcc_server.config.read_tariffs import read_tariffs
 from evcc_server.config.read_vehicles import read_vehicle
 from evcc_server.config.section import Findings, Section
 from evcc_server.config.sources import Framing, NetworkAddress
+from evcc_server.mqtt.contract import MqttOptions
 
 LOG_LEVELS = ("fatal", "error", "warn", "info", "debug", "trace")
 COMPATIBLE_WITH = ("0.114", "0.127")
@@ -57,8 +59,9 @@ def parse_config(text: str, name: str = "evcc.yaml", *, environment: Mapping[str
         )
     findings = Findings(name)
     config = _config(Section(document, "", findings), document)
-    if findings.problems:
-        raise ConfigError(findings.problems)
+    problems = findings.problems or check_links(config)
+    if problems:
+        raise ConfigError(problems)
     return config
 
 
@@ -93,12 +96,13 @@ def _config(root: Section, document: Table) -> Config:
     )
     tariffs = root.section("tariffs")
     levels = root.section("levels")
+    network = _network(root)
     config = Config(
         file=root.findings.file,
-        network=_network(root),
+        network=network,
         interval=root.duration("interval", default=timedelta(seconds=10), low=_INTERVAL_MIN),
         database=_database(root),
-        mqtt=_mqtt(root.section("mqtt")),
+        mqtt=_mqtt(root, network),
         site=site,
         meters=meters,
         chargers=chargers,
@@ -156,37 +160,36 @@ def _database(root: Section) -> Database:
     return Database(path=path)
 
 
-def _mqtt(section: Section | None) -> Mqtt:
+def _mqtt(root: Section, network: Network) -> MqttOptions:
+    section = root.section("mqtt")
     if section is None:
-        return Mqtt()
-    broker = section.text("broker")
-    host, port, uses_tls = None, 1883, False
+        return MqttOptions(allowed_origins=network.allowed_origins)
+    broker = section.text("broker", default="").strip()
     if broker:
         scheme = broker.split("://", 1)[0].casefold() if "://" in broker else "tcp"
-        uses_tls = scheme in ("tls", "ssl", "mqtts")
         if scheme not in ("tcp", "mqtt", "tls", "ssl", "mqtts"):
             section.problem("broker", f"{scheme}:// is not supported, expected host:port, tcp:// or tls://")
         try:
-            host, port = split_host_port(broker, 8883 if uses_tls else 1883)
+            host, port = split_host_port(broker, 8883 if scheme in ("tls", "ssl", "mqtts") else 1883)
+            prefix = "tls://" if scheme in ("tls", "ssl", "mqtts") else ""
+            broker = f"{prefix}[{host}]:{port}" if ":" in host else f"{prefix}{host}:{port}"
         except ValueError:
             section.problem("broker", "no address, expected host, host:port or tls://host:port")
     topic = section.text("topic")
     if topic is not None and any(character in topic for character in "#+\0"):
         section.problem("topic", f"{topic!r} is no topic, expected one without # and +")
-    mqtt = Mqtt(
+    mqtt = MqttOptions(
         broker=broker,
-        broker_host=host,
-        broker_port=port,
-        uses_tls=uses_tls,
-        is_insecure=section.boolean("insecure", default=False),
         topic="evcc" if topic is None else topic.strip("/"),
-        user=section.text("user") or None,
-        password=section.text("password") or None,
-        client_id=section.text("clientid") or None,
-        publishes_json=section.boolean("json", default=True),
-        has_embedded_broker=section.boolean("embedded", default=not broker),
+        user=section.text("user", default=""),
+        password=section.text("password", default=""),
+        client_id=section.text("clientid", default=""),
+        is_insecure=section.boolean("insecure", default=False),
+        has_json=section.boolean("json", default=True),
         host=section.text("host", default="127.0.0.1") or "127.0.0.1",
         port=section.integer("port", default=1883, low=0, high=65535),
+        websocket_port=section.integer("websocketPort", low=0, high=65535),
+        allowed_origins=network.allowed_origins,
     )
     section.close()
     return mqtt

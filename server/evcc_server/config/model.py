@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from evcc_server.config.problems import Problem
 from evcc_server.config.sources import ModbusAddress, Source, Triple
+from evcc_server.mqtt.contract import MqttOptions
 from evcclib.config import Actions, PollConfig
 from evcclib.model import ChargeMode, VehicleFeature
 
@@ -26,28 +27,6 @@ class Database:
     """``path`` of the SQLite file, ":memory:" for none that stays."""
 
     path: str = "~/.evcc/evcc.db"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mqtt:
-    """The embedded broker, unless ``broker`` names an outside one. An empty ``topic``: nothing is published [DEV-15].
-
-    ``host`` and ``port`` are where the embedded broker listens. ``broker_host`` and ``broker_port`` are the parts of ``broker``.
-    """
-
-    broker: str | None = None
-    broker_host: str | None = None
-    broker_port: int = 1883
-    uses_tls: bool = False
-    is_insecure: bool = False
-    topic: str = "evcc"
-    user: str | None = field(default=None, repr=False)
-    password: str | None = field(default=None, repr=False)
-    client_id: str | None = None
-    publishes_json: bool = True
-    has_embedded_broker: bool = True
-    host: str = "127.0.0.1"
-    port: int = 1883
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +66,7 @@ class TemplateDevice:
     address: ModbusAddress
     unit: int
     connector: int | None = None
+    meter_unit: int | None = None  # unit id of a meter behind the device, where it has its own
     timeout: timedelta | None = None
     parameters: Mapping[str, float] = field(default_factory=dict)
 
@@ -284,7 +264,7 @@ class Config:
     network: Network = field(default_factory=Network)
     interval: timedelta = timedelta(seconds=10)
     database: Database = field(default_factory=Database)
-    mqtt: Mqtt = field(default_factory=Mqtt)
+    mqtt: MqttOptions = field(default_factory=MqttOptions)
     site: Site
     meters: tuple[MeterEntry, ...] = ()
     chargers: tuple[ChargerEntry, ...] = ()

@@ -107,6 +107,9 @@ def _template(section: Section, *, is_charger: bool) -> TemplateDevice | None:
         connector = section.integer(
             "connector", default=profile.connectors.first, low=profile.connectors.first, high=last
         )
+    meter_unit = None
+    if any(register.unit_id is not None for register in profile.registers):
+        meter_unit = section.integer("meterid", low=0, high=255)
     parameters = {
         name: value for name in profile.params if (value := section.number(name)) is not None
     }  # a profile's own numbers, such as the power of a forced battery charge
@@ -120,6 +123,7 @@ def _template(section: Section, *, is_charger: bool) -> TemplateDevice | None:
         address=address,
         unit=unit,
         connector=connector,
+        meter_unit=meter_unit,
         timeout=timeout,
         parameters=parameters,
     )

@@ -24,6 +24,7 @@ from evcc_server.config.sources import (
     SunspecSource,
     Triple,
 )
+from evcc_server.devices.sunspec_points import point_key
 from evcc_server.json_path import PathError, compile_path
 
 _DECODERS: dict[str, tuple[str, int]] = {
@@ -242,7 +243,12 @@ def _sunspec(section: Section, is_setter: bool) -> Source | None:
     if not points:
         section.problem("value", "missing, expected a point such as 103:W")
     for point in points:
-        if not _POINT.fullmatch(point):
+        if _POINT.fullmatch(point):
+            if point_key(point) is None:
+                section.problem(
+                    "value", f"{point!r} is not known, neither this device list nor SunSpec's common models have it"
+                )
+        else:
             section.problem(
                 "value", f"{point!r} is no point, expected model:point or model:block:point, such as 160:1:DCW"
             )

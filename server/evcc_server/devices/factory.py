@@ -172,6 +172,7 @@ def _meter(entry: MeterEntry, config: Config, plugins: Plugins, period: timedelt
                 device.unit,
                 usage=device.usage,
                 params=device.parameters,
+                units=_units(device),
                 timeout_s=None if device.timeout is None else device.timeout.total_seconds(),
             )
             return Built(
@@ -201,6 +202,8 @@ def _charger(entry: ChargerEntry, config: Config, plugins: Plugins) -> Built:
                 plugins.links.get(device.address),
                 device.unit,
                 connector=device.connector,
+                params=device.parameters,
+                units=_units(device),
                 timeout_s=None if device.timeout is None else device.timeout.total_seconds(),
             )
             return Built(
@@ -226,6 +229,14 @@ def _deadline(device: TemplateDevice) -> timedelta:
     profile = profiles.load(device.profile)
     timeout = device.timeout or timedelta(milliseconds=profile.connection.timeout_ms)
     return max(DEADLINE_MIN, 5 * timeout)
+
+
+def _units(device: TemplateDevice) -> Mapping[int, int]:
+    """The unit id that the owner gave to the meter behind the device, in place of the usual one."""
+    if device.meter_unit is None:
+        return {}
+    usual = {register.unit_id for register in profiles.load(device.profile).registers}
+    return {unit: device.meter_unit for unit in usual if unit is not None}
 
 
 def _details(device: TemplateDevice) -> Mapping[str, str]:

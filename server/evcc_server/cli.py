@@ -1,0 +1,125 @@
+"""The command ``evcc-server``: run the server, or one of the tools to commission a site.
+
+Exit status: 0 all is well, 1 a device or the machine has a problem, 2 the configuration or the command line is wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import functools
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import trio
+
+from evcc_server.config.load import LOG_LEVELS, load_config
+from evcc_server.config.model import Config
+from evcc_server.config.options import Options
+from evcc_server.config.problems import ConfigError
+from evcc_server.log import set_up_logging
+
+OK, DEVICE_PROBLEM, CONFIG_PROBLEM = 0, 1, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point of the console script."""
+    parser = _parser()
+    options = parser.parse_args(_with_default(list(sys.argv[1:] if arguments is None else arguments)))
+    try:
+        status: int = options.run(options)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return CONFIG_PROBLEM
+    except KeyboardInterrupt:
+        return OK
+    except BrokenPipeError:
+        sys.stderr.close()
+        return OK
+    return status
+
+
+def _with_default(arguments: list[str]) -> list[str]:
+    """``run`` may be left out."""
+    if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help", "--version")):
+        return ["run", *arguments]
+    return arguments
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="evcc-server",
+        description="Charging control for homes with PV, battery and EV chargers.",
+        epilog="Exit status: 0 ok, 1 a device has a problem, 2 the configuration is wrong.",
+    )
+    commands = parser.add_subparsers(metavar="command", required=True)
+    run = commands.add_parser("run", help="run the server (the default)")
+    _add_config(run)
+    run.add_argument("--host", help="address on which to serve HTTP")
+    run.add_argument("--port", type=_port, help="port on which to serve HTTP")
+    run.add_argument("--ui", type=Path, metavar="DIR", help="serve these files instead of the built-in page")
+    run.add_argument("--database", metavar="FILE", help="SQLite file, or :memory:")
+    run.add_argument("--log", choices=LOG_LEVELS, help="log level")
+    run.set_defaults(run=_run)
+    return parser
+
+
+def _add_config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-c", "--config", type=Path, default=Path("evcc.yaml"), metavar="FILE", help="default: ./evcc.yaml"
+    )
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65535:
+        raise argparse.ArgumentTypeError(f"{text} is no port, expected 0 to 65535")
+    return port
+
+
+def _run(options: argparse.Namespace) -> int:
+    config = load_config(options.config)
+    set_up_logging(options.log or config.log, config.levels, config.secrets)
+    for warning in config.warnings:
+        logging.getLogger("evcc_server.config").warning("%s", warning)
+    overrides = Options(host=options.host, port=options.port, ui=options.ui, database=options.database, log=options.log)
+    return run_server(config, overrides)
+
+
+def run_server(config: Config, overrides: Options) -> int:
+    """Serve until interrupted. One clear line when the machine refuses something, such as a port in use."""
+    from evcc_server.app import serve  # the web stack is slow to import, and tools do not need it
+
+    try:
+        trio.run(functools.partial(serve, config, options=overrides))
+    except (Exception, KeyboardInterrupt, BaseExceptionGroup) as error:  # re-raised unless it is one of the expected
+        cause = _first(error)
+        if isinstance(cause, KeyboardInterrupt):
+            return OK
+        if isinstance(cause, ConfigError):
+            raise cause from None
+        if isinstance(cause, OSError):
+            print(f"evcc-server: {_explained(cause)}", file=sys.stderr)
+            return DEVICE_PROBLEM
+        raise
+    return OK
+
+
+def _first(error: BaseException) -> BaseException:
+    """The error inside nested groups; of several the one that is not an interrupt."""
+    while isinstance(error, BaseExceptionGroup):
+        error = min(error.exceptions, key=lambda inner: isinstance(inner, KeyboardInterrupt))
+    return error
+
+
+def _explained(error: BaseException) -> str:
+    text = str(error)
+    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE and "in use" not in text:
+        return f"the address is already in use: {text}"
+    return text or type(error).__name__
+
+
+if __name__ == "__main__":
+    sys.exit(main())

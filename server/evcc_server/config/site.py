@@ -1,0 +1,140 @@
+"""From what the owner wrote and what was built to what evcclib runs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, tzinfo
+from pathlib import Path
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+from evcc_server.config.model import Config, Loadpoint, VehicleEntry
+from evcc_server.devices.contract import Built
+from evcclib.config import (
+    BatteryConfig,
+    ChargerConfig,
+    CircuitConfig,
+    LoadpointConfig,
+    SiteConfig,
+    VehicleConfig,
+)
+
+
+class BuiltDevices(Protocol):
+    """The part of `evcc_server.devices.factory.Devices` that a site is made of."""
+
+    @property
+    def meters(self) -> Mapping[str, Built]: ...
+
+    @property
+    def chargers(self) -> Mapping[str, Built]: ...
+
+
+def local_time_zone() -> tzinfo:
+    """The machine's time zone, from TZ or /etc/localtime; UTC when neither says."""
+    candidates = [os.environ.get("TZ", "").removeprefix(":")]
+    try:
+        candidates.append(str(Path("/etc/localtime").resolve()).partition("zoneinfo/")[2])
+    except (OSError, RuntimeError):
+        candidates.append("")
+    for name in candidates:
+        if name:
+            try:
+                return ZoneInfo(name)
+            except (KeyError, ValueError, OSError):
+                continue
+    return UTC
+
+
+def time_zone(config: Config) -> tzinfo:
+    """The configured time zone, else the machine's."""
+    return ZoneInfo(config.time_zone) if config.time_zone else local_time_zone()
+
+
+def to_site_config(config: Config, devices: BuiltDevices) -> SiteConfig:
+    """The site for evcclib."""
+    return SiteConfig(
+        title=config.site.title,
+        voltage_v=config.site.voltage_v,
+        interval=config.interval,
+        time_zone=time_zone(config),
+        has_grid=config.site.grid is not None,
+        pv_count=len(config.site.pv),
+        batteries=tuple(BatteryConfig(capacity_kwh=config.meter(name).capacity_kwh) for name in config.site.battery),
+        aux_count=len(config.site.aux),
+        vehicles=tuple(_vehicle(vehicle) for vehicle in config.vehicles),
+        loadpoints=tuple(_loadpoint(loadpoint, devices) for loadpoint in config.loadpoints),
+        circuits=tuple(
+            CircuitConfig(
+                name=circuit.name,
+                parent=circuit.parent,
+                current_max_a=circuit.current_max_a,
+                power_max_w=circuit.power_max_w,
+                has_meter=circuit.meter is not None and circuit.meter != config.site.grid,
+                uses_grid_meter=circuit.meter is not None and circuit.meter == config.site.grid,
+                safe_current_a=circuit.safe_current_a,
+            )
+            for circuit in config.circuits
+        ),
+        residual_power_w=config.site.residual_power_w,
+        priority_soc_pct=config.site.priority_soc_pct,
+        buffer_soc_pct=config.site.buffer_soc_pct,
+        grid_supply_max_while_battery_charges_w=config.site.grid_supply_max_while_battery_charges_w,
+    )
+
+
+def _loadpoint(loadpoint: Loadpoint, devices: BuiltDevices) -> LoadpointConfig:
+    return LoadpointConfig(
+        title=loadpoint.title,
+        charger=_charger(loadpoint, devices),
+        vehicle=loadpoint.vehicle,
+        circuit=loadpoint.circuit,
+        mode=loadpoint.mode,
+        priority=loadpoint.priority,
+        phases=loadpoint.phases,
+        phase_rotation=loadpoint.phase_rotation,
+        current_min_a=loadpoint.current_min_a,
+        current_max_a=loadpoint.current_max_a,
+        enable_threshold_w=loadpoint.enable_threshold_w,
+        enable_delay=loadpoint.enable_delay,
+        disable_threshold_w=loadpoint.disable_threshold_w,
+        disable_delay=loadpoint.disable_delay,
+        guard_duration=loadpoint.guard_duration,
+        reset_on_disconnect=loadpoint.reset_on_disconnect,
+        poll=loadpoint.poll,
+        estimates_soc=loadpoint.estimates_soc,
+        unknown_soc_grace=loadpoint.unknown_soc_grace,
+    )
+
+
+def _charger(loadpoint: Loadpoint, devices: BuiltDevices) -> ChargerConfig:
+    charger = devices.chargers[loadpoint.charger].device
+    config = charger.config if hasattr(charger, "config") else ChargerConfig()
+    if loadpoint.meter is None:
+        return config
+    # A separate meter overrides the charger's own metering, its rater included [control.md 2.1, MET-1].
+    meter = devices.meters[loadpoint.meter].device
+    quantities = meter.quantities if hasattr(meter, "quantities") else frozenset()
+    return replace(config, has_power=True, has_energy_total="energy_import_kwh" in quantities, has_energy_session=False)
+
+
+def _vehicle(vehicle: VehicleEntry) -> VehicleConfig:
+    return VehicleConfig(
+        name=vehicle.name,
+        title=vehicle.title,
+        icon=vehicle.icon,
+        capacity_kwh=vehicle.capacity_kwh,
+        phases=vehicle.phases,
+        identifiers=vehicle.identifiers,
+        features=vehicle.features,
+        on_identify=vehicle.on_identify,
+        has_soc=vehicle.soc is not None,
+        has_soc_limit=vehicle.soc_limit is not None,
+        has_range=vehicle.range_km is not None,
+        has_odometer=vehicle.odometer is not None,
+        has_status=vehicle.status is not None,
+        has_climate=vehicle.climater is not None,
+        has_wakeup=vehicle.wakeup is not None,
+    )
