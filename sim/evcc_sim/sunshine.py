@@ -1,9 +1,9 @@
 """The sun on a roof: clear sky from pvlib, seeded clouds down to seconds, an inverter with limits.
 
 Sources of the defaults: solar position and clear-sky irradiance by pvlib (Ineichen/Perez, Linke turbidity 3 as its usual
-mid-European value, isotropic sky on the plane of the array); 14 % system losses (PVGIS default); cloud passages of one to some minutes with
-edges of 5-20 s and brief enhancement above clear sky at the edges (Lave and Kleissl, Solar Energy 91, 2013, cloud speeds
-of 5-20 m/s; Marcos et al., Progress in Photovoltaics 19, 2011, ramps of roofs of this size).
+mid-European value, isotropic sky on the plane of the array); 14 % system losses (PVGIS default); cloud passages of one to
+some minutes with edges of 5-20 s and brief enhancement above clear sky at the edges (Lave and Kleissl, Solar Energy 91,
+2013, cloud speeds of 5-20 m/s; Marcos et al., Progress in Photovoltaics 19, 2011, ramps of roofs of this size).
 """
 
 from __future__ import annotations

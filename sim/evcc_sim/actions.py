@@ -1,0 +1,116 @@
+"""What people and grid operators do during a run, in seconds, and the request to the library that it means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+
+from evcc_sim.scenario import ActionSpec, InvalidScenario, Scenario
+from evcc_sim.timebase import Timebase
+from evcclib.model import ChargeMode
+from evcclib.readings import OperatorLimit
+from evcclib.requests import (
+    AssignVehicle,
+    ChangeLoadpointSetting,
+    ChangeSiteSetting,
+    ChangeVehicleSetting,
+    Request,
+)
+from evcclib.settings import SPECS, Kind, Scope, SettingValue
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A request at a second of the run."""
+
+    second: float
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorSpan:
+    """The operator's limit is on from ``start_s``; the message is withdrawn at ``end_s`` and expires at ``expires_s``."""
+
+    start_s: float
+    end_s: float
+    expires_s: float
+    power_w: float
+
+
+def _days(spec: ActionSpec, days: int) -> range | tuple[int]:
+    return range(max(1, days)) if spec.every_day else (spec.day,)
+
+
+def requests_of(scenario: Scenario, days: int) -> list[Due]:
+    """Every request of the run, by time. Raises `InvalidScenario`."""
+    base = scenario.base
+    due = [
+        Due(base.second(day, spec.at), _request(spec, base, base.second(day, spec.at), scenario.name))
+        for spec in scenario.action
+        if spec.operator_limit_w is None
+        for day in _days(spec, days)
+    ]
+    return sorted(due, key=lambda item: item.second)
+
+
+def operator_spans(scenario: Scenario, days: int) -> list[OperatorSpan]:
+    """When the operator limits the site."""
+    spans: list[OperatorSpan] = []
+    for spec in scenario.action:
+        if spec.operator_limit_w is not None:
+            for day in _days(spec, days):
+                start_s = scenario.base.second(day, spec.at)
+                lasts_s = spec.lasts.total_seconds()
+                if spec.lost_after is None:
+                    spans.append(OperatorSpan(start_s, start_s + lasts_s, start_s + lasts_s, spec.operator_limit_w))
+                else:  # nobody withdraws it: it must expire by itself
+                    expires_s = start_s + spec.lost_after.total_seconds()
+                    spans.append(OperatorSpan(start_s, float("inf"), expires_s, spec.operator_limit_w))
+    return sorted(spans, key=lambda span: span.start_s)
+
+
+def operator_limit_at(spans: list[OperatorSpan], second: float) -> OperatorLimit | None:
+    """The message that is on at ``second``; the newest wins."""
+    for span in reversed(spans):
+        if span.start_s <= second < span.end_s:
+            return OperatorLimit(power_w=span.power_w, expires_at=timedelta(seconds=span.expires_s))
+    return None
+
+
+def _request(spec: ActionSpec, base: Timebase, second: float, name: str) -> Request:
+    if spec.assign is not None:
+        return AssignVehicle(spec.loadpoint or 0, spec.assign or None)
+    scope = Scope.VEHICLE if spec.vehicle is not None else Scope.LOADPOINT if spec.loadpoint is not None else Scope.SITE
+    known = SPECS.get((scope, spec.setting))
+    if known is None:
+        raise InvalidScenario(f"{name}: action sets unknown {scope.value} setting {spec.setting!r}")
+    value = _value(known.kind, spec.value, base, second)
+    if spec.vehicle is not None:
+        return ChangeVehicleSetting(spec.vehicle, spec.setting, value)
+    if spec.loadpoint is not None:
+        return ChangeLoadpointSetting(spec.loadpoint, spec.setting, value)
+    return ChangeSiteSetting(spec.setting, value)
+
+
+def _value(kind: Kind, value: str | float | None, base: Timebase, second: float) -> SettingValue:
+    if value is None:
+        return None
+    if kind is Kind.MODE:
+        return ChargeMode(str(value))
+    if kind is Kind.TIME:
+        return next_occurrence(time.fromisoformat(str(value)), base, second)
+    if kind is Kind.DURATION:
+        return timedelta(seconds=float(value))
+    if kind in (Kind.INTEGER, Kind.PHASES):
+        return int(float(value))
+    return float(value)
+
+
+def next_occurrence(wall: time, base: Timebase, second: float) -> datetime:
+    """UTC of the next moment at which the owner's clock shows ``wall``."""
+    local = base.utc(second).astimezone(base.zone)
+    day = (local.date() - base.start).days
+    at_s = base.second(day, wall)
+    if at_s <= second:
+        at_s = base.second(day + 1, wall)
+    return base.utc(at_s)

@@ -1,0 +1,286 @@
+"""Way 1: plants and library in one process, in virtual time, without I/O.
+
+    result = simulate(load("april-clouds"), seed=7, days=2)
+
+The control is asked at every interval, at every request and after every batch of commands, as the server would ask it. While no
+car is anywhere and no power has changed, intervals before the decision's own `wake_at` are skipped: nothing can differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Protocol
+
+from evcc_sim import result as results
+from evcc_sim.actions import operator_spans, requests_of
+from evcc_sim.faults import Fault, FaultKind
+from evcc_sim.house import House
+from evcc_sim.invariants import check
+from evcc_sim.readings_from import Poller
+from evcc_sim.scenario import Scenario
+from evcc_sim.site_config import site_config
+from evcc_sim.trace import Recorder
+from evcc_sim.wallbox import Wallbox, WriteRefused
+from evcclib.commands import (
+    Batch,
+    Command,
+    Disable,
+    Enable,
+    Outcome,
+    Result,
+    SetCurrent,
+    SwitchPhases,
+    WakeCharger,
+    WakeVehicle,
+)
+from evcclib.config import SiteConfig
+from evcclib.decision import Decision
+from evcclib.events import Event, SettingChanged
+from evcclib.model import Cause, ChargeMode, Now
+from evcclib.readings import Readings
+from evcclib.requests import Request
+from evcclib.settings import Scope
+from evcclib.view import SiteView
+
+ANSWER_S = 0.2
+"""A batch of commands is answered this much later."""
+SAVE_EVERY_S = 60.0
+"""A killed control comes back with a state at most this old; its settings were stored at once."""
+
+
+class Control(Protocol):
+    """What `simulate` needs of a control; `evcclib.site.Site` is one."""
+
+    def step(self, readings: Readings, *, now: Now, cause: Cause) -> Decision: ...
+
+    def submit(self, request: Request, *, now: Now) -> tuple[Event, ...]: ...
+
+    def view(self, *, now: Now) -> SiteView: ...
+
+    def export(self, *, now: Now) -> dict[str, object]: ...
+
+
+class ControlFactory(Protocol):
+    """Makes a control, new or from an export; ``restored`` is None the first time."""
+
+    def __call__(self, config: SiteConfig, restored: dict[str, object] | None, *, now: Now) -> Control: ...
+
+
+def classic(config: SiteConfig, restored: dict[str, object] | None, *, now: Now) -> Control:
+    """The library's own site."""
+    from evcclib.site import Site
+
+    return Site(config, now=now) if restored is None else Site.restore(config, restored, now=now)
+
+
+def simulate(
+    scenario: Scenario,
+    seed: int | None = None,
+    *,
+    days: int | None = None,
+    control: ControlFactory = classic,
+    progress: Callable[[float], None] | None = None,
+) -> results.Result:
+    """Run ``scenario`` for its days (or ``days``) and judge it. ``progress`` is called with 0..1 every simulated hour."""
+    run = Run(scenario, seed=seed, days=days, control=control)
+    run.to_end(progress)
+    trace = run.recorder.finish()
+    return results.Result(
+        trace=trace,
+        summary=results.summarize(trace),
+        violations=check(trace),
+        days=run.length_s / 86_400.0,
+        exported=run.site.export(now=run.now),
+    )
+
+
+class Run:
+    """One run in the making; `step_to` lets a caller look around in between."""
+
+    def __init__(
+        self, scenario: Scenario, *, seed: int | None = None, days: int | None = None, control: ControlFactory = classic
+    ) -> None:
+        self.scenario = scenario
+        self.house = House(scenario, seed=seed, days=days)
+        self.recorder = Recorder(self.house)
+        self.length_s = scenario.length_s(days)
+        self.config = site_config(scenario)
+        self._factory = control
+        self._offset = timedelta(0)  # of the control's UTC, after a clock jump
+        self._spans = operator_spans(scenario, self.house.days)
+        self._requests = requests_of(scenario, self.house.days)
+        self._poller = Poller(self.house, self._spans)
+        self._plan = sorted((fault for fault in self.house.faults.of("site")), key=lambda fault: fault.start_s)
+        self._outcomes: list[Outcome] = []
+        self._saved: dict[str, object] | None = None
+        self._saved_at_s = 0.0
+        self._idle: tuple[object, ...] | None = None
+        self._wake_s: float | None = None
+        self._reasons: tuple[object, ...] = ()
+        self.site = control(self.config, None, now=self.now)
+        self._decide(Cause.START)
+
+    @property
+    def now(self) -> Now:
+        """The control's clocks."""
+        now = self.house.base.now(self.house.now_s)
+        return Now(now.instant, now.utc + self._offset)
+
+    def to_end(self, progress: Callable[[float], None] | None = None) -> None:
+        """Run the whole length."""
+        interval_s = self.scenario.site.interval_s
+        tick = round(self.house.now_s / interval_s)
+        next_report_s = 0.0
+        while (tick + 1) * interval_s <= self.length_s:
+            tick += 1
+            second = tick * interval_s
+            self._until(second)
+            if self._plan and self._plan[0].start_s <= second:
+                tick = round(self._fail(self._plan.pop(0)) / interval_s)
+                continue
+            self._tick()
+            if progress is not None and second >= next_report_s:
+                next_report_s += 3600.0
+                progress(min(1.0, second / self.length_s))
+        self.house.run(self.length_s)
+        if progress is not None:
+            progress(1.0)
+
+    # -- inside ------------------------------------------------------------------------------------------------------
+
+    def _until(self, second: float) -> None:
+        """Advance the house, answering requests at their exact time."""
+        while self._requests and self._requests[0].second <= second:
+            due = self._requests.pop(0)
+            if due.second > self.house.now_s:
+                self.house.run(due.second)
+            self.recorder.note(f"request: {due.request}")
+            self._take(self.site.submit(due.request, now=self.now))
+            self._decide(Cause.REQUEST)
+        self.house.run(second)
+
+    def _tick(self) -> None:
+        if self._idle is not None:
+            second = self.house.now_s
+            is_due = self._wake_s is not None and second >= self._wake_s
+            if not is_due and self._idle == self._fingerprint():
+                return
+        self._decide(Cause.INTERVAL)
+        if self._plan and self.house.now_s - self._saved_at_s >= SAVE_EVERY_S:
+            self._save()
+
+    def _fingerprint(self) -> tuple[object, ...] | None:
+        """None unless nothing can happen: no car anywhere, nothing in the way."""
+        house = self.house
+        if self._spans or self._outcomes or any(box.car is not None for box in house.wallboxes) or house.faults.all:
+            return None
+        return (self._poller.fingerprint(), id(house.tariffs.at(house.now_s)))
+
+    def _decide(self, cause: Cause) -> None:
+        outcomes = tuple(self._outcomes)
+        self._outcomes.clear()
+        decision = self.site.step(self._poller.poll(outcomes), now=self.now, cause=cause)
+        self._take(decision.events)
+        self._wake_s = None if decision.wake_at is None else decision.wake_at.total_seconds()
+        if decision.reads:
+            self._poller.answer(decision.reads)
+        for loadpoint, batch in decision.commands.items():
+            self._outcomes.append(self._apply(loadpoint, batch))
+        self.recorder.observe(decision.reasons)
+        if self._outcomes:
+            self.house.run(self.house.now_s + ANSWER_S)
+            self._decide(Cause.OUTCOME)
+        self._idle = self._fingerprint()
+
+    def _take(self, events: tuple[Event, ...]) -> None:
+        for event in events:
+            self.recorder.happened(event)
+            if isinstance(event, SettingChanged) and event.scope is Scope.LOADPOINT and event.name == "mode":
+                self.recorder.modes[int(event.owner or 0)] = ChargeMode(str(event.value))
+            if self._plan:
+                self._saved_at_s = -SAVE_EVERY_S  # events that matter are stored at once
+
+    # -- commands ----------------------------------------------------------------------------------------------------
+
+    def _apply(self, loadpoint: int, batch: Batch) -> Outcome:
+        """Apply a batch in order; the first failure ends it."""
+        box = self.house.wallboxes[loadpoint]
+        done = 0
+        for command in batch.commands:
+            was_enabled = self.recorder.enabled[loadpoint]
+            error, result = "", Result.DONE
+            if self.house.silence(box.name):
+                error, result = "no answer", Result.UNKNOWN
+            else:
+                try:
+                    self._do(box, command)
+                except WriteRefused as refused:
+                    error, result = str(refused), Result.FAILED
+            self.recorder.sent(
+                loadpoint, command, accepted=result is Result.DONE, batch=batch.number, was_enabled=was_enabled
+            )
+            if result is not Result.DONE:
+                return Outcome(loadpoint, batch.number, result, done, error)
+            done += 1
+            match command:
+                case Enable():
+                    self.recorder.enabled[loadpoint] = True
+                case Disable():
+                    self.recorder.enabled[loadpoint] = False
+                case SetCurrent(current_a=current_a):
+                    self.recorder.limits_a[loadpoint] = current_a
+                case _:
+                    pass
+        return Outcome(loadpoint, batch.number, Result.DONE, done)
+
+    def _do(self, box: Wallbox, command: Command) -> None:
+        match command:
+            case Enable():
+                box.enable()
+            case Disable():
+                box.disable()
+            case SetCurrent(current_a=current_a):
+                box.set_current(current_a)
+            case SwitchPhases(phases=phases):
+                box.switch_phases(phases)
+            case WakeCharger():
+                box.wake_up()
+            case WakeVehicle(vehicle=vehicle):
+                if vehicle in self.house.cars:
+                    self.house.cars[vehicle].wake()
+
+    # -- faults of the control itself ----------------------------------------------------------------------------------
+
+    def _save(self) -> None:
+        self._saved = self.site.export(now=self.now)
+        self._saved_at_s = self.house.now_s
+
+    def _fail(self, fault: Fault) -> float:
+        """A restart, a kill or a clock that jumps; returns the second at which control goes on."""
+        if fault.kind is FaultKind.CLOCK_JUMP:
+            self._offset += timedelta(seconds=fault.params.get("seconds", 3600.0))
+            self.recorder.note(f"clock jumps by {fault.params.get('seconds', 3600.0):g} s")
+            self._decide(Cause.INTERVAL)
+            return self.house.now_s
+        before = self.site.view(now=self.now)
+        restored = (
+            self.site.export(now=self.now) if fault.kind is FaultKind.RESTART or self._saved is None else self._saved
+        )
+        self.recorder.note(f"{fault.kind.value}: control is gone for {fault.duration_s:g} s")
+        self._outcomes.clear()
+        interval_s = self.scenario.site.interval_s
+        back_s = max(fault.end_s, self.house.now_s)
+        back_s = -(-back_s // interval_s) * interval_s
+        self.house.run(back_s)
+        self.site = self._factory(self.config, restored, now=self.now)
+        after = self.site.view(now=self.now)
+        trace = self.recorder.trace
+        trace.restarts.append(self.house.now_s)
+        if before.settings != after.settings:
+            trace.settings_lost.append(f"site: {before.settings} became {after.settings}")
+        for old, new in zip(before.loadpoints, after.loadpoints, strict=True):
+            if old.settings != new.settings:
+                trace.settings_lost.append(f"loadpoint {old.loadpoint + 1}: {old.settings} became {new.settings}")
+        self._decide(Cause.START)
+        return back_s

@@ -1,0 +1,188 @@
+"""The library's readings, taken from a house as a server's polls would find them.
+
+A device that is silent keeps its last values with their old time; one that answers "not available" is missing since then.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from evcc_sim.actions import OperatorSpan, operator_limit_at
+from evcc_sim.house import House
+from evcc_sim.meter import Meter
+from evcc_sim.wallbox import Wallbox
+from evcclib.commands import Outcome, Read, VehicleRead
+from evcclib.model import ChargerStatus
+from evcclib.readings import (
+    ABSENT,
+    BatteryReading,
+    ChargerReading,
+    Measured,
+    MeterReading,
+    Missing,
+    Reading,
+    Readings,
+    VehicleReading,
+)
+
+UNKNOWN_YET = Missing(timedelta(0))
+
+
+class Poller:
+    """Polls every device of a house when asked, and remembers what those said that do not answer now."""
+
+    def __init__(self, house: House, spans: list[OperatorSpan]) -> None:
+        self.house = house
+        self.vehicles: dict[str, VehicleReading] = {}
+        self._spans = spans
+        self._faulty = {fault.device for fault in house.faults.all}
+        self._meters: dict[str, MeterReading] = {}
+        self._batteries: dict[str, BatteryReading] = {}
+        self._chargers: dict[str, ChargerReading] = {}
+        self._missing_since: dict[str, timedelta] = {}
+        self._identities = any(car.spec.rfid for car in house.cars.values())
+        site = house.scenario.site
+        self._has_grid, self._sees_pv = site.has_grid_meter, site.sees_pv
+
+    def poll(self, outcomes: tuple[Outcome, ...] = ()) -> Readings:
+        """Everything as of now."""
+        house = self.house
+        now = timedelta(seconds=house.now_s)
+        batteries = tuple(self._battery(index, meter, now) for index, meter in enumerate(house.battery_meters))
+        return Readings(
+            grid=self._meter(house.grid_meter, now) if self._has_grid else None,
+            pv=tuple(self._meter(meter, now) for meter in house.pv_meters) if self._sees_pv else (),
+            batteries=batteries,
+            chargers=tuple(self._charger(box, now) for box in house.wallboxes),
+            vehicles=self.vehicles,
+            circuits={name: self._meter(meter, now) for name, meter in house.circuit_meters.items()},
+            tariffs=house.tariffs.at(house.now_s),
+            outcomes=outcomes,
+            operator_limit=operator_limit_at(self._spans, house.now_s) if self._spans else None,
+        )
+
+    def fingerprint(self) -> tuple[object, ...]:
+        """What an idle house's decision depends on; while it stays the same and no car is there, nothing can change."""
+        house = self.house
+        return (
+            house.bus.grid.powers_w,
+            tuple(inverter.tap.power_w for inverter in house.inverters),
+            tuple(battery.tap.power_w for battery in house.batteries),
+        )
+
+    def answer(self, reads: frozenset[Read]) -> None:
+        """Ask the vehicles what the decision wants to know; the answers are in the next readings."""
+        now = timedelta(seconds=self.house.now_s)
+        for read in sorted(reads, key=lambda r: (r.vehicle, r.what)):
+            car = self.house.cars.get(read.vehicle)
+            if car is None:
+                continue
+            before = self.vehicles.get(read.vehicle) or VehicleReading()
+            spec = car.spec
+            soc, limit, reach = before.soc_pct, before.soc_limit_pct, before.range_km
+            odometer, status, climating = before.odometer_km, before.status, before.is_climating
+            match read.what:
+                case VehicleRead.SOC:
+                    value = car.reported_soc_pct() if spec.has_soc else None
+                    soc = Missing(now) if value is None else Measured(value, now)
+                    if spec.has_soc_limit and value is not None:
+                        limit = Measured(spec.soc_limit_pct, now)
+                    if value is not None:
+                        reach = Measured(value * spec.range_km_per_pct, now)
+                case VehicleRead.STATUS:
+                    status = Measured(car.reported_status(), now) if spec.has_status else ABSENT
+                case VehicleRead.ODOMETER:
+                    odometer = Measured(car.odometer_km, now)
+                case VehicleRead.CLIMATE:
+                    climating = Measured(car.is_climating, now) if spec.has_climate else ABSENT
+            self.vehicles = {
+                **self.vehicles,
+                read.vehicle: VehicleReading(
+                    soc_pct=soc,
+                    soc_limit_pct=limit,
+                    range_km=reach,
+                    odometer_km=odometer,
+                    status=status,
+                    is_climating=climating,
+                ),
+            }
+
+    # -- devices -----------------------------------------------------------------------------------------------------
+
+    def _meter(self, meter: Meter, now: timedelta) -> MeterReading:
+        name = meter.name
+        is_faulty = name in self._faulty
+        if is_faulty and self.house.silence(name):
+            return self._meters.get(name) or MeterReading(power_w=UNKNOWN_YET)
+        shown = meter.shown()
+        if shown.power_w != shown.power_w:
+            since = self._missing_since.setdefault(name, now)
+            return MeterReading(power_w=Missing(since))
+        v = meter.voltages_v
+        p = shown.powers_w
+        reading = MeterReading(
+            power_w=Measured(shown.power_w, now),
+            powers_w=Measured(p, now),
+            currents_a=Measured((p[0] / v[0], p[1] / v[1], p[2] / v[2]), now),
+            energy_import_kwh=Measured(shown.energy_in_kwh, now),
+        )
+        if is_faulty:
+            self._missing_since.pop(name, None)
+            self._meters[name] = reading
+        return reading
+
+    def _battery(self, index: int, meter: Meter, now: timedelta) -> BatteryReading:
+        name = meter.name
+        is_faulty = name in self._faulty
+        if is_faulty and self.house.silence(name):
+            return self._batteries.get(name) or BatteryReading(power_w=UNKNOWN_YET, soc_pct=UNKNOWN_YET)
+        power_w = meter.shown().power_w
+        if power_w != power_w:
+            since = self._missing_since.setdefault(name, now)
+            return BatteryReading(power_w=Missing(since), soc_pct=Missing(since))
+        soc_pct = self.house.batteries[index].soc_pct
+        reading = BatteryReading(power_w=Measured(power_w, now), soc_pct=Measured(min(100.0, max(0.0, soc_pct)), now))
+        if is_faulty:
+            self._missing_since.pop(name, None)
+            self._batteries[name] = reading
+        return reading
+
+    def _charger(self, box: Wallbox, now: timedelta) -> ChargerReading:
+        name = box.spec.name
+        is_faulty = name in self._faulty
+        if is_faulty and self.house.silence(name):
+            return self._chargers.get(name) or ChargerReading(status=UNKNOWN_YET)
+        box.kick()
+        shown = box.meter.shown()
+        p = shown.powers_w
+        power: Reading[float] = ABSENT
+        total: Reading[float] = ABSENT
+        currents: Reading[tuple[float, float, float]] = ABSENT
+        if box.spec.has_meter:
+            if shown.power_w != shown.power_w:
+                since = self._missing_since.setdefault(name, now)
+                power = total = Missing(since)
+                currents = Missing(since)
+            else:
+                v = box.meter.voltages_v
+                power = Measured(shown.power_w, now)
+                total = Measured(box.energy_total_kwh, now)
+                currents = Measured((p[0] / v[0], p[1] / v[1], p[2] / v[2]), now)
+        if is_faulty or box.car is not None:
+            status, enabled, limit_a = box.status, box.enabled, box.current_limit_a
+        else:
+            status, enabled, limit_a = ChargerStatus.A, box.enabled, box.current_limit_a
+        reading = ChargerReading(
+            status=Measured(status, now),
+            is_enabled=Measured(enabled, now),
+            power_w=power,
+            currents_a=currents,
+            energy_total_kwh=total,
+            identity=Measured(box.identity, now) if self._identities else ABSENT,
+            current_offered_a=Measured(limit_a, now),
+            phases=Measured(box.phases_shown, now) if box.spec.can_switch_phases else ABSENT,
+        )
+        if is_faulty:
+            self._missing_since.pop(name, None)
+            self._chargers[name] = reading
+        return reading

@@ -1,0 +1,140 @@
+"""The numbers of a run that a person wants to see: energies, shares, money, switching, and how well the sun was followed."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import isnan
+from statistics import fmean
+
+from evcc_sim.invariants import Violation
+from evcc_sim.trace import Instant, Trace
+from evcclib.model import ChargeMode
+
+SETTLED_W = 250.0
+"""Grid power this near its final course counts as settled: one ampere on one phase."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """Energies [kWh]; shares [%], None where nothing could be shared; money in the tariff's currency."""
+
+    charged_kwh: float
+    household_kwh: float
+    pv_kwh: float
+    pv_unused_kwh: float  # curtailed
+    import_kwh: float
+    export_kwh: float
+    self_consumption_pct: float | None  # of the sun's energy, how much was used at home
+    autarky_pct: float | None  # of the energy used, how much did not come from the grid
+    cost: float | None
+    contactor_switches: int
+    phase_switches: int
+    starts: int
+    import_in_pv_mode_kwh: float  # bought while a car charged in mode pv
+    settling_s: float | None  # mean time from the start of a charge until it follows the sun
+    commands: int
+    vehicle_reads: int
+    fuse_heat_pct: float  # 100: rated current for ever; trips at 128
+
+    def as_dict(self) -> dict[str, float | None]:
+        """Plain numbers."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """A run: its record, its numbers, what was violated; ``exported`` is the library's state at its end."""
+
+    trace: Trace
+    summary: Summary
+    violations: tuple[Violation, ...]
+    days: float
+    exported: dict[str, object] | None = None
+
+    @property
+    def ok(self) -> bool:
+        return not self.violations
+
+    @property
+    def replay(self) -> str:
+        """The one command that runs exactly this again."""
+        name = self.trace.scenario.name
+        days = f"{self.days:g}" if self.days == int(self.days) else "1"
+        return f"evcc-sim run {name} --days {days} --seed {self.trace.seed}"
+
+    def digest(self) -> str:
+        """Equal for equal runs."""
+        return self.trace.digest()
+
+
+def summarize(trace: Trace) -> Summary:
+    """The numbers of a trace."""
+    instants = trace.instants
+    first, last = instants[0], instants[-1]
+    pv_kwh = available_kwh = household_kwh = bought_kwh = 0.0
+    cost: float | None = None if isnan(first.price) else 0.0
+    feed_in = trace.scenario.tariff.feed_in
+    feed_in_price = feed_in.zones[0][1] if feed_in is not None else 0.0
+    for now, later in itertools.pairwise(instants):
+        hours = (later.second - now.second) / 3600.0
+        pv_kwh += now.pv_w * hours / 1000
+        available_kwh += now.pv_available_w * hours / 1000
+        household_kwh += now.household_w * hours / 1000
+        imported_kwh = later.grid_in_kwh - now.grid_in_kwh
+        if cost is not None and not isnan(now.price):
+            cost += imported_kwh * now.price - (later.grid_out_kwh - now.grid_out_kwh) * feed_in_price
+        if imported_kwh > 0:
+            charging_w = sum(
+                lp.power_w
+                for lp in now.loadpoints
+                if lp.power_w > 0 and lp.mode is ChargeMode.PV and _follows(lp.reason)
+            )
+            bought_kwh += min(imported_kwh, charging_w * hours / 1000)
+    charged_kwh = sum(lp.energy_kwh for lp in last.loadpoints)
+    import_kwh = last.grid_in_kwh - first.grid_in_kwh
+    export_kwh = last.grid_out_kwh - first.grid_out_kwh
+    used_kwh = charged_kwh + household_kwh
+    return Summary(
+        charged_kwh=charged_kwh,
+        household_kwh=household_kwh,
+        pv_kwh=pv_kwh,
+        pv_unused_kwh=max(0.0, available_kwh - pv_kwh),
+        import_kwh=import_kwh,
+        export_kwh=export_kwh,
+        self_consumption_pct=100 * (1 - export_kwh / pv_kwh) if pv_kwh > 0.1 else None,
+        autarky_pct=100 * max(0.0, 1 - import_kwh / used_kwh) if used_kwh > 0.1 else None,
+        cost=cost,
+        contactor_switches=sum(trace.contactor_switches),
+        phase_switches=sum(trace.phase_switches),
+        starts=sum(trace.car_starts.values()),
+        import_in_pv_mode_kwh=bought_kwh,
+        settling_s=settling_s(instants, trace.scenario.site.residual_power_w),
+        commands=len(trace.sent),
+        vehicle_reads=sum(trace.vehicle_reads.values()),
+        fuse_heat_pct=trace.fuse_heat * 100,
+    )
+
+
+def _follows(reason: str) -> bool:
+    return reason.startswith("surplus") or reason in {"battery_buffer", "limited", "guard"}
+
+
+def settling_s(instants: Iterable[Instant], residual_w: float) -> float | None:
+    """Mean time from each start of a charge in mode pv until the grid power has first come within `SETTLED_W` plus one
+    ampere on all three phases of its aim; None if nothing started."""
+    waits: list[float] = []
+    since: float | None = None
+    charging_before = False
+    for instant in instants:
+        charging = any(lp.power_w > 0 and lp.mode is ChargeMode.PV and _follows(lp.reason) for lp in instant.loadpoints)
+        if charging and not charging_before:
+            since = instant.second
+        if not charging:
+            since = None
+        elif since is not None and -3 * SETTLED_W - residual_w <= instant.grid_w <= SETTLED_W - residual_w:
+            waits.append(instant.second - since)
+            since = None
+        charging_before = charging
+    return fmean(waits) if waits else None

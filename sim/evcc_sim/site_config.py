@@ -1,0 +1,109 @@
+"""The configuration of evcclib that fits a scenario: what an owner of this house would have written down."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from evcc_sim.car import CarSpec
+from evcc_sim.scenario import ChargerSpec, Scenario
+from evcclib.config import (
+    BatteryConfig,
+    ChargerConfig,
+    CircuitConfig,
+    LoadpointConfig,
+    PollConfig,
+    SiteConfig,
+    VehicleConfig,
+)
+from evcclib.model import ChargeMode, PollMode, VehicleFeature
+
+
+def site_config(scenario: Scenario) -> SiteConfig:
+    """The site with its meters, vehicles (by name), loadpoints and circuits."""
+    site = scenario.site
+    return SiteConfig(
+        title=scenario.title or scenario.name,
+        voltage_v=site.voltage_v,
+        interval=timedelta(seconds=site.interval_s),
+        time_zone=scenario.base.zone,
+        has_grid=site.has_grid_meter,
+        pv_count=len(scenario.pv) if site.sees_pv else 0,
+        batteries=tuple(BatteryConfig(capacity_kwh=spec.capacity_kwh) for spec in scenario.battery),
+        vehicles=tuple(
+            vehicle_config(car) for car in sorted(scenario.car, key=lambda car: car.name) if not is_guest(car)
+        ),
+        loadpoints=tuple(loadpoint_config(charger, scenario) for charger in scenario.charger),
+        circuits=tuple(
+            CircuitConfig(
+                name=spec.name,
+                parent=spec.parent,
+                current_max_a=spec.current_max_a,
+                power_max_w=spec.power_max_w,
+                has_meter=spec.has_meter,
+                uses_grid_meter=spec.uses_grid_meter,
+                safe_current_a=spec.safe_current_a,
+            )
+            for spec in scenario.circuit
+        ),
+        residual_power_w=site.residual_power_w,
+        priority_soc_pct=site.priority_soc_pct,
+        buffer_soc_pct=site.buffer_soc_pct,
+        grid_supply_max_while_battery_charges_w=site.grid_supply_max_while_battery_charges_w,
+    )
+
+
+def is_guest(car: CarSpec) -> bool:
+    """Cars whose name begins with ``guest`` are not configured at the site."""
+    return car.name.startswith("guest")
+
+
+def vehicle_config(car: CarSpec) -> VehicleConfig:
+    """The vehicle as its owner knows it."""
+    return VehicleConfig(
+        name=car.name,
+        title=car.title or car.name,
+        capacity_kwh=car.capacity_kwh,
+        phases=car.phases,
+        identifiers=(car.rfid,) if car.rfid else (),
+        features=frozenset() if car.has_api else frozenset({VehicleFeature.OFFLINE}),
+        has_soc=car.has_api and car.has_soc,
+        has_soc_limit=car.has_api and car.has_soc_limit,
+        has_range=car.has_api and car.has_soc,
+        has_odometer=car.has_api,
+        has_status=car.has_api and car.has_status,
+        has_climate=car.has_api and car.has_climate,
+        has_wakeup=car.has_api and car.has_wakeup,
+    )
+
+
+def loadpoint_config(charger: ChargerSpec, scenario: Scenario) -> LoadpointConfig:
+    """The loadpoint; phases of a fixed station follow its wiring."""
+    box, spec = charger.box, charger.loadpoint
+    return LoadpointConfig(
+        title=spec.title or box.name,
+        charger=ChargerConfig(
+            current_step_a=box.current_step_a,
+            current_max_a=box.current_max_a,
+            can_switch_phases=box.can_switch_phases,
+            has_power=box.has_meter,
+            has_energy_total=box.has_meter,
+            has_identity=any(car.rfid for car in scenario.car),
+            has_wakeup=box.has_wakeup,
+        ),
+        vehicle=spec.vehicle,
+        circuit=spec.circuit,
+        mode=ChargeMode(spec.mode),
+        priority=spec.priority,
+        phases=spec.phases if box.can_switch_phases else (spec.phases or box.phases),
+        phase_rotation=box.phase_rotation,
+        current_min_a=spec.current_min_a,
+        current_max_a=spec.current_max_a,
+        enable_threshold_w=spec.enable_threshold_w,
+        enable_delay=timedelta(seconds=spec.enable_delay_s),
+        disable_threshold_w=spec.disable_threshold_w,
+        disable_delay=timedelta(seconds=spec.disable_delay_s),
+        guard_duration=timedelta(seconds=spec.guard_duration_s),
+        reset_on_disconnect=spec.reset_on_disconnect,
+        poll=PollConfig(mode=PollMode(spec.poll_mode), interval=timedelta(seconds=spec.poll_interval_s)),
+        estimates_soc=spec.estimates_soc,
+    )

@@ -1,0 +1,247 @@
+"""What happened in a run, instant by instant: true physics, what the control commanded, said and why.
+
+The same record is made in process and by the full-stack runner; invariants, summaries, plots and reports read nothing else.
+Equal worlds give equal digests, byte for byte.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from evcc_sim.house import House
+from evcc_sim.scenario import Scenario
+from evcclib.commands import Command
+from evcclib.events import Event
+from evcclib.model import ChargeMode, PhaseTriple, TariffKind
+from evcclib.reasons import Reason
+
+
+class LoadpointInstant(NamedTuple):
+    """One charging station. Currents are true ones at grid phases, ``pilot_a`` is what the car is offered (0: nothing)."""
+
+    status: str
+    pilot_a: float
+    phases: int
+    power_w: float
+    powers_w: PhaseTriple
+    car: str  # name, "" without
+    soc_pct: float  # true, NaN without a car
+    mode: ChargeMode
+    enabled: bool  # as commanded and confirmed
+    limit_a: float  # as commanded and confirmed
+    reason: str
+    energy_kwh: float  # true, since the start of the run
+
+
+class Instant(NamedTuple):
+    """The house at ``second``. Powers [W] with the library's signs; energies [kWh] since the start of the run."""
+
+    second: float
+    grid_powers_w: PhaseTriple
+    household_w: float
+    pv_w: float
+    pv_available_w: float
+    battery_w: float
+    battery_soc_pct: float  # mean, NaN without batteries
+    grid_in_kwh: float
+    grid_out_kwh: float
+    price: float  # NaN without a tariff
+    loadpoints: tuple[LoadpointInstant, ...]
+
+    @property
+    def grid_w(self) -> float:
+        """Grid power, + import [W]."""
+        return self.grid_powers_w[0] + self.grid_powers_w[1] + self.grid_powers_w[2]
+
+    @property
+    def charge_w(self) -> float:
+        """What all cars draw [W]."""
+        return sum(loadpoint.power_w for loadpoint in self.loadpoints)
+
+
+class Sent(NamedTuple):
+    """A command as it reached the station; ``accepted``: acknowledged. ``enabled`` is the station's state before it."""
+
+    second: float
+    loadpoint: int
+    command: Command
+    accepted: bool
+    batch: int
+    was_enabled: bool
+    drawn_w: float
+
+
+class Happened(NamedTuple):
+    """An event of the library."""
+
+    second: float
+    event: Event
+
+
+class Note(NamedTuple):
+    """Something that the world or a person did."""
+
+    second: float
+    text: str
+
+
+@dataclass(slots=True)
+class Trace:
+    """A run's record. ``settings_lost`` names settings that differ after a restart."""
+
+    scenario: Scenario
+    seed: int
+    instants: list[Instant] = field(default_factory=list)
+    sent: list[Sent] = field(default_factory=list)
+    events: list[Happened] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+    unbalance_w: float = 0.0  # largest difference between the grid and the sum of all taps
+    fuse_trips: list[tuple[float, int]] = field(default_factory=list)
+    fuse_heat: float = 0.0
+    switched_under_load: list[tuple[float, int]] = field(default_factory=list)
+    contactor_switches: list[int] = field(default_factory=list)
+    phase_switches: list[int] = field(default_factory=list)
+    car_starts: dict[str, int] = field(default_factory=dict)
+    vehicle_reads: dict[str, int] = field(default_factory=dict)
+    wake_ups: dict[str, int] = field(default_factory=dict)
+    settings_lost: list[str] = field(default_factory=list)
+    restarts: list[float] = field(default_factory=list)
+    energy_error_kwh: float = 0.0  # energy that came from nowhere
+
+    def digest(self) -> str:
+        """A hash over everything recorded; the same seed must give the same one."""
+        digest = hashlib.sha256()
+        for rows in (self.instants, self.sent, self.events, self.notes):
+            for row in rows:
+                digest.update(repr(row).encode())
+        digest.update(repr((self.contactor_switches, self.phase_switches, self.car_starts, self.fuse_trips)).encode())
+        return digest.hexdigest()
+
+
+class Recorder:
+    """Writes a `Trace` from a `House` and from what the control says."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+        self.trace = Trace(house.scenario, house.seed)
+        self.modes = [ChargeMode(spec.loadpoint.mode) for spec in house.scenario.charger]
+        self.enabled = [box.spec.power_on_enabled for box in house.wallboxes]
+        self.limits_a = [0.0 for _box in house.wallboxes]
+        self._price_until = -1.0
+        self._price = float("nan")
+        self._ticks = 0
+        self._last: list[LoadpointInstant | None] = [None for _box in house.wallboxes]
+        self._stored_kwh = self._stored_in_batteries_kwh()
+
+    def observe(self, reasons: Sequence[Reason]) -> None:
+        """Add an instant: the house as it is now, and the reasons of the last decision."""
+        house = self.house
+        second = house.now_s
+        loadpoints: list[LoadpointInstant] = []
+        for index, box in enumerate(house.wallboxes):
+            car = box.car
+            reason = reasons[index].code.value if index < len(reasons) else ""
+            tap = box.tap
+            if car is None:
+                last = self._last[index]
+                mode, enabled, limit_a = self.modes[index], self.enabled[index], self.limits_a[index]
+                if (
+                    last is not None
+                    and last.car == ""
+                    and last.reason == reason
+                    and last.mode is mode
+                    and last.enabled == enabled
+                    and last.limit_a == limit_a
+                    and last.pilot_a == box.pilot_a
+                    and last.phases == box.phases
+                ):
+                    loadpoints.append(last)
+                    continue
+            loadpoint = LoadpointInstant(
+                box.true_status.value,
+                box.pilot_a,
+                box.phases,
+                tap.power_w,
+                tap.powers_w,
+                "" if car is None else car.spec.name,
+                float("nan") if car is None else car.soc_pct,
+                self.modes[index],
+                self.enabled[index],
+                self.limits_a[index],
+                reason,
+                tap.energy_in_kwh,
+            )
+            self._last[index] = loadpoint
+            loadpoints.append(loadpoint)
+        grid = house.bus.grid
+        batteries = house.batteries
+        self.trace.instants.append(
+            Instant(
+                second,
+                grid.powers_w,
+                house.household.tap.power_w,
+                sum(inverter.power_w for inverter in house.inverters),
+                sum(inverter.available_w for inverter in house.inverters),
+                sum(battery.power_w for battery in batteries),
+                sum(battery.soc_pct for battery in batteries) / len(batteries) if batteries else float("nan"),
+                grid.energy_in_kwh,
+                grid.energy_out_kwh,
+                self._price_at(second),
+                tuple(loadpoints),
+            )
+        )
+        self._ticks += 1
+        if self._ticks % 16 == 0:
+            self._check_balance()
+
+    def sent(self, loadpoint: int, command: Command, *, accepted: bool, batch: int, was_enabled: bool) -> None:
+        """A command has reached a station."""
+        second, drawn_w = self.house.now_s, self.house.wallboxes[loadpoint].tap.power_w
+        self.trace.sent.append(Sent(second, loadpoint, command, accepted, batch, was_enabled, drawn_w))
+
+    def happened(self, event: Event) -> None:
+        """The control has raised an event."""
+        self.trace.events.append(Happened(self.house.now_s, event))
+
+    def note(self, text: str) -> None:
+        """The world or a person has done something."""
+        self.trace.notes.append(Note(self.house.now_s, text))
+
+    def finish(self) -> Trace:
+        """The record with what only the plants know."""
+        trace, house = self.trace, self.house
+        self._check_balance()
+        trace.fuse_trips = list(house.fuse.trips)
+        trace.fuse_heat = house.fuse.hottest
+        trace.switched_under_load = [
+            (second, index) for index, box in enumerate(house.wallboxes) for second in box.switched_under_load
+        ]
+        trace.contactor_switches = [box.switches for box in house.wallboxes]
+        trace.phase_switches = [box.phase_switches for box in house.wallboxes]
+        trace.car_starts = {name: car.starts for name, car in house.cars.items()}
+        trace.vehicle_reads = {name: car.reads for name, car in house.cars.items()}
+        trace.wake_ups = {name: car.wakes for name, car in house.cars.items()}
+        delivered = house.bus.grid.energy_in_kwh + sum(tap.energy_out_kwh for tap in house.bus.taps)
+        taken = house.bus.grid.energy_out_kwh + sum(tap.energy_in_kwh for tap in house.bus.taps)
+        stored = self._stored_in_batteries_kwh() - self._stored_kwh
+        flowed = sum(battery.tap.energy_in_kwh - battery.tap.energy_out_kwh for battery in house.batteries)
+        losses = sum(battery.losses_kwh for battery in house.batteries)
+        trace.energy_error_kwh = max(abs(delivered - taken), abs(flowed - losses - stored))
+        return trace
+
+    def _stored_in_batteries_kwh(self) -> float:
+        return sum(battery.soc_pct / 100 * battery.spec.capacity_kwh for battery in self.house.batteries)
+
+    def _check_balance(self) -> None:
+        summed, grid = self.house.bus.sum_of_taps(), self.house.bus.grid.powers_w
+        self.trace.unbalance_w = max(self.trace.unbalance_w, *(abs(a - b) for a, b in zip(summed, grid, strict=True)))
+
+    def _price_at(self, second: float) -> float:
+        if second >= self._price_until:
+            price = self.house.tariffs.price(TariffKind.GRID, second)
+            self._price = float("nan") if price is None else price
+            self._price_until = (second // 300 + 1) * 300
+        return self._price
