@@ -158,8 +158,8 @@ class Connection:
         self._queue: deque[Message] = deque()
         self._pump: asyncio.Task[None] | None = None
         self._window = asyncio.Semaphore(limits.unacknowledged)
-        self._acknowledged: dict[int, asyncio.Future[None]] = {}
-        self._deliveries: dict[asyncio.Task[None], Message] = {}
+        self._unacknowledged: dict[int, Message] = {}
+        self._timers: dict[int, asyncio.TimerHandle] = {}
         self._packet_id = 0
         self._is_ending = False
 
@@ -171,7 +171,7 @@ class Connection:
     @property
     def queued(self) -> int:
         """Messages that wait for the client."""
-        return len(self._queue) + len(self._deliveries)
+        return len(self._queue) + len(self._unacknowledged)
 
     def offer(self, message: Message) -> None:
         """Deliver ``message`` as soon as the client takes it; dropped when too much waits already."""
@@ -190,22 +190,22 @@ class Connection:
     async def acknowledge(self, packet: PubackPacket | PubrecPacket | PubcompPacket) -> None:
         """Take note of what the client has received."""
         packet_id = packet.variable_header.packet_id
-        acknowledged = self._acknowledged.get(packet_id)
         if isinstance(packet, PubrecPacket):
             await self.wire.send(PubrelPacket.build(packet_id).to_bytes())
-        elif acknowledged is not None and not acknowledged.done():
-            acknowledged.set_result(None)
+        elif packet_id in self._unacknowledged:
+            self._settle(packet_id)
 
     async def end(self) -> None:
         """Stop delivering and close; unacknowledged messages of a kept session wait for the client's return."""
         self._is_ending = True
-        for message in (*self._deliveries.values(), *self._queue):
+        for message in (*self._unacknowledged.values(), *self._queue):
             self._keep(message)
+        for timer in self._timers.values():
+            timer.cancel()
         self._queue.clear()
-        tasks = [task for task in (self._pump, *self._deliveries) if task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._pump is not None:
+            self._pump.cancel()
+            await asyncio.gather(self._pump, return_exceptions=True)
         self.wire.close()
 
     def _keep(self, message: Message) -> None:
@@ -218,40 +218,31 @@ class Connection:
             while self._queue:
                 if self._queue[0].qos:
                     await self._window.acquire()
-                    message = self._queue.popleft()
-                    delivery = asyncio.create_task(self._deliver(message))
-                    self._deliveries[delivery] = message
-                    delivery.add_done_callback(self._deliveries.pop)
-                else:
-                    await self.wire.send(_publish(self._queue.popleft()))
+                message = self._queue.popleft()
+                await self.wire.send(_publish(message, self._expect_acknowledgement(message) if message.qos else None))
         except ConnectionError as error:
             log.info("MQTT client %s is dropped: %s", self.session.client_id, error)
             self.wire.abort()
         finally:
             self._pump = None
 
-    async def _deliver(self, message: Message) -> None:
-        packet_id = self._free_packet_id()
-        acknowledged = self._acknowledged[packet_id] = asyncio.get_running_loop().create_future()
-        try:
-            await self.wire.send(_publish(message, packet_id))
-            async with asyncio.timeout(self._limits.acknowledge_s):
-                await acknowledged
-        except TimeoutError:
-            log.debug("MQTT client %s did not acknowledge %s", self.session.client_id, message.topic)
-        except ConnectionError as error:
-            log.debug("MQTT client %s went away: %s", self.session.client_id, error)
-            self.wire.abort()
-        finally:
-            del self._acknowledged[packet_id]
-            self._window.release()
-
-    def _free_packet_id(self) -> int:
-        """A number that is not in use; the window is far smaller than the 65535 there are."""
+    def _expect_acknowledgement(self, message: Message) -> int:
+        """A packet id for ``message``; the window is far smaller than the 65535 there are."""
         while True:
             self._packet_id = self._packet_id % 65535 + 1
-            if self._packet_id not in self._acknowledged:
-                return self._packet_id
+            if self._packet_id not in self._unacknowledged:
+                break
+        self._unacknowledged[self._packet_id] = message
+        self._timers[self._packet_id] = asyncio.get_running_loop().call_later(
+            self._limits.acknowledge_s, self._settle, self._packet_id
+        )
+        return self._packet_id
+
+    def _settle(self, packet_id: int) -> None:
+        """A message was acknowledged, or it was not in time and is given up."""
+        del self._unacknowledged[packet_id]
+        self._timers.pop(packet_id).cancel()
+        self._window.release()
 
 
 class HardenedBroker(Broker):  # type: ignore[misc]  # amqtt is untyped

@@ -121,6 +121,7 @@ class EmbeddedBroker:
 
     async def _run_broker(self) -> OSError | _BrokerDied | None:
         """Run one broker in a thread; what it failed with. When cancelled it is stopped and waited for."""
+        ended = trio.Event()
         failures: list[OSError | _BrokerDied] = []
 
         async def run_thread() -> None:
@@ -128,12 +129,12 @@ class EmbeddedBroker:
                 await trio.to_thread.run_sync(self._thread, limiter=trio.CapacityLimiter(1))
             except (OSError, _BrokerDied) as error:
                 failures.append(error)
-            nursery.cancel_scope.cancel()
+            ended.set()
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(run_thread)
             try:
-                await trio.sleep_forever()
+                await ended.wait()
             finally:
                 self._ask_to_stop()
         return failures[0] if failures else None
