@@ -21,6 +21,7 @@ from evcc_sim.house import House
 from evcc_sim.meter import Meter
 from evcc_sim.register_map import Placed, Source, Unit
 from evcc_sim.scenario import ChargerSpec, Scenario
+from evcc_sim.site_config import is_guest
 from evcc_sim.wire_faults import WireFaults
 
 CARS = "cars"
@@ -153,7 +154,6 @@ class Extras:
     title: str = "Simulated home"
     sections: Mapping[str, object] = field(default_factory=dict)
     car_cache_s: float = 60.0
-    meter_period_s: float | None = None
 
 
 def evcc_yaml(scenario: Scenario, addresses: Mapping[str, Address], extras: Extras | None = None) -> str:
@@ -249,6 +249,8 @@ def _vehicles(scenario: Scenario, cloud: Address | None, extras: Extras) -> Iter
         if car.rfid:
             entry["identifiers"] = [car.rfid]
         unit += car.has_api
+        if is_guest(car):
+            continue
         if not car.has_api or not car.has_soc or cloud is None:
             yield {"type": "offline"} | entry
             continue
@@ -290,13 +292,13 @@ def _circuits(scenario: Scenario) -> Iterator[dict[str, object]]:
 
 
 def _loadpoint(spec: ChargerSpec) -> dict[str, object]:
-    loadpoint = spec.loadpoint
+    box, loadpoint = spec.box, spec.loadpoint
     entry: dict[str, object] = {
         "title": loadpoint.title or spec.box.name,
         "charger": spec.box.name,
         "mode": loadpoint.mode,
         "priority": loadpoint.priority,
-        "phases": loadpoint.phases,
+        "phases": loadpoint.phases if box.can_switch_phases else (loadpoint.phases or box.phases),
         "minCurrent": loadpoint.current_min_a,
         "maxCurrent": loadpoint.current_max_a,
         "enable": {"threshold": loadpoint.enable_threshold_w, "delay": _seconds(loadpoint.enable_delay_s)},
@@ -308,6 +310,8 @@ def _loadpoint(spec: ChargerSpec) -> dict[str, object]:
             "estimate": loadpoint.estimates_soc,
         },
     }
+    if box.phase_rotation != (1, 2, 3):
+        entry["phaseRotation"] = " ".join(f"L{phase}" for phase in box.phase_rotation)
     if loadpoint.vehicle is not None:
         entry["vehicle"] = loadpoint.vehicle
     if loadpoint.circuit is not None:
