@@ -1,0 +1,144 @@
+"""The state document of the worked example, key by key."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from example_home import CARPORT, FACTS, NOW, VIEW, example_document
+
+from evcc_server.http.state_schema import state_schema
+from evcc_server.reasons_text import reason_text, warning_text
+from evcc_server.state import encode
+from evcc_server.state.document import document
+from evcclib.events import Warned, WarningCode
+from evcclib.reasons import Reason, ReasonCode
+
+SITE = json.loads("""
+{"auth":{"vehicles":{}},"auxPower":0,"battery":[{"power":-850,"soc":55,"capacity":13.4}],"batteryCapacity":13,
+ "batteryConfigured":true,"batteryPower":-850,"batterySoc":55,"bufferSoc":80,"currency":"EUR","greenShare":1,
+ "gridConfigured":true,"gridCurrents":[2.31,-1.94,-2.16],"gridEnergy":9120.573,"gridPower":-412.5,
+ "gridPowers":[531.3,-446.2,-497.6],"homePower":1297.1,
+ "prioritySoc":40,"pv":[{"power":4120},{"power":2120}],"pvConfigured":true,"pvPower":6240,"residualPower":100,
+ "savingsAmount":379.8014,"savingsEffectivePrice":0.162054,"savingsGridCharged":412.3,
+ "savingsSelfConsumptionCharged":1190.6,"savingsSelfConsumptionPercent":74.2779,
+ "savingsSince":"2022-12-27T10:04:43+01:00","savingsTotalCharged":1602.9,"siteTitle":"Zuhause",
+ "tariffEffectivePrice":0.08,"tariffFeedIn":0.08,"tariffGrid":0.399,"vehicles":["blauer e-Golf","weißes Model 3"],
+ "version":"0.114.1 (evcclib 1.0.0)"}""")
+CARPORT_KEYS = json.loads("""
+{"chargeCurrent":16,"chargeCurrents":[16.002,0,0],"chargeDuration":9003000000000,"chargePower":3680.4,
+ "chargeRemainingDuration":13581000000000,"chargeRemainingEnergy":13884.444,"chargeTotalImport":4211.873,
+ "chargedEnergy":9204.3,"chargerFeatureIntegratedDevice":false,"chargerIcon":null,"charging":true,"connected":true,
+ "connectedDuration":10020000000000,"disableThreshold":200,"enableThreshold":0,"enabled":true,"maxCurrent":16,
+ "minCurrent":6,"minSoc":20,"mode":"pv","phaseAction":"inactive","phaseRemaining":0,"phases":1,"phasesActive":1,
+ "phasesConfigured":null,"phasesEnabled":1,"planActive":false,"planProjectedStart":"2023-03-07T03:13:37+01:00",
+ "pvAction":"inactive","pvRemaining":0,"remoteDisabled":"","remoteDisabledSource":"","targetEnergy":0,"targetSoc":90,
+ "targetTime":"2023-03-07T07:00:00+01:00","title":"Carport","vehicleCapacity":44,"vehicleDetectionActive":false,
+ "vehicleFeatureOffline":false,"vehicleIcon":"","vehicleOdometer":12345.6,"vehiclePresent":true,"vehicleRange":181,
+ "vehicleSoc":61.6,"vehicleTargetSoc":100,"vehicleTitle":"blauer e-Golf"}""")
+GARAGE_KEYS = json.loads("""
+{"chargeCurrent":0,"chargeCurrents":[0,0,0],"chargeDuration":0,"chargePower":0,"chargeRemainingDuration":0,
+ "chargeRemainingEnergy":0,"chargeTotalImport":1877.04,"chargedEnergy":0,"chargerFeatureIntegratedDevice":false,
+ "chargerIcon":null,"charging":false,"connected":false,"connectedDuration":0,"disableThreshold":0,
+ "enableThreshold":-1300,"enabled":false,"maxCurrent":16,"minCurrent":6,"minSoc":0,"mode":"off",
+ "phaseAction":"inactive","phaseRemaining":0,"phases":0,"phasesActive":3,"phasesConfigured":0,"phasesEnabled":3,
+ "planActive":false,"planProjectedStart":"0001-01-01T00:00:00Z","pvAction":"inactive","pvRemaining":0,
+ "remoteDisabled":"","remoteDisabledSource":"","targetEnergy":0,"targetSoc":75,"targetTime":"0001-01-01T00:00:00Z",
+ "title":"Garage","vehicleCapacity":80,"vehicleDetectionActive":false,"vehicleFeatureOffline":false,"vehicleIcon":"",
+ "vehicleOdometer":0,"vehiclePresent":true,"vehicleRange":0,"vehicleSoc":0,"vehicleTargetSoc":0,
+ "vehicleTitle":"weißes Model 3"}""")
+OWN_SITE_KEYS = {"bufferStartSoc", "gridAge"}
+OWN_LOADPOINT_KEYS = {
+    "reason",
+    "chargerAge",
+    "commandPending",
+    "enableDelay",
+    "disableDelay",
+    "priority",
+    "smartCostLimit",
+    "vehicleName",
+}
+
+
+@pytest.mark.api("S-1", "S-2", "S-3", "S-4", "S-6")
+def test_the_example_home_has_exactly_these_keys_and_values() -> None:
+    shown = encode.rest_document(example_document())
+    carport, garage = shown.pop("loadpoints")  # type: ignore[misc]  # a list of two
+    assert {key: value for key, value in shown.items() if key not in OWN_SITE_KEYS} == SITE
+    assert {key: carport[key] for key in CARPORT_KEYS} == CARPORT_KEYS
+    assert {key: garage[key] for key in GARAGE_KEYS} == GARAGE_KEYS
+    assert set(carport) - set(CARPORT_KEYS) == OWN_LOADPOINT_KEYS
+    assert set(garage) - set(GARAGE_KEYS) == OWN_LOADPOINT_KEYS
+    assert list(shown) == sorted(shown)
+
+
+@pytest.mark.api("S-4")
+def test_without_a_battery_only_its_flag_is_there() -> None:
+    shown = encode.rest_document(document(replace(VIEW, has_battery=False, batteries=()), FACTS, NOW))
+    assert [key for key in shown if key.startswith("battery")] == ["batteryConfigured"]
+
+
+@pytest.mark.api("S-4")
+def test_before_the_first_reading_site_values_are_null_and_loadpoint_values_at_reset() -> None:
+    carport = replace(CARPORT, charge_power_w=None, vehicle_soc_pct=None, currents_a=None, energy_total_kwh=None)
+    view = replace(VIEW, grid_power_w=None, home_power_w=None, grid_powers_w=None, loadpoints=(carport,))
+    shown = document(view, FACTS, NOW)
+    assert shown.site["gridPower"] is None
+    assert shown.site["homePower"] is None
+    assert "gridPowers" not in shown.site
+    assert shown.loadpoints[0]["chargePower"] == 0
+    assert shown.loadpoints[0]["vehicleSoc"] == 0
+    assert "chargeCurrents" not in shown.loadpoints[0]
+
+
+@pytest.mark.api("S-5")
+def test_the_newer_generation_gets_seconds_and_null() -> None:
+    shown = encode.rest_document(example_document(), encode.Compat.V0_127)
+    loadpoints = shown["loadpoints"]
+    assert isinstance(loadpoints, list)
+    carport, garage = loadpoints
+    assert isinstance(carport, dict)
+    assert isinstance(garage, dict)
+    assert carport["chargeDuration"] == 9003
+    assert garage["targetTime"] is None
+    assert shown["savingsEffectivePrice"] == 0.162
+
+
+def test_the_schema_knows_every_key() -> None:
+    schema = state_schema()
+    shown = encode.rest_document(example_document())
+    properties = schema["properties"]
+    assert isinstance(properties, dict)
+    assert shown.keys() <= properties.keys()
+
+
+def test_a_reason_carries_code_sentence_and_end() -> None:
+    reason = Reason(ReasonCode.SURPLUS_WAIT_ENABLE, {"surplus_w": 1500.0}, until=NOW.instant + timedelta(seconds=60))
+    shown = document(replace(VIEW, loadpoints=(replace(CARPORT, reason=reason),)), FACTS, NOW)
+    assert encode.rest(shown.loadpoints[0]["reason"]) == {
+        "code": "surplus_wait_enable",
+        "text": "There is enough surplus; charging starts if it lasts. Until 18:01:00.",
+        "params": {"surplus_w": 1500},
+        "until": "2023-03-06T18:01:00+01:00",
+        "limit": None,
+    }
+
+
+@pytest.mark.parametrize("code", ReasonCode)
+def test_every_reason_has_a_sentence_in_both_languages(code: ReasonCode) -> None:
+    english, german = (reason_text(Reason(code, limit="circuit"), language) for language in ("en", "de-AT"))
+    assert english != german
+    assert "circuit" in english
+    assert "circuit" in german
+
+
+@pytest.mark.parametrize("code", WarningCode)
+def test_every_warning_has_a_sentence_in_both_languages(code: WarningCode) -> None:
+    english, german = (
+        warning_text(Warned(code, 0, {"power_w": 5.0}), language, "Carport") for language in ("en", "de")
+    )
+    assert english != german
+    assert english.startswith("Carport: ")
+    assert english.endswith("(power_w 5)")
