@@ -1,0 +1,316 @@
+"""The composition root: configuration in, one task group out.
+
+    Server    devices, control loop and persistence; needs no socket of its own, so it also runs in virtual time
+    serve     a `Server` with its outlets: HTTP, WebSocket, MQTT, Modbus proxies; until SIGINT or SIGTERM
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import signal
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import trio
+
+from evcc_server.blocking import RunBlocking, in_thread
+from evcc_server.clock import Clock
+from evcc_server.config.model import Config
+from evcc_server.config.options import Options
+from evcc_server.config.site import time_zone, to_site_config
+from evcc_server.control import ControlLoop
+from evcc_server.devices.contract import Charger, DeviceError
+from evcc_server.devices.factory import Devices, Opener, build, open_stream
+from evcc_server.devices.http_source import HttpClient
+from evcc_server.devices.mqtt_source import BrokerTopics, Topics
+from evcc_server.http.app import build_app
+from evcc_server.http.home import Home
+from evcc_server.http.home import Options as HttpOptions
+from evcc_server.http.serve import serve_http
+from evcc_server.modbus.proxy import serve_proxy
+from evcc_server.mqtt.service import run_mqtt
+from evcc_server.persistence import SNAPSHOT, Persistence
+from evcc_server.polling import Poller, keep_alive
+from evcc_server.samples import LoadpointWiring, Samples, Wiring
+from evcc_server.settings import request as setting_request
+from evcc_server.state.document import Facts
+from evcc_server.state.encode import Compat
+from evcc_server.state.hub import Hub
+from evcc_server.store.store import Store
+from evcc_server.tariffs import TariffService
+from evcclib import Site
+from evcclib.config import SiteConfig
+from evcclib.errors import EvccError, IncompatibleState, InvalidSetting
+
+_log = logging.getLogger(__name__)
+
+API_VERSION = "0.114.1"
+"""The API generation that clients sniff [S-6]."""
+TELEMETRY = "telemetry"
+LEAVE_S = 1.0
+"""How long leaving the devices and the database in order may take at the end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """A site under control. Made by `open_server`; `run` keeps it going."""
+
+    config: Config
+    site_config: SiteConfig
+    devices: Devices
+    hub: Hub
+    store: Store
+    loop: ControlLoop
+    home: Home
+    site: Site
+    clock: Clock
+    persistence: Persistence
+    tariffs: TariffService
+    topics: Topics | None
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Poll, decide and write for ever; started when the state can be shown."""
+        async with trio.open_nursery() as nursery:
+            for poller in self._pollers():
+                nursery.start_soon(poller.run)
+            for name in self.devices.chargers:
+                deadline = self.devices.chargers[name].deadline
+                nursery.start_soon(functools.partial(keep_alive, name, self.devices.charger(name), deadline=deadline))
+            if self.topics is not None:
+                nursery.start_soon(self.topics.run)
+            nursery.start_soon(self.tariffs.run, self.loop.take_rates)
+            nursery.start_soon(self.persistence.run)
+            nursery.start_soon(self.loop.run)
+            task_status.started()
+
+    def _pollers(self) -> list[Poller]:
+        interval = self.config.interval
+        pollers = []
+        sinks = {name: self.loop.take_meter for name in self.devices.meters} | {
+            name: self.loop.take_charger for name in self.devices.chargers
+        }
+        for name, built in {**self.devices.meters, **self.devices.chargers}.items():
+            pollers.append(
+                Poller(
+                    name,
+                    built.device,
+                    clock=self.clock,
+                    deadline=built.deadline,
+                    period=built.period if built.period < interval else None,
+                    sink=sinks[name],
+                )
+            )
+        self.loop.poll_with(pollers)
+        return pollers
+
+    async def leave(self) -> None:
+        """Leave chargers safe and the database complete; takes `LEAVE_S` at most."""
+        with trio.move_on_after(LEAVE_S, shield=True):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self.persistence.close, self.site)
+                for name in self.devices.chargers:
+                    nursery.start_soon(_release, name, self.devices.charger(name))
+        with trio.move_on_after(LEAVE_S, shield=True):
+            await self.devices.aclose()
+            await self.store.close()
+
+
+@asynccontextmanager
+async def open_server(
+    config: Config,
+    *,
+    options: Options | None = None,
+    clock: Clock | None = None,
+    run_blocking: RunBlocking | None = None,
+    opener: Opener = open_stream,
+    http: HttpClient | None = None,
+) -> AsyncIterator[Server]:
+    """Everything but the outlets, ready to `Server.run`; left in order when the context ends.
+
+    Raises `evcc_server.config.problems.ConfigError`, `evcclib.errors.InvalidConfig` and `evcc_server.store.store.StoreError`.
+    """
+    options = options or Options()
+    clock = clock or Clock()
+    run_blocking = run_blocking or in_thread()
+    topics = BrokerTopics(config.mqtt) if config.mqtt.broker else None
+    devices = build(config, opener=opener, topics=topics, http=http)
+    site_config = to_site_config(config, devices)
+    for name, built in {**devices.meters, **devices.chargers}.items():
+        for point in built.open_points:
+            _log.warning("%s: not confirmed by anybody: %s", name, point)
+    store = await Store.open(_database(options.database or config.database.path), run_blocking)
+    site = await _restored_site(site_config, store, clock, keeps_settings=config.persists)
+    facts = Facts(
+        version=f"{API_VERSION} (evcclib {_version()})",
+        time_zone=time_zone(config),
+        currency=config.tariffs.currency,
+    )
+    hub = Hub(facts)
+    persistence = Persistence(store, clock, keeps_settings=config.persists)
+    wiring = _wiring(config)
+    loop = ControlLoop(
+        site,
+        Samples(wiring, clock.instant()),
+        wiring,
+        clock=clock,
+        interval=config.interval,
+        chargers={name: devices.charger(name) for name in devices.chargers},
+        vehicles=devices.vehicles,
+        hub=hub,
+        persistence=persistence,
+    )
+    now = clock.now()
+    hub.publish(site.view(now=now), now)
+    if config.telemetry and await store.load_flag(TELEMETRY) is None:
+        await store.save_flag(TELEMETRY, True)
+    home = Home(
+        gateway=loop,
+        hub=hub,
+        store=store,
+        site=site_config,
+        now=clock.now,
+        options=HttpOptions(
+            compat=Compat(config.api_compat),
+            token=config.auth.token,
+            allowed_origins=frozenset(config.network.allowed_origins),
+            ui=options.ui,
+        ),
+    )
+    server = Server(
+        config=config,
+        site_config=site_config,
+        devices=devices,
+        hub=hub,
+        store=store,
+        loop=loop,
+        home=home,
+        site=site,
+        clock=clock,
+        persistence=persistence,
+        tariffs=TariffService(config, devices, clock=clock),
+        topics=topics,
+    )
+    try:
+        yield server
+    finally:
+        await server.leave()
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """Where the outlets are: the HTTP port, and one line about MQTT."""
+
+    host: str
+    port: int
+    mqtt: str
+
+
+async def serve(
+    config: Config,
+    *,
+    options: Options | None = None,
+    opener: Opener = open_stream,
+    task_status: trio.TaskStatus[Serving] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serve ``config`` until cancelled, SIGINT or SIGTERM; started when every outlet listens.
+
+    Raises `OSError` or `evcc_server.mqtt.contract.MqttError` when an address cannot be had.
+    """
+    options = options or Options()
+    async with open_server(config, options=options, opener=opener) as server:
+        stop = trio.Event()
+        app = build_app(server.home, stop=stop)
+        host = options.host or config.network.host
+        port = config.network.port if options.port is None else options.port
+        async with trio.open_nursery() as nursery:
+            await nursery.start(_stop_on_signal, stop)
+            bound = await nursery.start(functools.partial(serve_http, app, host=host, port=port, stop=stop))
+            mqtt = await nursery.start(
+                functools.partial(
+                    run_mqtt,
+                    config.mqtt,
+                    gateway=server.loop,
+                    hub=server.hub,
+                    clock=server.clock,
+                    site=server.site_config,
+                )
+            )
+            for proxy, link in server.devices.proxies:
+                await nursery.start(
+                    functools.partial(serve_proxy, link, port=proxy.port, is_read_only=proxy.is_read_only)
+                )
+            await nursery.start(server.run)
+            _log.info("API on http://%s:%d, %s", host, bound, mqtt)
+            task_status.started(Serving(host, bound, mqtt))
+            await stop.wait()
+            nursery.cancel_scope.cancel()
+
+
+async def _stop_on_signal(stop: trio.Event, *, task_status: trio.TaskStatus[None]) -> None:
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        task_status.started()
+        async for number in signals:
+            _log.info("%s: leaving", signal.Signals(number).name)
+            stop.set()
+            return
+
+
+async def _restored_site(config: SiteConfig, store: Store, clock: Clock, *, keeps_settings: bool) -> Site:
+    """The site as it was left: timers, sessions and plans from its snapshot, settings from their table."""
+    now = clock.now()
+    site = Site(config, now=now)
+    stored = await store.load_snapshot(SNAPSHOT)
+    if stored is not None:
+        try:
+            site = Site.restore(config, stored[0], now=now)
+        except IncompatibleState as error:
+            _log.warning("the stored state is not continued: %s", error)
+    if not keeps_settings:
+        return site
+    rows = list(await store.load_settings(config))
+    # A minimum may only fit once the maximum is set, so what is refused gets a second try.
+    for is_last in (False, True):
+        refused = []
+        for row in rows:
+            try:
+                site.submit(setting_request(row.setting, row.owner, row.value), now=now)
+            except (InvalidSetting, EvccError) as error:
+                refused.append(row)
+                if is_last:
+                    _log.warning("a stored setting is dropped: %s", error)
+        rows = refused
+    return site
+
+
+def _wiring(config: Config) -> Wiring:
+    circuits: Mapping[str, str] = {circuit.name: circuit.meter for circuit in config.circuits if circuit.meter}
+    return Wiring(
+        grid=config.site.grid,
+        pv=config.site.pv,
+        batteries=config.site.battery,
+        aux=config.site.aux,
+        loadpoints=tuple(LoadpointWiring(charger=lp.charger, meter=lp.meter) for lp in config.loadpoints),
+        circuits=circuits,
+    )
+
+
+async def _release(name: str, charger: Charger) -> None:
+    try:
+        await charger.release()
+    except DeviceError as error:
+        _log.warning("%s: could not be left in order: %s", name, error)
+
+
+def _database(path: str) -> Path | None:
+    return None if path == ":memory:" else Path(path).expanduser()
+
+
+def _version() -> str:
+    try:
+        return version("evcclib")
+    except PackageNotFoundError:
+        return "0"
