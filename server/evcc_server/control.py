@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from typing import Protocol
 
 import trio
 
@@ -35,7 +36,7 @@ from evcclib.commands import (
 )
 from evcclib.decision import Decision, PlanPreview
 from evcclib.events import Event, Warned, WarningCode
-from evcclib.model import Cause, TariffKind
+from evcclib.model import Cause, Now, TariffKind
 from evcclib.readings import Measured
 from evcclib.requests import Request
 from evcclib.tariff import Rates
@@ -60,6 +61,16 @@ _RANK = (
     Cause.SAMPLE,
     Cause.WAKE,
 )
+
+
+class Observer(Protocol):
+    """Is told what the loop decides and does, as it happens: for recorders. It must not wait and must not raise."""
+
+    def stepped(self, decision: Decision, now: Now) -> None: ...
+
+    def submitted(self, events: tuple[Event, ...], now: Now) -> None: ...
+
+    def commanded(self, loadpoint: int, batch: int, command: Command, *, is_done: bool) -> None: ...
 
 
 class ControlLoop:
@@ -99,6 +110,7 @@ class ControlLoop:
         self._next_tick_s = 0.0
         self._wake_at: timedelta | None = None
         self.steps = 0
+        self.observer: Observer | None = None
 
     # -- samples come in -------------------------------------------------------------------------------------------
 
@@ -133,6 +145,8 @@ class ControlLoop:
             if self._site.state is after:
                 self._site.state = before
             raise
+        if self.observer is not None:
+            self.observer.submitted(events, now)
         now = self._clock.now()
         self._hub.publish(self._site.view(now=now), now, is_cycle=False)
         self._wake(Cause.REQUEST)
@@ -217,6 +231,8 @@ class ControlLoop:
             nursery.start_soon(self._apply, loadpoint, batch)
         self._fetch(decision, nursery)
         self._wake_at = decision.wake_at
+        if self.observer is not None:
+            self.observer.stepped(decision, now)
         self._persistence.note(decision.events, self._site, now)
         self._announce(decision.events)
         self._hub.publish(self._site.view(now=now), now, is_cycle=cause in (Cause.START, Cause.INTERVAL))
@@ -255,12 +271,16 @@ class ControlLoop:
                 with trio.fail_after(COMMAND_DEADLINE_S):
                     await self._command(charger, command)
                 applied += 1
+                if self.observer is not None:
+                    self.observer.commanded(loadpoint, batch.number, command, is_done=True)
         except DeviceError as failure:
             result, error = Result.FAILED, str(failure) or type(failure).__name__
             _log.warning("%s: %s failed: %s", name, type(batch.commands[applied]).__name__, error)
         except trio.TooSlowError:
             result, error = Result.UNKNOWN, "no answer in time"
             _log.warning("%s: %s was not answered in time", name, type(batch.commands[applied]).__name__)
+        if result is not Result.DONE and self.observer is not None:
+            self.observer.commanded(loadpoint, batch.number, batch.commands[applied], is_done=False)
         self._outcomes.append(Outcome(loadpoint, batch.number, result, applied, error))
         self._wake(Cause.OUTCOME)
         if name in self._poller_by_name:
