@@ -20,6 +20,9 @@ from evcc_server.config.model import Config
 from evcc_server.config.options import Options
 from evcc_server.config.problems import ConfigError
 from evcc_server.log import set_up_logging
+from evcc_server.mqtt.contract import MqttError
+from evcc_server.store.store import StoreError
+from evcclib.errors import InvalidConfig
 
 OK, DEVICE_PROBLEM, CONFIG_PROBLEM = 0, 1, 2
 
@@ -100,7 +103,10 @@ def run_server(config: Config, overrides: Options) -> int:
             return OK
         if isinstance(cause, ConfigError):
             raise cause from None
-        if isinstance(cause, OSError):
+        if isinstance(cause, InvalidConfig):
+            print(f"{config.file}: {cause}", file=sys.stderr)
+            return CONFIG_PROBLEM
+        if isinstance(cause, OSError | MqttError | StoreError):
             print(f"evcc-server: {_explained(cause)}", file=sys.stderr)
             return DEVICE_PROBLEM
         raise

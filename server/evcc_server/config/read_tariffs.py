@@ -6,6 +6,8 @@ from evcc_server.config.model import CustomTariff, FixedTariff, ProviderTariff, 
 from evcc_server.config.problems import expected_one_of
 from evcc_server.config.read_sources import optional_source
 from evcc_server.config.section import Section
+from evcclib.errors import InvalidConfig
+from evcclib.fixed_tariff import fixed_tariff, parse_days, parse_hours
 
 _PRICE_MAX = 100_000.0  # gCO2/kWh use the same numbers
 _PROVIDERS: dict[str, tuple[str, ...]] = {
@@ -72,6 +74,10 @@ def _fixed(section: Section) -> FixedTariff:
     if not section.has("price"):
         section.problem("price", "missing, expected a price per kWh")
     zones = section.each("zones", _zone)
+    try:
+        fixed_tariff(price, [(zone.price, zone.days, zone.hours) for zone in zones])
+    except InvalidConfig:
+        zones = ()  # reported where it stands
     return FixedTariff(price=price, zones=zones, currency=section.text("currency"))
 
 
@@ -83,6 +89,11 @@ def _zone(section: Section) -> Zone:
     )
     if not section.has("price"):
         section.problem("price", "missing, expected a price per kWh")
+    for key, text, parse in (("days", zone.days, parse_days), ("hours", zone.hours, parse_hours)):
+        try:
+            parse(text)
+        except InvalidConfig as error:
+            section.problem(key, str(error))
     section.close()
     return zone
 

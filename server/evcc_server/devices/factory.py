@@ -99,9 +99,8 @@ class Devices:
     meters: Mapping[str, Built] = field(default_factory=dict)
     chargers: Mapping[str, Built] = field(default_factory=dict)
     vehicles: Mapping[str, Vehicle] = field(default_factory=dict)
+    plugins: Plugins
     links: Links
-    http: HttpClient
-    topics: Topics
     proxies: tuple[tuple[ModbusProxy, Link], ...] = ()
 
     def meter(self, name: str) -> Meter:
@@ -116,7 +115,7 @@ class Devices:
         """Close every connection."""
         for link in self.links.all():
             await link.aclose()
-        await self.http.aclose()
+        await self.plugins.http.aclose()
 
 
 def build(
@@ -147,9 +146,8 @@ def build(
             if everything or any(loadpoint.charger == entry.name for loadpoint in config.loadpoints)
         },
         vehicles={entry.name: PluginVehicle(entry, plugins) for entry in config.vehicles if _has_plugins(entry)},
+        plugins=plugins,
         links=links,
-        http=http,
-        topics=topics,
         proxies=tuple((proxy, links.get(proxy.address)) for proxy in config.proxies),
     )
 
