@@ -73,7 +73,7 @@ def step(
     power_w = max(power_w, 0.0) if is_charging and power_w is not None else 0.0
     read = counter if isinstance(counter, Measured) and _is_usable(state, counter.value) else None
     is_believed = read is not None and _is_in_reach(state, read)
-    if not is_believed:
+    if not is_believed or state.counter_kwh is None:
         state = _bridged(state, now)
     if power_w != state.power_w or (power_w > 0 and now != state.power_at):
         state = replace(state, power_w=power_w, power_at=now)
