@@ -9,7 +9,9 @@ from itertools import combinations
 from evcclib.tariff import Rate
 
 
-def cheapest_cost(rates: Sequence[Rate], required: timedelta, target: datetime, now: datetime, unit: timedelta) -> float:
+def cheapest_cost(
+    rates: Sequence[Rate], required: timedelta, target: datetime, now: datetime, unit: timedelta
+) -> float:
     """Cost (price times hours) of the best choice of ``unit``-long pieces between ``now`` and ``target``: tries them all."""
     pieces = [
         rate.price
@@ -45,5 +47,3 @@ def wall_price(local: datetime, base: float, zones: Sequence[tuple[float, Sequen
         if local.weekday() in weekdays and start <= minute < end:
             price = zone_price
     return price
-
-

@@ -189,7 +189,9 @@ QUARTER = HOUR / 4
     required=st.integers(1, 10),
 )
 @pytest.mark.rule("INV-10")
-def test_no_other_choice_of_quarters_is_cheaper(prices: list[float], now_quarter: int, length: int, required: int) -> None:
+def test_no_other_choice_of_quarters_is_cheaper(
+    prices: list[float], now_quarter: int, length: int, required: int
+) -> None:
     rates = hourly(*prices)
     now = MIDNIGHT + now_quarter * QUARTER
     target = min(now + length * QUARTER, rates.rates[-1].end)

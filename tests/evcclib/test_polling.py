@@ -76,7 +76,9 @@ def test_nobody_asks_a_vehicle_that_is_away() -> None:
 
 
 @pytest.mark.rule("SOC-8")
-@pytest.mark.parametrize(("mode", "connected"), [(PollMode.CONNECTED, True), (PollMode.ALWAYS, True), (PollMode.ALWAYS, False)])
+@pytest.mark.parametrize(
+    ("mode", "connected"), [(PollMode.CONNECTED, True), (PollMode.ALWAYS, True), (PollMode.ALWAYS, False)]
+)
 def test_other_modes_ask_once_an_interval(mode: PollMode, connected: bool) -> None:
     state = asked(NEVER_ASKED, HOUR, mode=mode, connected=connected)
     reading = answer(HOUR)
@@ -227,7 +229,13 @@ def test_no_sequence_of_events_and_errors_overdraws_the_budget(
     for seconds, event, reading, connected, charging in looks:
         now += seconds * SECOND
         state, read = step(
-            event(state), now, reading, mode=mode, interval=interval, connected=connected, charging=charging and connected
+            event(state),
+            now,
+            reading,
+            mode=mode,
+            interval=interval,
+            connected=connected,
+            charging=charging and connected,
         )
         if read is not None:
             times.append(now)

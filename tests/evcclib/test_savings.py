@@ -114,7 +114,9 @@ STEPS = st.lists(
 
 @given(STEPS)
 @pytest.mark.rule("INV-14", "SAV-4")
-def test_grid_and_own_energy_make_the_total(steps: list[tuple[float, float, float, float | None, float | None]]) -> None:
+def test_grid_and_own_energy_make_the_total(
+    steps: list[tuple[float, float, float, float | None, float | None]],
+) -> None:
     state, hours, energy_kwh, held_w, amount = FRESH, 0.0, 0.0, 0.0, 0.0
     for length, power_w, share, grid, feed_in in steps:
         hours += length

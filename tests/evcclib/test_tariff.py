@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -53,7 +54,9 @@ def test_outdated_list_has_no_price() -> None:
 
 @pytest.mark.rule("DEF-39")
 def test_empty_inverted_and_priceless_rates_are_left_out() -> None:
-    rates = Rates.of([hour(1, 1, 0.1), hour(3, 2, 0.1), hour(0, 1, float("nan")), hour(4, 5, float("inf")), hour(5, 6, -0.1)])
+    rates = Rates.of(
+        [hour(1, 1, 0.1), hour(3, 2, 0.1), hour(0, 1, float("nan")), hour(4, 5, float("inf")), hour(5, 6, -0.1)]
+    )
     assert rates.rates == (hour(5, 6, -0.1),)
 
 
@@ -97,7 +100,7 @@ def test_local_times_become_utc_so_that_a_clock_change_counts() -> None:
 def test_any_list_becomes_disjoint_and_loses_no_time(given_rates: list[Rate]) -> None:
     rates = Rates.of(given_rates).rates
     assert all(rate.start < rate.end for rate in rates)
-    assert all(earlier.end <= later.start for earlier, later in zip(rates, rates[1:], strict=False))
+    assert all(earlier.end <= later.start for earlier, later in itertools.pairwise(rates))
     for half_hour in range(60):
         time = MIDNIGHT + half_hour * HOUR / 2
         holding = [rate for rate in given_rates if rate.start <= time < rate.end]
