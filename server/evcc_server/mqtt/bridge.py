@@ -23,8 +23,9 @@ from evcc_server.mqtt.topics import Aim, UnknownTopic, aim, value
 from evcc_server.settings import Context, request
 from evcc_server.state.hub import Hub, Key, News
 from evcc_server.state.values import Value
+from evcc_server.store.store import StoreError
 from evcclib.config import SiteConfig
-from evcclib.errors import EvccError, InvalidSetting, UnknownTarget
+from evcclib.errors import InvalidSetting, UnknownTarget
 
 log = logging.getLogger("evcc_server.mqtt")
 
@@ -177,8 +178,8 @@ class Bridge:
         except (InvalidSetting, UnknownTarget, UnknownTopic) as error:
             log.warning("MQTT: %s with %r is ignored: %s", topic, payload[:80].decode(errors="replace"), error)
             self._show_again(target)
-        except EvccError:
-            log.exception("MQTT: %s failed", topic)
+        except StoreError as error:
+            log.error("MQTT: %s can't be stored, nothing is changed: %s", topic, error)
             self._show_again(target)
         self._clear(topic)
 

@@ -1,0 +1,65 @@
+"""A small real home behind an MQTT bridge: a `Site`, a hub, a gateway without devices, and any link."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from evcc_server.clock import Clock
+from evcc_server.state.document import Facts
+from evcc_server.state.hub import Hub
+from evcclib import Site
+from evcclib.config import BatteryConfig, ChargerConfig, LoadpointConfig, SiteConfig, VehicleConfig
+from evcclib.decision import PlanPreview
+from evcclib.model import ChargeMode, TariffKind
+from evcclib.requests import Request
+from evcclib.tariff import Rates
+from evcclib.view import SiteView
+
+EPOCH = datetime(2023, 3, 6, 17, tzinfo=UTC)
+BERLIN = ZoneInfo("Europe/Berlin")
+
+SITE = SiteConfig(
+    title="Zuhause",
+    time_zone=BERLIN,
+    pv_count=2,
+    batteries=(BatteryConfig(capacity_kwh=13.4),),
+    vehicles=(
+        VehicleConfig(name="golf", title="blauer e-Golf", capacity_kwh=44),
+        VehicleConfig(name="model3", title="weißes Model 3", capacity_kwh=80),
+    ),
+    loadpoints=(
+        LoadpointConfig(title="Carport", charger=ChargerConfig(can_switch_phases=True), mode=ChargeMode.PV),
+        LoadpointConfig(title="Garage", mode=ChargeMode.OFF),
+    ),
+)
+
+
+class Home:
+    """Implements `evcc_server.gateway.Gateway` around a `Site` that nobody steps."""
+
+    def __init__(self, clock: Clock, config: SiteConfig = SITE) -> None:
+        self.clock = clock
+        self.config = config
+        self.site = Site(config, now=clock.now())
+        self.hub = Hub(Facts(version="0.114.1 (evcclib test)", time_zone=BERLIN))
+        self.requests: list[Request] = []
+        self.cycle()
+
+    def cycle(self) -> None:
+        """The end of a control cycle."""
+        self.hub.publish(self.view(), self.clock.now())
+
+    async def submit(self, request: Request) -> None:
+        self.site.submit(request, now=self.clock.now())
+        self.requests.append(request)
+        self.hub.publish(self.view(), self.clock.now(), is_cycle=False)
+
+    def view(self) -> SiteView:
+        return self.site.view(now=self.clock.now())
+
+    def plan(self, loadpoint: int, target_time: datetime | None) -> PlanPreview:
+        return self.site.plan(loadpoint, now=self.clock.now(), target_time=target_time)
+
+    def rates(self, kind: TariffKind) -> Rates | None:
+        return None
