@@ -37,7 +37,7 @@ from evcclib.commands import (
 from evcclib.decision import Decision, PlanPreview
 from evcclib.events import Event, Warned, WarningCode
 from evcclib.model import Cause, Now, TariffKind
-from evcclib.readings import Measured
+from evcclib.readings import Measured, OperatorLimit
 from evcclib.requests import Request
 from evcclib.tariff import Rates
 from evcclib.view import SiteView
@@ -130,6 +130,11 @@ class ControlLoop:
     def take_rates(self, rates: Mapping[TariffKind, Rates]) -> None:
         """Sink of the tariff service."""
         self._samples.rates(rates)
+
+    def take_operator_limit(self, limit: OperatorLimit | None) -> None:
+        """Sink of the grid operator's limit; None: withdrawn."""
+        self._samples.operator_limit(limit)
+        self._wake(Cause.REQUEST)
 
     # -- the gateway -----------------------------------------------------------------------------------------------
 
