@@ -9,7 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evcc_server.mqtt.topics import Aim, UnknownTopic, aim, command_filters, is_command, is_filter, is_topic, matches, value
+from evcc_server.mqtt.topics import (
+    Aim,
+    UnknownTopic,
+    aim,
+    command_filters,
+    is_command,
+    is_filter,
+    is_topic,
+    matches,
+    value,
+)
 from evcc_server.settings import BY_TOPIC, TABLE, Context
 from evcclib.config import BatteryConfig, LoadpointConfig, SiteConfig, VehicleConfig
 from evcclib.errors import InvalidSetting, UnknownTarget

@@ -1,0 +1,160 @@
+"""The link to an outside broker, against mosquitto [api 7.1]."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import mosquitto
+import pytest
+import trio
+from mqtt_by_hand import connected
+from trio_test import in_real_time
+
+from evcc_server.mqtt.client import Address, BrokerClient, address
+from evcc_server.mqtt.contract import Connected, MqttError, MqttOptions, Publication, Received
+
+pytestmark = [pytest.mark.wire, mosquitto.needs_broker]
+
+SET = "evcc/loadpoints/1/mode/set"
+
+
+@asynccontextmanager
+async def linked(port: int, **options: str) -> AsyncIterator[BrokerClient]:
+    link = BrokerClient(MqttOptions(broker=f"127.0.0.1:{port}", **options))  # type: ignore[arg-type]  # text options only
+    async with trio.open_nursery() as nursery:
+        await nursery.start(link.run)
+        yield link
+        nursery.cancel_scope.cancel()
+
+
+async def next_event(link: BrokerClient) -> object:
+    with trio.fail_after(mosquitto.PATIENCE_S):
+        return await link.receive()
+
+
+@in_real_time
+async def test_it_publishes_retained_and_hears_commands(tmp_path: Path) -> None:
+    port = mosquitto.free_port()
+    async with mosquitto.broker(tmp_path, port), linked(port) as link, connected(port, "hand") as client:
+        assert await next_event(link) == Connected()
+        link.publish(Publication("evcc/site/pvPower", b"12"))
+        await link.flush()
+        await client.subscribe("evcc/#", 1)
+        delivered = await client.next_delivered()
+        assert (delivered.topic, delivered.payload, delivered.qos, delivered.is_retained) == (
+            "evcc/site/pvPower",
+            b"12",
+            1,
+            True,
+        )
+        await client.publish(SET, b"pv")
+        await client.publish("evcc/loadpoints/1/mode", b"now")  # not a command
+        await client.publish("evcc/loadpoints/1/target/soc/80/set", b"")
+        assert await next_event(link) == Received(SET, b"pv")
+        assert await next_event(link) == Received("evcc/loadpoints/1/target/soc/80/set", b"")
+
+
+@in_real_time
+async def test_a_command_that_lay_retained_comes_once(tmp_path: Path) -> None:
+    port = mosquitto.free_port()
+    async with mosquitto.broker(tmp_path, port), connected(port, "hand") as client:
+        await client.publish(SET, b"pv", is_retained=True)
+        async with linked(port) as link:
+            events = [await next_event(link), await next_event(link)]
+            assert Connected() in events
+            assert Received(SET, b"pv", is_retained=True) in events
+            await client.publish("evcc/site/pv/7/power", b"1", is_retained=True)
+            assert await link.retained(("evcc/site/#", "evcc/loadpoints/#")) == {"evcc/site/pv/7/power"}
+            await client.publish(SET, b"off")
+            assert await next_event(link) == Received(SET, b"off")
+
+
+@in_real_time
+async def test_it_comes_back_after_the_broker_was_away(tmp_path: Path) -> None:
+    port = mosquitto.free_port()
+    async with linked(port) as link:
+        async with mosquitto.broker(tmp_path, port):
+            assert await next_event(link) == Connected()
+        link.publish(Publication("evcc/site/lost", b"1"))  # nobody keeps it: everything is published again anyway
+        async with mosquitto.broker(tmp_path, port), connected(port, "hand") as client:
+            assert await next_event(link) == Connected()
+            await client.publish(SET, b"pv")
+            assert await next_event(link) == Received(SET, b"pv")
+
+
+@in_real_time
+async def test_the_broker_says_offline_when_we_are_cut_off_and_not_when_we_leave(tmp_path: Path) -> None:
+    port = mosquitto.free_port()
+    async with mosquitto.broker(tmp_path, port), connected(port, "hand") as client:
+        await client.subscribe("evcc/status")
+        async with linked(port, client_id="server") as link:
+            assert await next_event(link) == Connected()
+            async with connected(port, "server"):  # takes its place: the broker cuts the old connection
+                delivered = await client.next_delivered()
+                assert (delivered.topic, delivered.payload) == ("evcc/status", b"offline")
+            assert await next_event(link) == Connected()
+        assert len(await client.settle()) == 1
+
+
+@in_real_time
+async def test_credentials_are_sent(tmp_path: Path) -> None:
+    port = mosquitto.free_port()
+    passwords = tmp_path / "passwords"
+    passwords.touch()
+    passwords.chmod(0o600)
+    tool = "mosquitto_passwd"
+    await trio.run_process([tool, "-b", str(passwords), "home", "secret"])
+    async with mosquitto.broker(tmp_path, port, f"password_file {passwords}", "user root"):
+        async with linked(port, user="home", password="secret") as link:
+            assert await next_event(link) == Connected()
+        async with linked(port, user="home", password="guess") as link:
+            with trio.move_on_after(0.5):
+                raise AssertionError(f"got in: {await link.receive()}")
+
+
+@in_real_time
+async def test_stopping_takes_less_than_a_second_with_the_broker_there_or_not(tmp_path: Path) -> None:
+    port = mosquitto.free_port()
+    for is_there in (False, True):
+        async with trio.open_nursery() as nursery:
+            if is_there:
+                await nursery.start(_keep_broker, tmp_path, port)
+            async with linked(port) as link:
+                if is_there:
+                    assert await next_event(link) == Connected()
+                start_s = trio.current_time()
+            assert trio.current_time() - start_s < 1
+            nursery.cancel_scope.cancel()
+
+
+async def _keep_broker(folder: Path, port: int, *, task_status: trio.TaskStatus[None]) -> None:
+    async with mosquitto.broker(folder, port):
+        task_status.started()
+        await trio.sleep_forever()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("broker", Address("broker", 1883, False)),
+        ("broker:1884", Address("broker", 1884, False)),
+        ("tls://broker", Address("broker", 8883, True)),
+        ("tls://broker:8884", Address("broker", 8884, True)),
+        ("mqtts://broker", Address("broker", 8883, True)),
+        ("mqtt://broker", Address("broker", 1883, False)),
+        ("[::1]:1884", Address("::1", 1884, False)),
+        ("192.168.0.9", Address("192.168.0.9", 1883, False)),
+    ],
+)
+def test_addresses(text: str, expected: Address) -> None:
+    assert address(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["", "http://broker", "broker:port", "broker:99999", "broker/path", "user@broker", "tls://"]
+)
+def test_impossible_addresses(text: str) -> None:
+    with pytest.raises(MqttError, match="mqtt broker"):
+        address(text)
