@@ -1,0 +1,231 @@
+"""The arrows of docs/architecture.md, checked from the source itself: who may import whom, and each library's one door."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+LIBRARY, SERVER, SIM = ROOT / "evcclib", ROOT / "server" / "evcc_server", ROOT / "sim" / "evcc_sim"
+
+BANNED_IN_LIBRARY = frozenset(
+    {
+        "asyncio",
+        "concurrent",
+        "ctypes",
+        "faulthandler",
+        "io",
+        "logging",
+        "multiprocessing",
+        "os",
+        "pathlib",
+        "platform",
+        "random",
+        "secrets",
+        "select",
+        "selectors",
+        "shutil",
+        "signal",
+        "socket",
+        "socketserver",
+        "sqlite3",
+        "ssl",
+        "subprocess",
+        "sys",
+        "tempfile",
+        "threading",
+        "time",
+        "uuid",
+        "warnings",
+        "weakref",
+    }
+)
+"""Modules of the standard library that touch the world or remember something."""
+
+STDLIB_OF_LIBRARY = frozenset(
+    {
+        "__future__",
+        "bisect",
+        "collections",
+        "contextlib",
+        "dataclasses",
+        "datetime",
+        "enum",
+        "functools",
+        "heapq",
+        "itertools",
+        "math",
+        "operator",
+        "re",
+        "typing",
+        "types",
+    }
+)
+
+DOORS = {
+    "pymodbus": ("server/evcc_server/modbus/wire.py", "sim/evcc_sim/"),
+    "amqtt": ("server/evcc_server/mqtt/broker.py",),
+    "quart": ("server/evcc_server/http/",),
+    "quart_trio": ("server/evcc_server/http/",),
+    "hypercorn": ("server/evcc_server/http/", "server/evcc_server/app.py"),
+    "sqlite3": ("server/evcc_server/store/",),
+    "simpy": ("sim/evcc_sim/",),
+    "pvlib": ("sim/evcc_sim/",),
+}
+
+STARTS_THE_SERVER = ("full_stack", "demo", "cli")
+"""Modules or packages of the simulator that may import more of the server than the data of its device profiles."""
+
+
+@dataclass(frozen=True)
+class Import:
+    """One import statement: ``module`` is what it reaches, ``file`` where it stands, relative to the repository."""
+
+    file: str
+    line: int
+    module: str
+
+    @property
+    def top(self) -> str:
+        return self.module.partition(".")[0]
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line} imports {self.module}"
+
+
+def python_files(folder: Path) -> Iterator[Path]:
+    return iter(sorted(folder.rglob("*.py")))
+
+
+def imports(path: Path) -> Iterator[Import]:
+    file = path.relative_to(ROOT).as_posix()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), file)):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield Import(file, node.lineno, alias.name)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                package = list(path.relative_to(ROOT).parts[:-1])
+                package = package[: len(package) - (node.level - 1)]
+                base = ".".join([*package, *([base] if base else [])]).removeprefix("server.").removeprefix("sim.")
+            for alias in node.names:
+                yield Import(file, node.lineno, f"{base}.{alias.name}" if base else alias.name)
+
+
+def all_imports(*folders: Path) -> list[Import]:
+    return [found for folder in folders for path in python_files(folder) for found in imports(path)]
+
+
+def report(bad: list[Import]) -> str:
+    return "\n".join(str(found) for found in bad)
+
+
+def reaches(found: Import, module: str) -> bool:
+    return found.module == module or found.module.startswith(f"{module}.")
+
+
+def calls(path: Path, *names: str) -> list[str]:
+    """Where a dotted name like ``datetime.now`` is used, by its last two parts."""
+    file = path.relative_to(ROOT).as_posix()
+    return [
+        f"{file}:{node.lineno} uses {node.value.id}.{node.attr}"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and f"{node.value.id}.{node.attr}" in names
+    ]
+
+
+def test_the_packages_are_where_this_test_looks() -> None:
+    assert all(any(python_files(folder)) for folder in (LIBRARY, SERVER, SIM))
+
+
+def test_library_imports_itself_and_harmless_parts_of_the_standard_library() -> None:
+    bad = [found for found in all_imports(LIBRARY) if found.top not in STDLIB_OF_LIBRARY | {"evcclib"}]
+    assert not bad, report(bad)
+    assert not BANNED_IN_LIBRARY & STDLIB_OF_LIBRARY
+
+
+def test_library_modules_do_not_import_in_a_circle() -> None:
+    names = {path.stem for path in python_files(LIBRARY)}
+    needs = {
+        path.stem: {
+            found.module.split(".")[1] for found in imports(path) if found.top == "evcclib" and "." in found.module
+        }
+        & names
+        for path in python_files(LIBRARY)
+        if path.stem != "__init__"
+    }
+    while free := [name for name, needed in needs.items() if not needed & needs.keys()]:
+        for name in free:
+            del needs[name]
+    assert not needs, f"a circle among {sorted(needs)}"
+
+
+MACHINES = ("surplus", "phases", "charger", "wakeup", "vehicle", "polling", "soc", "meter_ledger", "session", "savings")
+
+
+@pytest.mark.parametrize("machine", [*MACHINES, "plan_follow", "planner"])
+def test_a_machine_never_imports_another_machine(machine: str) -> None:
+    allowed = {"planner"} if machine == "plan_follow" else set()  # it reads the planner's result type
+    others = set(MACHINES) | {"plan_follow", "planner"}
+    bad = [
+        found
+        for found in imports(LIBRARY / f"{machine}.py")
+        if found.top == "evcclib" and found.module.split(".")[1] in others - allowed - {machine}
+    ]
+    assert not bad, report(bad)
+
+
+def test_server_knows_nothing_of_the_simulator() -> None:
+    bad = [found for found in all_imports(SERVER) if found.top in {"evcc_sim", "simpy", "tests", "benchmarks"}]
+    assert not bad, report(bad)
+
+
+def test_simulator_sees_only_device_profiles_of_the_server() -> None:
+    bad = [
+        found
+        for found in all_imports(SIM)
+        if found.top == "evcc_server"
+        and not reaches(found, "evcc_server.devices.profile")
+        and not any(part.removesuffix(".py") in STARTS_THE_SERVER for part in Path(found.file).parts[2:])
+    ]
+    assert not bad, report(bad)
+
+
+def test_nothing_imports_tests_or_benchmarks() -> None:
+    bad = [
+        found
+        for found in all_imports(LIBRARY, SERVER, SIM)
+        if found.top in {"tests", "benchmarks", "pytest", "hypothesis"}
+    ]
+    assert not bad, report(bad)
+
+
+@pytest.mark.parametrize("library", sorted(DOORS))
+def test_each_library_comes_in_through_its_door(library: str) -> None:
+    bad = [
+        found
+        for found in all_imports(LIBRARY, SERVER, SIM)
+        if found.top == library and not found.file.startswith(DOORS[library])
+    ]
+    assert not bad, report(bad)
+
+
+def test_wall_time_is_read_in_one_place() -> None:
+    clock = SERVER / "clock.py"
+    bad = [
+        use
+        for folder in (LIBRARY, SERVER, SIM)
+        for path in python_files(folder)
+        if path != clock
+        for use in calls(
+            path, "datetime.now", "datetime.utcnow", "datetime.today", "date.today", "time.time", "time.sleep"
+        )
+    ]
+    assert not bad, "\n".join(bad)
