@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Awaitable, Callable
 
 import anyio
@@ -193,7 +194,7 @@ async def test_an_unreachable_device_is_tried_at_doubling_intervals_and_fails_fa
         assert await port.read(3, 4, 1) == (40,)
 
     await with_link(fake, use)
-    gaps = [round(later - earlier) for earlier, later in zip(attempts, attempts[1:], strict=False)]
+    gaps = [round(later - earlier) for earlier, later in itertools.pairwise(attempts)]
     assert gaps[:6] == [1, 2, 4, 8, 16, 30]
     assert backoff_s(0) == 0
     assert backoff_s(99) == 30
@@ -253,7 +254,7 @@ async def test_a_device_gets_its_pause_between_requests() -> None:
             await port.read(3, 1, 1)
 
     await with_link(fake, use)
-    assert all(later - earlier >= 0.1 - 1e-9 for earlier, later in zip(fake.times, fake.times[1:], strict=False))
+    assert all(later - earlier >= 0.1 - 1e-9 for earlier, later in itertools.pairwise(fake.times))
 
 
 @in_virtual_time
@@ -283,7 +284,7 @@ async def test_the_others_keep_their_period_when_one_device_of_three_is_silent()
         group.cancel_scope.cancel()
     assert seen[0] == []
     for times in seen[1:]:
-        gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+        gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
         assert len(times) == 30
         assert all(abs(gap - 1) < 0.01 for gap in gaps)
 

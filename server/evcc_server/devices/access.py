@@ -321,6 +321,8 @@ class Access:
         register, block = find_register(self.profile, key)
         unit = self.port.unit
         if register.unit_id is not None:
+            if register.example_unit and register.unit_id not in self._units:
+                return None
             unit = self._units.get(register.unit_id, register.unit_id)
         address: int | None = register.address + (self._offset if register.per_connector else 0)
         if register.model is not None and not register.absolute:

@@ -3,10 +3,12 @@
     source  ::= sum ("|" sum)*              the first that is available
     sum     ::= ["-"] product (("+" | "-") product)*
     product ::= factor ("*" factor)*
-    factor  ::= number | name["?"] | "$"parameter | ("min" | "max") "(" sum ("," sum)* ")" | "(" source ")"
+    factor  ::= number | name["?"] | "$"parameter | function "(" sum ("," sum)* ")" | "(" source ")"
 
-A name is a register's key; with ``?`` not available counts as 0, unless all of the source's values are not available. Any
-other missing value makes the whole missing. Names may contain dots, digits and underscores (``160.3.DCW``).
+A name is a register's key; with ``?`` not available counts as 0, unless all of a sum is not available (``power? + 0`` is 0
+then: right for an inverter that has nothing to say at night). Any other missing value makes the whole missing. Names may
+contain dots, digits and underscores (``160.3.DCW``). Functions: ``min``, ``max``, ``abs``, ``negative(x)`` (1 below zero,
+else 0), ``direction(x)`` (-1 below zero, else 1), ``bit(register, number)`` (1 or 0).
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ import functools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+
+FUNCTIONS = ("min", "max", "abs", "negative", "direction", "bit")
 
 _TOKEN = re.compile(r"\s*(?:(\d+\.\d+(?![.\w])|\d+(?![.\w]))|([A-Za-z_0-9][\w.]*\??)|(\$\w+)|([-+*|(),]))")
 
@@ -34,7 +38,7 @@ class _Name:
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    operator: str  # + * neg min max first
+    operator: str  # + * neg first, or a function
     operands: tuple[_Node, ...]
 
 
@@ -96,7 +100,7 @@ class _Parser:
             node = self._source()
             self._take(")")
             return node
-        if token in ("min", "max") and self._peek() == "(":
+        if token in FUNCTIONS and self._peek() == "(":
             self._take("(")
             operands = [self._sum()]
             while self._take(",", ")") == ",":
@@ -173,5 +177,13 @@ def _apply(operator: str, values: list[float]) -> float:
             return -values[0]
         case "min":
             return min(values)
+        case "abs":
+            return abs(values[0])
+        case "negative":
+            return float(values[0] < 0)
+        case "direction":
+            return -1.0 if values[0] < 0 else 1.0
+        case "bit":
+            return float(int(values[0]) >> int(values[1]) & 1)
         case _:
             return max(values)

@@ -140,7 +140,9 @@ class ModbusCharger:
         conditions: list[Condition] = [*facts.enable.state]
         conditions += [condition for rule in facts.status.rules for condition in rule.when]
         conditions += [condition for repair in facts.repairs for condition in repair.when]
-        formulas = formulas_of(facts.values) if self._is_measured else [facts.values.current_offered]
+        values = facts.values
+        unmeasured = [values.current_offered, values.charge_duration, values.soc]
+        formulas = formulas_of(values) if self._is_measured else unmeasured
         keys = set(keys_of(self.profile, formulas, conditions)) | set(facts.status.keys)
         if facts.status.register is not None:
             keys.add(facts.status.register)

@@ -11,7 +11,8 @@ from datetime import timedelta
 
 from evcc_server.devices import plausible
 from evcc_server.devices.access import Access, keys_of
-from evcc_server.devices.contract import DeviceImplausible, MeterValues
+from evcc_server.devices.contract import DeviceImplausible, DeviceRefused, MeterValues
+from evcc_server.devices.formula import names_in
 from evcc_server.devices.polling import formulas_of, port_for, read_triple
 from evcc_server.devices.profile import Profile, Step
 from evcc_server.modbus.link import Link
@@ -53,6 +54,7 @@ class ModbusMeter:
         port = port_for(profile, link, unit, timeout_s=timeout_s)
         self._access = Access(profile, port, params=params, units=units)
         self._keys = keys_of(profile, formulas_of(found), found.measured_when)
+        self._params_used = [name for formula in formulas_of(found) if formula for name in names_in(formula)]
         self._mode = "normal"
 
     @property
@@ -62,6 +64,7 @@ class ModbusMeter:
 
     async def read(self) -> MeterValues:
         """Read everything once. Raises `DeviceError`."""
+        await self._access.resolve_params(self._params_used)
         now = await self._access.read(self._keys)
         values = self._values
         return MeterValues(
@@ -89,10 +92,19 @@ class ModbusMeter:
     async def set_mode(self, mode: str) -> None:
         """Write one of `modes`. Raises `DeviceError`, also for a mode that this battery does not have."""
         steps = self._steps(mode)
+        await self._check_requirements()
         if mode != "normal":
             self._mode = mode  # from the first write on it must be undone
         await self._access.run(steps)
         self._mode = mode
+
+    async def _check_requirements(self) -> None:
+        battery = self.profile.battery
+        if battery is not None and battery.requires:
+            now = await self._access.read(keys_of(self.profile, [], battery.requires))
+            if not now.holds(battery.requires):
+                keys = ", ".join(condition.register for condition in battery.requires)
+                raise DeviceRefused(f"{self.profile.id}: the device does not allow control from outside ({keys})")
 
     def _steps(self, mode: str) -> Sequence[Step]:
         battery = self.profile.battery
@@ -119,4 +131,5 @@ class ModbusMeter:
     async def release(self) -> None:
         """Give the battery back to itself: write ``normal`` if another mode was ever begun."""
         if self._mode != "normal":
-            await self.set_mode("normal")
+            await self._access.run(self._steps("normal"))
+            self._mode = "normal"

@@ -102,6 +102,7 @@ class Register(_Data, frozen=True, kw_only=True):
     encoding: Encoding = "ascii"
     word_order: WordOrder | None = None
     unit_id: int | None = None
+    example_unit: bool = False  # ``unit_id`` is only an example: the value exists once the owner names the real unit
     also: Function | None = None
     write_function: Literal[5, 6, 15, 16] | None = None  # where not the obvious one of the connection's
     per_connector: bool = False
@@ -332,6 +333,7 @@ class BatteryControl(_Data, frozen=True, kw_only=True):
     """Ordered writes for each mode; every mode but ``normal`` is written again each ``repeat_s``, if given."""
 
     modes: dict[Literal["normal", "hold", "charge", "holdcharge"], tuple[Step, ...]]
+    requires: tuple[Condition, ...] = ()  # what the owner must have set on the device, else nothing is written
     repeat_s: float | None = None
     repeat_only: tuple[str, ...] = ()  # modes to repeat, when not all
 
