@@ -15,6 +15,7 @@ from pathlib import Path
 
 import trio
 
+from evcc_server.cli_tools import CONFIG_PROBLEM, DEVICE_PROBLEM, OK, add_tools
 from evcc_server.config.load import LOG_LEVELS, load_config
 from evcc_server.config.model import Config
 from evcc_server.config.options import Options
@@ -23,8 +24,6 @@ from evcc_server.log import set_up_logging
 from evcc_server.mqtt.contract import MqttError
 from evcc_server.store.store import StoreError
 from evcclib.errors import InvalidConfig
-
-OK, DEVICE_PROBLEM, CONFIG_PROBLEM = 0, 1, 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,17 +58,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(metavar="command", required=True)
     run = commands.add_parser("run", help="run the server (the default)")
-    _add_config(run)
+    add_config(run)
     run.add_argument("--host", help="address on which to serve HTTP")
     run.add_argument("--port", type=_port, help="port on which to serve HTTP")
     run.add_argument("--ui", type=Path, metavar="DIR", help="serve these files instead of the built-in page")
     run.add_argument("--database", metavar="FILE", help="SQLite file, or :memory:")
     run.add_argument("--log", choices=LOG_LEVELS, help="log level")
     run.set_defaults(run=_run)
+    add_tools(commands, add_config)
     return parser
 
 
-def _add_config(parser: argparse.ArgumentParser) -> None:
+def add_config(parser: argparse.ArgumentParser) -> None:
+    """The option that every command with a configuration has."""
     parser.add_argument(
         "-c", "--config", type=Path, default=Path("evcc.yaml"), metavar="FILE", help="default: ./evcc.yaml"
     )

@@ -73,6 +73,11 @@ class TariffService:
             for kind, source in self._sources.items():
                 group.start_soon(self._keep, kind, source, sink)
 
+    @property
+    def kinds(self) -> tuple[TariffKind, ...]:
+        """What is configured."""
+        return tuple(self._sources)
+
     def rates(self) -> Mapping[TariffKind, Rates]:
         """The lists as they are now, each marked when it is outdated."""
         now = self._clock.instant()

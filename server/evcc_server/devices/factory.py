@@ -45,7 +45,7 @@ FAST_PERIOD = timedelta(seconds=1)
 """How often a meter that guards a circuit is read."""
 DEADLINE_MIN = timedelta(seconds=5)
 
-_FRAMINGS: Mapping[Framing, wire.Framing] = {
+WIRE_FRAMINGS: Mapping[Framing, wire.Framing] = {
     Framing.TCP: wire.Framing.SOCKET,
     Framing.RTU: wire.Framing.RTU,
     Framing.RTU_OVER_TCP: wire.Framing.RTU,
@@ -67,7 +67,7 @@ async def open_stream(address: ModbusAddress) -> ByteStream:
 class Links:
     """The links by address, made when first asked for."""
 
-    def __init__(self, opener: Opener = open_stream, *, trace: Callable[[str], Trace] | None = None) -> None:
+    def __init__(self, opener: Opener = open_stream, *, trace: Callable[[ModbusAddress], Trace] | None = None) -> None:
         self._opener = opener
         self._trace = trace
         self._links: dict[tuple[str, int], Link] = {}
@@ -82,9 +82,8 @@ class Links:
             async def connect() -> ByteStream:
                 return await opener(address)
 
-            name = str(address)
-            trace = None if self._trace is None else self._trace(name)
-            link = self._links[key] = Link(connect, _FRAMINGS[address.framing], name=name, trace=trace)
+            trace = None if self._trace is None else self._trace(address)
+            link = self._links[key] = Link(connect, WIRE_FRAMINGS[address.framing], name=str(address), trace=trace)
         return link
 
     def all(self) -> tuple[Link, ...]:
@@ -124,7 +123,7 @@ def build(
     opener: Opener = open_stream,
     topics: Topics | None = None,
     http: HttpClient | None = None,
-    trace: Callable[[str], Trace] | None = None,
+    trace: Callable[[ModbusAddress], Trace] | None = None,
     everything: bool = False,
 ) -> Devices:
     """The devices of ``config`` that its site uses; with ``everything`` also those that it does not."""

@@ -1,0 +1,79 @@
+"""``evcc-server check``: is the configuration valid, do the devices answer, what can each of them do?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import anyio
+
+from evcc_server.clock import Clock
+from evcc_server.config.model import Config
+from evcc_server.config.site import to_site_config
+from evcc_server.devices.factory import Devices
+from evcc_server.tariffs import TariffService
+from evcc_server.tools.read_devices import Findings, read_all
+from evcc_server.tools.values_text import table
+
+TARIFF_DEADLINE_S = 20.0
+
+
+async def check(config: Config, devices: Devices, *, clock: Clock) -> tuple[list[str], bool]:
+    """The report, and whether all is well. Raises `ConfigError` or `InvalidConfig` when the site cannot be run at all."""
+    to_site_config(config, devices)
+    lines = [f"{config.file}: valid"]
+    lines += [f"warning: {warning}" for warning in config.warnings]
+    found = await read_all(devices)
+    lines += ["", *table(("device", "reachable", "value", "reading"), _rows(found))]
+    points = [f"{key}: {point}" for key, findings in found.items() for point in findings.open_points]
+    if points:
+        lines += ["", "Not confirmed by anybody; watch these when the device is used for the first time:"]
+        lines += [f"  {point}" for point in points]
+    tariff_lines, tariffs_ok = await _tariffs(config, devices, clock)
+    lines += tariff_lines
+    bad = [key for key, findings in found.items() if not findings.is_ok]
+    is_ok = not bad and tariffs_ok
+    lines += ["", "all is well" if is_ok else f"problems: {', '.join(bad) or 'tariffs'}"]
+    return lines, is_ok
+
+
+def _rows(found: Mapping[str, Findings]) -> list[tuple[str, str, str, str]]:
+    rows: list[tuple[str, str, str, str]] = []
+    for key, findings in found.items():
+        if findings.error:
+            rows.append((key, "no", "", findings.error))
+            continue
+        for i, (name, value) in enumerate(findings.rows or (("", ""),)):
+            rows.append((key if i == 0 else "", "yes" if i == 0 else "", name, value))
+    return rows
+
+
+async def _tariffs(config: Config, devices: Devices, clock: Clock) -> tuple[list[str], bool]:
+    service = TariffService(config, devices, clock=clock)
+    if not service.kinds:
+        return [], True
+    with anyio.move_on_after(TARIFF_DEADLINE_S):
+        async with anyio.create_task_group() as group:
+            arrived = anyio.Event()
+
+            def take(rates: object) -> None:
+                if isinstance(rates, Mapping) and len(rates) == len(service.kinds):
+                    arrived.set()
+
+            group.start_soon(service.run, take)
+            await arrived.wait()
+            group.cancel_scope.cancel()
+    now: datetime = clock.utc()
+    rows: list[tuple[str, str, str]] = []
+    is_ok = True
+    known = service.rates()
+    for kind in service.kinds:
+        rates = known.get(kind)
+        if rates is None:
+            is_ok = False
+            rows.append((f"tariff {kind}", "no", "no list, see above"))
+        else:
+            rate = rates.at(now)
+            text = "no price now" if rate is None else f"{rate.price:g} {rates.unit}/kWh now"
+            rows.append((f"tariff {kind}", "yes", f"{text}, {len(rates.rates)} slots"))
+    return ["", *table(("tariff", "reachable", "price"), rows)], is_ok
