@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass, field
+from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from evcc_server.mqtt.topics import is_command
 
@@ -19,6 +21,7 @@ class Access:
     root: str
     user: str = ""
     password: str = field(default="", repr=False)
+    allowed_origins: tuple[str, ...] = ()
 
     @property
     def has_credentials(self) -> bool:
@@ -33,6 +36,20 @@ class Access:
         is_password = hmac.compare_digest((password or "").encode(), self.password.encode())
         return is_user and is_password
 
+    def may_use_page(self, origin: str | None, host: str | None) -> bool:
+        """Whether a WebSocket may be opened by a page of ``origin``; ``host`` is the address it was opened at.
+
+        Programs name no origin, or the very address they call. For a page that is only proof when the address is a plain
+        one: a foreign name can be made to point here (DNS rebinding).
+        """
+        if origin is None or self.has_credentials or origin in self.allowed_origins:
+            return True
+        try:
+            page = urlsplit(origin)
+        except ValueError:
+            return False
+        return page.netloc == host and _is_plain(page.hostname)
+
     def may_publish(self, topic: str) -> bool:
         """Whether a client may send to ``topic``, by itself or by its last will."""
         return is_command(self.root, topic)
@@ -40,3 +57,12 @@ class Access:
     def may_read(self, topic: str) -> bool:
         """Whether a client may be sent what is on ``topic``."""
         return topic == self.root or topic.startswith(f"{self.root}/")
+
+
+def _is_plain(host: str | None) -> bool:
+    """Whether ``host`` is a number or this machine's own name."""
+    try:
+        ip_address(host or "")
+    except ValueError:
+        return host == "localhost"
+    return True

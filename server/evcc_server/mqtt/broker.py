@@ -19,6 +19,7 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
 from amqtt.adapters import BufferReader
@@ -50,7 +51,8 @@ from amqtt.mqtt.subscribe import SubscribePacket
 from amqtt.mqtt.unsuback import UnsubackPacket
 from amqtt.mqtt.unsubscribe import UnsubscribePacket
 from websockets.asyncio.server import ServerConnection, serve
-from websockets.typing import Origin, Subprotocol
+from websockets.http11 import Request, Response
+from websockets.typing import Subprotocol
 
 from evcc_server.mqtt.access import Access
 from evcc_server.mqtt.topics import is_filter, is_topic, matches
@@ -91,7 +93,6 @@ class Listen:
     host: str
     port: int
     websocket_port: int | None = None
-    allowed_origins: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,6 +292,10 @@ class HardenedBroker(Broker):  # type: ignore[misc]  # amqtt is untyped
         """Return when a task without which the broker is of no use has ended."""
         await asyncio.wait([self._broadcast_task, self._session_monitor_task], return_when=asyncio.FIRST_COMPLETED)
 
+    def die(self) -> None:
+        """End the broadcast task, as a defect would."""
+        self._broadcast_task.cancel()
+
     @property
     def ports(self) -> dict[str, int]:
         """The port of each listener (``tcp``, ``websocket``)."""
@@ -312,12 +317,11 @@ class HardenedBroker(Broker):  # type: ignore[misc]  # amqtt is untyped
         listen = self._listen
         self._servers["tcp"] = Server("tcp", await asyncio.start_server(self._on_tcp, listen.host, listen.port))
         if listen.websocket_port is not None:
-            origins = None if self._access.has_credentials else [None, *map(Origin, listen.allowed_origins)]
             server = await serve(
                 self._on_websocket,
                 listen.host,
                 listen.websocket_port,
-                origins=origins,
+                process_request=self._check_origin,
                 subprotocols=[Subprotocol("mqtt")],
                 max_size=self._limits.packet_bytes,
                 open_timeout=self._limits.connect_s,
@@ -326,6 +330,12 @@ class HardenedBroker(Broker):  # type: ignore[misc]  # amqtt is untyped
                 logger=_websocket_log,
             )
             self._servers["websocket"] = Server("websocket", server)
+
+    def _check_origin(self, connection: ServerConnection, request: Request) -> Response | None:
+        """Refuse web pages of others, which could switch the charger from any browser in the house."""
+        if self._access.may_use_page(request.headers.get("Origin"), request.headers.get("Host")):
+            return None
+        return connection.respond(HTTPStatus.FORBIDDEN, "this origin is not allowed\n")
 
     async def _session_monitor(self) -> None:
         """Forget clients that stayed away too long."""

@@ -38,7 +38,9 @@ class EmbeddedBroker:
     def __init__(self, options: MqttOptions, limits: Limits | None = None) -> None:
         self._options = options
         self._limits = limits or Limits()
-        self._access = Access(root=options.root, user=options.user, password=options.password)
+        self._access = Access(
+            root=options.root, user=options.user, password=options.password, allowed_origins=options.allowed_origins
+        )
         self._ports: Mapping[str, int] = {}
         self._outbox = Outbox()
         self._lock = threading.Lock()  # guards the outbox and the loop that takes from it
@@ -78,6 +80,12 @@ class EmbeddedBroker:
             else:
                 log.error("MQTT broker ended unexpectedly and is started again")
             await trio.sleep(RESTART_PAUSE_S)
+
+    def kill(self) -> None:
+        """Let the broker die as by a defect, for tests of what happens then."""
+        with self._lock:
+            if self._loop is not None and self._broker is not None:
+                self._loop.call_soon_threadsafe(self._broker.die)
 
     def publish(self, publication: Publication) -> None:
         """See `Link`."""
@@ -121,6 +129,7 @@ class EmbeddedBroker:
 
     async def _run_broker(self) -> OSError | _BrokerDied | None:
         """Run one broker in a thread; what it failed with. When cancelled it is stopped and waited for."""
+        self._is_stopping = False
         ended = trio.Event()
         failures: list[OSError | _BrokerDied] = []
 
@@ -156,7 +165,6 @@ class EmbeddedBroker:
             host=self._options.host,
             port=self._options.port,
             websocket_port=self._options.websocket_port,
-            allowed_origins=self._options.allowed_origins,
         )
         stop = asyncio.Event()
         broker = HardenedBroker(listen, self._access, self._on_command, self._limits)
