@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import anyio
 import trio
 from anyio.abc import ByteStream
@@ -10,7 +12,8 @@ from anyio.abc import ByteStream
 class MemoryStream(ByteStream):
     """One end of a cable made by `memory_pair`. Sending never blocks: Modbus has one short frame under way at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, tap: Callable[[bytes], None] | None = None) -> None:
+        self._tap = tap
         self._inbox = bytearray()
         self._arrived = trio.lowlevel.ParkingLot()
         self._peer: MemoryStream | None = None
@@ -41,6 +44,8 @@ class MemoryStream(ByteStream):
         peer = self._peer
         if peer is None or peer._is_closed:
             raise anyio.BrokenResourceError
+        if self._tap is not None:
+            self._tap(item)
         peer._inbox += item
         peer._arrived.unpark_all()
 
@@ -51,10 +56,14 @@ class MemoryStream(ByteStream):
 
     async def aclose(self) -> None:
         """Close this end; what the other end has not read yet it may still read."""
+        self.tear()
+        await trio.lowlevel.checkpoint()
+
+    def tear(self) -> None:
+        """Close without waiting."""
         self._is_closed = True
         self._arrived.unpark_all()
         self._end_peer()
-        await trio.lowlevel.checkpoint()
 
     def _end_peer(self) -> None:
         if self._peer is not None:
@@ -62,8 +71,10 @@ class MemoryStream(ByteStream):
             self._peer._arrived.unpark_all()
 
 
-def memory_pair() -> tuple[MemoryStream, MemoryStream]:
-    """Two connected ends."""
-    one, other = MemoryStream(), MemoryStream()
+def memory_pair(
+    tap_one: Callable[[bytes], None] | None = None, tap_other: Callable[[bytes], None] | None = None
+) -> tuple[MemoryStream, MemoryStream]:
+    """Two connected ends; a tap is called with everything that its end sends."""
+    one, other = MemoryStream(tap_one), MemoryStream(tap_other)
     one._peer, other._peer = other, one
     return one, other

@@ -1,0 +1,382 @@
+"""Way 2: the real server in virtual time, with the plants behind in-memory streams.
+
+Everything of the server runs: configuration text, drivers, Modbus bytes, control loop, REST app, MQTT tree, database. Only
+sockets, threads and clocks are replaced. One seed gives one run, byte for byte.
+
+    result = run_scenario(load("april-clouds"), seed=7)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import trio
+from trio.abc import Instrument
+
+from evcc_server.app import Server, open_server
+from evcc_server.clock import Clock
+from evcc_server.config.load import parse_config
+from evcc_server.config.model import Config
+from evcc_server.config.options import Options
+from evcc_server.http.app import build_app
+from evcc_server.mqtt.bridge import Bridge
+from evcc_server.mqtt.memory import MemoryBroker
+from evcc_sim.actions import operator_limit_at, operator_spans, requests_of
+from evcc_sim.faults import Fault, FaultKind
+from evcc_sim.house import House
+from evcc_sim.invariants import check
+from evcc_sim.result import Result, summarize
+from evcc_sim.scenario import Scenario
+from evcc_sim.site_devices import Extras, devices, evcc_yaml
+from evcc_sim.trace import Recorder
+from evcc_sim.virtual_network import VirtualNetwork
+from evcc_sim.virtual_time import run_virtually
+from evcc_sim.world_clock import WorldClock
+from evcclib.commands import Command, Disable, Enable, SetCurrent
+from evcclib.decision import Decision
+from evcclib.errors import EvccError
+from evcclib.events import Event, SettingChanged
+from evcclib.model import ChargeMode, Now
+from evcclib.settings import Scope
+from evcclib.view import SiteView
+
+T = TypeVar("T")
+
+LOOK_S = 900.0
+"""How often somebody looks at /api/state."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FullStackResult(Result):
+    """A run through the whole server. ``wire_digest`` is over every byte sent to devices and back, with its time."""
+
+    wire_digest: str
+    state_digest: str  # over every answer of /api/state
+    steps: int  # of the control loop
+    seconds_between_steps_max: float
+
+    @property
+    def replay(self) -> str:
+        """The one command that runs exactly this again."""
+        return f"evcc-sim days {self.trace.scenario.name} --days {max(1, round(self.days))} --seed {self.trace.seed}"
+
+    def digest(self) -> str:
+        """Equal for equal runs."""
+        parts = (self.trace.digest(), self.wire_digest, self.state_digest)
+        return hashlib.sha256("".join(parts).encode()).hexdigest()
+
+
+def run_scenario(
+    scenario: Scenario,
+    seed: int | None = None,
+    *,
+    days: int | None = None,
+    kill_at_step: int | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> FullStackResult:
+    """Run ``scenario`` for its days (or ``days``) through the whole server and judge it.
+
+    ``kill_at_step``: the server is killed before this step of trio's scheduler, wherever it then is, and started again.
+    """
+    with tempfile.TemporaryDirectory(prefix="evcc-sim-", dir=_fast_folder()) as folder:
+        run = FullStack(scenario, seed=seed, days=days, database=Path(folder) / "evcc.db", progress=progress)
+        instruments = []
+        if kill_at_step is not None:
+            run.killer = Killer(kill_at_step)
+            instruments.append(run.killer)
+        return run_virtually(run.main, seed=run.house.seed, instruments=instruments)
+
+
+def _fast_folder() -> str | None:
+    """A folder in memory where there is one: the database is synced at every commit."""
+    shared = Path("/dev/shm")
+    return str(shared) if os.access(shared, os.W_OK) else None
+
+
+class Door:
+    """The server's way to blocking calls (`evcc_server.blocking.RunBlocking`): in place, and closed for a dead server."""
+
+    def __init__(self) -> None:
+        self._close: Callable[[], object] | None = None
+
+    async def __call__(self, function: Callable[[], T], /) -> T:
+        """Call ``function`` in place; remember how to close the database that it has opened."""
+        await trio.lowlevel.checkpoint()
+        result = function()
+        if self._close is None:
+            self._close = getattr(result, "close", None)
+        return result
+
+    def shut(self) -> None:
+        """Close the database under the server's hands; whatever it still writes fails."""
+        if self._close is not None:
+            self._close()
+
+
+class Killer(Instrument):
+    """Calls `kill` once, before the given step of the scheduler."""
+
+    def __init__(self, at_step: int) -> None:
+        self._left = at_step
+        self.kill: Callable[[], None] | None = None
+
+    def before_task_step(self, task: trio.lowlevel.Task) -> None:  # noqa: ARG002  trio's signature
+        if self.kill is not None:
+            self._left -= 1
+            if self._left == 0:
+                self.kill()
+
+
+@dataclass(slots=True)
+class FullStack:
+    """One run in the making."""
+
+    scenario: Scenario
+    seed: int | None = None
+    days: int | None = None
+    database: Path = Path(":memory:")
+    progress: Callable[[float], None] | None = None
+    killer: Killer | None = None
+    house: House = field(init=False)
+    recorder: Recorder = field(init=False)
+    _clock: WorldClock = field(init=False)
+    _network: VirtualNetwork = field(init=False)
+    _offset: timedelta = timedelta(0)
+    _states: hashlib._Hash = field(default_factory=hashlib.sha256)
+    _steps: int = 0
+    _last_step_s: float | None = None
+    _gap_max_s: float = 0.0
+    _before_kill: SiteView | None = None
+
+    def __post_init__(self) -> None:
+        self.house = House(self.scenario, seed=self.seed, days=self.days)
+        self.recorder = Recorder(self.house)
+
+    async def main(self) -> FullStackResult:
+        """The whole run; under a virtual clock."""
+        length_s = self.scenario.length_s(self.days)
+        broker = MemoryBroker()
+        async with trio.open_nursery() as nursery:
+            self._clock = WorldClock(self.house)
+            self._network = VirtualNetwork(devices(self.house, self._clock.sync), nursery)
+            nursery.start_soon(self._clock.pump)
+            if self.progress is not None:
+                nursery.start_soon(self._report, length_s)
+            failures = [f for f in self.house.faults.of("site") if f.kind is not FaultKind.CLOCK_JUMP]
+            exported: dict[str, object] | None = None
+            while self._clock.now_s < length_s:
+                fault = failures.pop(0) if failures and failures[0].start_s < length_s else None
+                exported = await self._serve(length_s if fault is None else fault.start_s, fault, broker)
+                if fault is not None:
+                    await self._pause(fault, length_s)
+            self._clock.sync()
+            nursery.cancel_scope.cancel()
+        trace = self.recorder.finish()
+        return FullStackResult(
+            trace=trace,
+            summary=summarize(trace),
+            violations=check(trace),
+            days=length_s / 86_400.0,
+            exported=exported,
+            wire_digest=self._network.digest(),
+            state_digest=self._states.hexdigest(),
+            steps=self._steps,
+            seconds_between_steps_max=self._gap_max_s,
+        )
+
+    def config(self) -> Config:
+        """The site's configuration, read from the text that an owner would have written."""
+        return parse_config(evcc_yaml(self.scenario, self._network.addresses(), Extras()), f"{self.scenario.name}.yaml")
+
+    # -- the server's life -------------------------------------------------------------------------------------------------
+
+    async def _serve(self, until_s: float, fault: Fault | None, broker: MemoryBroker) -> dict[str, object]:
+        """One life of the server; ends at ``until_s``, in order or killed, or earlier by the killer."""
+        config = self.config()
+        clock = Clock(epoch=self.house.base.utc(self._clock.now_s) + self._offset)
+        exported: dict[str, object] = {}
+        door = Door()
+        async with open_server(
+            config,
+            options=Options(database=str(self.database)),
+            clock=clock,
+            run_blocking=door,
+            opener=self._network.open,
+        ) as server:
+            watcher = _Watcher(self, server)
+            server.loop.observer = watcher
+            self._compare_settings(server.loop.view())
+            async with trio.open_nursery() as nursery:
+                if self.killer is not None:
+                    self.killer.kill = partial(self._kill, door, nursery.cancel_scope)
+                await nursery.start(server.run)
+                mqtt = Bridge(
+                    broker.connect(config.mqtt.topic),
+                    config.mqtt,
+                    gateway=server.loop,
+                    hub=server.hub,
+                    clock=clock,
+                    site=server.site_config,
+                )
+                nursery.start_soon(mqtt.run)
+                nursery.start_soon(self._look, server)
+                nursery.start_soon(self._act, server)
+                nursery.start_soon(self._jump, clock)
+                nursery.start_soon(self._limit, server)
+                nursery.start_soon(self._price, server)
+                await trio.sleep(until_s - self._clock.now_s)
+                self._clock.sync()
+                exported = server.site.export(now=clock.now())
+                if fault is not None:
+                    self.recorder.note(f"{fault.kind.value}: control is gone for {fault.duration_s:g} s")
+                    self._before_kill = server.loop.view()
+                if fault is not None and fault.kind is FaultKind.KILL:
+                    self._kill(door, nursery.cancel_scope)
+                nursery.cancel_scope.cancel()
+            server.loop.observer = None
+            if self._before_kill is None and self._clock.now_s < until_s:
+                self.recorder.note("killed at an await point")
+        self._network.restore()
+        return exported
+
+    def _kill(self, door: Door, scope: trio.CancelScope) -> None:
+        """Nothing that the server does from now on reaches anybody."""
+        self._network.cut()
+        door.shut()
+        scope.cancel()
+
+    async def _pause(self, fault: Fault, length_s: float) -> None:
+        await trio.sleep(max(0.0, min(fault.end_s, length_s) - self._clock.now_s))
+        self._last_step_s = None
+
+    def _compare_settings(self, now: SiteView) -> None:
+        before, self._before_kill = self._before_kill, None
+        if before is None:
+            return
+        trace = self.recorder.trace
+        trace.restarts.append(self._clock.now_s)
+        if before.settings != now.settings:
+            trace.settings_lost.append(f"site: {before.settings} became {now.settings}")
+        for old, new in zip(before.loadpoints, now.loadpoints, strict=True):
+            if old.settings != new.settings:
+                trace.settings_lost.append(f"loadpoint {old.loadpoint + 1}: {old.settings} became {new.settings}")
+
+    # -- people and other clients ------------------------------------------------------------------------------------------
+
+    async def _look(self, server: Server) -> None:
+        client = build_app(server.home, stop=trio.Event()).test_client()
+        while True:
+            await trio.sleep(LOOK_S)
+            answer = await client.get("/api/state")
+            assert answer.status_code == 200, await answer.get_data()
+            data = await answer.get_data()
+            self._states.update(data if isinstance(data, bytes) else data.encode())
+
+    async def _act(self, server: Server) -> None:
+        """Settings that people change, at their time; those of the past have been made in an earlier life."""
+        now_s = self._clock.now_s
+        for due in requests_of(self.scenario, self.house.days):
+            if due.second >= now_s:
+                await trio.sleep(due.second - self._clock.now_s)
+                self._clock.sync()
+                self.recorder.note(f"request: {due.request}")
+                try:
+                    await server.loop.submit(due.request)
+                except EvccError as error:
+                    self.recorder.note(f"refused: {error}")
+
+    async def _jump(self, clock: Clock) -> None:
+        now_s = self._clock.now_s
+        for fault in self.house.faults.of("site"):
+            if fault.kind is FaultKind.CLOCK_JUMP and fault.start_s >= now_s:
+                await trio.sleep(fault.start_s - self._clock.now_s)
+                by = timedelta(seconds=fault.params.get("seconds", 3600.0))
+                self._offset += by
+                clock.jump(by)
+                self.recorder.note(f"clock jumps by {by.total_seconds():g} s")
+
+    async def _limit(self, server: Server) -> None:
+        """The grid operator's messages, repeated at the interval as such devices do."""
+        spans = operator_spans(self.scenario, self.house.days)
+        if not spans:
+            return
+        origin_s = self._clock.now_s  # the server's instants count from its own start
+        known = None
+        while True:
+            limit = operator_limit_at(spans, self._clock.now_s)
+            if limit != known:
+                known = limit
+                server.loop.take_operator_limit(
+                    limit
+                    and type(limit)(power_w=limit.power_w, expires_at=limit.expires_at - timedelta(seconds=origin_s))
+                )
+            await trio.sleep(1.0)
+
+    async def _price(self, server: Server) -> None:
+        """Price lists that a fixed tariff cannot express come as a provider would bring them."""
+        spec = self.scenario.tariff
+        if not any(prices is not None and prices.noise > 0 for prices in (spec.grid, spec.feed_in, spec.planner)):
+            return
+        while True:
+            server.loop.take_rates(self.house.tariffs.at(self._clock.now_s))
+            await trio.sleep(LOOK_S)
+
+    async def _report(self, length_s: float) -> None:
+        assert self.progress is not None
+        while True:
+            self.progress(min(1.0, self._clock.now_s / length_s))
+            await trio.sleep(3600.0)
+
+
+class _Watcher:
+    """Writes the trace: an `evcc_server.control.Observer`."""
+
+    def __init__(self, run: FullStack, server: Server) -> None:
+        self._run = run
+        self._server = server
+
+    def stepped(self, decision: Decision, now: Now) -> None:  # noqa: ARG002  the Observer's signature
+        run = self._run
+        run._clock.sync()
+        now_s = run.house.now_s
+        run._steps += 1
+        if run._last_step_s is not None:
+            run._gap_max_s = max(run._gap_max_s, now_s - run._last_step_s)
+        run._last_step_s = now_s
+        self._take(decision.events)
+        run.recorder.observe(decision.reasons)
+
+    def submitted(self, events: tuple[Event, ...], now: Now) -> None:  # noqa: ARG002  the Observer's signature
+        self._run._clock.sync()
+        self._take(events)
+
+    def commanded(self, loadpoint: int, batch: int, command: Command, *, is_done: bool) -> None:
+        recorder = self._run.recorder
+        self._run._clock.sync()
+        recorder.sent(loadpoint, command, accepted=is_done, batch=batch, was_enabled=recorder.enabled[loadpoint])
+        if not is_done:
+            return
+        match command:
+            case Enable():
+                recorder.enabled[loadpoint] = True
+            case Disable():
+                recorder.enabled[loadpoint] = False
+            case SetCurrent(current_a=current_a):
+                recorder.limits_a[loadpoint] = current_a
+            case _:
+                pass
+
+    def _take(self, events: tuple[Event, ...]) -> None:
+        recorder = self._run.recorder
+        for event in events:
+            recorder.happened(event)
+            if isinstance(event, SettingChanged) and event.scope is Scope.LOADPOINT and event.name == "mode":
+                recorder.modes[int(event.owner or 0)] = ChargeMode(str(event.value))
