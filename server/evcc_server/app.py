@@ -1,7 +1,7 @@
 """The composition root: configuration in, one task group out.
 
-    Server    devices, control loop and persistence; needs no socket of its own, so it also runs in virtual time
-    serve     a `Server` with its outlets: HTTP, WebSocket, MQTT, Modbus proxies; until SIGINT or SIGTERM
+Server    devices, control loop and persistence; needs no socket of its own, so it also runs in virtual time
+serve     a `Server` with its outlets: HTTP, WebSocket, MQTT, Modbus proxies; until SIGINT or SIGTERM
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import signal
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -22,8 +23,8 @@ from evcc_server.clock import Clock
 from evcc_server.config.model import Config
 from evcc_server.config.options import Options
 from evcc_server.config.site import time_zone, to_site_config
-from evcc_server.control import ControlLoop
-from evcc_server.devices.contract import Charger, DeviceError
+from evcc_server.control import AnyPoller, ControlLoop
+from evcc_server.devices.contract import Built, Charger, DeviceError
 from evcc_server.devices.factory import Devices, Opener, build, open_stream
 from evcc_server.devices.http_source import HttpClient
 from evcc_server.devices.mqtt_source import BrokerTopics, Topics
@@ -31,7 +32,6 @@ from evcc_server.http.app import build_app
 from evcc_server.http.home import Home
 from evcc_server.http.home import Options as HttpOptions
 from evcc_server.http.serve import serve_http
-from evcc_server.modbus.proxy import serve_proxy
 from evcc_server.mqtt.service import run_mqtt
 from evcc_server.persistence import SNAPSHOT, Persistence
 from evcc_server.polling import Poller, keep_alive
@@ -87,25 +87,38 @@ class Server:
             nursery.start_soon(self.loop.run)
             task_status.started()
 
-    def _pollers(self) -> list[Poller]:
-        interval = self.config.interval
-        pollers = []
-        sinks = {name: self.loop.take_meter for name in self.devices.meters} | {
-            name: self.loop.take_charger for name in self.devices.chargers
-        }
-        for name, built in {**self.devices.meters, **self.devices.chargers}.items():
+    def _pollers(self) -> list[AnyPoller]:
+        pollers: list[AnyPoller] = []
+        for name, built in self.devices.meters.items():
             pollers.append(
                 Poller(
                     name,
-                    built.device,
+                    self.devices.meter(name),
                     clock=self.clock,
                     deadline=built.deadline,
-                    period=built.period if built.period < interval else None,
-                    sink=sinks[name],
+                    period=self._own_period(built),
+                    sink=self.loop.take_meter,
+                )
+            )
+        for name, built in self.devices.chargers.items():
+            charger = self.devices.charger(name)
+            pollers.append(
+                Poller(
+                    name,
+                    charger,
+                    clock=self.clock,
+                    deadline=built.deadline,
+                    period=self._own_period(built),
+                    sink=self.loop.take_charger,
+                    prepare=charger.start,
                 )
             )
         self.loop.poll_with(pollers)
         return pollers
+
+    def _own_period(self, built: Built) -> timedelta | None:
+        """None for devices that are only asked at the interval."""
+        return built.period if built.period < self.config.interval else None
 
     async def leave(self) -> None:
         """Leave chargers safe and the database complete; takes `LEAVE_S` at most."""
@@ -239,10 +252,6 @@ async def serve(
                     site=server.site_config,
                 )
             )
-            for proxy, link in server.devices.proxies:
-                await nursery.start(
-                    functools.partial(serve_proxy, link, port=proxy.port, is_read_only=proxy.is_read_only)
-                )
             await nursery.start(server.run)
             _log.info("API on http://%s:%d, %s", host, bound, mqtt)
             task_status.started(Serving(host, bound, mqtt))

@@ -44,6 +44,8 @@ from evcclib.view import SiteView
 
 _log = logging.getLogger(__name__)
 
+AnyPoller = Poller[MeterValues] | Poller[ChargerValues]
+
 COMMAND_DEADLINE_S = 10.0
 """A phase switch with its pauses is the longest command; past this nobody knows what the device did."""
 VEHICLE_DEADLINE_S = 30.0
@@ -98,8 +100,8 @@ class ControlLoop:
         self._vehicles = vehicles
         self._hub = hub
         self._persistence = persistence
-        self._pollers: tuple[Poller[MeterValues] | Poller[ChargerValues], ...] = ()
-        self._poller_by_name: dict[str, Poller[MeterValues] | Poller[ChargerValues]] = {}
+        self._pollers: tuple[AnyPoller, ...] = ()
+        self._poller_by_name: dict[str, AnyPoller] = {}
         self._watched_meters = {wiring.grid, *wiring.circuits.values()} - {None}
         self._pending: set[Cause] = set()
         self._wakeup = trio.Event()
@@ -173,7 +175,7 @@ class ControlLoop:
 
     # -- the loop --------------------------------------------------------------------------------------------------
 
-    def poll_with(self, pollers: Iterable[Poller[MeterValues] | Poller[ChargerValues]]) -> None:
+    def poll_with(self, pollers: Iterable[AnyPoller]) -> None:
         """Name the pollers that an interval asks for fresh samples."""
         self._pollers = tuple(pollers)
         self._poller_by_name = {poller.name: poller for poller in self._pollers}

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import trio
 
 from evcc_server.clock import Clock
-from evcc_server.devices.contract import Charger, ChargerValues, DeviceError, Meter, MeterValues
+from evcc_server.devices.contract import Charger, DeviceError
 
 _log = logging.getLogger(__name__)
-V = TypeVar("V", MeterValues, ChargerValues)
+V = TypeVar("V")
+V_co = TypeVar("V_co", covariant=True)
+
+
+class Readable(Protocol[V_co]):
+    """A meter or a charger, as far as polling goes."""
+
+    async def read(self) -> V_co: ...
 
 
 class Health:
@@ -44,17 +51,19 @@ class Poller(Generic[V]):
     """Reads one device when asked to by `poke`, and every ``period`` by itself when that is given.
 
     ``sink`` gets each sample with the instant at which it was asked for: a sample is never younger than it looks.
+    ``prepare`` brings the device under control before its first read and after each loss.
     """
 
     def __init__(
         self,
         name: str,
-        device: Meter | Charger,
+        device: Readable[V],
         *,
         clock: Clock,
         deadline: timedelta,
         period: timedelta | None,
         sink: Callable[[str, V, timedelta], None],
+        prepare: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.health = Health(name)
         self._name = name
@@ -65,7 +74,8 @@ class Poller(Generic[V]):
         self._sink = sink
         self._poke = trio.Event()
         self._done = trio.Event()
-        self._is_started = not hasattr(device, "start")
+        self._prepare = prepare
+        self._is_prepared = False
 
     @property
     def name(self) -> str:
@@ -96,17 +106,17 @@ class Poller(Generic[V]):
         at = self._clock.instant()
         try:
             with trio.fail_after(self._deadline_s):
-                if not self._is_started:
-                    await self._device.start()  # type: ignore[union-attr]  # only chargers are not started
-                    self._is_started = True
+                if self._prepare is not None and not self._is_prepared:
+                    await self._prepare()
+                    self._is_prepared = True
                 values = await self._device.read()
         except (DeviceError, trio.TooSlowError) as error:
             self.health.failed(error if isinstance(error, DeviceError) else TimeoutError("no answer in time"))
             # After a loss the device may have restarted: bring it under control again before believing it.
-            self._is_started = not hasattr(self._device, "start")
+            self._is_prepared = False
             return
         self.health.answered()
-        self._sink(self._name, values, at)  # type: ignore[arg-type]  # sink and device are paired by the caller
+        self._sink(self._name, values, at)
 
 
 async def keep_alive(name: str, charger: Charger, *, deadline: timedelta) -> None:
