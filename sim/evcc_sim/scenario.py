@@ -238,9 +238,39 @@ def parse(text: str, *, name: str) -> Scenario:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InvalidScenario(f"{name}: {error}") from error
-    scenario: Scenario = build(Scenario, {"name": name, **table}, name)
+    return from_table(table, name=name)
+
+
+def from_table(table: Mapping[str, typing.Any], *, name: str) -> Scenario:
+    """A scenario from a parsed file, in which ``repeat = n`` in a charger or car stands for n of them, ``{n}`` for its number.
+
+    Raises `InvalidScenario`.
+    """
+    table = {"name": name, **table}
+    for key in ("charger", "car"):
+        if key in table:
+            table[key] = [copy for entry in table[key] for copy in _repeated(entry)]
+    scenario: Scenario = build(Scenario, table, name)
     _check(scenario)
     return scenario
+
+
+def _repeated(entry: Mapping[str, typing.Any]) -> list[typing.Any]:
+    count = entry.get("repeat")
+    if count is None:
+        return [entry]
+    rest = {key: value for key, value in entry.items() if key != "repeat"}
+    return [_numbered(rest, number) for number in range(1, int(count) + 1)]
+
+
+def _numbered(value: typing.Any, number: int) -> typing.Any:
+    if isinstance(value, str):
+        return value.replace("{n}", str(number))
+    if isinstance(value, Mapping):
+        return {key: _numbered(item, number) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_numbered(item, number) for item in value]
+    return value
 
 
 def _check(scenario: Scenario) -> None:

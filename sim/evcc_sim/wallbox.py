@@ -32,7 +32,7 @@ class WallboxSpec:
     name: str = "charger"
     profile: str = "alfen-ng9xx"
     current_max_a: float = 16.0
-    current_step_a: float = 1.0
+    current_step_a: float = 0.001
     phases: int = 3  # wired
     can_switch_phases: bool = False
     phase_switch_s: float = 8.0  # pilot off while the relay changes

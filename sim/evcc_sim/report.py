@@ -1,0 +1,62 @@
+"""Results as text: the table after a run, the comparison of two controls, the summary of a sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import fmean
+
+from evcc_sim.result import Result, Summary
+
+LABELS: tuple[tuple[str, str, str], ...] = (
+    ("charged_kwh", "charged into cars", "{:.2f} kWh"),
+    ("household_kwh", "used by the household", "{:.2f} kWh"),
+    ("pv_kwh", "delivered by the sun", "{:.2f} kWh"),
+    ("pv_unused_kwh", "sun not used", "{:.2f} kWh"),
+    ("import_kwh", "bought", "{:.2f} kWh"),
+    ("export_kwh", "sold", "{:.2f} kWh"),
+    ("self_consumption_pct", "self-consumption", "{:.1f} %"),
+    ("autarky_pct", "autarky", "{:.1f} %"),
+    ("cost", "cost", "{:.2f}"),
+    ("import_in_pv_mode_kwh", "bought while following the sun", "{:.3f} kWh"),
+    ("settling_s", "settling time", "{:.0f} s"),
+    ("contactor_switches", "contactor switches", "{:.0f}"),
+    ("phase_switches", "phase switches", "{:.0f}"),
+    ("starts", "charging starts", "{:.0f}"),
+    ("commands", "commands", "{:.0f}"),
+    ("vehicle_reads", "reads of vehicles", "{:.0f}"),
+    ("fuse_heat_pct", "hottest fuse (100 % is rated)", "{:.0f} %"),
+)
+"""Field of `Summary`, its words, its format."""
+
+
+def rows(summary: Summary) -> list[tuple[str, str]]:
+    """Labels and values for people."""
+    values = summary.as_dict()
+    return [(label, _text(values[name], pattern)) for name, label, pattern in LABELS]
+
+
+def _text(value: float | None, pattern: str) -> str:
+    return "–" if value is None else pattern.format(value)
+
+
+def compare_rows(first: Sequence[Result], second: Sequence[Result]) -> list[tuple[str, str, str, str]]:
+    """Label, mean of the first, mean of the second, difference."""
+    found: list[tuple[str, str, str, str]] = []
+    for name, label, pattern in LABELS:
+        one, two = mean(first, name), mean(second, name)
+        difference = "–" if one is None or two is None else _signed(two - one, pattern)
+        found.append((label, _text(one, pattern), _text(two, pattern), difference))
+    violations = (sum(len(result.violations) for result in results) for results in (first, second))
+    one_count, two_count = violations
+    found.append(("violations", str(one_count), str(two_count), f"{two_count - one_count:+d}"))
+    return found
+
+
+def _signed(value: float, pattern: str) -> str:
+    return pattern.replace("{:", "{:+").format(value)
+
+
+def mean(results: Sequence[Result], name: str) -> float | None:
+    """The mean of a field over all results that have it."""
+    values = [value for result in results if (value := result.summary.as_dict()[name]) is not None]
+    return fmean(values) if values else None
