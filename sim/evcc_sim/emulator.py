@@ -16,7 +16,7 @@ Sync = Callable[[], None]
 
 GRID_MODELS = frozenset({201, 202, 203, 204, 211, 212, 213, 214})
 BATTERY_MODELS = frozenset({124, 713, 802, 803})
-MPPT_MODEL = 160
+INVERTER_MODELS = frozenset({101, 102, 103, 111, 112, 113})
 TEXTS = {"manufacturer": "evcclib", "model": "simulated", "firmware": "1.0", "serial": "SIM-0001"}
 UNSIGNED = frozenset({"uint16", "uint32", "uint64"})
 
@@ -71,20 +71,19 @@ def _source(placed: Placed, quantities: Quantities, by_model: Mapping[int, Quant
         return lambda: text
     if register.access == "w":
         return None
-    if placed.key in quantities:
-        return quantities[placed.key]
-    if register.model is not None and not register.absolute:
-        model = int(placed.key.split(".")[0])
-        source = by_model.get(model, {}).get(meaning)
-    else:
+    source = quantities.get(placed.key)
+    if source is None and register.model is not None and not register.absolute:
+        source = by_model.get(int(placed.key.split(".")[0]), {}).get(meaning)
+    elif source is None:
         source = quantities.get(meaning)
-    if source is not None and register.type in UNSIGNED and register.sign == 1 and meaning.startswith("current"):
+    is_unsigned = register.type in UNSIGNED and register.sign == 1
+    if source is not None and is_unsigned and (meaning == "power" or "current" in meaning):
         return _absolute(source)
     return source
 
 
 def _absolute(source: Source) -> Source:
-    """An unsigned current shows no direction."""
+    """An unsigned current or power shows no direction."""
 
     def value() -> float | None:
         present = source()
@@ -95,8 +94,11 @@ def _absolute(source: Source) -> Source:
 
 # -- meters, inverters, batteries ---------------------------------------------------------------------------------------
 
-LOOKS_FROM_GENERATION = frozenset({"sunspec-meter"})
-"""Meters that are mounted so that generation counts positive; others count it as export."""
+COUNTS_BACKWARDS = frozenset({"sunspec-meter"})
+"""Meters in front of an inverter that show generation as positive power, but count it as export."""
+
+PV_MODULES = {"kostal-plenticore": (1, 2, 3), "sunspec-mppt": (1, 2, 3, 4)}
+"""Modules of SunSpec model 160 that are strings; elsewhere the third is the battery charging and the fourth discharging."""
 
 
 def meter_emulator(name: str, meter: MeterPlant, role: str, sync: Sync, *, unit_id: int | None = None) -> Emulator:
@@ -108,11 +110,16 @@ def meter_emulator(name: str, meter: MeterPlant, role: str, sync: Sync, *, unit_
     units = layout.units(profile, unit_id=unit_id)
     if profile.kind == "inverter":
         values = of_inverter(meter)
-        by_model = dict.fromkeys((101, 102, 103, 111, 112, 113), values) | {MPPT_MODEL: {}}
-        bind(units, values | of_pv(meter) | _modules(meter, None), by_model=by_model)
+        by_model = dict.fromkeys(INVERTER_MODELS, values)
+        bind(units, values | of_pv(meter) | _modules(profile, meter, None), by_model=by_model)
     else:
-        is_mirrored = role in ("pv", "battery") and name not in LOOKS_FROM_GENERATION
+        is_mirrored = role in ("pv", "battery")
         values = of_meter(meter, sign=-1 if is_mirrored else 1)
+        if is_mirrored and name in COUNTS_BACKWARDS:
+            values["power"] = lambda: meter.power_w
+            values |= {
+                name: source for name, source in of_meter(meter).items() if name.startswith(("power_l", "current"))
+            }
         bind(units, values, by_model=dict.fromkeys(GRID_MODELS, values))
     return emulator(profile, units, sync)
 
@@ -124,6 +131,7 @@ def hybrid_emulator(
     grid: MeterPlant | None = None,
     pv: MeterPlant | None = None,
     battery: BatteryPlant | None = None,
+    load_meter: MeterPlant | None = None,
     unit_id: int | None = None,
 ) -> Emulator:
     """A hybrid inverter or battery of profile ``name`` with what the house has of the three behind it."""
@@ -133,29 +141,40 @@ def hybrid_emulator(
     by_model: dict[int, Quantities] = {}
     if pv is not None:
         values |= of_inverter(pv) | of_pv(pv)
-        by_model |= dict.fromkeys((101, 102, 103, 111, 112, 113), of_inverter(pv))
+        by_model |= dict.fromkeys(INVERTER_MODELS, of_inverter(pv) | _behind_battery(pv, battery))
     if battery is not None:
         values |= of_battery(battery) | of_battery(battery, "battery1_")
         by_model |= dict.fromkeys(BATTERY_MODELS, of_battery(battery, ""))
         if profile.kind == "battery":
-            values |= of_battery(battery, "")
+            values |= of_battery(battery, "") | {"energy_total": lambda: battery.energy_discharged_kwh}
     if grid is not None:
         values |= of_meter(grid, "grid_")
         by_model |= dict.fromkeys(GRID_MODELS, of_meter(grid))
-    bind(units, values | _modules(pv, battery), by_model=by_model)
+    if load_meter is not None:
+        values |= of_meter(load_meter, "load_")
+    bind(units, values | _modules(profile, pv, battery), by_model=by_model)
     return emulator(profile, units, sync)
 
 
-def _modules(pv: MeterPlant | None, battery: BatteryPlant | None) -> dict[str, Source]:
-    """Model 160 of a hybrid: two strings, then the battery charging and discharging, each unsigned."""
+def _behind_battery(pv: MeterPlant, battery: BatteryPlant | None) -> dict[str, Source]:
+    """What leaves a hybrid inverter: the sun's power without what charges the battery, plus what the battery gives."""
+    if battery is None:
+        return {}
+    both: Source = lambda: pv.power_w + battery.power_w  # noqa: E731  one formula, two registers
+    return {"power": both, "power_dc": both}
+
+
+def _modules(profile: Profile, pv: MeterPlant | None, battery: BatteryPlant | None) -> dict[str, Source]:
+    """SunSpec model 160: DC power of strings and battery, each unsigned; the sun is all on the first string."""
     values: dict[str, Source] = {"160.N": lambda: layout.REPEATS}
+    strings = PV_MODULES.get(profile.id, (1, 2))
     for module in range(1, layout.REPEATS + 1):
         values[f"160.{module}.DCW"] = lambda: 0.0
         values[f"160.{module}.ID"] = _constant(module)
     if pv is not None:
         values["160.1.DCW"] = lambda: max(0.0, pv.power_w)
         values["160.1.DCWH"] = lambda: pv.energy_import_kwh
-    if battery is not None:
+    if battery is not None and 3 not in strings:
         values["160.3.DCW"] = lambda: max(0.0, -battery.power_w)
         values["160.4.DCW"] = lambda: max(0.0, battery.power_w)
         values["160.3.DCWH"] = lambda: battery.energy_charged_kwh

@@ -120,6 +120,7 @@ def of_pv(pv: MeterPlant) -> dict[str, Source]:
     """Generation, all of it from the first string; ``pv``'s power is + when it generates."""
     names: dict[str, Source] = {
         "pv_power": lambda: pv.power_w,
+        "pv_dc_power": lambda: pv.power_w,
         "pv_power_1": lambda: pv.power_w,
         "pv_energy_total": lambda: pv.energy_import_kwh,
         "solar_energy_total": lambda: pv.energy_import_kwh,
