@@ -77,7 +77,7 @@ DOORS = {
     "pvlib": ("sim/evcc_sim/",),
 }
 
-STARTS_THE_SERVER = ("full_stack", "demo", "cli")
+STARTS_THE_SERVER = ("fullstack", "demo", "cli")
 """Modules or packages of the simulator that may import more of the server than the data of its device profiles."""
 
 
