@@ -1,0 +1,77 @@
+"""What the energy was made of: green share, prices, sessions, savings, after each step [TAR-9, SES-3, SAV-2, DEF-40]."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from evcclib import savings, session
+from evcclib.green import green_shares
+from evcclib.loadpoint import Facts, meter_total_kwh, planner_rates
+from evcclib.model import TariffKind
+from evcclib.session import Mix
+from evcclib.tariff import co2_at, effective_price, price_at
+from evcclib.work import Work
+
+
+def settle(work: Work, facts: list[Facts]) -> None:
+    """Account for the time since the last step, and hold what is true from now on."""
+    state = work.state
+    figures = state.figures
+    charge_w = 0.0
+    is_any_session = False
+    for index, each in enumerate(facts):
+        if each.is_charging and each.power_w is not None:
+            charge_w += max(0.0, each.power_w)
+        if state.loadpoints[index].session is not None:
+            is_any_session = True
+    tariffs = work.readings.tariffs
+    price_grid = price_at(tariffs.get(TariffKind.GRID), work.utc) if tariffs else None
+    price_feed_in = price_at(tariffs.get(TariffKind.FEED_IN), work.utc) if tariffs else None
+    co2 = co2_at(planner_rates(work), work.utc) if tariffs else None
+    shares = None
+    if figures.home_w is not None:
+        shares = green_shares(
+            pv_w=figures.pv_w or 0.0,
+            battery_w=figures.battery.power_w or 0.0,
+            home_w=figures.home_w,
+            charge_w=charge_w,
+        )
+    state.figures = replace(
+        figures,
+        green_share=None if shares is None else shares.site,
+        green_share_cars=None if shares is None else shares.cars,
+        price_grid=price_grid,
+        price_feed_in=price_feed_in,
+        co2_g_per_kwh=co2,
+    )
+    cars = 0.0 if shares is None else shares.cars
+    state.savings = savings.step(
+        state.savings,
+        now=work.now,
+        charge_power_w=charge_w,
+        green_share=cars,
+        grid_price=price_grid,
+        feed_in_price=price_feed_in,
+    )
+    if is_any_session:
+        known = None if shares is None else cars
+        mix = Mix(
+            green_share=known,
+            price_per_kwh=None if known is None else effective_price(price_grid, price_feed_in, known),
+            co2_g_per_kwh=None if known is None or co2 is None else co2 * (1.0 - known),
+        )
+        for index, each in enumerate(facts):
+            _charge(work, index, each, mix)
+
+
+def _charge(work: Work, index: int, facts: Facts, mix: Mix) -> None:
+    loadpoint = work.state.loadpoints[index]
+    open_session = loadpoint.session
+    if open_session is None or open_session.created is None:
+        return
+    energy_kwh = loadpoint.ledger.session_kwh
+    if not facts.is_charging and energy_kwh <= open_session.energy_kwh:
+        return
+    chargers = work.readings.chargers
+    meter_kwh = meter_total_kwh(facts.layout, chargers[index]) if index < len(chargers) else None
+    loadpoint.session = session.charge(open_session, energy_kwh=energy_kwh, mix=mix, meter_kwh=meter_kwh)

@@ -1,0 +1,111 @@
+"""Who comes first, and what each loadpoint sees of the surplus [DEF-49, PRIO-1..PRIO-3, DEF-20].
+
+Every step decides all loadpoints, the highest priority first, equal ones in the order of the configuration. Each sees the site
+power after what the others' latest commands will change of it, so that no surplus is given out twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from evcclib.commands import Command, Disable, Enable, SetCurrent, SwitchPhases
+from evcclib.model import ChargeMode
+from evcclib.state import LoadpointState
+from evcclib.surplus import CURRENT_SLACK_A
+
+RAMP = timedelta(seconds=30)
+"""A vehicle may take so long from being enabled to drawing current; what it was promised stays reserved meanwhile."""
+
+
+def order(priorities: Sequence[int]) -> list[int]:
+    """Positions of the loadpoints, the highest priority first [DEF-49]."""
+    return sorted(range(len(priorities)), key=lambda index: -priorities[index])
+
+
+def flexible_power(
+    *,
+    mode: ChargeMode,
+    is_charging: bool,
+    has_floor: bool,
+    power_w: float | None,
+    current_min_a: float,
+    phases: int,
+    voltage_v: float,
+) -> float:
+    """What a loadpoint would give up for one of higher priority [W], never negative [PRIO-1, DEF-20].
+
+    ``has_floor``: it charges for a plan or a minimum SoC, and gives up nothing.
+    """
+    if mode is ChargeMode.NOW or not is_charging or has_floor or power_w is None:
+        return 0.0
+    kept_w = 0.0 if mode is ChargeMode.PV else voltage_v * current_min_a * phases
+    return max(0.0, power_w - kept_w)
+
+
+def flexible_for(index: int, priorities: Sequence[int], flexible_w: Sequence[float]) -> float:
+    """What loadpoint ``index`` may count on from those of lower priority [W] [PRIO-2]."""
+    mine = priorities[index]
+    return sum(power for priority, power in zip(priorities, flexible_w, strict=True) if priority < mine)
+
+
+def effect_of(
+    commands: Sequence[Command],
+    *,
+    is_enabled: bool,
+    is_charging: bool,
+    is_ramping: bool,
+    current_a: float | None,
+    drawn_a: float | None,
+    power_w: float | None,
+    phases: int,
+    voltage_v: float,
+) -> float:
+    """What ``commands`` will change of the site power [W].
+
+    A vehicle follows a lower limit at once; a higher one only if it makes use of the one it has. ``drawn_a`` is its busiest
+    phase, None if not known; ``is_ramping``: it has been enabled a moment ago.
+    """
+    offered_a, is_on = current_a, is_enabled
+    for command in commands:
+        if isinstance(command, SetCurrent):
+            offered_a = command.current_a
+        elif isinstance(command, SwitchPhases):
+            phases = command.phases
+        elif isinstance(command, Enable | Disable):
+            is_on = isinstance(command, Enable)
+    drawn_w = power_w or 0.0
+    if not is_on:
+        return -drawn_w
+    offered_a = offered_a or 0.0
+    if not is_enabled or is_ramping:
+        return offered_a * phases * voltage_v - drawn_w
+    if not is_charging:
+        return 0.0
+    before_a = offered_a if current_a is None else current_a
+    if drawn_a is None:
+        drawn_a = before_a
+    if offered_a < before_a:
+        return min(0.0, offered_a - drawn_a) * phases * voltage_v
+    return (offered_a - before_a) * phases * voltage_v if drawn_a + CURRENT_SLACK_A >= before_a else 0.0
+
+
+def outstanding(loadpoint: LoadpointState, *, sampled_at: timedelta, instant: timedelta) -> float:
+    """The part of a loadpoint's last command that a site power sampled at ``sampled_at`` does not show yet [W]."""
+    effect_at = loadpoint.effect_at
+    if effect_at is None or not loadpoint.effect_w:
+        return 0.0
+    if effect_at >= sampled_at:
+        return loadpoint.effect_w
+    return loadpoint.effect_w if is_ramping(loadpoint, instant) else 0.0
+
+
+def is_ramping(loadpoint: LoadpointState, instant: timedelta) -> bool:
+    """Whether a vehicle has been enabled a moment ago and does not draw yet."""
+    charger = loadpoint.charger
+    return (
+        charger.is_enabled
+        and charger.wake_timer is not None
+        and charger.enable_changed_at is not None
+        and instant - charger.enable_changed_at < RAMP
+    )

@@ -1,0 +1,232 @@
+"""A client's request: checked completely, then fulfilled
+[SITE-20..SITE-22, SET-1..SET-6, RC-1, VEH-4, VEH-5, PH-12, PLAN-18, DEF-41].
+
+Every range comes from the one table in `evcclib.settings`; what depends on a second value is checked here. Nothing has
+changed when `InvalidSetting` or `UnknownTarget` is raised.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import NoReturn
+
+from evcclib import plan_follow, vehicle
+from evcclib.assignment import assign, set_goal, set_mode
+from evcclib.charger import COARSE_STEP_A, ceil_to_step, floor_to_step
+from evcclib.errors import InvalidSetting, UnknownTarget
+from evcclib.events import SettingChanged, Warned, WarningCode
+from evcclib.model import ChargeMode, RemoteDemand
+from evcclib.phases import AT_REST
+from evcclib.requests import (
+    AssignVehicle,
+    ChangeLoadpointSetting,
+    ChangeSiteSetting,
+    ChangeVehicleSetting,
+    DemandRemotely,
+    DetectVehicle,
+    Request,
+)
+from evcclib.settings import SPECS, Kind, LoadpointSettings, Scope, SettingSpec, SettingValue, SiteSettings
+from evcclib.work import Work
+
+CURRENT_LIMIT_A = 80.0
+MIN_ABOVE_MAX = "min current must be smaller or equal than max current"
+MAX_BELOW_MIN = "max current must be greater or equal than min current"
+
+
+def fulfil(work: Work, request: Request) -> None:
+    """Change what ``request`` asks for. Raises `InvalidSetting` or `UnknownTarget`."""
+    if isinstance(request, ChangeSiteSetting):
+        _change_site(work, request.name, request.value)
+    elif isinstance(request, ChangeLoadpointSetting):
+        _change_loadpoint(work, _known_loadpoint(work, request.loadpoint), request.name, request.value)
+    elif isinstance(request, ChangeVehicleSetting):
+        name = _known_vehicle(work, request.vehicle)
+        value = checked(_spec(Scope.VEHICLE, request.name), request.value)
+        set_goal(work, name, **{request.name: _whole(value)})
+    elif isinstance(request, AssignVehicle):
+        index = _known_loadpoint(work, request.loadpoint)
+        assign(work, index, None if request.vehicle is None else _known_vehicle(work, request.vehicle))
+        loadpoint = work.state.loadpoints[index]
+        loadpoint.detection = vehicle.stop_searching(loadpoint.detection)
+    elif isinstance(request, DetectVehicle):
+        index = _known_loadpoint(work, request.loadpoint)
+        assign(work, index, None)
+        loadpoint = work.state.loadpoints[index]
+        loadpoint.detection = vehicle.search(loadpoint.detection, work.instant)
+    else:
+        _demand_remotely(work, request)
+
+
+def checked(spec: SettingSpec, value: SettingValue) -> SettingValue:
+    """``value`` in the type of the setting, if it is within its range. Raises `InvalidSetting`."""
+    if spec.kind is Kind.MODE:
+        if isinstance(value, str):
+            try:
+                return ChargeMode(value.lower())
+            except ValueError:
+                pass
+        _refuse(spec, value, f"invalid value: {value}")
+    if spec.kind is Kind.TIME:
+        if value is None or (isinstance(value, datetime) and value.tzinfo is not None):
+            return value
+        _refuse(spec, value, f"invalid time: {value}")
+    if spec.kind is Kind.DURATION:
+        if isinstance(value, timedelta) and _in_range(spec, value / timedelta(seconds=1)):
+            return value
+        _refuse(spec, value, "duration out of range")
+    if spec.kind is Kind.OPTIONAL_NUMBER and value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        _refuse(spec, value, f"invalid value: {value}")
+    number = float(value)
+    if spec.kind is Kind.PHASES:
+        if number not in (0, 1, 3):
+            _refuse(spec, value, f"invalid number of phases: {value}")
+        return int(number)
+    if not _in_range(spec, number):
+        _refuse(spec, value, f"{_QUANTITY.get(spec.unit, 'value')} out of range: {value}")
+    if spec.kind is Kind.INTEGER:
+        if number != math.floor(number):
+            _refuse(spec, value, f"invalid value: {value}")
+        return int(number)
+    return number
+
+
+def allowed_words(spec: SettingSpec) -> str:
+    """What the setting accepts, in words."""
+    if spec.kind is Kind.MODE:
+        return "off, now, minpv, pv"
+    if spec.kind is Kind.TIME:
+        return "a time with time zone, or none"
+    if spec.kind is Kind.PHASES:
+        return "0, 1, 3"
+    return f"{spec.low:g}..{spec.high:g} {spec.unit}".strip()
+
+
+_QUANTITY = {"%": "soc", "W": "power", "kWh": "energy", "A": "current"}
+
+
+def _in_range(spec: SettingSpec, number: float) -> bool:
+    assert spec.low is not None and spec.high is not None
+    return math.isfinite(number) and spec.low <= number <= spec.high
+
+
+def _refuse(spec: SettingSpec, value: object, message: str) -> NoReturn:
+    raise InvalidSetting(spec.name, value, allowed_words(spec), message)
+
+
+def _spec(scope: Scope, name: str) -> SettingSpec:
+    spec = SPECS.get((scope, name))
+    if spec is None:
+        raise UnknownTarget(f"no {scope.value} setting {name!r}")
+    return spec
+
+
+def _known_loadpoint(work: Work, index: int) -> int:
+    if not 0 <= index < len(work.state.loadpoints):
+        raise UnknownTarget(f"no loadpoint {index + 1}")
+    return index
+
+
+def _known_vehicle(work: Work, name: str) -> str:
+    if name not in work.layout.vehicles:
+        raise UnknownTarget(f"vehicle not found: {name}")
+    return name
+
+
+def _change_site(work: Work, name: str, value: SettingValue) -> None:
+    spec = _spec(Scope.SITE, name)
+    value = checked(spec, value)
+    if spec.needs == "battery" and not work.layout.battery_count:
+        raise InvalidSetting(name, value, "only with a home battery", "battery not configured")
+    state = work.state
+    if getattr(state.settings, name) == value:
+        return
+    state.settings = replace(state.settings, **{name: value})  # type: ignore[arg-type]  # checked by the table
+    work.events.append(SettingChanged(Scope.SITE, None, name, value))
+    _warn_priority(work, state.settings)
+
+
+def _warn_priority(work: Work, settings: SiteSettings) -> None:
+    if 0 < settings.buffer_soc_pct < settings.priority_soc_pct:
+        work.events.append(Warned(WarningCode.PRIORITY_ABOVE_BUFFER))
+
+
+def _change_loadpoint(work: Work, index: int, name: str, value: SettingValue) -> None:
+    spec = _spec(Scope.LOADPOINT, name)
+    value = checked(spec, value)
+    loadpoint = work.state.loadpoints[index]
+    if name == "mode":
+        assert isinstance(value, ChargeMode)
+        set_mode(work, index, value)
+    elif name == "phases_configured":
+        _set_phases(work, index, _whole(value))
+    elif name in ("current_min_a", "current_max_a"):
+        _check_currents(work, index, spec, value)
+        work.change(index, **{name: value})
+    elif name in ("soc_min_pct", "soc_target_pct") and loadpoint.vehicle is not None:
+        set_goal(work, loadpoint.vehicle, **{name: _whole(value)})
+    elif name == "target_time":
+        if isinstance(value, datetime) and value < work.utc:
+            raise InvalidSetting(name, value, "a time to come", "timestamp is in the past")
+        work.change(index, target_time=value)
+        if value is None:
+            loadpoint.plan = plan_follow.IDLE
+    else:
+        work.change(index, **{name: value})
+        if name in ("enable_threshold_w", "disable_threshold_w"):
+            _warn_thresholds(work, index, loadpoint.settings)
+
+
+def _warn_thresholds(work: Work, index: int, settings: LoadpointSettings) -> None:
+    if settings.enable_threshold_w > settings.disable_threshold_w:
+        work.events.append(Warned(WarningCode.THRESHOLDS_CROSSED, index))
+
+
+def _check_currents(work: Work, index: int, spec: SettingSpec, value: SettingValue) -> None:
+    """The minimum must be reachable below the maximum with the charger's steps [DEF-7, DEF-41]."""
+    assert isinstance(value, float)
+    charger = work.layout.loadpoints[index].charger
+    settings = work.state.loadpoints[index].settings
+    limit_a = CURRENT_LIMIT_A if charger.current_max_a is None else charger.current_max_a
+    is_minimum = spec.name == "current_min_a"
+    if value > limit_a:
+        raise InvalidSetting(spec.name, value, f"at most {limit_a:g} A", f"current out of range: {value:g}")
+    low = value if is_minimum else settings.current_min_a
+    high = settings.current_max_a if is_minimum else value
+    message = MIN_ABOVE_MAX if is_minimum else MAX_BELOW_MIN
+    if low > high:
+        raise InvalidSetting(spec.name, value, f"{'at most' if is_minimum else 'at least'} the other", message)
+    step_a = min(charger.current_step_a, COARSE_STEP_A)
+    if ceil_to_step(low, step_a) > floor_to_step(min(high, limit_a), step_a):
+        raise InvalidSetting(spec.name, value, f"a step of {step_a:g} A between minimum and maximum", message)
+
+
+def _set_phases(work: Work, index: int, phases: int) -> None:
+    """Store the phases; of a charger without switch they are the connected ones [PH-12]."""
+    loadpoint = work.state.loadpoints[index]
+    is_switchable = work.layout.loadpoints[index].is_switchable
+    if phases == 0 and not is_switchable:
+        raise InvalidSetting("phases_configured", phases, "1, 3", "invalid number of phases: 0")
+    work.change(index, phases_configured=phases)
+    if not is_switchable and loadpoint.charger.phases != phases:
+        loadpoint.charger = replace(loadpoint.charger, phases=phases)
+        loadpoint.scaling = AT_REST
+        loadpoint.measured_phases = 0
+
+
+def _demand_remotely(work: Work, request: DemandRemotely) -> None:
+    loadpoint = work.state.loadpoints[_known_loadpoint(work, request.loadpoint)]
+    try:
+        loadpoint.remote_demand = RemoteDemand(request.demand)
+    except ValueError:
+        raise InvalidSetting("remote_demand", request.demand, "'', soft, hard") from None
+    loadpoint.remote_source = request.source
+
+
+def _whole(value: SettingValue) -> int:
+    assert isinstance(value, int)
+    return value

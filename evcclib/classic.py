@@ -1,0 +1,171 @@
+"""The classic law: the rules of the reference, as they were meant [PV-1..PV-11, PH-6, DEF-47].
+
+It turns one demand and the site power into one current, and keeps the two timers on the way. It decides on interval ticks and
+requests only; a sample that is older than the loadpoint's last command is no reason to move again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import NamedTuple
+
+from evcclib.demand import Demand, because
+from evcclib.loadpoint import Facts, is_climating
+from evcclib.model import PvAction
+from evcclib.phases import AT_REST, SETTLING, active_phases_max, scale
+from evcclib.reasons import Reason, ReasonCode
+from evcclib.state import LoadpointState
+from evcclib.surplus import Row, SurplusStep, decide, effective_current, target_current
+from evcclib.work import Work
+
+
+class Sun(NamedTuple):
+    """The site power as one loadpoint sees it [W]; None: the grid meter is silent, and counts as lost at ``lost_at``."""
+
+    power_w: float | None
+    sampled_at: timedelta
+    lost_at: timedelta
+    is_buffered: bool
+    is_buffer_start: bool
+    has_battery_priority: bool
+
+
+class Target(NamedTuple):
+    """What the law wants of a loadpoint: a current [A], 0 = stop, before any limit; ``phases`` 0: as they are."""
+
+    current_a: float
+    phases: int
+    is_forced: bool
+    reason: Reason
+
+
+def law(work: Work, index: int, facts: Facts, demand: Demand, sun: Sun) -> Target:
+    """Decide for one loadpoint."""
+    if not demand.follows_sun:
+        return Target(demand.wanted_a, demand.phases, demand.is_forced, demand.reason)
+    loadpoint = work.state.loadpoints[index]
+    if sun.power_w is None:
+        target = _without_grid(work, loadpoint, demand, sun.lost_at)
+    elif loadpoint.effect_w and loadpoint.effect_at is not None and loadpoint.effect_at >= sun.sampled_at:
+        charger = loadpoint.charger
+        current_a = demand.minimum_a if charger.current_a is None else charger.current_a
+        return Target(current_a if charger.is_enabled else 0.0, 0, False, loadpoint.reason)
+    else:
+        target = _follow(work, loadpoint, facts, demand, sun, sun.power_w)
+    if target.current_a == 0 and not target.phases and is_climating(work, index, facts):
+        return Target(demand.minimum_a, 0, True, because(ReasonCode.CLIMATE))  # [STR-9]
+    return target
+
+
+def _without_grid(work: Work, loadpoint: LoadpointState, demand: Demand, lost_at: timedelta) -> Target:
+    """The minimum for a while, then a pause; a guaranteed minimum needs no meter [DEF-47]."""
+    loadpoint.pv_timer = None
+    loadpoint.pv_action = PvAction.INACTIVE
+    loadpoint.scaling = AT_REST
+    is_lost = work.instant >= lost_at
+    reason = because(ReasonCode.GRID_LOST) if is_lost else Reason(ReasonCode.GRID_STALE, until=lost_at)
+    if demand.floor_a > 0:
+        return Target(demand.floor_a, 0, False, because(ReasonCode.GRID_STALE))
+    if loadpoint.charger.is_enabled and not is_lost:
+        return Target(demand.minimum_a, 0, False, reason)
+    return Target(0.0, 0, is_lost, reason)
+
+
+def _follow(
+    work: Work, loadpoint: LoadpointState, facts: Facts, demand: Demand, sun: Sun, site_power_w: float
+) -> Target:
+    settings = loadpoint.settings
+    charger = loadpoint.charger
+    voltage_v = work.layout.voltage_v
+    if facts.layout.is_switchable:
+        _scale(work, loadpoint, facts, demand, site_power_w)
+        if loadpoint.scaling.is_due:
+            return Target(0.0, loadpoint.scaling.phases, True, because(ReasonCode.PHASE_SWITCH))
+    effective_a = effective_current(
+        is_charging=facts.is_charging,
+        currents_a=facts.currents_a,
+        current_offered_a=demand.minimum_a if charger.current_a is None else charger.current_a,
+    )
+    is_minpv = demand.floor_a > 0
+    step = decide(
+        loadpoint.pv_timer,
+        instant=work.instant,
+        target_a=target_current(
+            effective_a=effective_a, site_power_w=site_power_w, phases=facts.active, voltage_v=voltage_v
+        ),
+        site_power_w=site_power_w,
+        current_min_a=demand.minimum_a,
+        current_max_a=demand.wanted_a,
+        is_enabled=charger.is_enabled,
+        is_minpv=is_minpv,
+        is_buffered=(sun.is_buffered and facts.is_charging) or sun.is_buffer_start,
+        is_scaling_phases=loadpoint.scaling.since is not None,
+        enable_threshold_w=settings.enable_threshold_w,
+        enable_delay=settings.enable_delay,
+        disable_threshold_w=settings.disable_threshold_w,
+        disable_delay=settings.disable_delay,
+    )
+    loadpoint.pv_timer = step.timer
+    loadpoint.pv_action = step.action
+    return Target(step.current_a, 0, False, _reason(loadpoint, step, sun, is_minpv=is_minpv))
+
+
+def _scale(work: Work, loadpoint: LoadpointState, facts: Facts, demand: Demand, site_power_w: float) -> None:
+    """Move the phase timer; at rest while a switch settles, and while nobody knows what the vehicle draws [PH-6, DEF-3]."""
+    charger = loadpoint.charger
+    switched_at = charger.phases_switched_at
+    if facts.power_w is None or (switched_at is not None and work.instant - switched_at < SETTLING):
+        loadpoint.scaling = AT_REST
+        return
+    settings = loadpoint.settings
+    loadpoint.scaling = scale(
+        loadpoint.scaling,
+        instant=work.instant,
+        available_w=facts.power_w - site_power_w,
+        site_power_w=site_power_w,
+        voltage_v=work.layout.voltage_v,
+        active=facts.active,
+        active_max=active_phases_max(
+            vehicle=facts.vehicle_phases,
+            physical=charger.phases,
+            measured=loadpoint.measured_phases,
+            configured=settings.phases_configured,
+            is_switchable=True,
+        ),
+        physical=charger.phases,
+        configured=settings.phases_configured,
+        current_min_a=demand.minimum_a,
+        current_max_a=demand.wanted_a,
+        enable_delay=settings.enable_delay,
+        disable_delay=settings.disable_delay,
+        is_enabled=charger.is_enabled,
+        is_charging=facts.is_charging,
+    )
+
+
+def _reason(loadpoint: LoadpointState, step: SurplusStep, sun: Sun, *, is_minpv: bool) -> Reason:
+    row = step.row
+    if row is Row.FOLLOWING or row is Row.ENABLED_LOW or row is Row.ENABLE_DUE:
+        return because(ReasonCode.SURPLUS)
+    if row is Row.KEPT_ALIVE:
+        return because(ReasonCode.MINIMUM_POWER if is_minpv else ReasonCode.BATTERY_BUFFER)
+    settings = loadpoint.settings
+    if row is Row.DISABLE_WAIT:
+        assert step.timer is not None
+        return Reason(ReasonCode.SURPLUS_WAIT_DISABLE, until=step.timer + settings.disable_delay)
+    if row is Row.ENABLE_WAIT:
+        assert step.timer is not None
+        return Reason(ReasonCode.SURPLUS_WAIT_ENABLE, until=step.timer + settings.enable_delay)
+    if sun.has_battery_priority:
+        return because(ReasonCode.BATTERY_PRIORITY)
+    return because(ReasonCode.SURPLUS_MISSING)
+
+
+def with_limit(reason: Reason, limit: str | None, *, is_paused: bool) -> Reason:
+    """``reason`` with the limit that holds the current down; a pause is due to the limit alone."""
+    if limit is None:
+        return reason
+    if is_paused:
+        return Reason(ReasonCode.LIMITED, {"wanted": reason.code.value}, limit=limit)
+    return replace(reason, limit=limit)

@@ -1,0 +1,25 @@
+"""A condition and since when it holds [N-2].
+
+A timer is an instant, or None (not running), or `ELAPSED` (ran out long ago, so that every delay is over).
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+ELAPSED = timedelta(days=-365_000)
+"""A symbol, not a time: compare with ``==``; it keeps its meaning when a state moves to another clock [N-2]."""
+
+Timer = timedelta | None
+
+
+def is_over(timer: Timer, delay: timedelta, instant: timedelta) -> bool:
+    """Whether ``delay`` has passed since the timer was started; a timer that does not run is never over."""
+    return timer is not None and instant - timer >= delay
+
+
+def remaining(timer: Timer, delay: timedelta, instant: timedelta) -> timedelta:
+    """What is left of ``delay``, never negative; nothing of a timer that does not run."""
+    if timer is None or timer == ELAPSED:
+        return timedelta(0)
+    return max(timedelta(0), timer + delay - instant)

@@ -1,0 +1,123 @@
+"""A configuration as the step wants it: looked up once, not in every step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import NamedTuple
+
+from evcclib.charger import COARSE_STEP_A, ceil_to_step, floor_to_step
+from evcclib.config import ChargerConfig, LoadpointConfig, SiteConfig, VehicleConfig
+from evcclib.model import VehicleFeature
+from evcclib.soc import EstimatorConfig
+
+
+class Bounds(NamedTuple):
+    """The currents a charger can be set to: smallest, largest, and the step between them [A] [DEF-7].
+
+    The smallest may be above the largest; then the loadpoint cannot charge.
+    """
+
+    minimum_a: float
+    maximum_a: float
+    step_a: float
+
+
+@dataclass(frozen=True, slots=True)
+class VehicleLayout:
+    """A vehicle and what follows from its configuration; ``can_tell_soc``: it has a SoC source of its own [DEF-42]."""
+
+    config: VehicleConfig
+    is_offline: bool
+    is_coarse: bool
+    can_tell_soc: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LoadpointLayout:
+    """A loadpoint and what follows from its configuration."""
+
+    index: int
+    config: LoadpointConfig
+    charger: ChargerConfig
+    is_switchable: bool
+    circuits: tuple[str, ...]  # from its own to the root
+
+
+class SiteLayout:
+    """Everything looked up from one `SiteConfig`."""
+
+    def __init__(self, config: SiteConfig) -> None:
+        self.config = config
+        self.voltage_v = config.voltage_v
+        self.interval = config.interval
+        self.age_max = config.reading_age_max
+        self.lost_after = config.reading_age_max + config.grid_stale_pause
+        self.battery_count = len(config.batteries)
+        self.capacities_kwh = tuple(battery.capacity_kwh for battery in config.batteries)
+        self.vehicles = {
+            vehicle.name: VehicleLayout(
+                vehicle,
+                VehicleFeature.OFFLINE in vehicle.features,
+                VehicleFeature.COARSE_CURRENT in vehicle.features,
+                vehicle.has_soc and VehicleFeature.OFFLINE not in vehicle.features,
+            )
+            for vehicle in config.vehicles
+        }
+        parents = {circuit.name: circuit.parent for circuit in config.circuits}
+        self.loadpoints = tuple(
+            LoadpointLayout(
+                index,
+                loadpoint,
+                loadpoint.charger,
+                loadpoint.charger.can_switch_phases,
+                _path(loadpoint.circuit, parents),
+            )
+            for index, loadpoint in enumerate(config.loadpoints)
+        )
+        self.members = {
+            circuit.name: frozenset(lp.index for lp in self.loadpoints if circuit.name in lp.circuits)
+            for circuit in config.circuits
+        }
+        self.everyone = frozenset(range(len(self.loadpoints)))
+        self._bounds: dict[tuple[int, float, float, bool], Bounds] = {}
+        self._estimators: dict[tuple[int, str | None], EstimatorConfig] = {}
+
+    def bounds(self, index: int, current_min_a: float, current_max_a: float, vehicle: str | None) -> Bounds:
+        """What loadpoint ``index`` can be set to between these settings with this vehicle."""
+        is_coarse = vehicle is not None and self.vehicles[vehicle].is_coarse
+        key = (index, current_min_a, current_max_a, is_coarse)
+        bounds = self._bounds.get(key)
+        if bounds is None:
+            charger = self.loadpoints[index].charger
+            step_a = COARSE_STEP_A if is_coarse else min(charger.current_step_a, COARSE_STEP_A)
+            highest_a = current_max_a if charger.current_max_a is None else min(current_max_a, charger.current_max_a)
+            bounds = Bounds(ceil_to_step(current_min_a, step_a), floor_to_step(highest_a, step_a), step_a)
+            if len(self._bounds) > 1000:
+                self._bounds.clear()
+            self._bounds[key] = bounds
+        return bounds
+
+    def estimator(self, index: int, vehicle: str | None) -> EstimatorConfig:
+        """How the SoC of this vehicle is estimated at loadpoint ``index``."""
+        estimator = self._estimators.get((index, vehicle))
+        if estimator is None:
+            capacity_kwh = 0.0 if vehicle is None else self.vehicles[vehicle].config.capacity_kwh
+            estimator = EstimatorConfig(
+                capacity_kwh=capacity_kwh, estimates=self.loadpoints[index].config.estimates_soc
+            )
+            self._estimators[index, vehicle] = estimator
+        return estimator
+
+
+def _path(circuit: str | None, parents: dict[str, str | None]) -> tuple[str, ...]:
+    path: list[str] = []
+    while circuit is not None and circuit not in path:
+        path.append(circuit)
+        circuit = parents.get(circuit)
+    return tuple(path)
+
+
+def age(instant: timedelta, sampled_at: timedelta) -> timedelta:
+    """How old a sample is; one from the future is new."""
+    return max(instant - sampled_at, timedelta(0))

@@ -1,0 +1,163 @@
+"""What the site's meters say: grid, pv, batteries, aux, with their ages [SITE-5..SITE-16, DEF-18, DEF-47, DEF-48].
+
+A failed reading leaves the last one standing until it is too old; then the value is unknown, left out of the balance, and said
+so. The SoC of a home battery moves slowly: its last value stands however old it is [DEF-18].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from evcclib.balance import NO_BATTERY, SitePower, home_power, site_power, sum_batteries
+from evcclib.classic import Sun
+from evcclib.events import Warned, WarningCode
+from evcclib.loadpoint import Facts
+from evcclib.readings import ABSENT, Measured, Reading
+from evcclib.state import Figures
+from evcclib.work import Work
+
+Kept = tuple[Measured[float] | None, ...]
+
+
+def look(work: Work, facts: list[Facts]) -> Sun:
+    """Take in the site's meters; the site power, before priorities, for the law."""
+    state, readings, layout = work.state, work.readings, work.layout
+    oldest = work.oldest
+    state.pv = _kept(state.pv, [meter.power_w for meter in readings.pv], layout.config.pv_count)
+    if layout.battery_count:
+        state.batteries = _kept(state.batteries, [each.power_w for each in readings.batteries], layout.battery_count)
+        state.battery_socs = _kept_socs(
+            state.battery_socs, [each.soc_pct for each in readings.batteries], layout.battery_count
+        )
+    if layout.config.aux_count:
+        state.aux = _kept(state.aux, [meter.power_w for meter in readings.aux], layout.config.aux_count)
+    pv_w = _sum_positive(state.pv, oldest)
+    charge_w = 0.0
+    is_charge_known = True
+    for each in facts:
+        if each.power_w is None:
+            is_charge_known = False
+        else:
+            charge_w += each.power_w
+    battery = NO_BATTERY
+    if layout.battery_count:
+        battery = sum_batteries(
+            [_value(each, oldest) for each in state.batteries],
+            [None if each is None else each.value for each in state.battery_socs],
+            layout.capacities_kwh,
+        )
+    _keep_grid(work, pv_w, charge_w, is_charge_known=is_charge_known)
+    grid = state.grid
+    grid_w = grid.value if grid is not None and grid.sampled_at >= oldest else None
+    aux_w = 0.0
+    for each_aux in state.aux:
+        aux_w += _value(each_aux, oldest) or 0.0
+    if not layout.config.pv_count and grid_w is not None and is_charge_known:
+        pv_w = max(0.0, charge_w - grid_w + state.settings.residual_power_w)  # [SITE-9]
+    balance = None
+    if grid_w is not None:
+        balance = site_power(
+            grid_w=grid_w,
+            battery_w=battery.power_w,
+            battery_soc_pct=battery.soc_pct,
+            aux_w=aux_w,
+            residual_power_w=state.settings.residual_power_w,
+            priority_soc_pct=state.settings.priority_soc_pct,
+            buffer_soc_pct=state.settings.buffer_soc_pct,
+            buffer_start_soc_pct=state.settings.buffer_start_soc_pct,
+            grid_supply_max_w=layout.config.grid_supply_max_while_battery_charges_w,
+        )
+    is_battery_known = not layout.battery_count or battery.power_w is not None
+    home_w = None
+    if grid_w is not None and is_charge_known and is_battery_known:
+        home_w = home_power(grid_w=grid_w, pv_w=pv_w or 0.0, battery_w=battery.power_w or 0.0, charge_w=charge_w)
+    state.figures = Figures(grid_w, pv_w, battery, aux_w, home_w, None if balance is None else balance.power_w)
+    since = state.started_at if grid is None else grid.sampled_at
+    lost_at = since + layout.lost_after
+    _warn(work, is_grid_known=grid_w is not None, is_lost=work.instant >= lost_at, facts=facts)
+    return _sun(balance, since, lost_at)
+
+
+def _sun(balance: SitePower | None, sampled_at: timedelta, lost_at: timedelta) -> Sun:
+    if balance is None:
+        return Sun(None, sampled_at, lost_at, False, False, False)
+    return Sun(
+        balance.power_w,
+        sampled_at,
+        lost_at,
+        balance.is_buffered,
+        balance.is_buffer_start,
+        balance.has_battery_priority,
+    )
+
+
+def _keep_grid(work: Work, pv_w: float | None, charge_w: float, *, is_charge_known: bool) -> None:
+    """The newest grid power; without a meter, what the chargers take beyond the sun [SITE-9]."""
+    state = work.state
+    if work.layout.config.has_grid:
+        reading = work.readings.grid
+        if reading is not None and type(reading.power_w) is Measured:
+            state.grid = reading.power_w
+    elif pv_w is not None and is_charge_known and all(each is not None for each in state.pv):
+        sampled_at = min(each.sampled_at for each in state.pv if each is not None)
+        if sampled_at >= work.oldest:
+            state.grid = Measured(charge_w - pv_w, sampled_at)
+
+
+def _kept(old: Kept, new: Sequence[Reading[float]], count: int) -> Kept:
+    """The newest sample of each meter."""
+    if len(old) != count:
+        old = (old + (None,) * count)[:count]
+    kept = [
+        new[position] if position < len(new) and type(new[position]) is Measured else old[position]
+        for position in range(count)
+    ]
+    return tuple(kept)  # type: ignore[arg-type]  # narrowed by the check above
+
+
+def _kept_socs(old: Kept, new: Sequence[Reading[float]], count: int) -> Kept:
+    """As `_kept`, for plausible SoCs only [DEF-43]."""
+    plausible = [
+        reading if type(reading) is not Measured or 0.0 <= reading.value <= 100.0 else ABSENT for reading in new
+    ]
+    return _kept(old, plausible, count)
+
+
+def _sum_positive(meters: Kept, oldest: timedelta) -> float | None:
+    """Sum of the known powers, a negative one counts as nothing [SITE-6]; None if none is known."""
+    total: float | None = None
+    for meter in meters:
+        if meter is not None and meter.sampled_at >= oldest:
+            total = (total or 0.0) + max(0.0, meter.value)
+    return total
+
+
+def _value(meter: Measured[float] | None, oldest: timedelta) -> float | None:
+    return meter.value if meter is not None and meter.sampled_at >= oldest else None
+
+
+def _warn(work: Work, *, is_grid_known: bool, is_lost: bool, facts: list[Facts]) -> None:
+    """Say when a meter goes silent and when it is back, once each."""
+    state, oldest = work.state, work.oldest
+    stale: list[str] = []
+    if not is_grid_known:
+        stale.append("grid")
+        if is_lost:
+            stale.append("grid_lost")
+    for kind, meters in (("pv", state.pv), ("battery", state.batteries), ("aux", state.aux)):
+        for position, meter in enumerate(meters):
+            if meter is None or meter.sampled_at < oldest:
+                stale.append(f"{kind}{position + 1}")
+    for position, each in enumerate(facts):
+        if each.power_w is None:
+            stale.append(f"charge{position + 1}")
+    if not stale and not state.stale:
+        return
+    now_stale = frozenset(stale)
+    for name in sorted(now_stale - state.stale):
+        code = {"grid": WarningCode.GRID_STALE, "grid_lost": WarningCode.GRID_LOST}.get(name, WarningCode.METER_STALE)
+        work.events.append(Warned(code, None, {"meter": name}))
+    for name in sorted(state.stale - now_stale):
+        work.events.append(Warned(WarningCode.RECOVERED, None, {"meter": name}))
+    state.stale = now_stale

@@ -1,0 +1,106 @@
+"""How many phases a vehicle charges on, and when one phase becomes three or three become one [PH-1..PH-13].
+
+    P = charge power - site power: what the vehicle could have
+    down:  P / (n V) < Imin,  n > 1                         after the disable delay -> 1
+    up:    P / V > Imax  and  P / (m V) >= Imin             after the enable delay  -> 3
+
+Each direction has its own delay and a change of direction starts it anew [DEF-9]. Nothing is waited for while the vehicle
+does not charge, and no lowering happens for a vehicle that merely draws less than offered [DEF-3].
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import NamedTuple
+
+from evcclib.hold import Timer
+from evcclib.model import PhaseAction, PhaseTriple
+
+UNKNOWN_PHASES = 3
+"""Assumed while the number of phases is not known [PH-2]."""
+ACTIVE_CURRENT_A = 1.0
+"""More than this flows in a phase that is in use [MEA-4]."""
+ACTIVE_VOLTAGE_V = 207.0
+"""A phase with at least this is connected: 230 V - 10 % [MEA-6, DEF-31]."""
+SETTLING = timedelta(seconds=60)
+"""After a switch nothing is measured and nothing switched automatically for so long [DEF-3]."""
+
+
+def active_phases(*, vehicle: int, physical: int, measured: int) -> int:
+    """Phases that the vehicle uses; 0 stands for unknown in each argument [PH-3]."""
+    return min(vehicle or UNKNOWN_PHASES, physical or UNKNOWN_PHASES, measured or UNKNOWN_PHASES)
+
+
+def active_phases_max(*, vehicle: int, physical: int, measured: int, configured: int, is_switchable: bool) -> int:
+    """Phases that the vehicle could use at most [PH-4]."""
+    known_measured = 0 if physical <= 1 or vehicle == 1 else measured
+    possible = configured if is_switchable else physical
+    return min(vehicle or UNKNOWN_PHASES, possible or UNKNOWN_PHASES, known_measured or UNKNOWN_PHASES)
+
+
+def phases_in_use(currents_a: PhaseTriple) -> int:
+    """How many phases carry current; 0 says nothing about the vehicle [MEA-4]."""
+    return sum(current > ACTIVE_CURRENT_A for current in currents_a)
+
+
+def phases_with_voltage(voltages_v: PhaseTriple) -> int:
+    """1 or 3 phases connected to a charger without phase switch, 0 when the voltages do not tell [MEA-6]."""
+    first, *others = (voltage >= ACTIVE_VOLTAGE_V for voltage in voltages_v)
+    if first and not any(others):
+        return 1
+    return 3 if first or any(others) else 0
+
+
+class Scaling(NamedTuple):
+    """What the phase timer does next: since when it runs, for what; ``is_due`` says that the delay is over."""
+
+    since: Timer
+    action: PhaseAction
+    is_due: bool
+
+    @property
+    def phases(self) -> int:
+        """The number of phases to switch to."""
+        return 1 if self.action is PhaseAction.SCALE_1P else 3
+
+
+AT_REST = Scaling(None, PhaseAction.INACTIVE, False)
+
+
+def scale(
+    previous: Scaling,
+    *,
+    instant: timedelta,
+    available_w: float,
+    site_power_w: float,
+    voltage_v: float,
+    active: int,
+    active_max: int,
+    physical: int,
+    configured: int,
+    current_min_a: float,
+    current_max_a: float,
+    enable_delay: timedelta,
+    disable_delay: timedelta,
+    is_enabled: bool,
+    is_charging: bool,
+) -> Scaling:
+    """The phase timer one decision later [PH-6, PH-7]. ``physical`` 0 is unknown."""
+    if (
+        active > 1
+        and configured < 3
+        and available_w / (active * voltage_v) < current_min_a
+        and (site_power_w > 0 or not is_enabled)
+    ):
+        action, delay = PhaseAction.SCALE_1P, disable_delay
+    elif (
+        active_max > 1
+        and physical < active_max
+        and available_w / voltage_v > current_max_a
+        and available_w / (active_max * voltage_v) >= current_min_a
+    ):
+        action, delay = PhaseAction.SCALE_3P, enable_delay
+    else:
+        return AT_REST
+    since = previous.since if previous.action is action and previous.since is not None else instant
+    return Scaling(since, action, not is_charging or instant - since >= delay)

@@ -1,0 +1,36 @@
+"""The last word: the one function every current passes before it becomes a command.
+
+It only ever lowers: to the charger's, the loadpoint's and the vehicle's maximum, to the circuits and to the grid operator's
+limit, and to the device's step below. What then lies under the minimum is a pause. Nothing is rounded up.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from evcclib.charger import floor_to_step
+from evcclib.circuits import Ceiling
+
+
+class Clamped(NamedTuple):
+    """A current fit to be sent [A], 0 = pause; ``limit`` names what held it below the wish, None if nothing did."""
+
+    current_a: float
+    limit: str | None
+
+
+def clamp(wanted_a: float, *, minimum_a: float, maximum_a: float, step_a: float, ceiling: Ceiling | None) -> Clamped:
+    """``wanted_a`` within all limits, quantised [LIM-2, DEF-7]. ``minimum_a`` and ``maximum_a`` fit the device's step."""
+    if wanted_a <= 0:
+        return Clamped(0.0, None)
+    limit = None
+    current_a = wanted_a
+    if current_a > maximum_a:
+        current_a = maximum_a
+    if ceiling is not None and ceiling.current_a < current_a:
+        current_a, limit = ceiling
+    if current_a != minimum_a and current_a != maximum_a:  # both are steps of the device
+        current_a = floor_to_step(max(current_a, 0.0), step_a)
+    if current_a < minimum_a:
+        return Clamped(0.0, limit or "loadpoint")
+    return Clamped(current_a, limit)

@@ -1,0 +1,419 @@
+"""The step: readings in, decision out; and `Site`, which holds the state for people who like objects.
+
+    outcomes -> observe loadpoints -> site power -> [ demand -> law -> safety -> quantise -> guard ] -> commands
+                                                     for each loadpoint in order, on ticks and requests;
+                                                     on any other cause the limits alone act
+
+Errors: `InvalidConfig` for a configuration that cannot be run, `InvalidSetting` and `UnknownTarget` for a request that cannot be
+fulfilled (nothing has changed then), `IncompatibleState` for a state that cannot be restored.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from evcclib import accounts, changes, snapshot, views
+from evcclib.allocation import effect_of, flexible_for, flexible_power, is_ramping, order, outstanding
+from evcclib.assignment import act
+from evcclib.charger import ChargerState, Wish, issue, plan
+from evcclib.circuits import Allotment
+from evcclib.classic import Sun, Target, law, with_limit
+from evcclib.commands import Command, SwitchPhases
+from evcclib.config import SiteConfig, check
+from evcclib.decision import Decision, PlanPreview
+from evcclib.demand import Demand, because
+from evcclib.events import Event
+from evcclib.hold import ELAPSED
+from evcclib.layout import SiteLayout
+from evcclib.limits import allotment, committed_a
+from evcclib.loadpoint import Facts, demand, is_min_soc_active, observe, take_outcome
+from evcclib.model import Cause, ChargeMode, ChargerStatus, Now, TariffKind
+from evcclib.observation import look
+from evcclib.readings import Readings
+from evcclib.reasons import Reason, ReasonCode
+from evcclib.requests import Request
+from evcclib.safety import Clamped, clamp
+from evcclib.savings import SavingsState
+from evcclib.settings import LoadpointSettings, SiteSettings
+from evcclib.state import LoadpointState, SiteState
+from evcclib.tariff import Rates
+from evcclib.view import SiteView
+from evcclib.wake import next_wake
+from evcclib.wakeup import is_due, wake_commands
+from evcclib.work import Work, begin, elapse
+
+DECIDING = frozenset((Cause.START, Cause.INTERVAL, Cause.REQUEST, Cause.WAKE))
+NOT_DRAWING_AFTER = timedelta(seconds=60)
+"""A vehicle that has been enabled for so long and does not draw is full, or does not want to."""
+
+
+def initial(config: SiteConfig, *, now: Now) -> SiteState:
+    """The state of a site that has never run. Raises `InvalidConfig`."""
+    check(config)
+    layout = SiteLayout(config)
+    state = SiteState(
+        settings=SiteSettings(
+            buffer_soc_pct=config.buffer_soc_pct,
+            priority_soc_pct=config.priority_soc_pct,
+            residual_power_w=config.residual_power_w,
+        ),
+        vehicle_settings={},
+        loadpoints=tuple(_initial_loadpoint(layout, index) for index in range(len(layout.loadpoints))),
+        savings=SavingsState(since=now.utc),
+        started_at=now.instant,
+        layout=layout,
+    )
+    work = begin(layout, state, Readings(), now)
+    for loadpoint in layout.loadpoints:
+        name = loadpoint.config.vehicle
+        if name is not None and all(each.vehicle != name for each in work.state.loadpoints):
+            work.state.loadpoints[loadpoint.index].vehicle = name
+            act(work, loadpoint.index, layout.vehicles[name].config.on_identify)
+    return work.state
+
+
+def step(
+    config: SiteConfig, state: SiteState, readings: Readings, *, now: Now, cause: Cause
+) -> tuple[SiteState, Decision]:
+    """Decide. ``state`` is left as it is; the new one goes with the decision.
+
+    ``readings.outcomes`` must hold every outcome since the last step. On START, INTERVAL, REQUEST and WAKE the law decides; on
+    every other cause measurements and status are taken in, and a limit that is exceeded is enforced at once.
+    """
+    layout = layout_of(config, state)
+    before = state
+    work = begin(layout, before, readings, now)
+    state = work.state
+    decides = cause in DECIDING and not (cause is Cause.WAKE and state.tick_at == work.instant)
+    if cause is Cause.START or cause is Cause.INTERVAL or state.tick_at is None:
+        state.tick_at = work.instant
+    for outcome in readings.outcomes:
+        if outcome.loadpoint < len(state.loadpoints):
+            take_outcome(work, outcome)
+    facts = [observe(work, index) for index in range(len(state.loadpoints))]
+    sun = look(work, facts)
+    if decides:
+        _decide(work, facts, sun)
+        if sun.power_w is not None:
+            state.last_success, state.last_success_at = work.utc, work.instant
+    else:
+        _enforce(work, facts)
+    accounts.settle(work, facts)
+    wake_at = next_wake(work, before, facts, sun, decided=decides)
+    state.readings = readings
+    reasons = tuple([loadpoint.reason for loadpoint in state.loadpoints])
+    decision = Decision(work.batches, tuple(work.events), reasons, frozenset(work.reads), wake_at)
+    return state, decision
+
+
+def apply(config: SiteConfig, state: SiteState, request: Request, *, now: Now) -> tuple[SiteState, tuple[Event, ...]]:
+    """Fulfil a client's request. Raises `InvalidSetting` or `UnknownTarget`; then nothing has changed."""
+    work = begin(layout_of(config, state), state, state.readings, now)
+    changes.fulfil(work, request)
+    return work.state, tuple(work.events)
+
+
+def layout_of(config: SiteConfig, state: SiteState) -> SiteLayout:
+    """What was looked up of ``config``, if it is the same one as in the step before."""
+    layout = state.layout
+    if layout is None or layout.config is not config:
+        layout = state.layout = SiteLayout(config)
+    return layout
+
+
+def _initial_loadpoint(layout: SiteLayout, index: int) -> LoadpointState:
+    loadpoint = layout.loadpoints[index]
+    config = loadpoint.config
+    settings = LoadpointSettings(
+        mode=config.mode,
+        phases_configured=config.phases if loadpoint.is_switchable else config.phases or 3,
+        current_min_a=config.current_min_a,
+        current_max_a=config.current_max_a,
+        enable_threshold_w=config.enable_threshold_w,
+        disable_threshold_w=config.disable_threshold_w,
+        enable_delay=config.enable_delay,
+        disable_delay=config.disable_delay,
+        priority=config.priority,
+    )
+    phases = 0 if loadpoint.is_switchable else settings.phases_configured
+    return LoadpointState(settings=settings, charger=ChargerState(phases=phases))  # [LP-1]
+
+
+def priority_of(loadpoint: LoadpointState) -> int:
+    """The vehicle's priority if it has one, else the loadpoint's [DEF-20]."""
+    own = loadpoint.priority_of_vehicle
+    return loadpoint.settings.priority if own is None else own
+
+
+def _decide(work: Work, facts: list[Facts], sun: Sun) -> None:
+    """Decide every loadpoint, in order [DEF-49]."""
+    loadpoints = work.state.loadpoints
+    if len(loadpoints) == 1:
+        asked = demand(work, 0, facts[0])
+        _decide_one(work, 0, facts[0], asked, sun, allotment(work, facts, [_claims(loadpoints[0], asked)]))
+        return
+    priorities = [priority_of(loadpoint) for loadpoint in loadpoints]
+    flexible_w = [_flexible(work, index, each) for index, each in enumerate(facts)]
+    demands = [demand(work, index, each) for index, each in enumerate(facts)]
+    claims = [_claims(loadpoints[index], each) for index, each in enumerate(demands)]
+    limits = allotment(work, facts, claims)
+    for index in order(priorities):
+        mine = sun
+        if sun.power_w is not None:
+            power_w = sun.power_w
+            if loadpoints[index].settings.mode is ChargeMode.PV:
+                power_w -= flexible_for(index, priorities, flexible_w)
+            for other, loadpoint in enumerate(loadpoints):
+                if other != index:
+                    power_w += outstanding(loadpoint, sampled_at=sun.sampled_at, instant=work.instant)
+            mine = sun._replace(power_w=power_w)
+        _decide_one(work, index, facts[index], demands[index], mine, limits)
+
+
+def _claims(loadpoint: LoadpointState, asked: Demand) -> bool:
+    """Whether a loadpoint counts on its minimum current when a limit is divided."""
+    return asked.wanted_a > 0 and (asked.floor_a > 0 or loadpoint.charger.is_enabled)
+
+
+def _flexible(work: Work, index: int, facts: Facts) -> float:
+    loadpoint = work.state.loadpoints[index]
+    return flexible_power(
+        mode=loadpoint.settings.mode,
+        is_charging=facts.is_charging,
+        has_floor=loadpoint.plan.is_active or is_min_soc_active(work, index),
+        power_w=facts.power_w,
+        current_min_a=facts.bounds.minimum_a,
+        phases=facts.active,
+        voltage_v=work.layout.voltage_v,
+    )
+
+
+def _decide_one(work: Work, index: int, facts: Facts, asked: Demand, sun: Sun, limits: Allotment | None) -> None:
+    """Law, safety, quantise, guard, for one loadpoint."""
+    loadpoint = work.state.loadpoints[index]
+    if _is_held(work, index, facts, limits):
+        return
+    target = law(work, index, facts, asked, sun)
+    clamped = _clamp(index, target.current_a, facts, limits, phases=target.phases)
+    charger = loadpoint.charger
+    phases = target.phases if clamped.current_a > 0 or target.current_a == 0 else 0
+    is_paused = clamped.current_a == 0 < target.current_a
+    wish = Wish(clamped.current_a, phases, target.is_forced or is_paused)
+    planned = plan(
+        charger,
+        wish,
+        instant=work.instant,
+        current_min_a=_lowest(clamped, facts),
+        guard_duration=facts.layout.config.guard_duration,
+    )
+    loadpoint.reason = _reason(work, loadpoint, facts, target, clamped, is_guarded=planned.is_guarded)
+    commands = planned.commands
+    if not commands:
+        commands = _wake(work, index, facts)
+    if commands:
+        _send(work, index, facts, commands, clears_pv_timer=asked.follows_sun, elapses=asked.elapses_timers)
+    elif asked.elapses_timers:
+        elapse(loadpoint)
+    if limits is not None:
+        limits.grant(index, max(clamped.current_a, committed_a(work, index, facts) if planned.is_guarded else 0.0))
+
+
+def _lowest(clamped: Clamped, facts: Facts) -> float:
+    """What to fall to while the guard keeps the contactor closed."""
+    return clamped.current_a or facts.bounds.minimum_a
+
+
+def _is_held(work: Work, index: int, facts: Facts, limits: Allotment | None) -> bool:
+    """Whether a loadpoint must be left alone: its charger is silent, or a batch has not been answered yet."""
+    loadpoint = work.state.loadpoints[index]
+    if facts.is_usable and loadpoint.charger.pending is None:
+        return False
+    if loadpoint.is_faulty:
+        loadpoint.reason = because(ReasonCode.CHARGER_FAULT)
+    elif not facts.is_usable:
+        loadpoint.reason = because(ReasonCode.CHARGER_SILENT)
+    else:
+        loadpoint.reason = because(ReasonCode.COMMAND_PENDING)
+    if limits is not None:
+        limits.grant(index, committed_a(work, index, facts))
+    return True
+
+
+def _clamp(index: int, current_a: float, facts: Facts, limits: Allotment | None, *, phases: int = 0) -> Clamped:
+    """``current_a`` within all limits; ``phases`` are those it will be drawn on after a switch, 0 the present ones."""
+    bounds = facts.bounds
+    if phases:
+        phases = min(phases, facts.vehicle_phases or phases)
+    return clamp(
+        current_a,
+        minimum_a=bounds.minimum_a,
+        maximum_a=bounds.maximum_a,
+        step_a=bounds.step_a,
+        ceiling=None if limits is None or current_a <= 0 else limits.ceiling(index, phases or facts.active),
+    )
+
+
+def _enforce(work: Work, facts: list[Facts]) -> None:
+    """Lower at once what is above a limit; nothing is ever raised here."""
+    loadpoints = work.state.loadpoints
+    limits = None
+    if work.layout.config.circuits or work.readings.operator_limit is not None:
+        limits = allotment(work, facts, [loadpoint.charger.is_enabled for loadpoint in loadpoints])
+    for index in order([priority_of(loadpoint) for loadpoint in loadpoints]):
+        loadpoint, each = loadpoints[index], facts[index]
+        if not each.is_usable:
+            loadpoint.reason = because(ReasonCode.CHARGER_FAULT if loadpoint.is_faulty else ReasonCode.CHARGER_SILENT)
+        elif loadpoint.charger.has_failed and work.readings.outcomes:
+            loadpoint.reason = because(ReasonCode.COMMAND_FAILED)
+        charger = loadpoint.charger
+        drawn_a = committed_a(work, index, each)
+        if not each.is_usable or charger.pending is not None or not charger.is_enabled or not charger.is_certain:
+            if limits is not None:
+                limits.grant(index, drawn_a)
+            continue
+        clamped = _clamp(index, drawn_a, each, limits)
+        if clamped.current_a < drawn_a:
+            planned = plan(
+                charger,
+                Wish(clamped.current_a, 0, True),
+                instant=work.instant,
+                current_min_a=each.bounds.minimum_a,
+                guard_duration=timedelta(0),
+            )
+            loadpoint.reason = with_limit(
+                loadpoint.reason, clamped.limit or "loadpoint", is_paused=clamped.current_a == 0
+            )
+            _send(work, index, each, planned.commands, clears_pv_timer=True, elapses=False)
+        if limits is not None:
+            limits.grant(index, clamped.current_a)
+
+
+def _send(
+    work: Work,
+    index: int,
+    facts: Facts,
+    commands: tuple[Command, ...],
+    *,
+    clears_pv_timer: bool,
+    elapses: bool,
+) -> None:
+    """Put commands in flight and note what they will change."""
+    loadpoint = work.state.loadpoints[index]
+    charger = loadpoint.charger
+    starts_guard = True
+    if elapses:
+        starts_guard = loadpoint.pv_timer == ELAPSED  # [PVT-3]
+        elapse(loadpoint)
+        charger = loadpoint.charger
+    switches = any(type(command) is SwitchPhases for command in commands)
+    if switches:
+        starts_guard = False  # [DEF-2]
+    loadpoint.effect_w = effect_of(
+        commands,
+        is_enabled=charger.is_enabled,
+        is_charging=facts.is_charging,
+        is_ramping=is_ramping(loadpoint, work.instant),
+        current_a=charger.current_a,
+        drawn_a=None if facts.currents_a is None else max(facts.currents_a),
+        power_w=facts.power_w,
+        phases=facts.active,
+        voltage_v=work.layout.voltage_v,
+    )
+    loadpoint.effect_at = work.instant
+    loadpoint.charger, work.batches[index] = issue(
+        charger, commands, instant=work.instant, starts_guard=starts_guard, clears_pv_timer=clears_pv_timer
+    )
+
+
+def _wake(work: Work, index: int, facts: Facts) -> tuple[Command, ...]:
+    """Wake a vehicle that does not take what it is offered [WAKE-2]."""
+    loadpoint = work.state.loadpoints[index]
+    charger = loadpoint.charger
+    if not is_due(
+        charger.wake_timer,
+        work.instant,
+        is_enabled=charger.is_enabled,
+        is_waiting=loadpoint.status is ChargerStatus.B,
+        soc_pct=loadpoint.soc.soc_pct,
+        soc_target_pct=loadpoint.settings.soc_target_pct,
+    ):
+        return ()
+    loadpoint.charger = replace(charger, wake_timer=None)
+    vehicle = loadpoint.vehicle
+    return wake_commands(
+        charger_has_wakeup=facts.layout.charger.has_wakeup,
+        vehicle=vehicle,
+        vehicle_has_wakeup=vehicle is not None and work.layout.vehicles[vehicle].config.has_wakeup,
+    )
+
+
+def _reason(
+    work: Work, loadpoint: LoadpointState, facts: Facts, target: Target, clamped: Clamped, *, is_guarded: bool
+) -> Reason:
+    """Why the loadpoint does what it will do now."""
+    charger = loadpoint.charger
+    if is_guarded and charger.guard is not None:
+        return Reason(ReasonCode.GUARD, until=charger.guard + facts.layout.config.guard_duration)
+    if clamped.limit is not None:
+        return with_limit(target.reason, clamped.limit, is_paused=clamped.current_a == 0)
+    if (
+        clamped.current_a > 0
+        and charger.is_enabled
+        and not facts.is_charging
+        and charger.enable_changed_at is not None
+        and work.instant - charger.enable_changed_at >= NOT_DRAWING_AFTER
+    ):
+        return because(ReasonCode.VEHICLE_FULL)
+    return target.reason
+
+
+class Site:
+    """A site with its state. Not to be shared between threads."""
+
+    def __init__(self, config: SiteConfig, *, now: Now) -> None:
+        """Raises `InvalidConfig`."""
+        self.config = config
+        self._state = initial(config, now=now)
+
+    @classmethod
+    def restore(cls, config: SiteConfig, exported: dict[str, object], *, now: Now) -> Site:
+        """A site that goes on where `export` left off, on another clock. Raises `IncompatibleState`, `InvalidConfig`."""
+        site = cls(config, now=now)
+        site._state = snapshot.restored(exported, site._state, now=now)
+        return site
+
+    @property
+    def state(self) -> SiteState:
+        """The state after the last step or request; not to be changed."""
+        return self._state
+
+    def step(self, readings: Readings, *, now: Now, cause: Cause) -> Decision:
+        """Decide; see `step`."""
+        self._state, decision = step(self.config, self._state, readings, now=now, cause=cause)
+        return decision
+
+    def submit(self, request: Request, *, now: Now) -> tuple[Event, ...]:
+        """Fulfil a request. Raises `InvalidSetting` or `UnknownTarget`; then nothing has changed."""
+        self._state, events = apply(self.config, self._state, request, now=now)
+        return events
+
+    def view(self, *, now: Now) -> SiteView:
+        """The site as it is at ``now``."""
+        return views.site_view(self._desk(now))
+
+    def plan(self, loadpoint: int, *, now: Now, target_time: datetime | None = None) -> PlanPreview:
+        """The plan for ``target_time``, or for the stored one [PLAN-17]; nothing changes. Raises `UnknownTarget`."""
+        return views.plan_preview(self._desk(now), loadpoint, target_time)
+
+    def rates(self, kind: TariffKind) -> Rates | None:
+        """The price list last seen, the planner's falling back to the grid's [TAR-10]."""
+        tariffs = self._state.readings.tariffs
+        return tariffs.get(kind) or (tariffs.get(TariffKind.GRID) if kind is TariffKind.PLANNER else None)
+
+    def export(self, *, now: Now) -> dict[str, object]:
+        """Everything that must survive a restart, as plain data fit for JSON."""
+        return snapshot.exported(self._state, now=now)
+
+    def _desk(self, now: Now) -> Work:
+        return begin(layout_of(self.config, self._state), self._state, self._state.readings, now)

@@ -1,0 +1,126 @@
+"""What a site remembers from step to step.
+
+States are values to their owners: `evcclib.site.step` copies the one it is given and changes only its copy. They are not
+frozen, because a step touches most of their fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import datetime, timedelta
+from operator import attrgetter
+
+from evcclib import meter_ledger, plan_follow, polling, soc
+from evcclib import vehicle as vehicles
+from evcclib.balance import NO_BATTERY, BatterySum
+from evcclib.charger import ChargerState
+from evcclib.events import WarningCode
+from evcclib.hold import Timer
+from evcclib.layout import SiteLayout
+from evcclib.model import ChargerStatus, PvAction, RemoteDemand
+from evcclib.phases import AT_REST, Scaling
+from evcclib.readings import Measured, Readings
+from evcclib.reasons import Reason, ReasonCode
+from evcclib.savings import SavingsState
+from evcclib.session import SessionState
+from evcclib.settings import LoadpointSettings, SiteSettings, VehicleSettings
+
+
+@dataclass(slots=True)
+class LoadpointState:
+    """One loadpoint. Instants are monotonic.
+
+    ``effect_w`` is what its batch of ``effect_at`` will change of the site power; ``priority_of_vehicle`` replaces the setting
+    while its vehicle is active [DEF-20]. SoC goals set without a vehicle live in ``settings`` until disconnect.
+    """
+
+    settings: LoadpointSettings
+    charger: ChargerState
+    status: ChargerStatus | None = None
+    is_silent: bool = False
+    is_faulty: bool = False
+    connected_at: Timer = None
+    pv_timer: Timer = None
+    pv_action: PvAction = PvAction.INACTIVE
+    scaling: Scaling = AT_REST
+    measured_phases: int = 0
+    power: Measured[float] | None = None
+    remote_demand: RemoteDemand = RemoteDemand.ENABLE
+    remote_source: str = ""
+    vehicle: str | None = None
+    vehicle_since: Timer = None
+    priority_of_vehicle: int | None = None
+    identity: str = ""
+    detection: vehicles.DetectionState = vehicles.IDLE
+    poll: polling.PollState = polling.NEVER_ASKED
+    climate_poll: polling.PollState = polling.NEVER_ASKED
+    odometer_asked_at: Timer = None
+    odometer_km: float | None = None
+    soc: soc.SocState = soc.UNKNOWN
+    progress_pct: float = 0.0
+    ledger: meter_ledger.LedgerState = meter_ledger.EMPTY
+    timer: meter_ledger.TimerState = meter_ledger.STANDING
+    session: SessionState | None = None
+    plan: plan_follow.PlanState = plan_follow.IDLE
+    effect_w: float = 0.0
+    effect_at: Timer = None
+    warnings: frozenset[WarningCode] = frozenset()
+    reason: Reason = field(default_factory=lambda: Reason(ReasonCode.STARTING))
+
+    def copy(self) -> LoadpointState:
+        """An independent state with the same values."""
+        return LoadpointState(*_LOADPOINT_VALUES(self))
+
+
+_LOADPOINT_VALUES = attrgetter(*(each.name for each in fields(LoadpointState)))
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What the last step made of the readings, for those who look on; None: unknown [SITE-6..SITE-16, TAR-9]."""
+
+    grid_w: float | None = None
+    pv_w: float | None = None
+    battery: BatterySum = NO_BATTERY
+    aux_w: float = 0.0
+    home_w: float | None = None
+    site_w: float | None = None
+    green_share: float | None = None
+    green_share_cars: float | None = None
+    price_grid: float | None = None
+    price_feed_in: float | None = None
+    co2_g_per_kwh: float | None = None
+
+
+@dataclass(slots=True)
+class SiteState:
+    """A whole site. ``grid`` is the newest grid power, measured or worked out [SITE-9]; ``readings`` and ``figures`` are those of
+    the last step and are not exported."""
+
+    settings: SiteSettings
+    vehicle_settings: Mapping[str, VehicleSettings]
+    loadpoints: tuple[LoadpointState, ...]
+    savings: SavingsState
+    started_at: timedelta
+    tick_at: Timer = None
+    grid: Measured[float] | None = None
+    pv: tuple[Measured[float] | None, ...] = ()
+    batteries: tuple[Measured[float] | None, ...] = ()
+    battery_socs: tuple[Measured[float] | None, ...] = ()
+    aux: tuple[Measured[float] | None, ...] = ()
+    stale: frozenset[str] = frozenset()
+    last_success: datetime | None = None
+    last_success_at: Timer = None
+    readings: Readings = field(default_factory=Readings)
+    figures: Figures = field(default_factory=Figures)
+    layout: SiteLayout | None = None
+
+    def copy(self) -> SiteState:
+        """An independent state with the same values."""
+        state = SiteState(*_SITE_VALUES(self))
+        state.loadpoints = tuple([loadpoint.copy() for loadpoint in self.loadpoints])
+        return state
+
+
+_SITE_VALUES = attrgetter(*(each.name for each in fields(SiteState)))

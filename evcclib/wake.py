@@ -1,0 +1,179 @@
+"""When to come back: the earliest time at which a decision could differ while readings stay as they are [decision 3].
+
+The classic law decides on the grid of interval ticks, so the answer is a tick; the next one while anything still moves. Every
+delay that runs, every sample that will be too old, every price that will change is one candidate.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime, timedelta
+
+from evcclib import plan_follow, polling
+from evcclib.allocation import RAMP
+from evcclib.charger import SYNC_GRACE
+from evcclib.classic import Sun
+from evcclib.hold import ELAPSED
+from evcclib.loadpoint import Facts
+from evcclib.model import ChargeMode, PvAction
+from evcclib.phases import SETTLING
+from evcclib.readings import Measured
+from evcclib.state import LoadpointState, SiteState
+from evcclib.tariff import Rates
+from evcclib.wakeup import WAKE_DELAY
+from evcclib.work import Work
+
+TICK = timedelta(microseconds=1)
+NOT_DRAWING_AFTER = timedelta(seconds=60)
+
+
+def next_wake(work: Work, before: SiteState, facts: list[Facts], sun: Sun, *, decided: bool) -> timedelta | None:
+    """The tick at which to come back; None: nothing will ever change by itself."""
+    instant, state = work.instant, work.state
+    anchor = instant if state.tick_at is None else state.tick_at
+    interval = work.layout.interval
+    next_tick = anchor + (math.floor((instant - anchor) / interval) + 1) * interval
+    if not decided or work.batches or work.events or work.reads:
+        return next_tick
+    candidates: list[timedelta] = []
+    for index, loadpoint in enumerate(state.loadpoints):
+        if _moves(before.loadpoints[index], loadpoint, facts[index]):
+            return next_tick
+        _loadpoint_candidates(work, loadpoint, facts[index], candidates)
+    _reading_candidates(work, sun, candidates)
+    _price_candidates(work, candidates)
+    if work.readings.operator_limit is not None:
+        candidates.append(work.readings.operator_limit.expires_at)
+    soonest = min((each for each in candidates if each > instant), default=None)
+    if soonest is None:
+        return None
+    return max(next_tick, anchor + math.ceil((soonest - anchor) / interval) * interval)
+
+
+def _moves(before: LoadpointState, after: LoadpointState, facts: Facts) -> bool:
+    """Whether the next tick could find something else than this one did, without any delay being over."""
+    return (
+        after.charger.pending is not None
+        or after.charger.has_failed
+        or after.charger is not before.charger
+        or after.pv_timer != before.pv_timer
+        or after.scaling.is_due
+        or after.scaling.since != before.scaling.since
+        or after.plan is not before.plan
+        or after.poll is not before.poll
+        or after.climate_poll is not before.climate_poll
+        or after.status is not before.status
+        or after.settings is not before.settings
+        or after.measured_phases != before.measured_phases
+        or after.detection.started_at is not None
+        or (facts.is_charging and _watches_energy(after))
+    )
+
+
+def _watches_energy(loadpoint: LoadpointState) -> bool:
+    """Whether charged energy decides about anything."""
+    settings = loadpoint.settings
+    return (
+        loadpoint.vehicle is not None
+        or loadpoint.soc.soc_pct is not None
+        or settings.energy_target_kwh > 0
+        or settings.target_time is not None
+    )
+
+
+def _loadpoint_candidates(work: Work, loadpoint: LoadpointState, facts: Facts, out: list[timedelta]) -> None:
+    settings, charger, config = loadpoint.settings, loadpoint.charger, facts.layout.config
+    if loadpoint.pv_timer is not None and loadpoint.pv_timer != ELAPSED:
+        is_enabling = loadpoint.pv_action is PvAction.ENABLE
+        out.append(loadpoint.pv_timer + (settings.enable_delay if is_enabling else settings.disable_delay))
+    if loadpoint.scaling.since is not None:
+        out.append(loadpoint.scaling.since + settings.enable_delay)
+        out.append(loadpoint.scaling.since + settings.disable_delay)
+    if charger.phases_switched_at is not None:
+        out.append(charger.phases_switched_at + SETTLING)
+    if charger.guard is not None:
+        out.append(charger.guard + config.guard_duration - timedelta(seconds=1) + TICK)
+    if charger.wake_timer is not None:
+        out.append(charger.wake_timer + WAKE_DELAY)
+    if charger.enable_changed_at is not None:
+        out.append(charger.enable_changed_at + SYNC_GRACE)
+        out.append(charger.enable_changed_at + NOT_DRAWING_AFTER)
+    if loadpoint.effect_at is not None:
+        out.append(loadpoint.effect_at + RAMP)
+    if loadpoint.vehicle_since is not None:
+        out.append(loadpoint.vehicle_since + config.unknown_soc_grace)
+    if loadpoint.vehicle is not None and facts.is_connected:
+        _poll_candidates(loadpoint, facts, out)
+    if settings.target_time is not None and facts.is_connected and settings.mode is not ChargeMode.OFF:
+        _plan_candidates(work, loadpoint, out)
+
+
+def _poll_candidates(loadpoint: LoadpointState, facts: Facts, out: list[timedelta]) -> None:
+    """When the vehicle may be asked again [SOC-8]."""
+    config = facts.layout.config.poll
+    interval = config.interval if config.interval > timedelta(0) else polling.DEFAULT_INTERVAL
+    refill = min(interval, polling.CACHE)
+    for poll in (loadpoint.poll, loadpoint.climate_poll):
+        if poll.asked_at is not None:
+            out.append(poll.asked_at + interval)
+            out.append(poll.asked_at + refill)
+            out.append(poll.asked_at + min(polling.RETRY * (1 << min(poll.retries, 16)), interval))
+        if poll.paid_until is not None:
+            out.append(poll.paid_until - (polling.BURST - 1) * refill)
+
+
+def _plan_candidates(work: Work, loadpoint: LoadpointState, out: list[timedelta]) -> None:
+    """When a plan begins, ends, or comes close; while it is active every tick counts."""
+    if loadpoint.plan.is_active:
+        out.append(work.instant + TICK)
+        return
+    target = loadpoint.settings.target_time
+    for time in (target, loadpoint.plan.projected_start, loadpoint.plan.slot_end):
+        if time is not None:
+            out.append(_instant_of(work, time))
+            out.append(_instant_of(work, time - plan_follow.SLOT_LENGTH))
+
+
+def _instant_of(work: Work, time: datetime) -> timedelta:
+    return work.instant + (time - work.utc)
+
+
+def _reading_candidates(work: Work, sun: Sun, out: list[timedelta]) -> None:
+    """When samples become too old, and when the grid counts as lost."""
+    age_max = work.layout.age_max + TICK
+    state = work.state
+    out.append(sun.lost_at)
+    for kept in ((state.grid,), state.pv, state.batteries, state.aux):
+        out.extend([each.sampled_at + age_max for each in kept if each is not None])
+    for reading in work.readings.chargers:
+        values: tuple[object, ...] = (
+            reading.status,
+            reading.power_w,
+            reading.currents_a,
+            reading.is_enabled,
+            reading.phases,
+        )
+        out.extend([value.sampled_at + age_max for value in values if type(value) is Measured])
+    meters = [*work.readings.circuits.values()]
+    if work.layout.config.circuits and work.readings.grid is not None:
+        meters.append(work.readings.grid)
+    for meter in meters:
+        amounts = (meter.currents_a, meter.powers_w, meter.power_w)
+        out.extend([each.sampled_at + age_max for each in amounts if type(each) is Measured])
+
+
+def _price_candidates(work: Work, out: list[timedelta]) -> None:
+    """When a price changes that anybody looks at."""
+    if not work.readings.tariffs:
+        return
+    for rates in work.readings.tariffs.values():
+        edge = _next_edge(rates, work.utc)
+        if edge is not None:
+            out.append(_instant_of(work, edge))
+
+
+def _next_edge(rates: Rates, utc: datetime) -> datetime | None:
+    rate = rates.at(utc)
+    if rate is not None:
+        return rate.end
+    return next((each.start for each in rates.rates if each.start > utc), None)
