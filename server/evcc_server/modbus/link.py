@@ -75,6 +75,7 @@ class Link:
         self._failures = 0  # to open the connection, or losses without an answer since it was opened
         self._retry_at = 0.0
         self._is_unsettled = False
+        self.delays_s: dict[int, float] = {}  # by unit: the pause it needs, whoever asks
         self._heard_at: dict[int, float] = {}
         self._silences: dict[int, int] = {}
         self._quiet_until: dict[int, float] = {}
@@ -105,10 +106,15 @@ class Link:
         self._check_reachable(request, priority)
         async with self._turns.turn(priority):
             self._check_reachable(request, priority)
-            await self._keep_distance(request.unit, min_delay_s)
+            await self._keep_distance(request.unit, max(min_delay_s, self.delays_s.get(request.unit, 0.0)))
             if doubles:
                 await self._wake_with(request, timeout_s)
-            answer = await self._attempt(request, timeout_s)
+            try:
+                answer = await self._attempt(request, timeout_s)
+            except DeviceSilent:
+                if priority is not Priority.GUEST:  # what others ask of a unit says nothing about our own polls
+                    self._note_silence(request.unit)
+                raise
         if answer.exception is not None:
             raise ModbusRefused(request, answer.exception)
         return answer.values
@@ -155,11 +161,11 @@ class Link:
                 answer = await self._exchange(stream, request)
             is_done = True
         except TimeoutError:
-            self._note_silence(request.unit)
             raise DeviceSilent(f"{self.name}: {request}: no answer within {timeout_s:g} s") from None
         except WireError as error:
             raise DeviceImplausible(f"{self.name}: {error}") from error
         except _LOST as error:
+            await self.aclose()
             self._note_loss()
             raise DeviceDown(f"{self.name}: connection lost {error}".rstrip()) from error
         finally:
@@ -264,6 +270,7 @@ class Port:
     ) -> None:
         self.link = link
         self.unit = unit
+        link.delays_s[unit] = max(link.delays_s.get(unit, 0.0), min_delay_s)
         self.timeout_s = timeout_s
         self.min_delay_s = min_delay_s
         self.doubles = doubles

@@ -14,15 +14,23 @@ from pymodbus.framer import FRAMER_NAME_TO_CLASS, FramerType
 from pymodbus.pdu import DecodePDU, ExceptionResponse, ModbusPDU
 from pymodbus.pdu.bit_message import (
     ReadCoilsRequest,
+    ReadCoilsResponse,
     ReadDiscreteInputsRequest,
+    ReadDiscreteInputsResponse,
     WriteMultipleCoilsRequest,
+    WriteMultipleCoilsResponse,
     WriteSingleCoilRequest,
+    WriteSingleCoilResponse,
 )
 from pymodbus.pdu.register_message import (
     ReadHoldingRegistersRequest,
+    ReadHoldingRegistersResponse,
     ReadInputRegistersRequest,
+    ReadInputRegistersResponse,
     WriteMultipleRegistersRequest,
+    WriteMultipleRegistersResponse,
     WriteSingleRegisterRequest,
+    WriteSingleRegisterResponse,
 )
 
 FRAME_BYTES_MAX = 600
@@ -250,3 +258,88 @@ class Exchange:
 def is_read(function: int) -> bool:
     """Whether ``function`` changes nothing."""
     return function in (READ_COILS, READ_DISCRETE, READ_HOLDING, READ_INPUT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incoming:
+    """A request that another program sent to us; ``request`` is None when it is none we know."""
+
+    transaction: int
+    unit: int
+    function: int
+    request: Request | None
+
+
+class Inbox:
+    """Modbus TCP requests out of the bytes of one client."""
+
+    def __init__(self) -> None:
+        self._received = b""
+        self._decoder = DecodePDU(True)
+
+    def feed(self, received: bytes) -> list[Incoming]:
+        """All requests that are whole by now. Raises `WireError` for bytes that are no Modbus TCP: close the connection."""
+        self._received += received
+        found: list[Incoming] = []
+        while len(self._received) >= 8:
+            length = int.from_bytes(self._received[4:6], "big") + 6
+            if self._received[2:4] != b"\0\0" or not 8 <= length <= 260:
+                raise WireError("not a Modbus TCP request")
+            if len(self._received) < length:
+                break
+            frame, self._received = self._received[:length], self._received[length:]
+            found.append(self._incoming(frame))
+        return found
+
+    def _incoming(self, frame: bytes) -> Incoming:
+        transaction, unit, pdu = int.from_bytes(frame[:2], "big"), frame[6], frame[7:]
+        try:
+            decoded = self._decoder.decode(pdu)
+        except ModbusException:
+            decoded = None
+        request: Request | None = None
+        match decoded:
+            case None:
+                pass
+            case WriteSingleCoilRequest():
+                request = Request(unit=unit, function=5, address=decoded.address, values=(int(decoded.bits[0]),))
+            case WriteSingleRegisterRequest():
+                request = Request(unit=unit, function=6, address=decoded.address, values=tuple(decoded.registers))
+            case WriteMultipleCoilsRequest():
+                bits = tuple(int(bit) for bit in decoded.bits[: decoded.count])
+                request = Request(unit=unit, function=15, address=decoded.address, values=bits)
+            case WriteMultipleRegistersRequest():
+                request = Request(unit=unit, function=16, address=decoded.address, values=tuple(decoded.registers))
+            case ReadCoilsRequest() | ReadHoldingRegistersRequest():  # and the other two reads, which derive from them
+                request = Request(unit=unit, function=pdu[0], address=decoded.address, count=decoded.count)
+        return Incoming(transaction=transaction, unit=unit, function=pdu[0], request=request)
+
+
+def answer_frame(incoming: Incoming, answer: Answer) -> bytes:
+    """The Modbus TCP frame that answers ``incoming``."""
+    pdu: ModbusPDU
+    request = incoming.request
+    values, bits = list(answer.values), [bool(value) for value in answer.values]
+    if answer.exception is not None or request is None:
+        pdu = ExceptionResponse(incoming.function, 1 if answer.exception is None else answer.exception)
+    else:
+        match request.function:
+            case 1:
+                pdu = ReadCoilsResponse(bits=bits)
+            case 2:
+                pdu = ReadDiscreteInputsResponse(bits=bits)
+            case 3:
+                pdu = ReadHoldingRegistersResponse(registers=values)
+            case 4:
+                pdu = ReadInputRegistersResponse(registers=values)
+            case 5:
+                pdu = WriteSingleCoilResponse(address=request.address, bits=[bool(request.values[0])])
+            case 6:
+                pdu = WriteSingleRegisterResponse(address=request.address, registers=list(request.values))
+            case 15:
+                pdu = WriteMultipleCoilsResponse(address=request.address, count=len(request.values))
+            case _:
+                pdu = WriteMultipleRegistersResponse(address=request.address, count=len(request.values))
+    pdu.dev_id, pdu.transaction_id = incoming.unit, incoming.transaction
+    frame: bytes = FRAMER_NAME_TO_CLASS[FramerType.SOCKET](DecodePDU(True)).buildFrame(pdu)
+    return frame
