@@ -38,6 +38,8 @@ from evcc_server.devices.mqtt_source import NoTopics, Topics
 from evcc_server.devices.vehicles import PluginVehicle
 from evcc_server.modbus import wire
 from evcc_server.modbus.link import Link, Trace
+from evcc_server.modbus.serial import open_serial
+from evcc_server.modbus.udp import open_udp
 
 Opener = Callable[[ModbusAddress], Awaitable[ByteStream]]
 
@@ -58,10 +60,12 @@ WIRE_FRAMINGS: Mapping[Framing, wire.Framing] = {
 async def open_stream(address: ModbusAddress) -> ByteStream:
     """A stream to the real device at ``address``. Raises OSError."""
     match address:
+        case NetworkAddress(host=host, port=port, framing=Framing.UDP):
+            return await open_udp(host, port)
         case NetworkAddress(host=host, port=port):
             return await anyio.connect_tcp(host, port)
-        case SerialAddress(device=device):
-            raise OSError(f"{device}: serial ports are not available")
+        case SerialAddress(device=device, baudrate=baudrate, comset=comset):
+            return await open_serial(device, baudrate, comset)
 
 
 class Links:

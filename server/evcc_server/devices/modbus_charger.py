@@ -51,10 +51,11 @@ class ModbusCharger:
         self.facts: Charger = profile.charger
         port = port_for(profile, link, unit, timeout_s=timeout_s)
         self._access = Access(profile, port, connector=connector, params=params, units=units)
-        self._max_a = min(self.facts.max_a, max_a if max_a is not None else math.inf)
+        self._limit_a = self._max_a = min(self.facts.max_a, max_a if max_a is not None else math.inf)
         self._safe_a = self.facts.min_a if safe_a is None else safe_a
         self._current_a = self.facts.min_a  # remembered setpoint
         self._is_enabled: bool | None = None  # as commanded, for devices that cannot tell
+        self._is_started = False
         self._is_measured = True
         self._knows_identity = self.facts.identity is not None
         self._can_switch = self.facts.phase_switch is not None
@@ -80,7 +81,10 @@ class ModbusCharger:
         )
 
     async def start(self) -> None:
-        """Learn what this station has, run its start steps, arm its watchdog. Raises `DeviceError`."""
+        """Learn what this station has, run its start steps, arm its watchdog. Raises `DeviceError`.
+
+        Also to be called after the station was lost: it may have restarted. What was commanded before is kept.
+        """
         facts, switch = self.facts, self.facts.phase_switch
         once: list[Condition] = [*facts.values.measured_when, *facts.identity_when]
         once += switch.ready if switch is not None else ()
@@ -93,12 +97,15 @@ class ModbusCharger:
         self._can_switch = switch is not None and now.holds(switch.ready)
         own_max_a = now.source(facts.max_current)
         if own_max_a is not None and own_max_a >= facts.min_a:
-            self._max_a = min(self._max_a, own_max_a)
-        self._remember(now.value(current) if current else None)
-        self._is_enabled = self._enabled(now, None)
+            self._max_a = min(self._limit_a, own_max_a)
+        self._current_a = min(self._current_a, self._max_a)
+        if not self._is_started:
+            self._remember(now.value(current) if current else None)
+            self._is_enabled = self._enabled(now, None)
         await self._access.run(facts.start)
         await self._arm()
         self._keys = self._keys_to_poll()
+        self._is_started = True
 
     def _readable_current(self) -> str | None:
         key = self.facts.current.register
