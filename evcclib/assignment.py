@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from evcclib import meter_ledger, plan_follow, polling, session, soc, vehicle
-from evcclib.commands import Read, VehicleRead
 from evcclib.config import Actions
 from evcclib.events import GuestFound, SessionChanged, SettingChanged, VehicleAssigned
+from evcclib.hold import ELAPSED
 from evcclib.model import ChargeMode, PvAction
 from evcclib.phases import AT_REST
 from evcclib.settings import Scope, VehicleSettings
@@ -49,6 +49,7 @@ def assign(work: Work, index: int, name: str | None) -> None:
     loadpoint.soc = soc.UNKNOWN
     loadpoint.progress_pct = 0.0
     loadpoint.odometer_km = None
+    loadpoint.odometer_asked_at = None
     work.events.append(VehicleAssigned(index, name))
     if name is None:
         work.change(index, soc_min_pct=0, soc_target_pct=100, energy_target_kwh=0.0)
@@ -194,10 +195,9 @@ def _detect(work: Work, index: int, loadpoint: LoadpointState) -> None:
 
 
 def ask_odometer(work: Work, loadpoint: LoadpointState) -> None:
-    """Ask once; the answer is taken whenever it comes [VEH-7]."""
+    """Have the next step ask once; the answer is taken whenever it comes [VEH-7]."""
     if loadpoint.vehicle is not None and work.layout.vehicles[loadpoint.vehicle].config.has_odometer:
-        loadpoint.odometer_asked_at = work.instant
-        work.reads.add(Read(loadpoint.vehicle, VehicleRead.ODOMETER))
+        loadpoint.odometer_asked_at = ELAPSED
 
 
 def describe_session(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from evcclib.circuits import Allotment, Draw, Limit
+from evcclib.commands import SwitchPhases
 from evcclib.config import CircuitConfig
 from evcclib.loadpoint import Facts
 from evcclib.model import PhaseTriple
@@ -58,9 +59,15 @@ def _limits(work: Work, facts: list[Facts]) -> tuple[Limit, ...]:
 
 
 def _draw(work: Work, index: int, facts: Facts, claims_minimum: bool) -> Draw:
+    active = facts.active
+    pending = work.state.loadpoints[index].charger.pending
+    if pending is not None:
+        for command in pending.batch.commands:
+            if isinstance(command, SwitchPhases):
+                active = max(active, min(command.phases, facts.vehicle_phases or command.phases))
     return Draw(
         rotation=tuple(phase - 1 for phase in facts.layout.config.phase_rotation),
-        active=facts.active,
+        active=active,
         minimum_a=facts.bounds.minimum_a,
         committed_a=committed_a(work, index, facts),
         claims_minimum=claims_minimum,

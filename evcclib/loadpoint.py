@@ -50,6 +50,8 @@ from evcclib.tariff import Rates, price_at
 from evcclib.work import Work, elapse
 
 SILENT = ChargerReading(status=Missing())
+NEGATIVE_POWER_W = -1.0
+"""A charge power below this is a wrong sign or a wrong wire, not noise [MEA-1]."""
 NO_VEHICLE = VehicleReading()
 
 
@@ -125,6 +127,8 @@ def observe(work: Work, index: int) -> Facts:
     if layout.is_switchable:
         _see_phases(work, loadpoint, reading)
     power_w = _power(work, loadpoint, layout, reading, is_charging=is_charging)
+    if power_w is not None:
+        work.warn(index, WarningCode.NEGATIVE_CHARGE_POWER, power_w < NEGATIVE_POWER_W)
 
     counter: Reading[float] = ABSENT
     if layout.charger.has_energy_total:
@@ -371,6 +375,7 @@ def _handle(
         elif transition is Transition.START:
             loadpoint.timer = meter_ledger.timer_started(loadpoint.timer, work.instant)
             loadpoint.charger = replace(loadpoint.charger, wake_timer=None)
+            work.warn(index, WarningCode.VEHICLE_ASLEEP, False)
             loadpoint.poll = polling.charge_started(loadpoint.poll)
             if loadpoint.session is not None:
                 loadpoint.session = session.start(loadpoint.session, now=work.utc)
@@ -396,6 +401,7 @@ def _handle(
             work.events.append(ChargeStopped(index))
         else:
             disconnect(work, index)
+            work.warn(index, WarningCode.VEHICLE_ASLEEP, False)
             work.events.append(VehicleDisconnected(index, is_startup))
 
 
@@ -426,8 +432,10 @@ def _see_soc(
             vehicle_soc = polling.accepted(loadpoint.poll, answers.soc_pct)
             if type(answers.status) is Measured:
                 statuses_agree = answers.status.value is loadpoint.status
-        asked_at = loadpoint.odometer_asked_at
-        if asked_at is not None and type(answers.odometer_km) is Measured:
+        if loadpoint.odometer_asked_at == ELAPSED:
+            loadpoint.odometer_asked_at = work.instant
+            work.reads.add(Read(loadpoint.vehicle, VehicleRead.ODOMETER))
+        if loadpoint.odometer_asked_at is not None and type(answers.odometer_km) is Measured:
             loadpoint.odometer_asked_at = None
             loadpoint.odometer_km = answers.odometer_km.value
             describe_session(work, index, odometer_km=loadpoint.odometer_km)

@@ -17,6 +17,9 @@ from evcclib.readings import ABSENT, Measured, Reading
 from evcclib.state import Figures
 from evcclib.work import Work
 
+PV_SIGN_W = -500.0
+"""An inverter that shows less than this is wired or configured the wrong way round [SITE-6]."""
+_CODES = {"grid": WarningCode.GRID_STALE, "grid_lost": WarningCode.GRID_LOST}
 Kept = tuple[Measured[float] | None, ...]
 
 
@@ -149,6 +152,9 @@ def _warn(work: Work, *, is_grid_known: bool, is_lost: bool, facts: list[Facts])
         for position, meter in enumerate(meters):
             if meter is None or meter.sampled_at < oldest:
                 stale.append(f"{kind}{position + 1}")
+    for position, meter in enumerate(state.pv):
+        if meter is not None and meter.value < PV_SIGN_W:
+            stale.append(f"pv_sign{position + 1}")
     for position, each in enumerate(facts):
         if each.power_w is None:
             stale.append(f"charge{position + 1}")
@@ -156,7 +162,7 @@ def _warn(work: Work, *, is_grid_known: bool, is_lost: bool, facts: list[Facts])
         return
     now_stale = frozenset(stale)
     for name in sorted(now_stale - state.stale):
-        code = {"grid": WarningCode.GRID_STALE, "grid_lost": WarningCode.GRID_LOST}.get(name, WarningCode.METER_STALE)
+        code = _CODES.get(name) or (WarningCode.PV_SIGN if name.startswith("pv_sign") else WarningCode.METER_STALE)
         work.events.append(Warned(code, None, {"meter": name}))
     for name in sorted(state.stale - now_stale):
         work.events.append(Warned(WarningCode.RECOVERED, None, {"meter": name}))

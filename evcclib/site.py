@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from evcclib import accounts, changes, snapshot, views
 from evcclib.allocation import effect_of, flexible_for, flexible_power, is_ramping, order, outstanding
-from evcclib.assignment import act
+from evcclib.assignment import assign
 from evcclib.charger import ChargerState, Wish, issue, plan
 from evcclib.circuits import Allotment
 from evcclib.classic import Sun, Target, law, with_limit
@@ -23,7 +23,7 @@ from evcclib.commands import Command, SwitchPhases
 from evcclib.config import SiteConfig, check
 from evcclib.decision import Decision, PlanPreview
 from evcclib.demand import Demand, because
-from evcclib.events import Event
+from evcclib.events import Event, WarningCode
 from evcclib.hold import ELAPSED
 from evcclib.layout import SiteLayout
 from evcclib.limits import allotment, committed_a
@@ -67,9 +67,8 @@ def initial(config: SiteConfig, *, now: Now) -> SiteState:
     work = begin(layout, state, Readings(), now)
     for loadpoint in layout.loadpoints:
         name = loadpoint.config.vehicle
-        if name is not None and all(each.vehicle != name for each in work.state.loadpoints):
-            work.state.loadpoints[loadpoint.index].vehicle = name
-            act(work, loadpoint.index, layout.vehicles[name].config.on_identify)
+        if name is not None:
+            assign(work, loadpoint.index, name)  # [LP-2]
     return work.state
 
 
@@ -195,9 +194,12 @@ def _decide_one(work: Work, index: int, facts: Facts, asked: Demand, sun: Sun, l
     if _is_held(work, index, facts, limits):
         return
     target = law(work, index, facts, asked, sun)
-    clamped = _clamp(index, target.current_a, facts, limits, phases=target.phases)
     charger = loadpoint.charger
-    phases = target.phases if clamped.current_a > 0 or target.current_a == 0 else 0
+    phases = target.phases
+    clamped = _clamp(index, target.current_a, facts, limits, phases=phases)
+    if clamped.current_a == 0 < target.current_a and phases:  # too much for all phases: stay on those there are
+        phases = 0
+        clamped = _clamp(index, target.current_a, facts, limits)
     is_paused = clamped.current_a == 0 < target.current_a
     wish = Wish(clamped.current_a, phases, target.is_forced or is_paused)
     planned = plan(
@@ -208,6 +210,8 @@ def _decide_one(work: Work, index: int, facts: Facts, asked: Demand, sun: Sun, l
         guard_duration=facts.layout.config.guard_duration,
     )
     loadpoint.reason = _reason(work, loadpoint, facts, target, clamped, is_guarded=planned.is_guarded)
+    if clamped.limit is None:
+        work.warn(index, WarningCode.LIMIT_EXCEEDED, False)
     commands = planned.commands
     if not commands:
         commands = _wake(work, index, facts)
@@ -281,9 +285,9 @@ def _enforce(work: Work, facts: list[Facts]) -> None:
                 current_min_a=each.bounds.minimum_a,
                 guard_duration=timedelta(0),
             )
-            loadpoint.reason = with_limit(
-                loadpoint.reason, clamped.limit or "loadpoint", is_paused=clamped.current_a == 0
-            )
+            limit = clamped.limit or "loadpoint"
+            loadpoint.reason = with_limit(loadpoint.reason, limit, is_paused=clamped.current_a == 0)
+            work.warn(index, WarningCode.LIMIT_EXCEEDED, True, limit=limit)
             _send(work, index, each, planned.commands, clears_pv_timer=True, elapses=False)
         if limits is not None:
             limits.grant(index, clamped.current_a)
@@ -340,6 +344,7 @@ def _wake(work: Work, index: int, facts: Facts) -> tuple[Command, ...]:
     ):
         return ()
     loadpoint.charger = replace(charger, wake_timer=None)
+    work.warn(index, WarningCode.VEHICLE_ASLEEP, True)
     vehicle = loadpoint.vehicle
     return wake_commands(
         charger_has_wakeup=facts.layout.charger.has_wakeup,
@@ -355,7 +360,7 @@ def _reason(
     charger = loadpoint.charger
     if is_guarded and charger.guard is not None:
         return Reason(ReasonCode.GUARD, until=charger.guard + facts.layout.config.guard_duration)
-    if clamped.limit is not None:
+    if clamped.limit is not None and (clamped.current_a < target.current_a):
         return with_limit(target.reason, clamped.limit, is_paused=clamped.current_a == 0)
     if (
         clamped.current_a > 0

@@ -33,6 +33,7 @@ class LoadpointState:
 
     ``effect_w`` is what its batch of ``effect_at`` will change of the site power; ``priority_of_vehicle`` replaces the setting
     while its vehicle is active [DEF-20]. SoC goals set without a vehicle live in ``settings`` until disconnect.
+    ``odometer_asked_at`` is `ELAPSED` while it is still to be asked for.
     """
 
     settings: LoadpointSettings
