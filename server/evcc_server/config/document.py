@@ -70,6 +70,8 @@ def read_document(text: str, name: str, environment: Mapping[str, str]) -> Node:
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         reason = error.problem or error.context or "not readable"
+        if mark and "${" in "".join(text.splitlines()[mark.line : mark.line + 1]):
+            reason += "; put ${NAME} in quotes where it stands inside { } or [ ]"
         raise ConfigError([Problem(name, mark.line + 1 if mark else 1, "", f"YAML: {reason}")]) from error
     except (YAMLError, ValueError) as error:
         raise ConfigError([Problem(name, 1, "", f"YAML: {str(error).splitlines()[0]}")]) from error

@@ -264,7 +264,7 @@ class Config:
     network: Network = field(default_factory=Network)
     interval: timedelta = timedelta(seconds=10)
     database: Database = field(default_factory=Database)
-    mqtt: MqttOptions = field(default_factory=MqttOptions)
+    mqtt: MqttOptions = field(default_factory=MqttOptions, repr=False)
     site: Site
     meters: tuple[MeterEntry, ...] = ()
     chargers: tuple[ChargerEntry, ...] = ()

@@ -59,9 +59,13 @@ def template_names(*, is_charger: bool) -> tuple[str, ...]:
     """The templates of chargers, or of everything else, as users may write them."""
     names: set[str] = set()
     for profile in profiles.all_profiles():
-        if (profile.kind == "charger") == is_charger:
+        if _can_be(profile, is_charger=is_charger):
             names |= {profile.id, *profile.templates}
     return tuple(sorted(names))
+
+
+def _can_be(profile: Profile, *, is_charger: bool) -> bool:
+    return profile.charger is not None if is_charger else bool(profile.usages)
 
 
 def usages_of(candidates: Iterable[Profile]) -> tuple[str, ...]:
@@ -73,7 +77,7 @@ def usages_of(candidates: Iterable[Profile]) -> tuple[str, ...]:
 def _template(section: Section, *, is_charger: bool) -> TemplateDevice | None:
     names = template_names(is_charger=is_charger)
     template = section.required_text("template", allowed="the name of a device, see: evcc-server devices")
-    candidates = [p for p in profiles.by_template(template.casefold()) if (p.kind == "charger") == is_charger]
+    candidates = [p for p in profiles.by_template(template.casefold()) if _can_be(p, is_charger=is_charger)]
     usage: str | None = CHARGE
     if not is_charger:
         usage = section.word("usage", usages_of(candidates) or METER_USAGES)

@@ -184,7 +184,7 @@ def check_references(
 
 
 def _known(root: Section, line: int, place: str, kind: str, name: str, names: dict[str, Sequence[str]]) -> None:
-    if name not in names[kind]:
+    if name not in names[kind] and all(names[kind]):  # one whose name is missing is reported already
         choices = [choice for choice in names[kind] if choice]
         hint = expected_one_of(name, choices) if choices else f"there are no {kind}s"
         root.findings.problem(line, place, f"{kind} {name!r} does not exist, {hint}")

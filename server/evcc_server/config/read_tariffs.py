@@ -41,7 +41,7 @@ def read_tariffs(section: Section) -> Tariffs:
     tariffs = Tariffs(
         currency=currency,
         grid=_tariff(section.section("grid")),
-        feed_in=_tariff(section.section("feedin", "feedIn")),
+        feed_in=_tariff(section.section("feedin")),
         planner=_tariff(section.section("planner", "co2")),
     )
     section.close()

@@ -15,9 +15,8 @@ HIDDEN = "***"
 _IN_URL = re.compile(r"(?<=://)[^/@\s:]*(?::[^/@\s]*)?@")
 _KEYS = "|".join(sorted(map(re.escape, SECRET_KEYS), key=len, reverse=True))
 _QUERY = re.compile(rf"(?i)([?&](?:{_KEYS}|key|access_token|api_key)=)[^&#\s\"']+")
-_SETTING = re.compile(
-    rf"(?i)((?:[\w-]*[_.-])?[\"']?\b(?:{_KEYS})[\"']?\s*[:=]\s*)(\"[^\"]*\"|'[^']*'|[^\s,;}}\]]+(?:[ \t]+[^\s,;}}\]]+)*)"
-)
+_VALUE = r"""\"[^\"]*\"|'[^']*'|[^\s,;}\]]+(?:[ \t]+[^\s,;}\]]+)*"""
+_SETTING = re.compile(rf"(?i)((?<![a-z0-9])(?:{_KEYS})[\"']?\s*[:=]\s*)(?:{_VALUE})")
 
 
 def is_secret(key: str) -> bool:

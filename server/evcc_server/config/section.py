@@ -61,8 +61,8 @@ class Section:
     def node(self, *keys: str) -> Node | None:
         """The node under the first of ``keys`` that is present; all of them count as known from now on."""
         found: Node | None = None
-        for key in keys:
-            self._asked[key.casefold()] = key
+        for key in dict.fromkeys(key.casefold() for key in keys):
+            self._asked.setdefault(key, next(spelling for spelling in keys if spelling.casefold() == key))
             entry = self._entries.get(key.casefold())
             if entry is None or (isinstance(entry.value, Scalar) and entry.value.is_null):
                 continue
