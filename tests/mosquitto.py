@@ -112,8 +112,8 @@ async def subscriber(
             process.terminate()
             with trio.CancelScope(shield=True), trio.fail_after(PATIENCE_S):
                 await process.wait()
-                await output.aclose()
             nursery.cancel_scope.cancel()
+    await output.aclose()
 
 
 async def wait_for(lines: trio.MemoryReceiveChannel[tuple[str, str]], topic: str, payload: str) -> None:

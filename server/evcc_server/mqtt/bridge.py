@@ -11,6 +11,7 @@ All publishing is synchronous and never waits [R-5]; so no two tasks ever interl
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterable
 
 import trio
@@ -21,7 +22,7 @@ from evcc_server.mqtt import tree
 from evcc_server.mqtt.contract import Connected, Link, MqttOptions, Publication, Received
 from evcc_server.mqtt.topics import Aim, UnknownTopic, aim, value
 from evcc_server.settings import Context, request
-from evcc_server.state.hub import Hub, Key, News
+from evcc_server.state.hub import Hub, Key, News, Subscription
 from evcc_server.state.values import Value
 from evcc_server.store.store import StoreError
 from evcclib.config import SiteConfig
@@ -54,17 +55,18 @@ class Bridge:
         self._topics: dict[Key, frozenset[str]] = {}
         self._documents: dict[str, str] = {}
         self._documents_due = trio.Event()
-        self._updated_s = -UPDATED_PERIOD_S
+        self._updated_s = -math.inf
         self._cleared_s: dict[str, float] = {}
 
     async def run(self) -> None:
         """Serve until cancelled; then say ``offline`` and see that it gets out."""
         try:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._follow_hub)
-                nursery.start_soon(self._follow_link)
-                if self._has_json:
-                    nursery.start_soon(self._publish_documents)
+            with self._hub.subscribe(repeats_measurements=True) as subscription:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self._follow_hub, subscription)
+                    nursery.start_soon(self._follow_link)
+                    if self._has_json:
+                        nursery.start_soon(self._publish_documents)
         finally:
             with trio.CancelScope(shield=True):
                 self._publish(tree.status(self._root, word="offline"))
@@ -72,14 +74,14 @@ class Bridge:
 
     # Values out
 
-    async def _follow_hub(self) -> None:
-        with self._hub.subscribe(repeats_measurements=True) as subscription:
-            while True:
-                news = await subscription.wait()
-                if self._is_connected and not self._is_announced:
-                    self._announce()
-                elif self._is_connected:
-                    self._publish_news(news)
+    async def _follow_hub(self, subscription: Subscription) -> None:
+        while True:
+            news = await subscription.wait()
+            if self._is_connected and not self._is_announced:
+                self._announce()
+                self._publish_messages(news)
+            elif self._is_connected:
+                self._publish_news(news)
 
     def _announce(self) -> None:
         """Publish everything, in the order of api 7.2; the broker may know nothing."""
@@ -87,6 +89,7 @@ class Bridge:
             return
         document = self._hub.snapshot
         self._publish(tree.loadpoint_count(self._root, len(document.loadpoints)))
+        self._updated_s = -math.inf
         self._publish_updated()
         for key, each in tree.keys(document):
             self._publish_value(key, each)
@@ -101,6 +104,9 @@ class Bridge:
             for key, each in news.values.items():
                 self._publish_value(key, each)
             self._documents_due.set()
+        self._publish_messages(news)
+
+    def _publish_messages(self, news: News) -> None:
         for message in news.messages:
             topic = f"{tree.place(self._root, None)}/{message.level.value}"
             self._link.publish(Publication(topic, message.text.encode(), is_retained=False))

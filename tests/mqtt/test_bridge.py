@@ -1,0 +1,328 @@
+"""The bridge in virtual time, over the broker in memory [api 7.2..7.5]."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import pytest
+import trio
+from mqtt_home import EPOCH, Home
+from trio.testing import wait_all_tasks_blocked
+from trio_test import in_virtual_time
+
+from evcc_server.clock import Clock
+from evcc_server.mqtt.bridge import Bridge
+from evcc_server.mqtt.contract import MqttOptions, Publication
+from evcc_server.mqtt.memory import MemoryBroker, MemoryLink
+from evcc_server.state.document import Document
+from evcc_server.state.hub import Level
+from evcc_server.state.values import Phases, Records
+from evcc_server.store.store import StoreError
+from evcclib.model import ChargeMode
+from evcclib.requests import ChangeLoadpointSetting, Request
+
+CARPORT = "evcc/loadpoints/1"
+
+
+@dataclass
+class Bridged:
+    home: Home
+    broker: MemoryBroker
+    link: MemoryLink
+
+    async def command(self, topic: str, payload: str, *, is_retained: bool = False) -> None:
+        """Somebody publishes, and all that follows has happened when this returns."""
+        self.broker.publish(Publication(topic, payload.encode(), is_retained))
+        await wait_all_tasks_blocked()
+
+    async def cycle(self) -> None:
+        self.home.cycle()
+        await wait_all_tasks_blocked()
+
+    def since(self, mark: int) -> list[tuple[str, str]]:
+        """What has been published since ``mark`` = ``len(broker.log)``."""
+        return [(each.topic, each.payload.decode()) for each in self.broker.log[mark:]]
+
+
+@asynccontextmanager
+async def bridged(
+    options: MqttOptions | None = None, *, broker: MemoryBroker | None = None, home: type[Home] = Home
+) -> AsyncIterator[Bridged]:
+    options = options or MqttOptions()
+    clock = Clock(epoch=EPOCH)
+    inhabited = home(clock)
+    broker = broker or MemoryBroker()
+    link = broker.connect(options.root)
+    bridge = Bridge(link, options, gateway=inhabited, hub=inhabited.hub, clock=clock, site=inhabited.config)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(bridge.run)
+        await wait_all_tasks_blocked()
+        yield Bridged(inhabited, broker, link)
+        nursery.cancel_scope.cancel()
+
+
+@in_virtual_time
+async def test_the_start_is_in_order() -> None:
+    async with bridged() as world:
+        topics = [topic for topic, _ in world.since(0)]
+        assert topics[0] == "evcc/loadpoints"
+        assert topics[1] == "evcc/updated"
+        assert topics.count("evcc/status") == 1
+        topics = topics[: topics.index("evcc/status")]
+        assert world.broker.payload("evcc/loadpoints") == "2"
+        assert world.broker.payload("evcc/status") == "online"
+        assert world.broker.payload("evcc/updated") == "1678122000"
+        assert {"evcc/site", "evcc/loadpoints/1", "evcc/loadpoints/2", "evcc/site/gridConfigured"} < set(topics)
+        assert len(topics) == len(set(topics))
+
+
+@in_virtual_time
+async def test_before_the_first_cycle_nothing_is_published() -> None:
+    class Empty(Home):
+        def cycle(self) -> None:
+            """Nothing is known yet."""
+
+    async with bridged(home=Empty) as world:
+        assert world.broker.log == []
+        Home.cycle(world.home)
+        await wait_all_tasks_blocked()
+        assert world.broker.payload("evcc/status") == "online"
+
+
+@in_virtual_time
+async def test_a_clean_stop_says_offline() -> None:
+    async with bridged() as world:
+        pass
+    assert world.since(0)[-1] == ("evcc/status", "offline")
+
+
+@in_virtual_time
+async def test_a_change_by_any_channel_is_published_once_in_every_spelling() -> None:
+    async with bridged() as world:
+        mark = len(world.broker.log)
+        await world.home.submit(ChangeLoadpointSetting(0, "soc_target_pct", 80))
+        await wait_all_tasks_blocked()
+        published = world.since(mark)
+        assert published.count((f"{CARPORT}/targetSoc", "80")) == 1
+        assert published.count((f"{CARPORT}/target/soc", "80")) == 1
+        mark = len(world.broker.log)
+        await world.home.submit(ChangeLoadpointSetting(0, "soc_target_pct", 80))
+        await wait_all_tasks_blocked()
+        assert not any("oc" in topic.rsplit("/", 1)[1] and "target" in topic for topic, _ in world.since(mark))
+
+
+@in_virtual_time
+async def test_measurements_come_every_cycle_and_settings_on_change() -> None:
+    async with bridged() as world:
+        await trio.sleep(10)
+        mark = len(world.broker.log)
+        await world.cycle()
+        topics = [topic for topic, _ in world.since(mark)]
+        assert topics[0] == "evcc/updated"
+        assert f"{CARPORT}/chargePower" in topics
+        assert f"{CARPORT}/mode" not in topics
+
+
+@in_virtual_time
+async def test_updated_comes_before_values_and_at_most_once_a_second() -> None:
+    async with bridged() as world:
+        mark = len(world.broker.log)
+        for _ in range(40):
+            await trio.sleep(0.25)
+            await world.cycle()
+        stamps = [int(payload) for topic, payload in world.since(mark) if topic == "evcc/updated"]
+        assert stamps == list(range(1678122001, 1678122011))
+
+
+@in_virtual_time
+async def test_documents_come_at_most_once_a_second_and_hold_the_newest() -> None:
+    async with bridged() as world:
+        await trio.sleep(5)
+        mark = len(world.broker.log)
+        for target in range(50, 90):
+            await world.home.submit(ChangeLoadpointSetting(0, "soc_target_pct", target))
+            await trio.sleep(0.1)
+        await trio.sleep(2)
+        documents = [json.loads(payload) for topic, payload in world.since(mark) if topic == CARPORT]
+        assert 3 <= len(documents) <= 6
+        assert documents[-1]["targetSoc"] == 89
+
+
+@in_virtual_time
+async def test_documents_can_be_turned_off() -> None:
+    async with bridged(MqttOptions(has_json=False)) as world:
+        await trio.sleep(2)
+        await world.cycle()
+        assert "evcc/site" not in world.broker.retained
+        assert CARPORT not in world.broker.retained
+
+
+@in_virtual_time
+async def test_a_command_is_carried_out_and_cleared() -> None:
+    async with bridged() as world:
+        await world.command(f"{CARPORT}/mode/set", "NOW")
+        assert world.home.view().loadpoints[0].settings.mode is ChargeMode.NOW
+        assert world.broker.payload(f"{CARPORT}/mode") == "now"
+        assert world.since(0).count((f"{CARPORT}/mode/set", "")) == 1
+
+
+@in_virtual_time
+async def test_a_retained_command_is_carried_out_once_and_removed() -> None:
+    broker = MemoryBroker()
+    broker.publish(Publication(f"{CARPORT}/minSoc/set", b"25"))
+    async with bridged(broker=broker) as world:
+        assert world.home.requests == [ChangeLoadpointSetting(0, "soc_min_pct", 25)]
+        assert f"{CARPORT}/minSoc/set" not in broker.retained
+        await world.command(f"{CARPORT}/minSoc/set", "30", is_retained=True)
+        assert len(world.home.requests) == 2
+        assert f"{CARPORT}/minSoc/set" not in broker.retained
+        world.link.disconnect()
+        world.link.connect()
+        await wait_all_tasks_blocked()
+        assert len(world.home.requests) == 2
+
+
+@in_virtual_time
+async def test_the_echo_of_our_own_clearing_is_no_command() -> None:
+    async with bridged() as world:
+        topic = f"{CARPORT}/target/soc/80/set"
+        await world.command(topic, "")
+        assert world.home.requests == [ChangeLoadpointSetting(0, "soc_target_pct", 80)]
+        await trio.sleep(4.9)
+        await world.command(topic, "")
+        assert len(world.home.requests) == 1
+        await trio.sleep(0.2)
+        await world.command(topic, "")
+        assert len(world.home.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("topic", "payload", "shown"),
+    [
+        ("mode", "fast", [("mode", "pv")]),
+        ("minCurrent", "99", [("minCurrent", "6")]),
+        ("minCurrent", "20", [("minCurrent", "6")]),  # above the maximum: the library refuses
+        ("target/soc", "x", [("target/soc", "100"), ("targetSoc", "100")]),
+        ("targetTime", "2020-01-01T00:00:00Z", [("target/time", ""), ("targetTime", "")]),
+        ("phases", "2", [("phases", "0"), ("phasesConfigured", "0")]),
+        ("vehicle", "7", [("vehicleName", ""), ("vehicleTitle", "")]),
+    ],
+)
+@in_virtual_time
+async def test_a_refused_command_changes_nothing_and_shows_the_true_value_again(
+    caplog: pytest.LogCaptureFixture, topic: str, payload: str, shown: list[tuple[str, str]]
+) -> None:
+    async with bridged() as world:
+        before = world.home.view()
+        mark = len(world.broker.log)
+        with caplog.at_level(logging.WARNING):
+            await world.command(f"{CARPORT}/{topic}/set", payload, is_retained=True)
+        assert world.home.view() == before
+        assert sorted(world.since(mark)[1:-1]) == [(f"{CARPORT}/{name}", text) for name, text in shown]
+        assert world.since(mark)[-1] == (f"{CARPORT}/{topic}/set", "")
+        assert [record.levelname for record in caplog.records] == ["WARNING"]
+        assert payload in caplog.text
+
+
+@pytest.mark.parametrize("topic", ["evcc/loadpoints/9/mode/set", "evcc/loadpoints/1/colour/set", "evcc/site/mode/set"])
+@in_virtual_time
+async def test_an_unknown_target_is_logged_cleared_and_ignored(caplog: pytest.LogCaptureFixture, topic: str) -> None:
+    async with bridged() as world:
+        mark = len(world.broker.log)
+        await world.command(topic, "pv", is_retained=True)
+        assert world.since(mark)[1:] == [(topic, "")]
+        assert world.home.requests == []
+        assert topic in caplog.text
+
+
+@in_virtual_time
+async def test_without_set_nothing_is_writable_and_the_next_cycle_corrects_it() -> None:
+    async with bridged() as world:
+        await world.command(f"{CARPORT}/chargePower", "9999", is_retained=True)
+        await world.command(f"{CARPORT}/target/soc/80", "80")
+        assert world.home.requests == []
+        await world.cycle()
+        assert world.broker.payload(f"{CARPORT}/chargePower") == "0"
+
+
+@in_virtual_time
+async def test_commands_on_one_topic_keep_their_order() -> None:
+    async with bridged() as world:
+        for target in range(20, 60):
+            world.broker.publish(Publication(f"{CARPORT}/targetSoc/set", str(target).encode(), is_retained=False))
+        await wait_all_tasks_blocked()
+        assert [request.value for request in world.home.requests] == list(range(20, 60))  # type: ignore[union-attr]  # all settings
+
+
+@in_virtual_time
+async def test_a_disk_that_fails_is_logged_and_the_bridge_lives(caplog: pytest.LogCaptureFixture) -> None:
+    class DiskFull(Home):
+        async def submit(self, request: Request) -> None:
+            raise StoreError("disk is full")
+
+    async with bridged(home=DiskFull) as world:
+        await world.command(f"{CARPORT}/mode/set", "now")
+        assert "disk is full" in caplog.text
+        assert world.since(0)[-2:] == [(f"{CARPORT}/mode", "pv"), (f"{CARPORT}/mode/set", "")]
+
+
+@in_virtual_time
+async def test_after_a_lost_connection_everything_is_published_again_and_then_online() -> None:
+    async with bridged() as world:
+        everything = dict(world.broker.retained)
+        world.link.disconnect()
+        world.broker.retained.clear()
+        world.broker.publish(Publication("evcc/status", b"offline"))
+        await world.cycle()
+        assert set(world.broker.retained) == {"evcc/status"}
+        mark = len(world.broker.log)
+        world.link.connect()
+        await wait_all_tasks_blocked()
+        assert set(world.broker.retained) == set(everything)
+        assert world.since(mark)[-1] == ("evcc/status", "online")
+
+
+@in_virtual_time
+async def test_topics_of_values_that_are_gone_are_deleted() -> None:
+    async with bridged() as world:
+        hub = world.home.hub
+        hub.replace(
+            Document({"pv": Records(({"power": 1.0}, {"power": 2.0})), "gridPowers": Phases((1, 2, 3))}, ({}, {}))
+        )
+        await wait_all_tasks_blocked()
+        assert world.broker.payload("evcc/site/pv/2/power") == "2"
+        hub.replace(Document({"pv": Records(({"power": 1.0},)), "gridPowers": None}, ({}, {})))
+        await wait_all_tasks_blocked()
+        kept = {topic: world.broker.payload(topic) for topic in world.broker.retained if topic.startswith("evcc/site/")}
+        assert kept == {"evcc/site/pv": "1", "evcc/site/pv/1/power": "1"}
+
+
+@in_virtual_time
+async def test_what_an_earlier_home_left_behind_is_erased() -> None:
+    broker = MemoryBroker()
+    for topic in ("evcc/loadpoints/3", "evcc/loadpoints/3/mode", "evcc/site/pv/3/power", "evcc/loadpoints/1/custom"):
+        broker.publish(Publication(topic, b"1"))
+    async with bridged(broker=broker):
+        assert not any("/3" in topic for topic in broker.retained)
+        assert broker.payload("evcc/loadpoints/1/custom") == "1"
+
+
+@in_virtual_time
+async def test_log_messages_pass_and_are_not_kept() -> None:
+    async with bridged() as world:
+        world.home.hub.tell(Level.WARN, "der Zähler schweigt")
+        await wait_all_tasks_blocked()
+        assert world.broker.log[-1] == Publication("evcc/site/warn", "der Zähler schweigt".encode(), is_retained=False)
+        assert "evcc/site/warn" not in world.broker.retained
+
+
+@in_virtual_time
+async def test_the_root_may_have_several_levels() -> None:
+    async with bridged(MqttOptions(topic="/home/evcc/")) as world:
+        assert all(topic.startswith("home/evcc/") for topic in world.broker.retained)
+        await world.command("home/evcc/site/residualPower/set", "-50")
+        assert world.broker.payload("home/evcc/site/residualPower") == "-50"
