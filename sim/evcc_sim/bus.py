@@ -44,17 +44,22 @@ class Flow:
         self.powers_w = powers_w
         self.power_w = powers_w[0] + powers_w[1] + powers_w[2]
 
+    def energies_kwh(self) -> tuple[float, float]:
+        """Energies in the positive and in the negative direction, phases balanced as billing meters do [kWh]."""
+        flowing_ws = self.power_w * (float(self._env.now) - self._since)
+        if flowing_ws >= 0:
+            return (self._consumed_ws + flowing_ws) / WS_PER_KWH, self._delivered_ws / WS_PER_KWH
+        return self._consumed_ws / WS_PER_KWH, (self._delivered_ws - flowing_ws) / WS_PER_KWH
+
     @property
     def energy_in_kwh(self) -> float:
-        """Energy in the positive direction, phases balanced against each other as billing meters do [kWh]."""
-        flowing = max(0.0, self.power_w) * (float(self._env.now) - self._since)
-        return (self._consumed_ws + flowing) / WS_PER_KWH
+        """Energy in the positive direction [kWh]."""
+        return self.energies_kwh()[0]
 
     @property
     def energy_out_kwh(self) -> float:
         """Energy in the negative direction [kWh]."""
-        flowing = max(0.0, -self.power_w) * (float(self._env.now) - self._since)
-        return (self._delivered_ws + flowing) / WS_PER_KWH
+        return self.energies_kwh()[1]
 
 
 class Tap(Flow):

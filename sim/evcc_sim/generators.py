@@ -77,7 +77,9 @@ class Pack:
         """The world of these parameters, the rest at their defaults. Raises `InvalidScenario`."""
         unknown = sorted(set(values) - set(self.parameters))
         if unknown:
-            raise InvalidScenario(f"@{self.name}: unknown parameter {unknown[0]!r}; known: {', '.join(self.parameters)}")
+            raise InvalidScenario(
+                f"@{self.name}: unknown parameter {unknown[0]!r}; known: {', '.join(self.parameters)}"
+            )
         text = ",".join(f"{name}={value}" for name, value in sorted(values.items()))
         return replace(self.make(**values), name=f"@{self.name}:{text}" if text else f"@{self.name}", rows=self.rows)
 
@@ -159,7 +161,8 @@ def n_cars_one_roof(
         pv=(PvSpec(name="roof", peak_w=peak_w),),
         charger=chargers,
         car=tuple(
-            _car(f"car{n}", f"bay{n}", 7.0 + n * spread_h % 6, 23.0, capacity_kwh=60.0, soc_pct=30.0) for n in range(cars)
+            _car(f"car{n}", f"bay{n}", 7.0 + n * spread_h % 6, 23.0, capacity_kwh=60.0, soc_pct=30.0)
+            for n in range(cars)
         ),
     )
 
@@ -199,7 +202,15 @@ def breaker_tree(
         ),
         charger=chargers,
         car=tuple(
-            _car(f"car{n}", f"bay{n}", 0.2 + 0.4 * n, 23.0, capacity_kwh=80.0, soc_pct=20.0, phases=1 if n % 3 == 2 else 3)
+            _car(
+                f"car{n}",
+                f"bay{n}",
+                0.2 + 0.4 * n,
+                23.0,
+                capacity_kwh=80.0,
+                soc_pct=20.0,
+                phases=1 if n % 3 == 2 else 3,
+            )
             for n in range(cars)
         ),
     )
@@ -391,10 +402,14 @@ def grid_operator(
         hours=14,
         site=SiteSpec(fuse_a=63),
         household=QUIET,
-        charger=tuple(ChargerSpec(box=WallboxSpec(name=f"bay{n}"), loadpoint=LoadpointSpec(mode="now")) for n in range(cars)),
+        charger=tuple(
+            ChargerSpec(box=WallboxSpec(name=f"bay{n}"), loadpoint=LoadpointSpec(mode="now")) for n in range(cars)
+        ),
         car=tuple(_car(f"car{n}", f"bay{n}", 7.5, 23.0, capacity_kwh=100.0, soc_pct=5.0) for n in range(cars)),
         action=(
-            ActionSpec(at=_time(at_h), operator_limit_w=limit_w, lasts=lasts, lost_after=lasts if lost == "yes" else None),
+            ActionSpec(
+                at=_time(at_h), operator_limit_w=limit_w, lasts=lasts, lost_after=lasts if lost == "yes" else None
+            ),
         ),
     )
 

@@ -316,22 +316,22 @@ def _over_budget(what: str, moments: list[float], budget: float, loadpoint: int)
 
 
 def no_needless_writes(trace: Trace) -> Found:
-    """A current that the station has acknowledged is not written again while nothing else was.
+    """A current that the station has acknowledged is not written again while it stays enabled.
 
     Stations that lose or ignore writes must be written again; windows with faults are left out.
     """
     last: dict[int, tuple[float, float]] = {}
     for sent in trace.sent:
-        if isinstance(sent.command, SetCurrent):
+        if isinstance(sent.command, Disable) or not sent.accepted:
+            last.pop(sent.loadpoint, None)  # before the next start it may be made sure of
+        elif isinstance(sent.command, SetCurrent):
             before = last.get(sent.loadpoint)
-            repeated = before is not None and before[1] == sent.command.current_a and sent.accepted
-            if repeated and before is not None and not _disturbed(trace, sent.loadpoint, before[0], sent.second):
+            last[sent.loadpoint] = (sent.second, sent.command.current_a)
+            if before is None or before[1] != sent.command.current_a:
+                continue
+            if not _disturbed(trace, sent.loadpoint, before[0], sent.second):
                 message = f"loadpoint {sent.loadpoint + 1}: {sent.command.current_a:g} A was written again"
                 yield Violation("no_needless_writes", sent.second, message)
-            if sent.accepted:
-                last[sent.loadpoint] = (sent.second, sent.command.current_a)
-            else:
-                last.pop(sent.loadpoint, None)
 
 
 # -- what cannot be seen ------------------------------------------------------------------------------------------------
@@ -482,9 +482,13 @@ def _any_fault(trace: Trace, devices: tuple[str, ...], second: float) -> bool:
 def _min_soc(trace: Trace, loadpoint: int, car: str) -> float:
     """The minimum SoC that the scenario's actions set for this car or loadpoint before it matters; 0 without."""
     for action in trace.scenario.action:
-        if action.setting == "soc_min_pct" and action.at.hour == 0 and action.at.minute == 0 and action.day == 0:
-            if action.vehicle == car or action.loadpoint == loadpoint:
-                return float(action.value or 0)
+        is_concerned = action.vehicle == car or action.loadpoint == loadpoint
+        if (
+            is_concerned
+            and action.setting == "soc_min_pct"
+            and (action.at.hour, action.at.minute, action.day) == (0, 0, 0)
+        ):
+            return float(action.value or 0)
     return 0.0
 
 
@@ -524,9 +528,9 @@ def feasible_plans_are_met(trace: Trace) -> Found:
 def _target_soc(trace: Trace, until_s: float) -> float:
     value = 100.0
     for second, event in trace.events:
-        if second <= until_s and isinstance(event, SettingChanged) and event.name == "soc_target_pct":
-            if isinstance(event.value, (int, float)):
-                value = float(event.value) or 100.0
+        is_target = isinstance(event, SettingChanged) and event.name == "soc_target_pct" and second <= until_s
+        if is_target and isinstance(event, SettingChanged) and isinstance(event.value, (int, float)):
+            value = float(event.value) or 100.0
     return value
 
 
@@ -534,29 +538,30 @@ def _target_soc(trace: Trace, until_s: float) -> float:
 
 
 def constant_inputs_settle(trace: Trace) -> Found:
-    """With constant sun and household the set-point becomes constant within ten minutes: no limit cycle."""
+    """With constant sun and household the set-point of a car that follows the sun becomes constant within ten minutes."""
     settle_s, watch_s = 600.0, 300.0
+    faults = trace.scenario.faults(round(trace.instants[-1].second / 86_400) or 1)
     for index in range(len(trace.scenario.charger)):
         start_s = -1.0
         before: tuple[object, ...] | None = None
         limits: list[tuple[float, float]] = []
         for instant in trace.instants:
             loadpoint = instant.loadpoints[index]
-            others = tuple((lp.status, lp.mode) for lp in instant.loadpoints)
-            inputs = (
-                instant.household_w,
-                instant.pv_available_w,
-                others,
-                loadpoint.car,
-                _is_tapering(trace, loadpoint.soc_pct, loadpoint.car),
-            )
-            if inputs != before or _is_tapering(trace, loadpoint.soc_pct, loadpoint.car) or loadpoint.status != "C":
+            others = tuple((lp.status, lp.mode, lp.phases) for lp in instant.loadpoints)
+            inputs = (instant.household_w, instant.pv_available_w, others, loadpoint.car)
+            if (
+                inputs != before
+                or loadpoint.status != "C"
+                or not (_is_calm(loadpoint.reason) or loadpoint.reason in {"minimum_power", "limited"})
+                or any(_is_tapering(trace, lp.soc_pct, lp.car) for lp in instant.loadpoints)
+                or any(fault.start_s - 10 <= instant.second < fault.end_s + 60 for fault in faults)
+            ):
                 before, start_s, limits = inputs, instant.second, []
                 continue
             if instant.second - start_s >= settle_s:
                 limits.append((instant.second, loadpoint.pilot_a))
                 values = {limit for second, limit in limits if second >= instant.second - watch_s}
-                if len(values) > 1:
+                if len(values) > 1 and max(values) - min(values) > 0.05:
                     message = f"loadpoint {index + 1} still moves between {min(values):g} and {max(values):g} A"
                     yield Violation("constant_inputs_settle", instant.second, message)
                     return

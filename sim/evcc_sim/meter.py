@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import simpy
 
@@ -31,8 +32,7 @@ class MeterSpec:
     has_counters: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
+class _Step(NamedTuple):
     """The flow from ``second`` on, and its counters at that moment."""
 
     second: float
@@ -41,8 +41,7 @@ class _Step:
     energy_out_kwh: float
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(NamedTuple):
     """One refresh of the display. NaN powers mean "not available"."""
 
     power_w: float
@@ -83,6 +82,14 @@ class Meter:
         if self.spec.lag_s > 0 or self.spec.refresh_s > 0 or frozen:
             self._history = deque((self._present(),))
             flow.listeners.append(self._remember)
+        spec = self.spec
+        self._is_plain = (
+            self._history is None
+            and not self._has_faults
+            and sign == 1
+            and spec.rotation == (1, 2, 3)
+            and spec.noise_w == spec.resolution_w == spec.counter_resolution_kwh == 0
+        )
         self._keep_s = self.spec.lag_s + self.spec.refresh_s + 1.0
         if frozen:
             self._keep_s += max(f.duration_s for f in self._faults.of(name) if f.kind is FaultKind.FROZEN)
@@ -123,6 +130,10 @@ class Meter:
 
     def shown(self) -> Shown:
         """Everything at once, of one refresh."""
+        if self._is_plain:  # nothing between it and the flow
+            flow, offsets = self._flow, self._offsets_kwh
+            energy_in, energy_out = flow.energies_kwh()
+            return Shown(flow.power_w, flow.powers_w, energy_in - offsets[0], energy_out - offsets[1])
         now = float(self.env.now)
         if self._has_faults:
             return self._shown_with_faults(now)

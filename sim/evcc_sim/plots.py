@@ -183,9 +183,7 @@ def _draw_use(axis: Axes, times: list[datetime], instants: list[Instant], result
     axis.set_title("Where the power goes (areas), and what the sun delivers (line)", loc="left", fontsize=10)
 
 
-def _stack(
-    axis: Axes, times: list[datetime], layers: list[list[float]], labels: list[str], colours: list[str]
-) -> None:
+def _stack(axis: Axes, times: list[datetime], layers: list[list[float]], labels: list[str], colours: list[str]) -> None:
     below = [0.0] * len(times)
     for layer, label, colour in zip(layers, labels, colours, strict=True):
         above = [low + value for low, value in zip(below, layer, strict=True)]
@@ -249,7 +247,15 @@ def _draw_price(axis: Axes, times: list[datetime], instants: list[Instant], resu
     active = [any(point.reason == "plan_active" for point in instant.loadpoints) for instant in instants]
     low, high = min(prices), max(prices)
     axis.fill_between(
-        _x(times), low, high, where=active, step="post", color="#7e57c2", alpha=0.25, linewidth=0, label="plan is charging"
+        _x(times),
+        low,
+        high,
+        where=active,
+        step="post",
+        color="#7e57c2",
+        alpha=0.25,
+        linewidth=0,
+        label="plan is charging",
     )
     if any(active):
         axis.legend(loc="upper left", fontsize=8, framealpha=0.8)
@@ -257,7 +263,9 @@ def _draw_price(axis: Axes, times: list[datetime], instants: list[Instant], resu
     axis.set_title("Price of energy from the grid", loc="left", fontsize=10)
 
 
-def _draw_reasons(axis: Axes, times: list[datetime], instants: list[Instant], result: Result, shown: Sequence[int]) -> None:
+def _draw_reasons(
+    axis: Axes, times: list[datetime], instants: list[Instant], result: Result, shown: Sequence[int]
+) -> None:
     """A band for each loadpoint, with words where there is room and a legend for the rest."""
     from matplotlib.patches import Patch
 
@@ -301,7 +309,12 @@ def _mark_faults(axis: Axes, result: Result) -> None:
             what = "killed" if fault.kind is FaultKind.KILL else fault.kind.value.replace("_", " ")
             low, high = axis.get_ylim()
             axis.text(
-                *_x([start]), low + 0.04 * (high - low), f" {fault.device}: {what}", fontsize=7, color="#a93226", rotation=90
+                *_x([start]),
+                low + 0.04 * (high - low),
+                f" {fault.device}: {what}",
+                fontsize=7,
+                color="#a93226",
+                rotation=90,
             )
 
 

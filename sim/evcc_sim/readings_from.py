@@ -12,7 +12,6 @@ from evcc_sim.house import House
 from evcc_sim.meter import Meter
 from evcc_sim.wallbox import Wallbox
 from evcclib.commands import Outcome, Read, VehicleRead
-from evcclib.model import ChargerStatus
 from evcclib.readings import (
     ABSENT,
     BatteryReading,
@@ -51,7 +50,7 @@ class Poller:
         batteries = tuple(self._battery(index, meter, now) for index, meter in enumerate(house.battery_meters))
         return Readings(
             grid=self._meter(house.grid_meter, now) if self._has_grid else None,
-            pv=tuple(self._meter(meter, now) for meter in house.pv_meters) if self._sees_pv else (),
+            pv=tuple(self._meter(meter, now, is_grid=False) for meter in house.pv_meters) if self._sees_pv else (),
             batteries=batteries,
             chargers=tuple(self._charger(box, now) for box in house.wallboxes),
             vehicles=self.vehicles,
@@ -62,12 +61,15 @@ class Poller:
         )
 
     def fingerprint(self) -> tuple[object, ...]:
-        """What an idle house's decision depends on; while it stays the same and no car is there, nothing can change."""
+        """What a decision depends on while no car draws power; as long as it stays the same, nothing can change."""
         house = self.house
         return (
-            house.bus.grid.powers_w,
-            tuple(inverter.tap.power_w for inverter in house.inverters),
-            tuple(battery.tap.power_w for battery in house.batteries),
+            house.grid_meter.powers_w,
+            [inverter.tap.power_w for inverter in house.inverters],
+            [(battery.tap.power_w, battery.soc_pct) for battery in house.batteries],
+            [box.settings_shown() for box in house.wallboxes],
+            [box.identity for box in house.wallboxes] if self._identities else None,
+            self.vehicles,
         )
 
     def answer(self, reads: frozenset[Read]) -> None:
@@ -109,7 +111,7 @@ class Poller:
 
     # -- devices -----------------------------------------------------------------------------------------------------
 
-    def _meter(self, meter: Meter, now: timedelta) -> MeterReading:
+    def _meter(self, meter: Meter, now: timedelta, *, is_grid: bool = True) -> MeterReading:
         name = meter.name
         is_faulty = name in self._faulty
         if is_faulty and self.house.silence(name):
@@ -118,14 +120,17 @@ class Poller:
         if shown.power_w != shown.power_w:
             since = self._missing_since.setdefault(name, now)
             return MeterReading(power_w=Missing(since))
-        v = meter.voltages_v
-        p = shown.powers_w
-        reading = MeterReading(
-            power_w=Measured(shown.power_w, now),
-            powers_w=Measured(p, now),
-            currents_a=Measured((p[0] / v[0], p[1] / v[1], p[2] / v[2]), now),
-            energy_import_kwh=Measured(shown.energy_in_kwh, now),
-        )
+        if is_grid:
+            v = meter.voltages_v
+            p = shown.powers_w
+            reading = MeterReading(
+                power_w=Measured(shown.power_w, now),
+                powers_w=Measured(p, now),
+                currents_a=Measured((p[0] / v[0], p[1] / v[1], p[2] / v[2]), now),
+                energy_import_kwh=Measured(shown.energy_in_kwh, now),
+            )
+        else:
+            reading = MeterReading(power_w=Measured(shown.power_w, now))
         if is_faulty:
             self._missing_since.pop(name, None)
             self._meters[name] = reading
@@ -166,12 +171,9 @@ class Poller:
             else:
                 v = box.meter.voltages_v
                 power = Measured(shown.power_w, now)
-                total = Measured(box.energy_total_kwh, now)
+                total = Measured(box.total_of(shown.energy_in_kwh), now)
                 currents = Measured((p[0] / v[0], p[1] / v[1], p[2] / v[2]), now)
-        if is_faulty or box.car is not None:
-            status, enabled, limit_a = box.status, box.enabled, box.current_limit_a
-        else:
-            status, enabled, limit_a = ChargerStatus.A, box.enabled, box.current_limit_a
+        status, enabled, limit_a, phases = box.settings_shown()
         reading = ChargerReading(
             status=Measured(status, now),
             is_enabled=Measured(enabled, now),
@@ -180,7 +182,7 @@ class Poller:
             energy_total_kwh=total,
             identity=Measured(box.identity, now) if self._identities else ABSENT,
             current_offered_a=Measured(limit_a, now),
-            phases=Measured(box.phases_shown, now) if box.spec.can_switch_phases else ABSENT,
+            phases=Measured(phases, now) if box.spec.can_switch_phases else ABSENT,
         )
         if is_faulty:
             self._missing_since.pop(name, None)

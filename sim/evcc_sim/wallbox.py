@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 from math import floor
+from typing import NamedTuple
 
 import simpy
 
@@ -50,8 +51,7 @@ class WallboxSpec:
     meter: MeterSpec = field(default_factory=MeterSpec)
 
 
-@dataclass(frozen=True, slots=True)
-class _Shown:
+class _Shown(NamedTuple):
     second: float
     status: ChargerStatus
     is_enabled: bool
@@ -87,6 +87,7 @@ class Wallbox(Socket):
         self.resets: list[float] = []
         self._voltages_v = voltages_v
         self._faults = faults or FaultTable(())
+        self._has_faults = bool(self._faults.of(spec.name))
         self._enabled = spec.power_on_enabled
         self._limit_a = spec.power_on_current_a
         self._is_down = False  # rebooting
@@ -196,12 +197,20 @@ class Wallbox(Socket):
         """Phases that its relay connects, as shown."""
         return self._shown().phases
 
+    def settings_shown(self) -> tuple[ChargerStatus, bool, float, int]:
+        """Status, enabled, current limit [A] and phases as shown, all at once."""
+        shown = self._shown()
+        return shown.status, shown.is_enabled, shown.current_limit_a, shown.phases
+
     @property
     def true_status(self) -> ChargerStatus:
         """The IEC 61851 state now."""
         if self.car is None:
             return ChargerStatus.A
-        if self._faults.active(self.name, FaultKind.CHARGER_ERROR, float(self.env.now)) is not None:
+        if (
+            self._has_faults
+            and self._faults.active(self.name, FaultKind.CHARGER_ERROR, float(self.env.now)) is not None
+        ):
             return ChargerStatus.F
         return ChargerStatus.C if self.requests and (self.is_supplied or self.pilot_a > 0) else ChargerStatus.B
 
@@ -232,6 +241,10 @@ class Wallbox(Socket):
     def energy_total_kwh(self) -> float:
         """Its counter [kWh]."""
         return self._total_offset_kwh + self.meter.energy_import_kwh
+
+    def total_of(self, metered_kwh: float) -> float:
+        """What its counter shows when its meter has counted ``metered_kwh`` [kWh]."""
+        return self._total_offset_kwh + metered_kwh
 
     @property
     def energy_session_kwh(self) -> float:
