@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, tzinfo
@@ -11,6 +12,7 @@ from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from evcc_server.config.model import Config, Loadpoint, VehicleEntry
+from evcc_server.config.problems import ConfigError, Problem
 from evcc_server.devices.contract import Built
 from evcclib.config import (
     BatteryConfig,
@@ -19,7 +21,9 @@ from evcclib.config import (
     LoadpointConfig,
     SiteConfig,
     VehicleConfig,
+    check,
 )
+from evcclib.errors import InvalidConfig
 
 
 class BuiltDevices(Protocol):
@@ -54,8 +58,8 @@ def time_zone(config: Config) -> tzinfo:
 
 
 def to_site_config(config: Config, devices: BuiltDevices) -> SiteConfig:
-    """The site for evcclib."""
-    return SiteConfig(
+    """The site for evcclib. Raises `ConfigError` when evcclib cannot run it."""
+    site = SiteConfig(
         title=config.site.title,
         voltage_v=config.site.voltage_v,
         interval=config.interval,
@@ -83,6 +87,20 @@ def to_site_config(config: Config, devices: BuiltDevices) -> SiteConfig:
         buffer_soc_pct=config.site.buffer_soc_pct,
         grid_supply_max_while_battery_charges_w=config.site.grid_supply_max_while_battery_charges_w,
     )
+    try:
+        check(site)
+    except InvalidConfig as error:
+        raise ConfigError([_located(config, str(error))]) from error
+    return site
+
+
+def _located(config: Config, message: str) -> Problem:
+    """Where in the file evcclib's objection belongs."""
+    match = re.match(r"loadpoint (\d+): (.*)", message, re.DOTALL)
+    if match is None or not 1 <= int(match[1]) <= len(config.loadpoints):
+        return Problem(config.file, 1, "", message)
+    loadpoint = config.loadpoints[int(match[1]) - 1]
+    return Problem(config.file, loadpoint.line, loadpoint.place, match[2])
 
 
 def _loadpoint(loadpoint: Loadpoint, devices: BuiltDevices) -> LoadpointConfig:

@@ -65,7 +65,10 @@ async def open_stream(address: ModbusAddress) -> ByteStream:
         case NetworkAddress(host=host, port=port):
             return await anyio.connect_tcp(host, port)
         case SerialAddress(device=device, baudrate=baudrate, comset=comset):
-            return await open_serial(device, baudrate, comset)
+            try:
+                return await open_serial(device, baudrate, comset)
+            except ValueError as error:
+                raise OSError(f"{device}: {error}") from error
 
 
 class Links:
