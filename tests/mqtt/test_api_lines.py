@@ -96,8 +96,8 @@ async def test_the_settings_of_the_site() -> None:
 
 
 LOADPOINT_LINES = [
-    ("mode", "PV", {"mode": "pv"}),
     ("mode", "now", {"mode": "now"}),
+    ("mode", "PV", {"mode": "pv"}),
     ("mode", "off", {"mode": "off"}),
     ("mode", "minpv", {"mode": "minpv"}),
     ("minSoc", "20.0", {"minSoc": "20"}),
@@ -146,9 +146,10 @@ async def test_the_settings_of_a_loadpoint_in_every_spelling() -> None:
         for name, payload, shown in LOADPOINT_LINES:
             await world.set(f"evcc/loadpoints/1/{name}/set", payload)
             missing = {(f"evcc/loadpoints/1/{topic}", text) for topic, text in shown.items()}
-            with trio.fail_after(mosquitto.PATIENCE_S):
+            with trio.move_on_after(mosquitto.PATIENCE_S):
                 while missing:
                     missing.discard(await world.lines.receive())
+            assert not missing, f"{name} with {payload!r}"
         found = await mosquitto.retained(world.port, "evcc/#")
         assert not any(topic.endswith("/set") for topic in found)
 

@@ -378,8 +378,7 @@ async def test_another_version_of_mqtt_is_told_so() -> None:
 @in_real_time
 async def test_messages_that_are_never_released_are_limited() -> None:
     async with serving(Limits(held_messages=4)) as (_, port), connected(port) as client:
-        for number in range(1, 20):
-            await client.send(publish_packet(SET, b"x", qos=2, number=number))
+        await client.send(b"".join(publish_packet(SET, b"x", qos=2, number=number) for number in range(1, 20)))
         await client.wait_closed()
 
 
