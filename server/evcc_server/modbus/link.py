@@ -39,6 +39,14 @@ class Resyncable(Protocol):
         """Throw away what arrives until the line is silent for 3.5 characters."""
 
 
+@runtime_checkable
+class Discardable(Protocol):
+    """A stream that knows what has already arrived."""
+
+    def discard_pending(self) -> None:
+        """Throw it away, without waiting for more. Raises `anyio.EndOfStream` when the other end has gone."""
+
+
 class ModbusRefused(DeviceRefused):
     """The device answered with the Modbus exception ``code``."""
 
@@ -239,6 +247,9 @@ def _reason(error: BaseException) -> str:
 
 async def _discard_pending(stream: ByteStream) -> None:
     """Throw away what has already arrived: without transaction ids it could pass for an answer to what is asked next."""
+    if isinstance(stream, Discardable):
+        stream.discard_pending()
+        return
     raw = stream.extra(SocketAttribute.raw_socket, None)
     if isinstance(raw, socket.socket) and raw.gettimeout() == 0:
         try:
