@@ -28,7 +28,7 @@ from evcc_server.config.model import Config
 from evcc_server.config.options import Options
 from evcc_server.http.app import build_app
 from evcc_server.mqtt.bridge import Bridge
-from evcc_server.mqtt.memory import MemoryBroker
+from evcc_server.mqtt.contract import Connected, LinkEvent, Publication
 from evcc_sim.actions import operator_limit_at, operator_spans, requests_of
 from evcc_sim.faults import Fault, FaultKind
 from evcc_sim.house import House
@@ -60,6 +60,7 @@ class FullStackResult(Result):
 
     wire_digest: str
     state_digest: str  # over every answer of /api/state
+    mqtt_digest: str  # over everything published
     steps: int  # of the control loop
     seconds_between_steps_max: float
 
@@ -70,7 +71,7 @@ class FullStackResult(Result):
 
     def digest(self) -> str:
         """Equal for equal runs."""
-        parts = (self.trace.digest(), self.wire_digest, self.state_digest)
+        parts = (self.trace.digest(), self.wire_digest, self.state_digest, self.mqtt_digest)
         return hashlib.sha256("".join(parts).encode()).hexdigest()
 
 
@@ -99,6 +100,41 @@ def _fast_folder() -> str | None:
     """A folder in memory where there is one: the database is synced at every commit."""
     shared = Path("/dev/shm")
     return str(shared) if os.access(shared, os.W_OK) else None
+
+
+class HashedLink:
+    """An MQTT link (`evcc_server.mqtt.contract.Link`) to a broker that nobody listens to: it keeps a hash and the last words."""
+
+    def __init__(self) -> None:
+        self.digest = hashlib.sha256()
+        self.retained_topics: dict[str, bytes] = {}
+        self._is_connected = False
+
+    def publish(self, publication: Publication) -> None:
+        """See `Link`."""
+        self.digest.update(publication.topic.encode() + b"=" + publication.payload + b"\n")
+        self.retained_topics[publication.topic] = publication.payload
+
+    async def receive(self) -> LinkEvent:
+        """See `Link`: connected, and then silence."""
+        if self._is_connected:
+            await trio.sleep_forever()
+        self._is_connected = True
+        await trio.lowlevel.checkpoint()
+        return Connected()
+
+    async def flush(self) -> None:
+        """See `Link`."""
+        await trio.lowlevel.checkpoint()
+
+    async def retained(self, filters: tuple[str, ...]) -> frozenset[str]:  # noqa: ARG002  the Link's signature
+        """See `Link`."""
+        await trio.lowlevel.checkpoint()
+        return frozenset()
+
+    def reconnect(self) -> None:
+        """The next `receive` says that the link works again."""
+        self._is_connected = False
 
 
 class Door:
@@ -163,7 +199,7 @@ class FullStack:
     async def main(self) -> FullStackResult:
         """The whole run; under a virtual clock."""
         length_s = self.scenario.length_s(self.days)
-        broker = MemoryBroker()
+        broker = HashedLink()
         async with trio.open_nursery() as nursery:
             self._clock = WorldClock(self.house)
             self._network = VirtualNetwork(devices(self.house, self._clock.sync), nursery)
@@ -188,6 +224,7 @@ class FullStack:
             exported=exported,
             wire_digest=self._network.digest(),
             state_digest=self._states.hexdigest(),
+            mqtt_digest=broker.digest.hexdigest(),
             steps=self._steps,
             seconds_between_steps_max=self._gap_max_s,
         )
@@ -198,7 +235,7 @@ class FullStack:
 
     # -- the server's life -------------------------------------------------------------------------------------------------
 
-    async def _serve(self, until_s: float, fault: Fault | None, broker: MemoryBroker) -> dict[str, object]:
+    async def _serve(self, until_s: float, fault: Fault | None, broker: HashedLink) -> dict[str, object]:
         """One life of the server; ends at ``until_s``, in order or killed, or earlier by the killer."""
         config = self.config()
         clock = Clock(epoch=self.house.base.utc(self._clock.now_s) + self._offset)
@@ -218,8 +255,9 @@ class FullStack:
                 if self.killer is not None:
                     self.killer.kill = partial(self._kill, door, nursery.cancel_scope)
                 await nursery.start(server.run)
+                broker.reconnect()
                 mqtt = Bridge(
-                    broker.connect(config.mqtt.topic),
+                    broker,
                     config.mqtt,
                     gateway=server.loop,
                     hub=server.hub,
@@ -275,9 +313,10 @@ class FullStack:
         client = build_app(server.home, stop=trio.Event()).test_client()
         while True:
             await trio.sleep(LOOK_S)
-            answer = await client.get("/api/state")
-            assert answer.status_code == 200, await answer.get_data()
-            data = await answer.get_data()
+            with trio.CancelScope(shield=True):  # the test client does not survive being cancelled
+                answer = await client.get("/api/state")
+                data = await answer.get_data()
+            assert answer.status_code == 200, data
             self._states.update(data if isinstance(data, bytes) else data.encode())
 
     async def _act(self, server: Server) -> None:

@@ -8,6 +8,7 @@ injected here, at the bytes, where real lines break.
 from __future__ import annotations
 
 import logging
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -166,28 +167,21 @@ class _Line:
 
     def _take(self, buffer: bytes) -> tuple[int, ModbusPDU | None]:
         """Cut one request off the buffer; what cannot be understood is skipped, a broken MBAP header ends the line."""
-        if self._framing is Framing.TCP and len(buffer) >= MBAP_HEADER:
+        if self._framing is Framing.TCP:
+            if len(buffer) < MBAP_HEADER:
+                return 0, None
             length = int.from_bytes(buffer[4:6], "big")
             if buffer[2:4] != b"\0\0" or not 2 <= length <= 254:
                 raise LineClosed
+            if len(buffer) < 6 + length:
+                return 0, None
+            transaction, unit = int.from_bytes(buffer[0:2], "big"), buffer[6]
+            return 6 + length, decoded(buffer[MBAP_HEADER : 6 + length], unit, transaction)
         try:
-            return self._framer.handleFrame(buffer, 0, 0)
-        except ModbusIOException:
-            if self._framing is not Framing.TCP:
-                return len(buffer), None
-            return self._refused_frame(buffer)
+            used, unit, _, pdu = self._framer.decode(buffer)
         except ValueError:  # ASCII: not hexadecimal
             return len(buffer), None
-
-    def _refused_frame(self, buffer: bytes) -> tuple[int, ModbusPDU]:
-        """An MBAP frame whose function is unknown or whose fields are out of range, as a request that will be refused."""
-        used = 6 + int.from_bytes(buffer[4:6], "big")
-        function = buffer[MBAP_HEADER] & 0x7F
-        known = function in DecodePDU.pdu_table
-        request = _Unanswerable(function, ExcCodes.ILLEGAL_VALUE if known else ExcCodes.ILLEGAL_FUNCTION)
-        request.transaction_id = int.from_bytes(buffer[0:2], "big")
-        request.dev_id = buffer[6]
-        return used, request
+        return (used, decoded(pdu, unit)) if pdu else (used, None)
 
     async def _serve(self, request: ModbusPDU) -> None:
         asked = Asked(request.dev_id, request.function_code, request.address, request.count)
@@ -233,8 +227,6 @@ class _Line:
             if self._framing is not Framing.TCP:
                 return b""
             return self._frame(request, ExceptionResponse(request.function_code, ExcCodes.GATEWAY_NO_RESPONSE))
-        if request.function_code not in DATA_FUNCTIONS and not isinstance(request, _Unanswerable):
-            return self._frame(request, ExceptionResponse(request.function_code, ExcCodes.ILLEGAL_FUNCTION))
         # pymodbus names its old context here; SimCore has the two methods that are used
         response = await request.datastore_update(self._core, request.dev_id)  # type: ignore[arg-type]
         return self._frame(request, response)
@@ -243,6 +235,23 @@ class _Line:
         response.transaction_id = request.transaction_id
         response.dev_id = request.dev_id
         return self._framer.buildFrame(response)
+
+
+def decoded(pdu: bytes, unit: int, transaction: int = 0) -> ModbusPDU:
+    """The request in ``pdu``; one whose function is unknown or whose fields are out of range will only be refused."""
+    function = pdu[0] & 0x7F
+    known = DecodePDU.pdu_table.get(pdu[0])
+    request: ModbusPDU
+    if known is None or pdu[0] not in DATA_FUNCTIONS:
+        request = _Unanswerable(function, ExcCodes.ILLEGAL_FUNCTION)
+    else:
+        request = known[0]()
+        try:
+            request.decode(pdu[1:])
+        except (ModbusIOException, ValueError, IndexError, struct.error):
+            request = _Unanswerable(function, ExcCodes.ILLEGAL_VALUE)
+    request.dev_id, request.transaction_id = unit, transaction
+    return request
 
 
 class _Unanswerable(ModbusPDU):
