@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from evcclib.circuits import Allotment, Draw, Limit
 from evcclib.commands import SwitchPhases
 from evcclib.config import CircuitConfig
 from evcclib.loadpoint import Facts
 from evcclib.model import PhaseTriple
-from evcclib.readings import Measured, MeterReading
+from evcclib.readings import Measured, MeterReading, Reading
 from evcclib.work import Work
 
+T = TypeVar("T")
+
 OPERATOR = "operator"
+GRID = ""
 NO_LOAD: PhaseTriple = (0.0, 0.0, 0.0)
 
 
@@ -37,6 +42,8 @@ def _limits(work: Work, facts: list[Facts]) -> tuple[Limit, ...]:
     if operator is not None and work.instant < operator.expires_at:
         limits.append(Limit(name=OPERATOR, members=work.layout.everyone, power_max_w=max(operator.power_w, 0.0)))
     config = work.layout.config
+    if config.circuits:
+        _keep_meters(work)
     for circuit in config.circuits:
         members = work.layout.members[circuit.name]
         if not members or (circuit.current_max_a is None and circuit.power_max_w is None):
@@ -75,9 +82,30 @@ def _draw(work: Work, index: int, facts: Facts, claims_minimum: bool) -> Draw:
 
 
 def _meter(work: Work, circuit: CircuitConfig) -> MeterReading | None:
-    if circuit.uses_grid_meter:
-        return work.readings.grid
-    return work.readings.circuits.get(circuit.name)
+    return work.state.meters.get(GRID if circuit.uses_grid_meter else circuit.name)
+
+
+def _keep_meters(work: Work) -> None:
+    """Take in the meters of circuits; a failed value leaves the last one until it is too old [DEF-48]."""
+    state, readings = work.state, work.readings
+    newest: dict[str, MeterReading] = dict(readings.circuits)
+    if readings.grid is not None:
+        newest[GRID] = readings.grid
+    state.meters = {**state.meters, **{name: _merged(state.meters.get(name), new) for name, new in newest.items()}}
+
+
+def _merged(old: MeterReading | None, new: MeterReading) -> MeterReading:
+    if old is None:
+        return new
+    return MeterReading(
+        power_w=_newest(old.power_w, new.power_w),
+        powers_w=_newest(old.powers_w, new.powers_w),
+        currents_a=_newest(old.currents_a, new.currents_a),
+    )
+
+
+def _newest(old: Reading[T], new: Reading[T]) -> Reading[T]:
+    return new if isinstance(new, Measured) else old
 
 
 def _children(work: Work, circuit: CircuitConfig) -> list[CircuitConfig]:

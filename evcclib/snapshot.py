@@ -25,9 +25,15 @@ from evcclib.state import LoadpointState, SiteState
 
 VERSION = 1
 TRANSIENT = frozenset(
-    {(SiteState, "readings"), (SiteState, "figures"), (SiteState, "layout"), (LoadpointState, "reason")}
+    {
+        (SiteState, "readings"),
+        (SiteState, "figures"),
+        (SiteState, "layout"),
+        (SiteState, "meters"),
+        (LoadpointState, "reason"),
+    }
 )
-"""Made anew by the first step."""
+"""Made anew by the first step; a limit whose meter is silent after a restart is not proven."""
 DURATIONS = frozenset(
     {(LoadpointSettings, "enable_delay"), (LoadpointSettings, "disable_delay"), (TimerState, "duration")}
 )

@@ -20,7 +20,7 @@ from evcclib.hold import Timer
 from evcclib.layout import SiteLayout
 from evcclib.model import ChargerStatus, PvAction, RemoteDemand
 from evcclib.phases import AT_REST, Scaling
-from evcclib.readings import Measured, Readings
+from evcclib.readings import Measured, MeterReading, Readings
 from evcclib.reasons import Reason, ReasonCode
 from evcclib.savings import SavingsState
 from evcclib.session import SessionState
@@ -97,7 +97,8 @@ class Figures:
 @dataclass(slots=True)
 class SiteState:
     """A whole site. ``grid`` is the newest grid power, measured or worked out [SITE-9]; ``readings`` and ``figures`` are those of
-    the last step and are not exported."""
+    the last step, ``meters`` the newest values of meters on which a limit depends (by circuit, the grid's under ""); none of
+    them is exported."""
 
     settings: SiteSettings
     vehicle_settings: Mapping[str, VehicleSettings]
@@ -111,6 +112,7 @@ class SiteState:
     battery_socs: tuple[Measured[float] | None, ...] = ()
     aux: tuple[Measured[float] | None, ...] = ()
     stale: frozenset[str] = frozenset()
+    meters: Mapping[str, MeterReading] = field(default_factory=dict)
     last_success: datetime | None = None
     last_success_at: Timer = None
     readings: Readings = field(default_factory=Readings)

@@ -154,10 +154,7 @@ def _reading_candidates(work: Work, sun: Sun, out: list[timedelta]) -> None:
             reading.phases,
         )
         out.extend([value.sampled_at + age_max for value in values if type(value) is Measured])
-    meters = [*work.readings.circuits.values()]
-    if work.layout.config.circuits and work.readings.grid is not None:
-        meters.append(work.readings.grid)
-    for meter in meters:
+    for meter in state.meters.values():
         amounts = (meter.currents_a, meter.powers_w, meter.power_w)
         out.extend([each.sampled_at + age_max for each in amounts if type(each) is Measured])
 

@@ -1,0 +1,129 @@
+"""Counting phases, and switching between one and three."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from evcclib.model import PhaseAction
+from evcclib.phases import (
+    AT_REST,
+    Scaling,
+    active_phases,
+    active_phases_max,
+    phases_in_use,
+    phases_with_voltage,
+    scale,
+)
+
+S = timedelta(seconds=1)
+
+
+@pytest.mark.rule("PH-1", "PH-2", "PH-3", "PH-4")
+@pytest.mark.parametrize(
+    ("is_switchable", "configured", "physical", "vehicle", "measured", "active", "most"),
+    [
+        (True, 0, 1, 2, 0, 1, 2),
+        (False, 3, 3, 0, 1, 1, 1),
+        (True, 0, 3, 2, 2, 2, 2),
+        (True, 0, 0, 0, 0, 3, 3),
+        (True, 0, 1, 0, 1, 1, 3),
+        (True, 0, 1, 1, 1, 1, 1),
+        (True, 1, 1, 0, 0, 1, 1),
+        (True, 3, 3, 0, 0, 3, 3),
+        (False, 1, 1, 3, 0, 1, 1),
+        (True, 0, 3, 1, 3, 1, 1),
+    ],
+)
+def test_active_and_most_phases(
+    is_switchable: bool, configured: int, physical: int, vehicle: int, measured: int, active: int, most: int
+) -> None:
+    assert active_phases(vehicle=vehicle, physical=physical, measured=measured) == active
+    counted = active_phases_max(
+        vehicle=vehicle, physical=physical, measured=measured, configured=configured, is_switchable=is_switchable
+    )
+    assert counted == most
+
+
+@pytest.mark.rule("MEA-4")
+def test_phase_is_in_use_above_one_ampere() -> None:
+    assert phases_in_use((1.0, 1.01, 6.0)) == 2
+    assert phases_in_use((0.0, 0.0, 0.0)) == 0
+
+
+@pytest.mark.rule("MEA-6", "DEF-31")
+@pytest.mark.parametrize(
+    ("voltages", "phases"),
+    [((230, 0, 0), 1), ((207, 206.9, 0), 1), ((230, 230, 230), 3), ((230, 230, 0), 3), ((0, 0, 230), 3), ((206, 0, 0), 0)],
+)
+def test_voltage_tells_the_phases(voltages: tuple[float, float, float], phases: int) -> None:
+    assert phases_with_voltage(voltages) == phases
+
+
+def scaled(previous: Scaling = AT_REST, **values: Any) -> Scaling:
+    given: dict[str, Any] = {
+        "instant": 100 * S,
+        "available_w": 0.0,
+        "site_power_w": 100.0,
+        "voltage_v": 230.0,
+        "active": 3,
+        "active_max": 3,
+        "physical": 3,
+        "configured": 0,
+        "current_min_a": 6.0,
+        "current_max_a": 16.0,
+        "enable_delay": 60 * S,
+        "disable_delay": 180 * S,
+        "is_enabled": True,
+        "is_charging": True,
+    }
+    return scale(previous, **{**given, **values})
+
+
+@pytest.mark.rule("PH-6", "PH-7")
+def test_down_when_the_minimum_is_not_there_on_all_phases() -> None:
+    started = scaled(available_w=4139)
+    assert started == Scaling(100 * S, PhaseAction.SCALE_1P, False)
+    assert started.phases == 1
+    assert not scaled(started, available_w=4139, instant=280 * S - timedelta(microseconds=1)).is_due
+    assert scaled(started, available_w=4139, instant=280 * S).is_due
+    assert scaled(started, available_w=4140, instant=280 * S) is AT_REST
+
+
+@pytest.mark.rule("PH-6", "PH-7")
+def test_up_when_one_phase_is_full_and_the_minimum_is_there_on_all() -> None:
+    one = {"active": 1, "physical": 1, "site_power_w": -500.0}
+    started = scaled(available_w=4140, **one)
+    assert started == Scaling(100 * S, PhaseAction.SCALE_3P, False)
+    assert started.phases == 3
+    assert scaled(started, available_w=4140, instant=160 * S, **one).is_due
+    assert scaled(available_w=4139, **one) is AT_REST
+    assert scaled(available_w=3 * 230 * 8, current_max_a=24.0, **one) is AT_REST
+    assert scaled(available_w=9000, active=1, physical=3, active_max=1) is AT_REST
+
+
+@pytest.mark.rule("PH-11")
+def test_locked_count_is_not_left() -> None:
+    assert scaled(available_w=0, configured=3) is AT_REST
+    assert scaled(available_w=9000, configured=1, active=1, active_max=1, physical=1) is AT_REST
+
+
+@pytest.mark.rule("DEF-3")
+def test_car_that_draws_less_than_offered_is_not_scaled_down_while_power_is_exported() -> None:
+    assert scaled(available_w=3000, site_power_w=-500) is AT_REST
+    assert scaled(available_w=3000, site_power_w=0) is AT_REST
+    assert scaled(available_w=3000, site_power_w=-3000, is_enabled=False, is_charging=False).is_due
+
+
+@pytest.mark.rule("DEF-3", "PH-7")
+def test_nothing_is_waited_for_while_nothing_charges() -> None:
+    assert scaled(available_w=3000, is_charging=False).is_due
+    assert scaled(available_w=5000, active=1, physical=1, is_charging=False).is_due
+
+
+@pytest.mark.rule("DEF-9")
+def test_change_of_direction_starts_the_delay_anew() -> None:
+    up = Scaling(0 * S, PhaseAction.SCALE_3P, False)
+    assert scaled(up, available_w=1000) == Scaling(100 * S, PhaseAction.SCALE_1P, False)
