@@ -35,7 +35,10 @@ def compile_path(path: str) -> Path:
     """A function from parsed JSON to the value at ``path``; "" and "." are the whole. Raises `PathError`."""
     steps: list[Callable[[JsonValue], JsonValue]] = []
     try:
-        for part in _split_pipes(path):
+        parts = _split_pipes(path)
+        if len(parts) > 1 and "" in parts:
+            raise PathError(f"{path!r} is no path")
+        for part in parts:
             steps += _compile_part(part)
     except PathError:
         return _compile_program(path)

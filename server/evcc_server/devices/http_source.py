@@ -7,7 +7,10 @@ long as the plugin's ``cache`` says.
 from __future__ import annotations
 
 import ssl
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
+from typing import cast
 
 import anyio
 import httpx
@@ -81,11 +84,7 @@ class HttpClient:
             with anyio.fail_after(timeout_s):
                 content = None if body is None else body.encode()
                 async with client.stream(source.method, uri, headers=headers, content=content, auth=auth) as response:
-                    data = bytearray()
-                    async for chunk in response.aiter_bytes():
-                        data += chunk
-                        if len(data) > ANSWER_BYTES_MAX:
-                            raise DeviceImplausible(f"{place}: the answer is larger than {ANSWER_BYTES_MAX} bytes")
+                    data = await _body(response, place)
         except TimeoutError:
             raise DeviceSilent(f"{place}: no answer within {timeout_s:g} s") from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
@@ -108,3 +107,14 @@ class HttpClient:
             )
             self._clients[is_insecure] = client
         return client
+
+
+async def _body(response: httpx.Response, place: str) -> bytes:
+    data = bytearray()
+    stream = cast(AsyncGenerator[bytes, None], response.aiter_bytes())  # httpx promises less than it gives
+    async with aclosing(stream) as chunks:
+        async for chunk in chunks:
+            data += chunk
+            if len(data) > ANSWER_BYTES_MAX:
+                raise DeviceImplausible(f"{place}: the answer is larger than {ANSWER_BYTES_MAX} bytes")
+    return bytes(data)
