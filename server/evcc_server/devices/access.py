@@ -2,7 +2,7 @@
 
 Reads are planned once: values that touch are read together where the device allows it, SunSpec points of a model in one
 request, blocks that the profile names as a whole. A block that is refused is split; a value that is refused by itself is not
-there on this device (from then on None) unless it is needed for the device to make sense.
+there on this device and None for a quarter of an hour, unless it is needed for the device to make sense.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 import anyio
 
-from evcc_server.devices.contract import DeviceImplausible
+from evcc_server.devices.contract import DeviceImplausible, DeviceRefused
 from evcc_server.devices.formula import evaluate, names_in
 from evcc_server.devices.profile import Condition, Function, Profile, Register, Step
 from evcc_server.devices.registers import Unwritable, decode, decode_raw, decode_text, encode, encode_raw
-from evcc_server.devices.sunspec import Layout, discover
+from evcc_server.devices.sunspec import Layout, discover, is_still
 from evcc_server.modbus.link import ModbusRefused, Port
 from evcc_server.modbus.turns import Priority
 from evcc_server.modbus.wire import (
@@ -38,6 +38,8 @@ READ_FUNCTION: Mapping[Function, int] = {
 }
 ABSENT_CODES = (1, 2, 3)
 """Exceptions that say "I have no such register" rather than "not now"."""
+ABSENT_S = 900.0
+"""How long such an answer is believed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,7 +182,9 @@ class Access:
         self._params: dict[str, float] | None = None
         self._units = dict(units or {})
         self._layouts: dict[int, Layout] = {}
+        self._openings = 0
         self._absent: set[str] = set()
+        self._absent_until = 0.0
         self._split: set[str] = set()  # keys that must be read by themselves
         self._plans: dict[frozenset[str], tuple[Chunk, ...]] = {}
 
@@ -189,16 +193,30 @@ class Access:
         keys: frozenset[str],
         *,
         needed: frozenset[str] = frozenset(),
+        must_have_any: bool = False,
         priority: Priority = Priority.POLL,
     ) -> Snapshot:
-        """Read ``keys`` once. Raises `DeviceError`; also when one of ``needed`` is not on this device."""
+        """Read ``keys`` once. Raises `DeviceError`; also when one of ``needed``, or with ``must_have_any`` all of them, is not
+        on this device.
+        """
         words: dict[str, Sequence[int]] = {}
+        self._ask_again_for_absent()
         for chunk in await self._plan(keys):
             await self._read_chunk(chunk, words, priority)
+        await self._check_layouts()
+        if must_have_any and not words:
+            self.forget()
+            raise DeviceRefused(f"{self.profile.id}: the device has nothing of what was asked for: is it another one?")
         for key in needed:
             if key not in words:
                 raise DeviceImplausible(f"{self.profile.id}: the device has no {key}")
         return Snapshot(self.profile, words, self._params or self._given)
+
+    def _ask_again_for_absent(self) -> None:
+        """A device that was just starting may have refused what it has."""
+        if self._absent and anyio.current_time() >= self._absent_until:
+            self._absent.clear()
+            self._plans.clear()
 
     async def _read_chunk(self, chunk: Chunk, words: dict[str, Sequence[int]], priority: Priority) -> None:
         try:
@@ -218,6 +236,7 @@ class Access:
         self._plans.clear()
         if len(chunk.spots) == 1 and chunk.count == chunk.spots[0].register.count:
             self._absent.add(chunk.spots[0].key)
+            self._absent_until = anyio.current_time() + ABSENT_S
             return
         self._split.update(spot.key for spot in chunk.spots)
         for spot in chunk.spots:
@@ -343,7 +362,18 @@ class Access:
             assert self.profile.sunspec is not None
             layout = await discover(self.port, self.profile.sunspec, unit=unit)
             self._layouts[unit] = layout
+            self._openings = self.port.link.openings
         return layout
+
+    async def _check_layouts(self) -> None:
+        """After a new connection, make sure that the models are where they were. Raises `DeviceImplausible`."""
+        if not self._layouts or self._openings == self.port.link.openings:
+            return
+        for unit, layout in tuple(self._layouts.items()):
+            if not await is_still(self.port, layout, unit=unit):
+                self.forget()
+                raise DeviceImplausible(f"{self.profile.id}: the SunSpec models of unit {unit} are not where they were")
+        self._openings = self.port.link.openings
 
     def forget(self) -> None:
         """Look at everything afresh, as after an exchange of the device."""

@@ -86,6 +86,7 @@ class ModbusCharger:
         Also to be called after the station was lost: it may have restarted. What was commanded before is kept.
         """
         facts, switch = self.facts, self.facts.phase_switch
+        self._access.forget()
         once: list[Condition] = [*facts.values.measured_when, *facts.identity_when]
         once += switch.ready if switch is not None else ()
         offered = [facts.max_current] if facts.max_current is not None else []
@@ -161,7 +162,7 @@ class ModbusCharger:
 
     async def read(self) -> ChargerValues:
         """Read everything once, and get the station out of states it cannot leave by itself. Raises `DeviceError`."""
-        now = await self._access.read(self._keys)
+        now = await self._access.read(self._keys, needed=self._needed())
         status = await self._repair(now) or self._status(now)
         values = self.facts.values
         duration_s = plausible.within(now.source(values.charge_duration), plausible.DURATION_S)
@@ -179,6 +180,11 @@ class ModbusCharger:
             current_offered_a=plausible.within(now.source(values.current_offered), plausible.CURRENT_A),
             phases=self._phases(now),
         )
+
+    def _needed(self) -> frozenset[str]:
+        facts = self.facts.status
+        rules = {condition.register for rule in facts.rules for condition in rule.when}
+        return frozenset(rules | ({facts.register} if facts.register is not None else set()))
 
     async def _repair(self, now: Snapshot) -> ChargerStatus | None:
         for repair in self.facts.repairs:

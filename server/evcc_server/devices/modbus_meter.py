@@ -65,7 +65,7 @@ class ModbusMeter:
     async def read(self) -> MeterValues:
         """Read everything once. Raises `DeviceError`."""
         await self._access.resolve_params(self._params_used)
-        now = await self._access.read(self._keys)
+        now = await self._access.read(self._keys, must_have_any=True)
         values = self._values
         return MeterValues(
             power_w=plausible.within(now.source(values.power), plausible.POWER_W),
