@@ -31,11 +31,10 @@ class Place:
 
 
 class Layout:
-    """The models of one unit. ``end`` is where the chain's last header was found, None when it broke off before."""
+    """The models of one unit."""
 
-    def __init__(self, places: Sequence[Place], known: Sequence[SunspecModel], end: int | None = None) -> None:
+    def __init__(self, places: Sequence[Place], known: Sequence[SunspecModel]) -> None:
         self.places = tuple(places)
-        self.end = end
         self._known = {model.id: model for model in known}
 
     def find(self, model: int, subdevice: int = 0) -> Place | None:
@@ -66,7 +65,6 @@ async def discover(port: Port, sunspec: Sunspec, *, unit: int | None = None) -> 
     base = await _find_base(port, sunspec.base_addresses, unit)
     places: list[Place] = []
     address, subdevice = base + 2, -1
-    end: int | None = None
     for _ in range(MODELS_MAX):
         try:
             model, length = await port.read(READ_HOLDING, address, 2, unit=unit)
@@ -74,26 +72,24 @@ async def discover(port: Port, sunspec: Sunspec, *, unit: int | None = None) -> 
             if not places:
                 raise
             break
-        if model == END:
-            end = address
         if model in (END, 0) or address + 2 + length > 0xFFFF:
             break
         if model == 1 or subdevice < 0:
             subdevice += 1
         places.append(Place(model=model, subdevice=subdevice, address=address + 2, length=length))
         address += 2 + length
-    return Layout(places, sunspec.models, end)
+    return Layout(places, sunspec.models)
 
 
 async def is_still(port: Port, layout: Layout, *, unit: int | None = None) -> bool:
-    """Whether the chain still ends where it did: an update of the device, or another device, moves its models."""
-    if layout.end is None:
+    """Whether the last model is still where it was: an update of the device, or another device, moves it."""
+    if not layout.places:
         return False
+    last = layout.places[-1]
     try:
-        header = await port.read(READ_HOLDING, layout.end, 2, unit=unit)
+        return await port.read(READ_HOLDING, last.address - 2, 2, unit=unit) == (last.model, last.length)
     except DeviceRefused:
         return False
-    return header[0] == END
 
 
 async def _find_base(port: Port, candidates: Sequence[int], unit: int | None) -> int:
