@@ -32,6 +32,7 @@ from evcc_server.http.app import build_app
 from evcc_server.http.home import Home
 from evcc_server.http.home import Options as HttpOptions
 from evcc_server.http.serve import serve_http
+from evcc_server.modbus.proxy import serve_proxy
 from evcc_server.mqtt.service import run_mqtt
 from evcc_server.persistence import SNAPSHOT, Persistence
 from evcc_server.polling import Poller, keep_alive
@@ -252,6 +253,10 @@ async def serve(
                     site=server.site_config,
                 )
             )
+            for proxy, link in server.devices.proxies:
+                await nursery.start(
+                    functools.partial(serve_proxy, link, port=proxy.port, host=host, is_read_only=proxy.is_read_only)
+                )
             await nursery.start(server.run)
             _log.info("API on http://%s:%d, %s", host, bound, mqtt)
             task_status.started(Serving(host, bound, mqtt))
