@@ -153,7 +153,8 @@ async def open_server(
     topics = BrokerTopics(config.mqtt) if config.mqtt.broker else None
     devices = build(config, opener=opener, topics=topics, http=http)
     site_config = to_site_config(config, devices)
-    for name, built in {**devices.meters, **devices.chargers}.items():
+    batteries = {name: devices.meters[name] for name in config.site.battery}
+    for name, built in {**batteries, **devices.chargers}.items():  # what is written to must be known for sure
         for point in built.open_points:
             _log.warning("%s: not confirmed by anybody: %s", name, point)
     store = await Store.open(_database(options.database or config.database.path), run_blocking)

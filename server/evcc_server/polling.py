@@ -29,22 +29,22 @@ class Health:
     def __init__(self, name: str) -> None:
         self.name = name
         self.is_ok = True
-        self.error = ""
+        self._kind: type[BaseException] | None = None
 
     def failed(self, error: BaseException) -> None:
         """Note a failed exchange."""
-        text = str(error) or type(error).__name__
-        if self.is_ok or text != self.error:
-            _log.warning("%s: %s", self.name, text)
+        # The kind of failure decides, not its words: those count down to the next try.
+        if self.is_ok or type(error) is not self._kind:
+            _log.warning("%s: %s", self.name, str(error) or type(error).__name__)
         self.is_ok = False
-        self.error = text
+        self._kind = type(error)
 
     def answered(self) -> None:
         """Note a good exchange."""
         if not self.is_ok:
             _log.warning("%s: answers again", self.name)
         self.is_ok = True
-        self.error = ""
+        self._kind = None
 
 
 class Poller(Generic[V]):
