@@ -302,6 +302,30 @@ async def test_topics_of_values_that_are_gone_are_deleted() -> None:
 
 
 @in_virtual_time
+async def test_topics_that_went_while_there_was_no_connection_are_deleted_on_return() -> None:
+    async with bridged() as world:
+        hub = world.home.hub
+        hub.replace(Document({"gridPowers": Phases((1, 2, 3))}, ({"a": 1.0}, {})))
+        await wait_all_tasks_blocked()
+        world.link.disconnect()
+        hub.replace(Document({}, ({}, {})))
+        await wait_all_tasks_blocked()
+        assert world.broker.payload("evcc/site/gridPowers/l1") == "1"
+        world.link.connect()
+        await wait_all_tasks_blocked()
+        assert not any(topic.startswith(("evcc/site/", f"{CARPORT}/")) for topic in world.broker.retained)
+
+
+@in_virtual_time
+async def test_a_client_can_not_forge_lines_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    async with bridged() as world:
+        await world.command(f"{CARPORT}/mode/set", "fast\nERROR all is lost")
+        await world.command(f"{CARPORT}/vehicle/set", "x\x1b[2J\u2028y")
+        assert len(caplog.records) == 2
+        assert not any("\n" in record.getMessage() or "\x1b" in record.getMessage() for record in caplog.records)
+
+
+@in_virtual_time
 async def test_what_an_earlier_home_left_behind_is_erased() -> None:
     broker = MemoryBroker()
     for topic in ("evcc/loadpoints/3", "evcc/loadpoints/3/mode", "evcc/site/pv/3/power", "evcc/loadpoints/1/custom"):

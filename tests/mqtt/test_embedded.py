@@ -79,12 +79,26 @@ async def _stay(port: int, *, task_status: trio.TaskStatus[object]) -> None:
 
 
 @in_real_time
+async def test_a_stalled_client_does_not_hold_up_the_stop() -> None:
+    async with serving(MqttOptions(port=0)) as link, connected(link.ports["tcp"], receive_buffer=4096) as stalled:
+        await stalled.subscribe("evcc/#", 1)
+        for index in range(500):
+            link.publish(Publication(f"evcc/site/{index}", b"x" * 10_000))
+        await link.flush()
+        start_s = trio.current_time()
+        async with serving(MqttOptions(port=0)):
+            pass
+    assert trio.current_time() - start_s < 1
+
+
+@in_real_time
 async def test_a_broker_that_died_is_started_again_and_asks_for_everything(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(embedded, "RESTART_PAUSE_S", 0.05)
     async with serving(MqttOptions(port=0)) as link:
-        link.kill()
+        assert link._loop is not None and link._broker is not None
+        link._loop.call_soon_threadsafe(link._broker._broadcast_task.cancel)  # as a defect would end it
         with trio.fail_after(PATIENCE_S):
             assert await link.receive() == Connected()
         async with connected(link.ports["tcp"]) as client:

@@ -16,7 +16,10 @@ from evcc_server.mqtt.topics import is_command
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """The rules for the tree below ``root``; without ``user`` and ``password`` everybody is let in."""
+    """The rules for the tree below ``root``; without ``user`` and ``password`` everybody is let in.
+
+    ``allowed_origins`` are web pages that may open a WebSocket all the same; ``*`` is any.
+    """
 
     root: str
     user: str = ""
@@ -42,7 +45,7 @@ class Access:
         Programs name no origin, or the very address they call. For a page that is only proof when the address is a plain
         one: a foreign name can be made to point here (DNS rebinding).
         """
-        if origin is None or self.has_credentials or origin in self.allowed_origins:
+        if origin is None or self.has_credentials or {origin, "*"} & set(self.allowed_origins):
             return True
         try:
             page = urlsplit(origin)

@@ -53,6 +53,7 @@ class Bridge:
         self._is_connected = False
         self._is_announced = False
         self._topics: dict[Key, frozenset[str]] = {}
+        self._known: set[str] = set()
         self._documents: dict[str, str] = {}
         self._documents_due = trio.Event()
         self._updated_s = -math.inf
@@ -91,8 +92,11 @@ class Bridge:
         self._publish(tree.loadpoint_count(self._root, len(document.loadpoints)))
         self._updated_s = -math.inf
         self._publish_updated()
+        self._topics.clear()
         for key, each in tree.keys(document):
             self._publish_value(key, each)
+        for topic in sorted(self._known.difference(*self._topics.values())):
+            self._publish((topic, ""))  # gone, maybe while there was no connection
         self._documents.clear()
         self._publish_changed_documents()
         self._publish(tree.status(self._root, word="online"))
@@ -119,6 +123,7 @@ class Bridge:
         for entry in entries.items():
             self._publish(entry)
         self._topics[key] = frozenset(entries)
+        self._known |= entries.keys()
 
     def _publish_updated(self) -> None:
         now_s = trio.current_time()
@@ -182,10 +187,11 @@ class Bridge:
                 return
             await self._gateway.submit(request(target.setting, target.owner, wanted))
         except (InvalidSetting, UnknownTarget, UnknownTopic) as error:
-            log.warning("MQTT: %s with %r is ignored: %s", topic, payload[:80].decode(errors="replace"), error)
+            text = payload[:80].decode(errors="replace")
+            log.warning("MQTT: %.200r with %r is ignored: %s", topic, text, _on_one_line(str(error)))
             self._show_again(target)
         except StoreError as error:
-            log.error("MQTT: %s can't be stored, nothing is changed: %s", topic, error)
+            log.error("MQTT: %r can't be stored, nothing is changed: %s", topic, error)
             self._show_again(target)
         self._clear(topic)
 
@@ -208,3 +214,8 @@ class Bridge:
         """Whether an empty message on ``topic`` is the echo of our own clearing."""
         cleared_s = self._cleared_s.get(topic)
         return cleared_s is not None and trio.current_time() - cleared_s < OWN_CLEAR_S
+
+
+def _on_one_line(text: str) -> str:
+    """A client's own words may be in it, and a log line must not be forged."""
+    return "".join(character if character.isprintable() else "?" for character in text)

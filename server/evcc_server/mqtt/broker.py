@@ -18,7 +18,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any
 
@@ -64,6 +64,7 @@ _websocket_log = logging.getLogger("evcc_server.mqtt.websocket")
 
 REFUSED = 0x80
 """What SUBACK answers to a filter that is not granted."""
+SHUTDOWN_STEP_S = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +83,8 @@ class Limits:
     queued_messages: int = 2000
     unacknowledged: int = 32
     held_messages: int = 32  # QoS 2 messages that wait for their release
-    stored_sessions: int = 50
+    stored_sessions: int = 20
+    stored_messages: int = 500
     session_expiry_s: float = 86_400.0
 
 
@@ -211,7 +213,7 @@ class Connection:
 
     def _keep(self, message: Message) -> None:
         waiting = self.session.waiting
-        if self.session.is_kept and message.qos and len(waiting) < self._limits.queued_messages:
+        if self.session.is_kept and message.qos and len(waiting) < self._limits.stored_messages:
             waiting.append(message)
 
     async def _run_pump(self) -> None:
@@ -222,7 +224,7 @@ class Connection:
                 message = self._queue.popleft()
                 await self.wire.send(_publish(message, self._expect_acknowledgement(message) if message.qos else None))
         except ConnectionError as error:
-            log.info("MQTT client %s is dropped: %s", self.session.client_id, error)
+            log.info("MQTT client %.80r is dropped: %s", self.session.client_id, error)
             self.wire.abort()
         finally:
             self._pump = None
@@ -280,10 +282,10 @@ class HardenedBroker(Broker):  # type: ignore[misc]  # amqtt is untyped
     async def shutdown(self) -> None:
         """Send what is on its way, close all connections and stop listening; wills are not sent."""
         self._is_stopping = True
-        await self.flush()
+        await self.flush(within_s=SHUTDOWN_STEP_S)
         for wire in self._wires:
             wire.close()
-        await _eventually(lambda: not self._wires)
+        await _eventually(lambda: not self._wires, within_s=SHUTDOWN_STEP_S)
         for wire in self._wires:
             wire.abort()
         await super().shutdown()
@@ -291,10 +293,6 @@ class HardenedBroker(Broker):  # type: ignore[misc]  # amqtt is untyped
     async def wait_dead(self) -> None:
         """Return when a task without which the broker is of no use has ended."""
         await asyncio.wait([self._broadcast_task, self._session_monitor_task], return_when=asyncio.FIRST_COMPLETED)
-
-    def die(self) -> None:
-        """End the broadcast task, as a defect would."""
-        self._broadcast_task.cancel()
 
     @property
     def ports(self) -> dict[str, int]:
@@ -351,9 +349,11 @@ class HardenedBroker(Broker):  # type: ignore[misc]  # amqtt is untyped
         """Send to everybody who subscribed, and retain if so marked."""
         self._outgoing.put_nowait(message)
 
-    async def flush(self) -> None:
-        """Wait until all that was published is on the network, for a moment at most."""
-        await _eventually(lambda: self._outgoing.empty() and all(client.is_idle for client in self._here.values()))
+    async def flush(self, *, within_s: float) -> None:
+        """Wait until all that was published is on the network."""
+        await _eventually(
+            lambda: self._outgoing.empty() and all(client.is_idle for client in self._here.values()), within_s=within_s
+        )
 
     async def _broadcast_loop(self) -> None:
         while True:
@@ -378,7 +378,7 @@ class HardenedBroker(Broker):  # type: ignore[misc]  # amqtt is untyped
                 connection.offer(Message(message.topic, message.data, min(qos, message.qos)))
         for session in self._away.values():
             qos = min(session.granted_qos(message.topic) or 0, message.qos)
-            if qos and len(session.waiting) < self._limits.queued_messages:
+            if qos and len(session.waiting) < self._limits.stored_messages:
                 session.waiting.append(Message(message.topic, message.data, qos))
 
     # Conversations
@@ -413,7 +413,7 @@ class HardenedBroker(Broker):  # type: ignore[misc]  # amqtt is untyped
             raise
         code = _refusal(packet, limits)
         if code == CONNECTION_ACCEPTED and not self._access.admits(packet.username, packet.password):
-            log.warning("MQTT client %s at %s was refused: wrong credentials", packet.client_id, wire.peer)
+            log.warning("MQTT client %.80r at %s was refused: wrong credentials", packet.client_id, wire.peer)
             code = NOT_AUTHORIZED
         if code == CONNECTION_ACCEPTED:
             try:
@@ -453,7 +453,7 @@ class HardenedBroker(Broker):  # type: ignore[misc]  # amqtt is untyped
         if connect.will_flag:
             will = Message(connect.will_topic, bytes(connect.will_message), connect.will_qos, connect.will_retain_flag)
             if not self._access.may_publish(will.topic):
-                log.info("MQTT client %s: its last will on %s won't be sent", connect.client_id, will.topic)
+                log.info("MQTT client %.80r: its last will on %.200r won't be sent", connect.client_id, will.topic)
                 will = None
         earlier = self._away.pop(connect.client_id, None)
         if earlier is not None and not connect.clean_session_flag and earlier.user == connect.username:
@@ -520,11 +520,11 @@ class HardenedBroker(Broker):  # type: ignore[misc]  # amqtt is untyped
                 raise ProtocolViolation("quality of service 3")
 
     def _accept(self, session: Session, message: Message) -> None:
-        """Pass on a client's message, if it may write there; if not, say so once and drop it [M-4]."""
+        """Pass on a client's message, if it may write there [M-4]; a command is never retained, it is carried out at once."""
         if not self._access.may_publish(message.topic):
-            log.info("MQTT client %s may not write %s, ignored", session.client_id, message.topic)
+            log.info("MQTT client %.80r may not write %.200r, ignored", session.client_id, message.topic)
             return
-        self._distribute(message)
+        self._distribute(replace(message, is_retained=False))
         self._on_command(message.topic, message.data)
 
     async def _on_subscribe(self, connection: Connection, packet: SubscribePacket) -> None:
@@ -606,7 +606,7 @@ def _publish(message: Message, packet_id: int | None = None) -> bytes:
     return bytes(packet.to_bytes())
 
 
-async def _eventually(is_reached: Callable[[], bool], within_s: float = 0.4) -> None:
+async def _eventually(is_reached: Callable[[], bool], *, within_s: float) -> None:
     """Wait for a condition without an event of its own, at most ``within_s``."""
     deadline_s = asyncio.get_running_loop().time() + within_s
     while not is_reached() and asyncio.get_running_loop().time() < deadline_s:

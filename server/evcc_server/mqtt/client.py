@@ -241,6 +241,6 @@ class BrokerClient:
                 return
             self._retained_seen.add((topic, payload))
         if self._send.statistics().current_buffer_used >= COMMANDS_WAITING_MAX:
-            log.warning("MQTT: too many commands at once, %s is dropped", topic)
+            log.warning("MQTT: too many commands at once, %.200r is dropped", topic)
             return
         self._send.send_nowait(Received(topic, payload, is_retained))

@@ -29,7 +29,7 @@ Ts = TypeVarTuple("Ts")
 
 COMMANDS_WAITING_MAX = 500
 RESTART_PAUSE_S = 1.0
-FLUSH_S = 0.5
+FLUSH_S = 0.3
 
 
 class EmbeddedBroker:
@@ -81,12 +81,6 @@ class EmbeddedBroker:
                 log.error("MQTT broker ended unexpectedly and is started again")
             await trio.sleep(RESTART_PAUSE_S)
 
-    def kill(self) -> None:
-        """Let the broker die as by a defect, for tests of what happens then."""
-        with self._lock:
-            if self._loop is not None and self._broker is not None:
-                self._loop.call_soon_threadsafe(self._broker.die)
-
     def publish(self, publication: Publication) -> None:
         """See `Link`."""
         with self._lock:
@@ -112,7 +106,7 @@ class EmbeddedBroker:
         def tell(_: Future[None]) -> None:
             token.run_sync_soon(is_done.set)
 
-        asyncio.run_coroutine_threadsafe(broker.flush(), loop).add_done_callback(tell)
+        asyncio.run_coroutine_threadsafe(broker.flush(within_s=FLUSH_S), loop).add_done_callback(tell)
         with trio.move_on_after(FLUSH_S):
             await is_done.wait()
 
@@ -221,7 +215,7 @@ class EmbeddedBroker:
 
     def _enqueue(self, command: Received) -> None:
         if self._send.statistics().current_buffer_used >= COMMANDS_WAITING_MAX:
-            log.warning("MQTT: too many commands at once, %s is dropped", command.topic)
+            log.warning("MQTT: too many commands at once, %.200r is dropped", command.topic)
             return
         self._send.send_nowait(command)
 
