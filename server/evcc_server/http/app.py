@@ -259,6 +259,9 @@ def _add_rules(app: QuartTrio, access: Access) -> None:
             if "Origin" in request.headers:
                 response.headers["Access-Control-Allow-Origin"] = "*"
         response.headers["X-Content-Type-Options"] = "nosniff"
+        if response.status_code == 204:
+            response.headers.pop("Content-Type", None)
+            response.headers.pop("Content-Length", None)
         if response.content_type is not None and response.status_code not in (204, 206, 304):
             response.headers["Vary"] = "Accept-Encoding"
             await _compress(response)

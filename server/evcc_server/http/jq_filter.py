@@ -50,7 +50,7 @@ class JqFilter:
                 done = await trio.run_process(
                     [sys.executable, "-I", "-c", _CHILD],
                     stdin=f"{program}\0{document}".encode(),
-                    stdout=subprocess.PIPE,
+                    capture_stdout=True,
                     stderr=subprocess.DEVNULL,
                     check=False,
                     env={"PATH": ""},

@@ -8,7 +8,7 @@ import trio
 from quart import Response, Websocket
 
 from evcc_server.state.encode import Json, dumps, socket, socket_key
-from evcc_server.state.hub import Hub, News
+from evcc_server.state.hub import Hub, News, Subscription
 
 GOING_AWAY = 1001
 WATCHERS_MAX = 200
@@ -33,31 +33,35 @@ class LiveSocket:
             await websocket.accept()
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._discard, websocket)
-                nursery.start_soon(self._close_at_end, websocket, nursery.cancel_scope)
-                if self._fatal:
-                    await websocket.send(dumps({"fatal": list(self._fatal)}))
-                await self._send_news(websocket)
+                with self._hub.subscribe() as subscription:
+                    nursery.start_soon(self._end, subscription)
+                    await self._send_news(websocket, subscription)
+                await websocket.close(GOING_AWAY)
+                nursery.cancel_scope.cancel()
         finally:
             self._watchers -= 1
         return None
 
-    async def _send_news(self, websocket: Websocket) -> None:
+    async def _send_news(self, websocket: Websocket, subscription: Subscription) -> None:
         # A client that does not read blocks `send` until the connection's deadline closes it; meanwhile each key keeps its
         # newest value only.
-        with self._hub.subscribe() as subscription:
-            while True:
-                for frame in frames(await subscription.wait()):
-                    await websocket.send(dumps(frame))
+        if self._fatal:
+            await websocket.send(dumps({"fatal": list(self._fatal)}))
+        while not self._stop.is_set():
+            try:
+                news = await subscription.wait()
+            except trio.EndOfChannel:
+                return
+            for frame in frames(news):
+                await websocket.send(dumps(frame))
 
     async def _discard(self, websocket: Websocket) -> None:
         while True:
             await websocket.receive()
 
-    async def _close_at_end(self, websocket: Websocket, scope: trio.CancelScope) -> None:
+    async def _end(self, subscription: Subscription) -> None:
         await self._stop.wait()
-        scope.cancel()
-        with trio.CancelScope(shield=True):
-            await websocket.close(GOING_AWAY)
+        subscription.end()
 
 
 def frames(news: News) -> tuple[Mapping[str, Json], ...]:

@@ -56,23 +56,36 @@ async def serve_http(
     context = WorkerContext(None)
     lifespan = Lifespan(wrapped, config, state)
     sends = Sends()
-    async with trio.open_nursery() as lifespan_nursery:
-        await lifespan_nursery.start(lifespan.handle_lifespan)
-        await lifespan.wait_for_startup()
-        async with trio.open_nursery() as connections:
-            async with trio.open_nursery() as listening:
-                handler = partial(_serve_connection, wrapped, config, context, state, sends)
-                await listening.start(partial(trio.serve_listeners, handler, listeners, handler_nursery=connections))
-                task_status.started(listeners[0].socket.getsockname()[1])
-                try:
-                    await stop.wait()
-                finally:
-                    sends.leave_by(trio.current_time() + LEAVE_S)
-                listening.cancel_scope.cancel()
-            await context.terminated.set()
-            connections.cancel_scope.deadline = trio.current_time() + LEAVE_S
-        await lifespan.wait_for_shutdown()
-        lifespan_nursery.cancel_scope.cancel()
+    leaving = trio.Event()
+    async with trio.open_nursery() as outside:
+        outside.start_soon(_notice_end, stop, leaving)
+        # Whoever cancels us waits for `LEAVE_S` at most: WebSockets are told, requests get their answer.
+        with trio.CancelScope(shield=True):
+            async with trio.open_nursery() as lifespan_nursery:
+                await lifespan_nursery.start(lifespan.handle_lifespan)
+                await lifespan.wait_for_startup()
+                async with trio.open_nursery() as connections:
+                    handler = partial(_serve_connection, wrapped, config, context, state, sends)
+                    async with trio.open_nursery() as listening:
+                        await listening.start(
+                            partial(trio.serve_listeners, handler, listeners, handler_nursery=connections)
+                        )
+                        task_status.started(listeners[0].socket.getsockname()[1])
+                        await leaving.wait()
+                        listening.cancel_scope.cancel()
+                    await context.terminated.set()
+                    connections.cancel_scope.deadline = trio.current_time() + LEAVE_S
+                    sends.leave_by(connections.cancel_scope.deadline)
+                await lifespan.wait_for_shutdown()
+                lifespan_nursery.cancel_scope.cancel()
+
+
+async def _notice_end(stop: trio.Event, leaving: trio.Event) -> None:
+    try:
+        await stop.wait()
+    finally:
+        stop.set()
+        leaving.set()
 
 
 class Sends:

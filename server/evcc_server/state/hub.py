@@ -55,15 +55,23 @@ class Subscription:
         self._values: dict[Key, Value] = dict(_flat(snapshot))
         self._messages: deque[Message] = deque(maxlen=MESSAGES_MAX)
         self._arrived = trio.Event()
+        self._has_ended = False
         self.repeats_measurements = repeats_measurements
         if self._values:
             self._arrived.set()
 
     async def wait(self) -> News:
-        """The next news; waits until there is some."""
+        """The next news; waits until there is some. Raises `trio.EndOfChannel` after `end`."""
         while not self._arrived.is_set():
             await self._arrived.wait()
+        if self._has_ended:
+            raise trio.EndOfChannel
         return self.take()
+
+    def end(self) -> None:
+        """There will be no more news: whoever waits need not."""
+        self._has_ended = True
+        self._arrived.set()
 
     def take(self) -> News:
         """Whatever there is, at once; maybe nothing."""
