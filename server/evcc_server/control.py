@@ -286,6 +286,9 @@ class ControlLoop:
         except trio.TooSlowError:
             result, error = Result.UNKNOWN, "no answer in time"
             _log.warning("%s: %s was not answered in time", name, type(batch.commands[applied]).__name__)
+        except Exception as failure:  # noqa: BLE001  # a driver's mistake must not take the other loadpoints down
+            result, error = Result.UNKNOWN, str(failure) or type(failure).__name__
+            _log.exception("%s: the driver failed", name)
         if result is not Result.DONE and self.observer is not None:
             self.observer.commanded(loadpoint, batch.number, batch.commands[applied], is_done=False)
         self._outcomes.append(Outcome(loadpoint, batch.number, result, applied, error))

@@ -115,6 +115,12 @@ class Poller(Generic[V]):
             # After a loss the device may have restarted: bring it under control again before believing it.
             self._is_prepared = False
             return
+        except Exception as error:  # noqa: BLE001  # a driver's mistake must not take the other devices down
+            if self.health.is_ok:
+                _log.exception("%s: the driver failed", self._name)
+            self.health.failed(error)
+            self._is_prepared = False
+            return
         self.health.answered()
         self._sink(self._name, values, at)
 
