@@ -64,12 +64,16 @@ APPLIANCES_KWH_PER_DAY = sum(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HouseholdSpec:
-    """``constant_w`` replaces the profile; ``steps`` (time of day, power) replaces both. ``split`` shares it among the phases."""
+    """``constant_w`` replaces the profile, ``steps`` (time of day, power) both, ``series`` all.
+
+    ``split`` shares it among the phases.
+    """
 
     annual_kwh: float = 4500.0
     has_appliances: bool = True
     constant_w: float | None = None
     steps: tuple[tuple[time, float], ...] = ()
+    series: tuple[tuple[float, float], ...] = ()  # recorded: power [W] from each second of the run on
     split: tuple[float, float, float] = (0.4, 0.35, 0.25)
 
 
@@ -83,7 +87,9 @@ class Household:
         self._base = base
         self._shape_w = 0.0
         self._appliances_w = [0.0, 0.0, 0.0]
-        if spec.constant_w is not None and not spec.steps:
+        if spec.series:
+            env.process(self._follow_series())
+        elif spec.constant_w is not None and not spec.steps:
             self._shape_w = spec.constant_w
             self._apply()
         elif spec.steps:
@@ -115,6 +121,13 @@ class Household:
                 self._shape_w = power_w
                 self._apply()
             day += 1
+
+    def _follow_series(self) -> Generator[simpy.Event, None, None]:
+        for second, power_w in self.spec.series:
+            if second > self.env.now:
+                yield self.env.timeout(second - self.env.now)
+            self._shape_w = power_w
+            self._apply()
 
     def _follow_shape(self) -> Generator[simpy.Event, None, None]:
         average_w = self.spec.annual_kwh / HOURS_PER_YEAR * 1000.0

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from html import escape
 from itertools import pairwise
 from pathlib import Path
 
+from evcc_sim import plots
+from evcc_sim.report import rows
+from evcc_sim.result import Result
 from evcclib.events import (
     ChargeStarted,
     ChargeStopped,
@@ -16,16 +20,13 @@ from evcclib.events import (
     VehicleDisconnected,
     Warned,
 )
-from evcc_sim import plots
-from evcc_sim.report import rows
-from evcc_sim.result import Result
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 76rem; padding: 0 1rem; color: #222; }
 h1 { margin-bottom: 0; } h2 { margin-top: 2rem; } .sub { color: #666; margin-top: .2rem; }
 table { border-collapse: collapse; } td, th { padding: .25rem .8rem; border-bottom: 1px solid #ddd; text-align: left; }
 td.number { text-align: right; font-variant-numeric: tabular-nums; } .good { color: #1e7b34; } .bad { color: #b03a2e; }
-svg { width: 100%; height: auto; } code { background: #f3f3f3; padding: .1rem .35rem; border-radius: 3px; }
+img { width: 100%; height: auto; } code { background: #f3f3f3; padding: .1rem .35rem; border-radius: 3px; }
 """
 
 
@@ -39,7 +40,8 @@ def page(result: Result) -> str:
     scenario = result.trace.scenario
     title = escape(scenario.title or scenario.name)
     numbers = "".join(
-        f'<tr><td>{escape(label)}</td><td class="number">{escape(value)}</td></tr>' for label, value in rows(result.summary)
+        f'<tr><td>{escape(label)}</td><td class="number">{escape(value)}</td></tr>'
+        for label, value in rows(result.summary)
     )
     if result.ok:
         verdict = '<p class="good">Every invariant holds.</p>'
@@ -54,13 +56,14 @@ def page(result: Result) -> str:
         f'<tr><td>{escape(place)}</td><td>{escape(words)}</td><td class="number">{minutes}</td></tr>'
         for place, words, minutes in reason_minutes(result)
     )
+    picture = b64encode(plots.png(result)).decode()
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>{STYLE}</style></head><body>
 <h1>{title}</h1>
 <p class="sub">{escape(scenario.description)}</p>
 <p class="sub">From {scenario.site.start:%A, %d %B %Y}, {result.days:g} days, seed {result.trace.seed}.
 Again: <code>{escape(result.replay)}</code></p>
-{plots.svg(result)}
+<img alt="The day as a picture" src="data:image/png;base64,{picture}">
 <h2>Numbers</h2><table>{numbers}</table>
 <h2>Invariants</h2>{verdict}{allowed}
 <h2>Reasons</h2><table><tr><th>Station</th><th>Reason</th><th>Minutes</th></tr>{why}</table>
@@ -89,7 +92,8 @@ def happenings(result: Result) -> list[tuple[str, str]]:
     base = trace.scenario.base
     story: list[tuple[float, str]] = [(note.second, note.text) for note in trace.notes]
     for second, event in trace.events:
-        place = plots.car_label(result, event.loadpoint) if isinstance(getattr(event, "loadpoint", None), int) else ""
+        loadpoint = getattr(event, "loadpoint", None)
+        place = plots.car_label(result, loadpoint) if isinstance(loadpoint, int) else ""
         match event:
             case VehicleConnected():
                 story.append((second, f"{place}: car plugged in"))

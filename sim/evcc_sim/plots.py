@@ -7,19 +7,22 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from datetime import datetime
 from itertools import pairwise
 from math import isnan
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from evcc_sim.faults import FaultKind
 from evcc_sim.result import Result
+from evcc_sim.timebase import Timebase
 from evcc_sim.trace import Instant
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+Numbers = list[float]
+"""Times as matplotlib counts them: days since 1970."""
 
 CARS = ("#1f77b4", "#17becf", "#5254a3", "#2ca02c", "#8c6d31", "#637939")
 HOUSEHOLD, SUN, IMPORT, EXPORT, BATTERY = "#b0b0b0", "#f2a900", "#c0392b", "#7f8c8d", "#3b9b5f"
@@ -69,12 +72,11 @@ def save(result: Result, path: Path) -> None:
     figure.savefig(path, dpi=110)
 
 
-def svg(result: Result) -> str:
-    """The picture as text, to be put into a page."""
-    buffer = io.StringIO()
-    draw(result).savefig(buffer, format="svg")
-    text = buffer.getvalue()
-    return text[text.index("<svg") :]
+def png(result: Result) -> bytes:
+    """The picture as bytes, to be put into a page."""
+    buffer = io.BytesIO()
+    draw(result).savefig(buffer, format="png", dpi=120)
+    return buffer.getvalue()
 
 
 def draw(result: Result) -> Figure:
@@ -82,13 +84,13 @@ def draw(result: Result) -> Figure:
     import matplotlib
 
     matplotlib.use("Agg")
-    from matplotlib.dates import DateFormatter
+    from matplotlib.dates import DateFormatter, HourLocator
     from matplotlib.figure import Figure as NewFigure
 
     trace = result.trace
     instants = thinned(trace.instants)
     base = trace.scenario.base
-    times = [base.utc(instant.second).astimezone(base.zone) for instant in instants]
+    x = numbers(base, [instant.second for instant in instants])
     shown = range(min(len(trace.scenario.charger), LOADPOINTS_MAX))
     has_price = any(not isnan(instant.price) for instant in instants)
     heights = [3.2, 1.7, *(1.35 for _ in shown), 1.7]
@@ -100,23 +102,25 @@ def draw(result: Result) -> Figure:
     for row in range(len(heights)):
         axes.append(figure.add_subplot(grid[row, 0], sharex=axes[0] if axes else None))
     queue = iter(axes)
-    _draw_use(next(queue), times, instants, result, shown)
-    _draw_grid(next(queue), times, instants)
+    _draw_use(next(queue), x, instants, result, shown)
+    _draw_grid(next(queue), x, instants)
     for index in shown:
-        _draw_currents(next(queue), times, instants, result, index)
-    _draw_soc(next(queue), times, instants, result, shown)
+        _draw_currents(next(queue), x, instants, result, index)
+    _draw_soc(next(queue), x, instants, result, shown)
     if has_price:
-        _draw_price(next(queue), times, instants, result)
-    _draw_reasons(next(queue), times, instants, result, shown)
+        _draw_price(next(queue), x, instants, result)
+    _draw_reasons(next(queue), x, instants, result, shown)
     for axis in axes:
         _mark_faults(axis, result)
         axis.grid(visible=True, axis="x", color="#e8e8e8", linewidth=0.6)
         axis.spines[["top", "right"]].set_visible(False)
     for axis in axes[:-1]:
         axis.tick_params(labelbottom=False)
+    hours = next(hours for hours in (1, 2, 3, 6, 12) if hours >= result.days * 24 / 14 or hours == 12)
+    axes[-1].xaxis.set_major_locator(HourLocator(byhour=range(0, 24, hours), tz=base.zone))  # type: ignore[no-untyped-call]  # untyped there
     pattern = "%H:%M" if result.days <= 1.1 else "%a %H:%M"
-    axes[-1].xaxis.set_major_formatter(DateFormatter(pattern, tz=base.zone))
-    axes[-1].set_xlim(times[0], times[-1])
+    axes[-1].xaxis.set_major_formatter(DateFormatter(pattern, tz=base.zone))  # type: ignore[no-untyped-call]  # untyped there
+    axes[-1].set_xlim(x[0], x[-1])
     axes[-1].set_xlabel(f"wall-clock time in {base.zone}")
     title = trace.scenario.title or trace.scenario.name
     figure.suptitle(f"{title} – {base.start:%d %B %Y}, seed {trace.seed}\n{headline(result)}", fontsize=12)
@@ -148,10 +152,15 @@ def car_label(result: Result, index: int) -> str:
     return charger.loadpoint.title or charger.box.name
 
 
+def _legend(axis: Axes) -> None:
+    """Above the panel, at its right end, where it hides nothing."""
+    axis.legend(loc="lower right", bbox_to_anchor=(1.0, 0.98), ncols=7, fontsize=8, frameon=False, borderaxespad=0.2)
+
+
 # -- panels -----------------------------------------------------------------------------------------------------------------
 
 
-def _draw_use(axis: Axes, times: list[datetime], instants: list[Instant], result: Result, shown: Sequence[int]) -> None:
+def _draw_use(axis: Axes, x: Numbers, instants: list[Instant], result: Result, shown: Sequence[int]) -> None:
     """Stacked use against the sun."""
     layers = [[instant.household_w / 1000 for instant in instants]]
     labels, colours = ["household"], [HOUSEHOLD]
@@ -168,48 +177,48 @@ def _draw_use(axis: Axes, times: list[datetime], instants: list[Instant], result
         layers.append([max(0.0, -instant.battery_w) / 1000 for instant in instants])
         labels.append("into the home battery")
         colours.append(BATTERY)
-    _stack(axis, times, layers, labels, colours)
+    _stack(axis, x, layers, labels, colours)
     if result.trace.scenario.pv:
-        axis.step(times, [i.pv_w / 1000 for i in instants], where="post", color=SUN, linewidth=1.8, label="sun")
+        axis.step(x, [i.pv_w / 1000 for i in instants], where="post", color=SUN, linewidth=1.3, label="sun")
         unused = [i.pv_available_w / 1000 for i in instants]
         if max(i.pv_available_w - i.pv_w for i in instants) > 50:
-            axis.step(times, unused, where="post", color=SUN, linewidth=0.8, linestyle=":", label="sun, curtailed")
+            axis.step(x, unused, where="post", color=SUN, linewidth=0.8, linestyle=":", label="sun, curtailed")
     if result.trace.scenario.battery:
-        supply = [(i.pv_w + max(0.0, i.battery_w)) / 1000 for i in instants]
-        axis.step(times, supply, where="post", color=BATTERY, linewidth=1.0, linestyle="--", label="sun and battery")
+        supply = [(i.pv_w + i.battery_w) / 1000 if i.battery_w > 30 else float("nan") for i in instants]
+        axis.step(x, supply, where="post", color=BATTERY, linewidth=1.2, label="sun and home battery")
     axis.set_ylabel("power used [kW]")
     axis.set_ylim(bottom=0)
-    axis.legend(loc="upper left", ncols=5, fontsize=8, framealpha=0.8)
-    axis.set_title("Where the power goes (areas), and what the sun delivers (line)", loc="left", fontsize=10)
+    _legend(axis)
+    axis.set_title("Where the power goes (areas) and what the sun delivers (line)", loc="left", fontsize=10)
 
 
-def _stack(axis: Axes, times: list[datetime], layers: list[list[float]], labels: list[str], colours: list[str]) -> None:
-    below = [0.0] * len(times)
+def _stack(axis: Axes, x: Numbers, layers: list[list[float]], labels: list[str], colours: list[str]) -> None:
+    below = [0.0] * len(x)
     for layer, label, colour in zip(layers, labels, colours, strict=True):
         above = [low + value for low, value in zip(below, layer, strict=True)]
-        axis.fill_between(_x(times), below, above, step="post", color=colour, linewidth=0, alpha=0.85, label=label)
+        axis.fill_between(x, below, above, step="post", color=colour, linewidth=0, alpha=0.85, label=label)
         below = above
 
 
-def _draw_grid(axis: Axes, times: list[datetime], instants: list[Instant]) -> None:
+def _draw_grid(axis: Axes, x: Numbers, instants: list[Instant]) -> None:
     power = [instant.grid_w / 1000 for instant in instants]
     bought, sold = [max(0.0, p) for p in power], [min(0.0, p) for p in power]
-    axis.fill_between(_x(times), 0, bought, step="post", color=IMPORT, linewidth=0, alpha=0.8, label="bought")
-    axis.fill_between(_x(times), 0, sold, step="post", color=EXPORT, linewidth=0, alpha=0.6, label="sold")
+    axis.fill_between(x, 0, bought, step="post", color=IMPORT, linewidth=0, alpha=0.8, label="bought")
+    axis.fill_between(x, 0, sold, step="post", color=EXPORT, linewidth=0, alpha=0.6, label="sold")
     axis.axhline(0, color="black", linewidth=0.6)
     axis.set_ylabel("grid [kW]")
-    axis.legend(loc="upper left", ncols=2, fontsize=8, framealpha=0.8)
+    _legend(axis)
     axis.set_title("Grid connection", loc="left", fontsize=10)
 
 
-def _draw_currents(axis: Axes, times: list[datetime], instants: list[Instant], result: Result, index: int) -> None:
+def _draw_currents(axis: Axes, x: Numbers, instants: list[Instant], result: Result, index: int) -> None:
     scenario = result.trace.scenario
     voltage_v = scenario.site.true_voltage_v or scenario.site.voltage_v
     points = [instant.loadpoints[index] for instant in instants]
     drawn = [max(point.powers_w) / voltage_v for point in points]
     colour = CARS[index % len(CARS)]
-    axis.fill_between(_x(times), 0, drawn, step="post", color=colour, alpha=0.45, linewidth=0, label="drawn by the car")
-    axis.step(times, [p.pilot_a for p in points], where="post", color="black", linewidth=0.9, label="offered")
+    axis.fill_between(x, 0, drawn, step="post", color=colour, alpha=0.45, linewidth=0, label="drawn by the car")
+    axis.step(x, [p.pilot_a for p in points], where="post", color="black", linewidth=0.9, label="offered")
     charger = scenario.charger[index]
     axis.axhline(charger.loadpoint.current_min_a, color="#999999", linewidth=0.7, linestyle=":", label="minimum")
     axis.axhline(charger.loadpoint.current_max_a, color="#999999", linewidth=0.7, linestyle="--", label="maximum")
@@ -217,37 +226,37 @@ def _draw_currents(axis: Axes, times: list[datetime], instants: list[Instant], r
         single = [p.phases == 1 and bool(p.car) for p in points]
         top = charger.loadpoint.current_max_a * 1.12
         axis.fill_between(
-            _x(times), top, top * 1.06, where=single, step="post", color="#f48fb1", linewidth=0, label="on one phase"
+            x, top, top * 1.06, where=single, step="post", color="#f48fb1", linewidth=0, label="on one phase"
         )
     axis.set_ylim(0, charger.loadpoint.current_max_a * 1.25)
     axis.set_ylabel("current [A]")
-    axis.legend(loc="upper left", ncols=5, fontsize=8, framealpha=0.8)
+    _legend(axis)
     axis.set_title(f"Current of each phase at {car_label(result, index)}", loc="left", fontsize=10)
 
 
-def _draw_soc(axis: Axes, times: list[datetime], instants: list[Instant], result: Result, shown: Sequence[int]) -> None:
+def _draw_soc(axis: Axes, x: Numbers, instants: list[Instant], result: Result, shown: Sequence[int]) -> None:
     for index in shown:
         values = [instant.loadpoints[index].soc_pct for instant in instants]
         if not all(isnan(value) for value in values):
             label = f"car at {car_label(result, index)}"
-            axis.plot(_x(times), values, color=CARS[index % len(CARS)], linewidth=1.6, label=label)
+            axis.plot(x, values, color=CARS[index % len(CARS)], linewidth=1.6, label=label)
     battery = [instant.battery_soc_pct for instant in instants]
     if not all(isnan(value) for value in battery):
-        axis.plot(_x(times), battery, color=BATTERY, linewidth=1.6, linestyle="--", label="home battery")
+        axis.plot(x, battery, color=BATTERY, linewidth=1.6, linestyle="--", label="home battery")
     axis.set_ylim(0, 104)
     axis.set_ylabel("charge [%]")
     if axis.get_legend_handles_labels()[1]:
-        axis.legend(loc="upper left", ncols=4, fontsize=8, framealpha=0.8)
+        _legend(axis)
     axis.set_title("State of charge", loc="left", fontsize=10)
 
 
-def _draw_price(axis: Axes, times: list[datetime], instants: list[Instant], result: Result) -> None:
+def _draw_price(axis: Axes, x: Numbers, instants: list[Instant], result: Result) -> None:
     prices = [instant.price for instant in instants]
-    axis.step(times, prices, where="post", color="#444444", linewidth=1.2)
+    axis.step(x, prices, where="post", color="#444444", linewidth=1.2)
     active = [any(point.reason == "plan_active" for point in instant.loadpoints) for instant in instants]
     low, high = min(prices), max(prices)
     axis.fill_between(
-        _x(times),
+        x,
         low,
         high,
         where=active,
@@ -258,28 +267,24 @@ def _draw_price(axis: Axes, times: list[datetime], instants: list[Instant], resu
         label="plan is charging",
     )
     if any(active):
-        axis.legend(loc="upper left", fontsize=8, framealpha=0.8)
+        _legend(axis)
     axis.set_ylabel(f"price\n[{result.trace.scenario.tariff.currency}/kWh]")
     axis.set_title("Price of energy from the grid", loc="left", fontsize=10)
 
 
-def _draw_reasons(
-    axis: Axes, times: list[datetime], instants: list[Instant], result: Result, shown: Sequence[int]
-) -> None:
+def _draw_reasons(axis: Axes, x: Numbers, instants: list[Instant], result: Result, shown: Sequence[int]) -> None:
     """A band for each loadpoint, with words where there is room and a legend for the rest."""
     from matplotlib.patches import Patch
 
     used: dict[str, Patch] = {}
-    span = (times[-1] - times[0]).total_seconds()
+    span = x[-1] - x[0]
     for row, index in enumerate(shown):
-        for start, end, code in bands(times, [instant.loadpoints[index].reason for instant in instants]):
+        for start, end, code in bands(x, [instant.loadpoints[index].reason for instant in instants]):
             words, colour = REASONS.get(code, (code, "#cccccc"))
-            axis.axvspan(*_x([start, end]), ymin=0, ymax=1, visible=False)
-            axis.fill_between(_x([start, end]), -row - 0.42, -row + 0.42, color=colour, linewidth=0)
+            axis.fill_between([start, end], -row - 0.42, -row + 0.42, color=colour, linewidth=0)
             used.setdefault(code, Patch(color=colour, label=words))
-            if (end - start).total_seconds() > span * 0.0095 * len(words):
-                middle = start + (end - start) / 2
-                axis.text(*_x([middle]), -row, words, ha="center", va="center", fontsize=8)
+            if end - start > span * 0.0062 * len(words):
+                axis.text((start + end) / 2, -row, words, ha="center", va="center", fontsize=8)
     axis.set_yticks([-row for row in range(len(shown))], [car_label(result, index) for index in shown])
     axis.set_ylim(-len(shown) + 0.45, 0.55)
     axis.set_title("Why (for each station)", loc="left", fontsize=10)
@@ -288,9 +293,9 @@ def _draw_reasons(
     )
 
 
-def bands(times: Sequence[datetime], values: Sequence[str]) -> list[tuple[datetime, datetime, str]]:
+def bands(times: Sequence[float], values: Sequence[str]) -> list[tuple[float, float, str]]:
     """Spans of equal values."""
-    found: list[tuple[datetime, datetime, str]] = []
+    found: list[tuple[float, float, str]] = []
     start = 0
     for index, (before, now) in enumerate(pairwise(values), 1):
         if now != before:
@@ -303,23 +308,17 @@ def bands(times: Sequence[datetime], values: Sequence[str]) -> list[tuple[dateti
 def _mark_faults(axis: Axes, result: Result) -> None:
     base = result.trace.scenario.base
     for fault in result.trace.scenario.faults(max(1, round(result.days))):
-        start, end = (base.utc(s).astimezone(base.zone) for s in (fault.start_s, max(fault.end_s, fault.start_s + 60)))
-        axis.axvspan(*_x([start, end]), color="#e74c3c", alpha=0.12, linewidth=0)
+        start, end = numbers(base, [fault.start_s, max(fault.end_s, fault.start_s + 60)])
+        axis.axvspan(start, end, color="#e74c3c", alpha=0.12, linewidth=0)
         if axis.get_title(loc="left").startswith("Grid"):
             what = "killed" if fault.kind is FaultKind.KILL else fault.kind.value.replace("_", " ")
             low, high = axis.get_ylim()
-            axis.text(
-                *_x([start]),
-                low + 0.04 * (high - low),
-                f" {fault.device}: {what}",
-                fontsize=7,
-                color="#a93226",
-                rotation=90,
-            )
+            words = f" {fault.device}: {what}"
+            axis.text(start, low + 0.04 * (high - low), words, fontsize=7, color="#a93226", rotation=90)
 
 
-def _x(times: Sequence[datetime]) -> Any:
-    """Times as matplotlib's numbers."""
+def numbers(base: Timebase, seconds: Sequence[float]) -> Numbers:
+    """Seconds of the run as matplotlib's days."""
     from matplotlib.dates import date2num
 
-    return date2num(list(times))
+    return [float(date2num(base.utc(second))) for second in seconds]  # type: ignore[no-untyped-call]  # untyped there

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import fmean
 
-from evcc_sim.result import Result, Summary
+from evcc_sim.result import Summary
+from evcc_sim.sweep import Outcome
 
 LABELS: tuple[tuple[str, str, str], ...] = (
     ("charged_kwh", "charged into cars", "{:.2f} kWh"),
@@ -39,11 +40,11 @@ def _text(value: float | None, pattern: str) -> str:
     return "–" if value is None else pattern.format(value)
 
 
-def compare_rows(first: Sequence[Result], second: Sequence[Result]) -> list[tuple[str, str, str, str]]:
+def compare_rows(first: Sequence[Outcome], second: Sequence[Outcome]) -> list[tuple[str, str, str, str]]:
     """Label, mean of the first, mean of the second, difference."""
     found: list[tuple[str, str, str, str]] = []
     for name, label, pattern in LABELS:
-        one, two = mean(first, name), mean(second, name)
+        one, two = mean_of(first, name), mean_of(second, name)
         difference = "–" if one is None or two is None else _signed(two - one, pattern)
         found.append((label, _text(one, pattern), _text(two, pattern), difference))
     violations = (sum(len(result.violations) for result in results) for results in (first, second))
@@ -56,7 +57,8 @@ def _signed(value: float, pattern: str) -> str:
     return pattern.replace("{:", "{:+").format(value)
 
 
-def mean(results: Sequence[Result], name: str) -> float | None:
-    """The mean of a field over all results that have it."""
-    values = [value for result in results if (value := result.summary.as_dict()[name]) is not None]
+def mean_of(outcomes: Sequence[Outcome], name: str) -> float | None:
+    """The mean of a field of `Summary` over all runs that have it."""
+    summaries = [outcome.summary for outcome in outcomes if outcome.summary is not None]
+    values = [value for summary in summaries if (value := summary.as_dict()[name]) is not None]
     return fmean(values) if values else None

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import isnan
+from shlex import quote
 from statistics import fmean
 
 from evcc_sim.invariants import Violation
@@ -60,9 +61,10 @@ class Result:
     @property
     def replay(self) -> str:
         """The one command that runs exactly this again."""
-        name = self.trace.scenario.name
-        days = f"{self.days:g}" if self.days == int(self.days) else "1"
-        return f"evcc-sim run {name} --days {days} --seed {self.trace.seed}"
+        scenario = self.trace.scenario
+        is_usual = scenario.hours is not None or round(self.days) == scenario.days
+        days = "" if is_usual else f" --days {round(self.days)}"
+        return f"evcc-sim run {quote(scenario.name)}{days} --seed {self.trace.seed}"
 
     def digest(self) -> str:
         """Equal for equal runs."""

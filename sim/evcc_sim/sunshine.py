@@ -9,6 +9,7 @@ some minutes with edges of 5-20 s and brief enhancement above clear sky at the e
 from __future__ import annotations
 
 import random
+import warnings
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from datetime import date, time
@@ -67,6 +68,7 @@ class PvSpec:
     follow_lag_s: float = 1.0  # how long a zero feed-in inverter takes to follow
     constant_w: float | None = None
     steps: tuple[tuple[time, float], ...] = ()
+    series: tuple[tuple[float, float], ...] = ()  # recorded: power [W] from each second of the run on
     wave: tuple[float, float, float] | None = None  # low [W], high [W], period [s]: a square wave between 8 and 18 h
 
 
@@ -80,12 +82,14 @@ def clear_sky_fractions(
 
     start = pd.Timestamp(day, tz=zone)
     times = pd.date_range(start, periods=25 * 3600 // CLEAR_SKY_STEP_S + 1, freq=f"{CLEAR_SKY_STEP_S}s")
-    site = pvlib.location.Location(latitude, longitude, tz=zone)
-    position = site.get_solarposition(times)
-    sky = site.get_clearsky(times, solar_position=position, linke_turbidity=LINKE_TURBIDITY)
-    plane = pvlib.irradiance.get_total_irradiance(
-        tilt_deg, azimuth_deg, position["apparent_zenith"], position["azimuth"], sky["dni"], sky["ghi"], sky["dhi"]
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # pvlib uses what pandas will rename
+        site = pvlib.location.Location(latitude, longitude, tz=zone)
+        position = site.get_solarposition(times)
+        sky = site.get_clearsky(times, solar_position=position, linke_turbidity=LINKE_TURBIDITY)
+        plane = pvlib.irradiance.get_total_irradiance(
+            tilt_deg, azimuth_deg, position["apparent_zenith"], position["azimuth"], sky["dni"], sky["ghi"], sky["dhi"]
+        )
     return tuple(float(max(0.0, watts)) / 1000.0 for watts in plane["poa_global"].fillna(0.0))
 
 
@@ -150,7 +154,9 @@ class Inverter:
         self._fraction = 0.0
         self._follow: Timer | None = None
         self._limit_w = float("inf")  # the zero feed-in controller's
-        if spec.wave is not None:
+        if spec.series:
+            env.process(self._follow_series())
+        elif spec.wave is not None:
             env.process(self._follow_wave(*spec.wave))
         elif spec.steps:
             env.process(self._follow_steps())
@@ -193,6 +199,12 @@ class Inverter:
                     yield self.env.timeout(second - self.env.now)
                 self._set_available(power_w)
             day += 1
+
+    def _follow_series(self) -> Generator[simpy.Event, None, None]:
+        for second, power_w in self.spec.series:
+            if second > self.env.now:
+                yield self.env.timeout(second - self.env.now)
+            self._set_available(power_w)
 
     def _follow_wave(self, low_w: float, high_w: float, period_s: float) -> Generator[simpy.Event, None, None]:
         day = 0

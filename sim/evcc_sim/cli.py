@@ -1,0 +1,441 @@
+"""``evcc-sim``: run, compare and sweep simulated days, serve a simulated site, start the demo.
+
+The runners of the full stack and of the wire are imported only by the commands that need them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from evcc_sim.scenario import InvalidScenario
+
+OK, FAILED, WRONG_USE = 0, 1, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit status: 0 fine, 1 something did not hold, 2 wrong use."""
+    options = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = options.command
+    try:
+        return command(options)
+    except InvalidScenario as error:
+        print(f"evcc-sim: {error}", file=sys.stderr)
+        return WRONG_USE
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="evcc-sim", description="A simulated home for charging control.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="run a scenario and show its numbers")
+    run.add_argument(
+        "scenario", help="a name from `evcc-sim scenarios`, a .toml file, or @generator[:parameter=value,...]"
+    )
+    run.add_argument("--days", type=_positive, help="how many days (default: the scenario's)")
+    run.add_argument("--seed", type=int, help="the seed of its chances (default: the scenario's)")
+    run.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="change a value, e.g. site.interval_s=30"
+    )
+    run.add_argument("--full-stack", action="store_true", help="through the whole server, in virtual time")
+    run.add_argument("--control", default="", metavar="MODULE:FACTORY", help="another control than the library's")
+    run.add_argument("--plot", type=Path, metavar="day.png", help="write a picture")
+    run.add_argument("--html", type=Path, metavar="report.html", help="write a report")
+    run.add_argument("--json", action="store_true", help="print the numbers as JSON")
+    run.set_defaults(command=_run)
+
+    compare = commands.add_parser("compare", help="compare two worlds or controls over seeds")
+    compare.add_argument("first", help="a scenario, with changes after commas: clear-day,site.interval_s=30")
+    compare.add_argument("second", nargs="?", help="the other one (default: the same, with --second-control)")
+    compare.add_argument("--seeds", type=_seeds, default=list(range(1, 6)), help="a number of seeds, or a range 3-12")
+    compare.add_argument("--days", type=_positive)
+    compare.add_argument("--control", default="", metavar="MODULE:FACTORY", help="the control of the first")
+    compare.add_argument("--second-control", default="", metavar="MODULE:FACTORY")
+    compare.add_argument("--workers", type=_positive)
+    compare.set_defaults(command=_compare)
+
+    sweep = commands.add_parser("sweep", help="many runs on all cores or on a Dask cluster")
+    sweep.add_argument("scenarios", nargs="*", help="default: the whole library and all generators")
+    sweep.add_argument("--seeds", type=_seeds, default=list(range(1, 11)), help="a number of seeds, or a range 3-12")
+    sweep.add_argument(
+        "--set", action="append", default=[], metavar="KEY=A|B|C", help="every combination of these values"
+    )
+    sweep.add_argument("--days", type=_positive)
+    sweep.add_argument("--control", default="", metavar="MODULE:FACTORY")
+    sweep.add_argument("--workers", type=_positive, help="processes (default: all cores)")
+    sweep.add_argument("--scheduler", metavar="tcp://HOST:PORT", help="a Dask scheduler (extra `cluster`)")
+    sweep.add_argument("--json", type=Path, metavar="FILE", help="write every outcome")
+    sweep.set_defaults(command=_sweep)
+
+    serve = commands.add_parser("serve", help="a scenario as devices on the network, in real time")
+    serve.add_argument("scenario")
+    serve.add_argument("--seed", type=int)
+    serve.add_argument("--host", default="127.0.0.1")
+    serve.add_argument(
+        "--first-port", type=int, default=0, help="consecutive TCP ports from here (default: any free ones)"
+    )
+    serve.add_argument("--factor", type=float, default=1.0, help="how much faster sun and household live")
+    serve.add_argument("--serial", action="store_true", help="RTU devices on pseudo terminals too")
+    serve.set_defaults(command=_serve)
+
+    days = commands.add_parser("days", help="scenarios through the whole server, in virtual time")
+    days.add_argument("scenarios", nargs="*", help="default: the whole library")
+    days.add_argument("--days", type=_positive, help="how many days (default: one)")
+    days.add_argument("--seed", type=int)
+    days.add_argument("--workers", type=_positive)
+    days.set_defaults(command=_days)
+
+    demo = commands.add_parser("demo", help="a simulated home and the server, in one command")
+    demo.add_argument("--host", default="127.0.0.1")
+    demo.add_argument("--port", type=int, default=7070)
+    demo.add_argument("--mqtt-port", type=int, default=1883)
+    demo.add_argument("--duration", type=float, metavar="SECONDS", help="end by itself")
+    demo.set_defaults(command=_demo)
+
+    listing = commands.add_parser("scenarios", help="what there is")
+    listing.set_defaults(command=_scenarios)
+
+    recording = commands.add_parser("record", help="record a real site from its API")
+    recording.add_argument("url", help="for example http://192.168.1.20:7070")
+    recording.add_argument("file", type=Path, help="the CSV file to write")
+    recording.add_argument("--for", dest="duration", type=_duration, default=86_400.0, help="how long: 600, 10m, 24h")
+    recording.add_argument("--interval", type=_duration, default=10.0)
+    recording.set_defaults(command=_record)
+
+    replay = commands.add_parser("replay", help="live through a recording again, charging decided anew")
+    replay.add_argument("file", type=Path)
+    replay.add_argument("--time-zone", default="Europe/Berlin")
+    replay.add_argument("--plot", type=Path)
+    replay.add_argument("--html", type=Path)
+    replay.set_defaults(command=_replay)
+    return parser
+
+
+# -- values on the command line -----------------------------------------------------------------------------------------------
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("expected a number from 1 on")
+    return value
+
+
+def _seeds(text: str) -> list[int]:
+    first, separator, last = text.partition("-")
+    if separator:
+        return list(range(int(first), int(last) + 1))
+    return list(range(1, int(first) + 1))
+
+
+def _duration(text: str) -> float:
+    from evcc_sim.scenario import seconds_of
+
+    try:
+        return float(text)
+    except ValueError:
+        return seconds_of(text)
+
+
+# -- commands ---------------------------------------------------------------------------------------------------------------
+
+
+def _run(options: argparse.Namespace) -> int:
+    from evcc_sim.variants import resolve
+
+    scenario = resolve(options.scenario, seed=options.seed, changes=options.set)
+    with _progress(f"{scenario.name}") as progress:
+        if options.full_stack:
+            fullstack = importlib.import_module("evcc_sim.fullstack")
+            result = fullstack.run_scenario(scenario, options.seed, days=options.days, progress=progress)
+        else:
+            from evcc_sim.inprocess import simulate
+            from evcc_sim.sweep import control_of
+
+            control = control_of(options.control)
+            result = simulate(scenario, options.seed, days=options.days, control=control, progress=progress)
+    if options.json:
+        print(json.dumps({**result.summary.as_dict(), "violations": [str(v) for v in result.violations]}, indent=2))
+    else:
+        _print_result(result)
+    _write_pictures(result, options)
+    return OK if result.ok else FAILED
+
+
+def _print_result(result: Any) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from evcc_sim.report import rows
+
+    scenario = result.trace.scenario
+    table = Table(title=f"{scenario.title or scenario.name}, {result.days:g} days, seed {result.trace.seed}")
+    table.add_column("")
+    table.add_column("", justify="right")
+    for label, value in rows(result.summary):
+        table.add_row(label, value)
+    console = Console(highlight=False)
+    console.print(table)
+    if result.ok:
+        console.print("Every invariant holds.")
+    for violation in result.violations:
+        console.print(f"[red]VIOLATED[/red] {violation}", soft_wrap=True)
+    if not result.ok:
+        console.print(f"again: {result.replay}", soft_wrap=True, markup=False)
+
+
+def _write_pictures(result: Any, options: argparse.Namespace) -> None:
+    if options.plot is not None:
+        from evcc_sim import plots
+
+        plots.save(result, options.plot)
+        print(f"picture: {options.plot}", file=sys.stderr)
+    if options.html is not None:
+        from evcc_sim import html_report
+
+        html_report.save(result, options.html)
+        print(f"report: {options.html}", file=sys.stderr)
+
+
+class _Progress:
+    """A bar on a terminal, silence elsewhere; as a call it takes 0..1."""
+
+    def __init__(self, what: str, total: float = 1.0) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+        console = Console(stderr=True)
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TimeElapsedColumn(),
+        )
+        self._bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        self._task = self._bar.add_task(what, total=total)
+
+    def __enter__(self) -> _Progress:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._bar.stop()
+
+    def __call__(self, done: float) -> None:
+        self._bar.update(self._task, completed=done)
+
+
+def _progress(what: str, total: float = 1.0) -> _Progress:
+    return _Progress(what, total)
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from rich.console import Console
+    from rich.table import Table
+
+    from evcc_sim.report import compare_rows
+    from evcc_sim.sweep import jobs_for
+
+    first = jobs_for([options.first], options.seeds, days=options.days, control=options.control)
+    second_name = options.second or options.first
+    second = jobs_for([second_name], options.seeds, days=options.days, control=options.second_control)
+    outcomes = _gather([*first, *second], options.workers, None)
+    one = [outcome for outcome in outcomes if (outcome[0] < len(first))]
+    two = [outcome for outcome in outcomes if (outcome[0] >= len(first))]
+    table = Table(title=f"mean of {len(options.seeds)} seeds")
+    table.add_column("")
+    for name in (_called(options.first, options.control), _called(second_name, options.second_control), "difference"):
+        table.add_column(name, justify="right")
+    for row in compare_rows([o for _i, o in one], [o for _i, o in two]):
+        table.add_row(*row)
+    Console().print(table)
+    return _report_failures([outcome for _index, outcome in outcomes])
+
+
+def _called(scenario: str, control: str) -> str:
+    return f"{scenario} ({control})" if control else scenario
+
+
+def _gather(jobs: Sequence[Any], workers: int | None, scheduler: str | None) -> list[tuple[int, Any]]:
+    """Outcomes with the positions of their jobs, in the order of the jobs."""
+    from evcc_sim.sweep import run_here, run_on_cluster
+
+    positions: dict[tuple[str, int, str], list[int]] = {}
+    for index, job in enumerate(jobs):
+        positions.setdefault((job.scenario.name, job.seed, job.control), []).append(index)
+    found: list[tuple[int, Any]] = []
+    with _progress("running", len(jobs)) as progress:
+        running = run_here(jobs, workers=workers) if scheduler is None else run_on_cluster(jobs, scheduler)
+        for outcome in running:
+            index = positions[(outcome.name, outcome.seed, outcome.control)].pop(0)
+            found.append((index, outcome))
+            progress(len(found))
+    return sorted(found, key=lambda pair: pair[0])
+
+
+def _report_failures(outcomes: Sequence[Any]) -> int:
+    failed = [outcome for outcome in outcomes if not outcome.ok]
+    for outcome in failed[:20]:
+        print(f"\n{outcome.name}, seed {outcome.seed}:")
+        for text in (outcome.error, *outcome.violations[:3]):
+            if text:
+                print(f"  {text}")
+        print(f"  again: {outcome.replay}")
+    if len(failed) > 20:
+        print(f"\n... and {len(failed) - 20} more")
+    return FAILED if failed else OK
+
+
+def _sweep(options: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from evcc_sim import generators, scenario
+    from evcc_sim.report import mean_of
+    from evcc_sim.sweep import jobs_for
+
+    if options.scenarios:
+        worlds = options.scenarios
+    else:
+        worlds = [
+            *(name for name in scenario.names() if name != "hundred-chargers"),
+            *(f"@{n}" for n in generators.PACKS),
+        ]
+    jobs = jobs_for(worlds, options.seeds, days=options.days, values=options.set, control=options.control)
+    outcomes = [outcome for _index, outcome in _gather(jobs, options.workers, options.scheduler)]
+    groups: dict[str, list[Any]] = {}
+    for outcome in outcomes:
+        groups.setdefault(outcome.name.partition(":")[0] if outcome.name.startswith("@") else outcome.name, []).append(
+            outcome
+        )
+    table = Table(title=f"{len(outcomes)} runs")
+    for heading in (
+        "world",
+        "runs",
+        "failed",
+        "charged kWh",
+        "bought following the sun kWh",
+        "contactor",
+        "phases",
+        "commands",
+    ):
+        table.add_column(heading, justify="left" if heading == "world" else "right")
+    fields = ("charged_kwh", "import_in_pv_mode_kwh", "contactor_switches", "phase_switches", "commands")
+    for name, group in groups.items():
+        means = (mean_of(group, field) for field in fields)
+        failed = sum(not outcome.ok for outcome in group)
+        table.add_row(name, str(len(group)), str(failed), *("–" if m is None else f"{m:.2f}" for m in means))
+    Console().print(table)
+    if options.json is not None:
+        options.json.write_text(json.dumps([asdict(outcome) for outcome in outcomes], indent=1), encoding="utf-8")
+    return _report_failures(outcomes)
+
+
+def _serve(options: argparse.Namespace) -> int:
+    import trio
+
+    from evcc_sim.variants import resolve
+
+    wire = importlib.import_module("evcc_sim.wire")
+    spec = resolve(options.scenario, seed=options.seed)
+
+    async def serve() -> None:
+        await wire.serve(
+            spec,
+            seed=options.seed,
+            host=options.host,
+            first_port=options.first_port,
+            factor=options.factor,
+            serial=options.serial,
+        )
+
+    try:
+        trio.run(serve)
+    except (KeyboardInterrupt, OSError, BaseExceptionGroup) as error:
+        cause = _first_cause(error)
+        if isinstance(cause, KeyboardInterrupt):
+            return OK
+        if isinstance(cause, OSError):
+            print(f"evcc-sim: {cause}", file=sys.stderr)
+            return FAILED
+        raise
+    return OK
+
+
+def _first_cause(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _days(options: argparse.Namespace) -> int:
+    fullstack = importlib.import_module("evcc_sim.fullstack")
+    status: int = fullstack.run_days(
+        options.scenarios or None, days=options.days, seed=options.seed, workers=options.workers
+    )
+    return status
+
+
+def _demo(options: argparse.Namespace) -> int:
+    demo = importlib.import_module("evcc_sim.demo")
+    status: int = demo.run_demo(
+        host=options.host, port=options.port, mqtt_port=options.mqtt_port, duration_s=options.duration
+    )
+    return status
+
+
+def _scenarios(_options: argparse.Namespace) -> int:
+    from evcc_sim import generators, scenario
+
+    for name in scenario.names():
+        spec = scenario.load(name)
+        print(f"{name:<26} {spec.title}")
+    print("\ngenerated, with parameters drawn from the seed or given:")
+    for pack in generators.PACKS.values():
+        summary = (pack.make.__doc__ or "").partition("\n")[0]
+        print(f"@{pack.name:<25} {summary}\n{'':<27}{', '.join(pack.parameters)}")
+    return OK
+
+
+def _record(options: argparse.Namespace) -> int:
+    import trio
+
+    from evcc_sim import record
+
+    async def run() -> int:
+        return await record.record(
+            options.url,
+            options.file,
+            interval_s=options.interval,
+            duration_s=options.duration,
+            said=lambda text: print(text, file=sys.stderr),
+        )
+
+    rows = trio.run(run)
+    print(f"{rows} rows in {options.file}")
+    return OK if rows > 1 else FAILED
+
+
+def _replay(options: argparse.Namespace) -> int:
+    from evcc_sim import record
+    from evcc_sim.inprocess import simulate
+
+    spec = record.replayed(record.read(options.file), name=options.file.stem, time_zone=options.time_zone)
+    with _progress(spec.name) as progress:
+        result = simulate(spec, progress=progress)
+    _print_result(result)
+    _write_pictures(result, options)
+    return OK if result.ok else FAILED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,220 @@
+"""A real site as a scenario: record what its API says, and live through it again.
+
+A recording is a CSV file with one row for each look at ``/api/state``: the site's own time, its powers, its cars. Replayed,
+sun and household follow the recording and cars come and go as they did; the charging is decided anew.
+"""
+
+from __future__ import annotations
+
+import csv
+import typing
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from evcc_sim.battery import BatterySpec
+from evcc_sim.car import CarSpec, Visit
+from evcc_sim.household import HouseholdSpec
+from evcc_sim.scenario import ChargerSpec, InvalidScenario, LoadpointSpec, Scenario, SiteSpec
+from evcc_sim.sunshine import PvSpec
+from evcc_sim.wallbox import WallboxSpec
+
+COLUMNS = ("time", "home_w", "pv_w", "grid_w", "battery_w", "battery_soc_pct")
+LOADPOINT_COLUMNS = ("title", "connected", "charge_w", "soc_pct", "mode")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """One row. ``loadpoints``: title, connected, power [W], SoC [%] (0: unknown), mode."""
+
+    time: datetime
+    home_w: float
+    pv_w: float
+    grid_w: float
+    battery_w: float
+    battery_soc_pct: float
+    loadpoints: tuple[tuple[str, bool, float, float, str], ...]
+
+
+def look_at(state: typing.Mapping[str, typing.Any], when: datetime) -> Look:
+    """A row from the API's state document."""
+    document = state.get("result", state)
+    return Look(
+        time=when,
+        home_w=float(document.get("homePower") or 0.0),
+        pv_w=float(document.get("pvPower") or 0.0),
+        grid_w=float(document.get("gridPower") or 0.0),
+        battery_w=float(document.get("batteryPower") or 0.0),
+        battery_soc_pct=float(document.get("batterySoc") or 0.0),
+        loadpoints=tuple(
+            (
+                str(loadpoint.get("title") or f"loadpoint {number}"),
+                bool(loadpoint.get("connected")),
+                float(loadpoint.get("chargePower") or 0.0),
+                float(loadpoint.get("vehicleSoc") or 0.0),
+                str(loadpoint.get("mode") or "off"),
+            )
+            for number, loadpoint in enumerate(document.get("loadpoints") or (), 1)
+        ),
+    )
+
+
+async def record(
+    url: str, path: Path, *, interval_s: float = 10.0, duration_s: float, said: Callable[[str], None] = print
+) -> int:
+    """Look at the site at ``url`` for ``duration_s`` and write the file; returns the number of rows.
+
+    Times are those of the site's own clock (the ``Date`` of its answers). A failed look is told and left out.
+    """
+    import httpx
+    import trio
+
+    rows = 0
+    end_s = trio.current_time() + duration_s
+    async with httpx.AsyncClient(base_url=url, timeout=10.0) as client:
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            while True:
+                next_s = trio.current_time() + interval_s
+                try:
+                    answer = await client.get("/api/state")
+                    answer.raise_for_status()
+                    look = look_at(answer.json(), parsedate_to_datetime(answer.headers["date"]))
+                except (httpx.HTTPError, KeyError, ValueError) as error:
+                    said(f"no answer: {error!r}")
+                else:
+                    if rows == 0:
+                        writer.writerow(_header(len(look.loadpoints)))
+                    writer.writerow(_row(look))
+                    file.flush()
+                    rows += 1
+                if next_s >= end_s:
+                    return rows
+                await trio.sleep_until(next_s)
+
+
+def _header(loadpoints: int) -> list[str]:
+    return [*COLUMNS, *(f"lp{number}_{name}" for number in range(1, loadpoints + 1) for name in LOADPOINT_COLUMNS)]
+
+
+def _row(look: Look) -> list[str]:
+    fixed = [look.home_w, look.pv_w, look.grid_w, look.battery_w, look.battery_soc_pct]
+    cells = [look.time.astimezone(UTC).isoformat(), *(f"{value:g}" for value in fixed)]
+    for title, connected, charge_w, soc_pct, mode in look.loadpoints:
+        cells += [title, str(int(connected)), f"{charge_w:g}", f"{soc_pct:g}", mode]
+    return cells
+
+
+def write(looks: Iterable[Look], path: Path) -> None:
+    """Write a recording."""
+    looks = list(looks)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(_header(len(looks[0].loadpoints) if looks else 0))
+        writer.writerows(_row(look) for look in looks)
+
+
+def read(path: Path) -> list[Look]:
+    """A recording. Raises `InvalidScenario`, naming file and line."""
+    looks: list[Look] = []
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = csv.reader(file)
+            header = next(rows, [])
+            if tuple(header[: len(COLUMNS)]) != COLUMNS:
+                raise InvalidScenario(f"{path}:1: not a recording")
+            for line, row in enumerate(rows, 2):
+                try:
+                    looks.append(_parse(row))
+                except (ValueError, IndexError) as error:
+                    raise InvalidScenario(f"{path}:{line}: {error}") from error
+    except OSError as error:
+        raise InvalidScenario(f"{path}: {error.strerror}") from error
+    if len(looks) < 2:
+        raise InvalidScenario(f"{path}: a recording needs at least two rows")
+    return looks
+
+
+def _parse(row: Sequence[str]) -> Look:
+    size = len(LOADPOINT_COLUMNS)
+    loadpoints = []
+    for start in range(len(COLUMNS), len(row), size):
+        title, connected, charge_w, soc_pct, mode = row[start : start + size]
+        loadpoints.append((title, connected == "1", float(charge_w), float(soc_pct), mode))
+    return Look(
+        time=datetime.fromisoformat(row[0]),
+        home_w=float(row[1]),
+        pv_w=float(row[2]),
+        grid_w=float(row[3]),
+        battery_w=float(row[4]),
+        battery_soc_pct=float(row[5]),
+        loadpoints=tuple(loadpoints),
+    )
+
+
+def replayed(looks: Sequence[Look], *, name: str, time_zone: str = "Europe/Berlin") -> Scenario:
+    """The recorded site as a world: sun and household as they were, cars that come and go as they did."""
+    zone = ZoneInfo(time_zone)
+    start: date = looks[0].time.astimezone(zone).date()
+    epoch = datetime.combine(start, time(0), zone).astimezone(UTC)
+    seconds = [(look.time - epoch).total_seconds() for look in looks]
+    count = len(looks[0].loadpoints)
+    chargers = tuple(
+        ChargerSpec(
+            box=WallboxSpec(name=f"station{index + 1}"),
+            loadpoint=LoadpointSpec(title=looks[0].loadpoints[index][0], mode=looks[0].loadpoints[index][4] or "pv"),
+        )
+        for index in range(count)
+    )
+    has_battery = any(look.battery_w for look in looks)
+    spec = Scenario(
+        name=name,
+        title=f"Recording {name}",
+        hours=(seconds[-1] - 0.0) / 3600.0,
+        site=SiteSpec(start=start, time_zone=time_zone),
+        household=HouseholdSpec(series=_series(seconds, [look.home_w for look in looks]), has_appliances=False),
+        pv=(PvSpec(name="recorded", series=_series(seconds, [look.pv_w for look in looks])),),
+        battery=(BatterySpec(name="battery", soc_pct=looks[0].battery_soc_pct or 50.0),) if has_battery else (),
+        charger=chargers,
+        car=tuple(car for index in range(count) for car in _cars(looks, index, zone, start)),
+    )
+    return replace(spec, days=max(1, round(seconds[-1] / 86_400)))
+
+
+def _series(seconds: Sequence[float], values: Sequence[float]) -> tuple[tuple[float, float], ...]:
+    """Only the changes."""
+    series: list[tuple[float, float]] = []
+    for second, value in zip(seconds, values, strict=True):
+        if not series or series[-1][1] != value:
+            series.append((max(0.0, second), max(0.0, value)))
+    return tuple(series)
+
+
+def _cars(looks: Sequence[Look], index: int, zone: ZoneInfo, start: date) -> list[CarSpec]:
+    """A car for each time that something was plugged in."""
+    cars: list[CarSpec] = []
+    since: Look | None = None
+    for look in [*looks, None]:
+        connected = look is not None and look.loadpoints[index][1]
+        if connected and since is None:
+            since = look
+        elif since is not None and not connected:
+            until = look.time if look is not None else looks[-1].time + timedelta(minutes=1)
+            arrive, depart = since.time.astimezone(zone), until.astimezone(zone)
+            visit = Visit(
+                charger=f"station{index + 1}",
+                arrive=arrive.time().replace(microsecond=0),
+                depart=depart.time().replace(microsecond=0),
+                soc_pct=since.loadpoints[index][3] or 50.0,
+                days=((arrive.date() - start).days,),
+            )
+            cars.append(
+                CarSpec(
+                    name=f"car{index + 1}-{len(cars) + 1}", visits=(visit,), has_api=bool(since.loadpoints[index][3])
+                )
+            )
+            since = None
+    return cars

@@ -1,0 +1,145 @@
+"""Many runs: over seeds, worlds and values, on all cores of this machine or on a Dask cluster.
+
+A job carries its whole scenario, so a worker needs the packages but none of the files.
+"""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import multiprocessing
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from shlex import quote
+
+from evcc_sim.inprocess import ControlFactory, classic, simulate
+from evcc_sim.result import Result, Summary
+from evcc_sim.scenario import InvalidScenario, Scenario
+from evcc_sim.variants import resolve
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One run. ``control`` is ``module:factory``; empty: the library's own site."""
+
+    scenario: Scenario
+    seed: int
+    days: int | None = None
+    control: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What is kept of a run."""
+
+    name: str
+    seed: int
+    control: str
+    summary: Summary | None
+    violations: tuple[str, ...]
+    digest: str
+    replay: str
+    error: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return not self.violations and not self.error
+
+
+def control_of(name: str) -> ControlFactory:
+    """The control called ``module:factory``. Raises `InvalidScenario` when there is none."""
+    if not name:
+        return classic
+    module_name, _, attribute = name.partition(":")
+    try:
+        factory: ControlFactory = getattr(importlib.import_module(module_name), attribute)
+    except (ImportError, AttributeError) as error:
+        raise InvalidScenario(f"--control {name!r}: expected module:factory ({error})") from error
+    return factory
+
+
+def run_job(job: Job) -> Outcome:
+    """Run one job; a crash of the control is an outcome too."""
+    try:
+        result = simulate(job.scenario, job.seed, days=job.days, control=control_of(job.control))
+    except Exception as error:  # noqa: BLE001  a sweep reports what breaks and goes on
+        return Outcome(
+            name=job.scenario.name,
+            seed=job.seed,
+            control=job.control,
+            summary=None,
+            violations=(),
+            digest="",
+            replay=replay_of(job),
+            error=repr(error),
+        )
+    return outcome_of(result, job)
+
+
+def outcome_of(result: Result, job: Job) -> Outcome:
+    """What is kept of a result."""
+    return Outcome(
+        name=job.scenario.name,
+        seed=job.seed,
+        control=job.control,
+        summary=result.summary,
+        violations=tuple(str(violation) for violation in result.violations),
+        digest=result.digest(),
+        replay=replay_of(job),
+    )
+
+
+def replay_of(job: Job) -> str:
+    """The one command that runs this job again."""
+    days = "" if job.days is None else f" --days {job.days}"
+    control = f" --control {job.control}" if job.control else ""
+    return f"evcc-sim run {quote(job.scenario.name)}{days} --seed {job.seed}{control}"
+
+
+def jobs_for(
+    worlds: Sequence[str],
+    seeds: Iterable[int],
+    *,
+    days: int | None = None,
+    values: Sequence[str] = (),
+    control: str = "",
+) -> list[Job]:
+    """Every world with every seed and every combination of ``values`` (``key=a|b|c``). Raises `InvalidScenario`."""
+    axes = [_options(value) for value in values]
+    return [
+        Job(scenario=resolve(world, seed=seed, changes=changes), seed=seed, days=days, control=control)
+        for world in worlds
+        for changes in itertools.product(*axes)
+        for seed in seeds
+    ]
+
+
+def _options(value: str) -> list[str]:
+    key, separator, options = value.partition("=")
+    if not separator:
+        raise InvalidScenario(f"{value!r}: expected key.path=value|value|...")
+    return [f"{key}={option}" for option in options.split("|")]
+
+
+def run_here(jobs: Sequence[Job], *, workers: int | None = None) -> Iterator[Outcome]:
+    """All jobs on this machine's cores, as they finish; one worker runs them in this process, in order."""
+    count = workers or multiprocessing.cpu_count()
+    if count <= 1 or len(jobs) <= 1:
+        yield from map(run_job, jobs)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(count, len(jobs)), mp_context=context) as pool:
+        for future in as_completed([pool.submit(run_job, job) for job in jobs]):
+            yield future.result()
+
+
+def run_on_cluster(jobs: Sequence[Job], scheduler: str) -> Iterator[Outcome]:
+    """All jobs on the Dask cluster at ``scheduler`` (``tcp://host:8786``), as they finish. Needs the extra ``cluster``."""
+    from distributed import Client
+    from distributed import as_completed as as_done
+
+    with Client(scheduler) as client:  # type: ignore[no-untyped-call]  # untyped there
+        futures = client.map(run_job, jobs, pure=False)
+        for future in as_done(futures):  # type: ignore[no-untyped-call]  # untyped there
+            yield future.result()

@@ -1,0 +1,78 @@
+"""Which world a command means: a library name, a file, a generator, or any of these with values changed.
+
+clear-day                                   of the library
+./mine.toml                                 a file
+@bad_car                                    generated; parameters drawn from the seed
+@bad_car:phases=1,taper_from_pct=60         generated; these parameters
+clear-day,site.interval_s=30                with a value of the file changed
+clear-day,charger.*.loadpoint.mode=minpv    ... in every station
+"""
+
+from __future__ import annotations
+
+import tomllib
+import typing
+from importlib import resources
+from pathlib import Path
+
+from evcc_sim import generators, scenario
+from evcc_sim.scenario import InvalidScenario, Scenario
+
+
+def resolve(text: str, *, seed: int | None = None, changes: typing.Sequence[str] = ()) -> Scenario:
+    """The world that ``text`` names, with ``changes`` of the form ``key.path=value``. Raises `InvalidScenario`."""
+    if text.startswith("@"):
+        if changes:
+            raise InvalidScenario("a generated world is changed by its parameters: @name:parameter=value")
+        return generators.generate(text, seed=1 if seed is None else seed)
+    name, *more = text.split(",")
+    changes = [*more, *changes]
+    if not changes:
+        return scenario.load(name)
+    table = _table(name)
+    for change in changes:
+        path, separator, value = change.partition("=")
+        if not separator:
+            raise InvalidScenario(f"{change!r}: expected key.path=value")
+        _set(table, path.split("."), _value(value), change)
+    return scenario.from_table(table, name=",".join((Path(name).stem, *changes)))
+
+
+def _table(name: str) -> dict[str, typing.Any]:
+    path = Path(name)
+    if path.suffix == ".toml":
+        try:
+            return tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise InvalidScenario(f"{path}: {error.strerror}") from error
+    entry = resources.files("evcc_sim").joinpath("scenarios", f"{name}.toml")
+    if not entry.is_file():
+        raise InvalidScenario(f"unknown scenario {name!r}; known: {', '.join(scenario.names())}")
+    return tomllib.loads(entry.read_text(encoding="utf-8"))
+
+
+def _value(text: str) -> typing.Any:
+    """As TOML would read it; plain words are text."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _set(table: typing.Any, path: list[str], value: typing.Any, change: str) -> None:
+    key, rest = path[0], path[1:]
+    if isinstance(table, list):
+        wanted = range(len(table)) if key == "*" else [int(key)] if key.isdigit() else []
+        if not wanted or wanted[-1] >= len(table):
+            raise InvalidScenario(f"{change!r}: there are entries 0..{len(table) - 1}, not {key!r}")
+        for index in wanted:
+            if rest:
+                _set(table[index], rest, value, change)
+            else:
+                table[index] = value
+    elif not isinstance(table, dict):
+        raise InvalidScenario(f"{change!r}: {key!r} is inside a plain value")
+    elif rest:
+        _set(table.setdefault(key, {}), rest, value, change)
+    else:
+        table[key] = value
