@@ -1,0 +1,94 @@
+"""The command line as a process: exit status and one clear line, fit for scripts."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from evcc_server import cli
+
+pytestmark = pytest.mark.wire
+
+SITE = """\
+network: {port: 0}
+database: {dsn: ":memory:"}
+mqtt: {topic: ""}
+site: {meters: {grid: grid}}
+meters:
+- {name: grid, type: custom, power: 0}
+chargers:
+- {name: box, type: custom, status: A, enabled: false, enable: "", maxcurrent: ""}
+loadpoints:
+- {charger: box, mode: fast}
+"""
+
+
+def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "evcc_server", *arguments]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_a_wrong_value_is_one_line_with_its_place_and_exit_status_2(tmp_path: Path) -> None:
+    (tmp_path / "evcc.yaml").write_text(SITE, encoding="utf-8")
+    done = run(cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "evcc.yaml:10: loadpoints[0].mode: 'fast' is not allowed, expected one of off, now, minpv, pv\n"
+    )
+    assert done.stdout == ""
+
+
+def test_a_missing_file_is_exit_status_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    missing = str(tmp_path / "none.yaml")
+    for command in (["run"], ["check"], ["meter"], ["charger"], ["trace"]):
+        assert cli.main([*command, "-c", missing]) == 2
+        assert capsys.readouterr().err == f"{missing}:1: cannot be read: No such file or directory\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--port", "70000"],
+        ["--port", "x"],
+        ["fly"],
+        ["scan"],
+        ["scan", "h", "--units", "0-999"],
+        ["charger", "--phases", "2"],
+    ],
+)
+def test_a_wrong_command_line_is_exit_status_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+    assert ended.value.code == 2
+    assert capsys.readouterr().err
+
+
+def test_wrong_scan_targets_are_exit_status_2(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (
+        ["scan", "host:0"],
+        ["scan", "a b"],
+        ["scan", "h", "--timeout", "0"],
+        ["scan", "/dev/x", "--baudrate", "1"],
+    ):
+        assert cli.main(arguments) == 2
+        assert capsys.readouterr().err.startswith("evcc-server: ")
+    assert cli.main(["scan", "/dev/no-such-port", "--units", "1"]) == 1
+    assert "No such file" in capsys.readouterr().err
+
+
+def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--help"])
+    assert ended.value.code == 0
+    printed = capsys.readouterr().out
+    for command in ("run", "check", "meter", "charger", "scan", "devices", "trace"):
+        assert f"\n    {command} " in printed
+
+
+def test_devices_answers_scripts(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["devices", "keba"]) == 0
+    assert "keba-p30" in capsys.readouterr().out
+    assert cli.main(["devices", "no-such-device"]) == 1

@@ -1,0 +1,178 @@
+"""The commissioning tools against emulated devices on real loopback sockets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+import trio
+from trio_test import in_real_time
+
+from evcc_server import cli
+from evcc_sim import scenario
+from evcc_sim.site_devices import Extras, evcc_yaml
+from evcc_sim.wire import World, running_world
+
+pytestmark = pytest.mark.wire
+
+HOME = """
+title = "A home that stands still"
+household = { constant_w = 700.0 }
+pv = [{ name = "roof", constant_w = 4200.0 }]
+[[charger]]
+box = { name = "keba", profile = "keba-p30", current_step_a = 0.001, can_switch_phases = true }
+loadpoint = { vehicle = "blue" }
+[[car]]
+name = "blue"
+soc_pct = 40
+has_api = true
+visits = [{ charger = "keba", arrive = "00:00", depart = "23:00" }]
+"""
+SECRET = "s3cret-of-the-broker"
+EXTRAS = Extras(
+    sections={
+        "auth": {"token": SECRET},
+        "tariffs": {"grid": {"type": "fixed", "price": 0.3}},
+        "database": {"dsn": ":memory:"},
+    }
+)
+Tool = Callable[..., Awaitable[int]]
+
+
+def with_home(test: Callable[[Tool, World, Path], Awaitable[None]], tmp_path: Path) -> None:
+    """Run ``test`` beside a simulated home; ``tool("meter", "grid")`` runs a tool on its configuration."""
+
+    @in_real_time
+    async def run() -> None:
+        async with running_world(scenario.parse(HOME, name="home")) as world:
+            file = tmp_path / "evcc.yaml"
+            file.write_text(evcc_yaml(world.house.scenario, world.addresses, EXTRAS), encoding="utf-8")
+
+            async def tool(command: str, *arguments: str, has_config: bool = True) -> int:
+                whole = [command, *arguments, *(["-c", str(file)] if has_config else [])]
+                return await trio.to_thread.run_sync(cli.main, whole)
+
+            with trio.fail_after(30):
+                await test(tool, world, file)
+
+    run()
+
+
+def test_check_reads_every_device_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def test(tool: Tool, world: World, file: Path) -> None:
+        assert await tool("check") == 0
+        printed = capsys.readouterr().out
+        assert printed.startswith("evcc.yaml: valid")
+        assert re.search(r"^meter grid +yes +power +-3500 W$", printed, re.MULTILINE)
+        assert re.search(r"^meter roof +yes +power +4200 W$", printed, re.MULTILINE)
+        assert re.search(r"^charger keba +yes +status +B$", printed, re.MULTILINE)
+        assert re.search(r"^vehicle blue +yes +soc +20 %$", printed, re.MULTILINE)
+        assert re.search(r"^tariff grid +yes +0\.3 EUR/kWh now", printed, re.MULTILINE)
+        assert "Not confirmed by anybody" in printed
+        assert "charger keba: " in printed.split("Not confirmed")[1]
+        assert printed.rstrip().endswith("all is well")
+        assert SECRET not in printed
+
+    with_home(test, tmp_path)
+
+
+def test_check_names_the_device_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def test(tool: Tool, world: World, file: Path) -> None:
+        port = str(world.addresses["grid"].port)
+        file.write_text(file.read_text(encoding="utf-8").replace(f'"port": {port}', '"port": 9'), encoding="utf-8")
+        assert await tool("check") == 1
+        printed = capsys.readouterr().out
+        assert re.search(r"^meter grid +no +127\.0\.0\.1:9: cannot connect", printed, re.MULTILINE)
+        assert re.search(r"^charger keba +yes", printed, re.MULTILINE)
+        assert printed.rstrip().endswith("problems: meter grid")
+
+    with_home(test, tmp_path)
+
+
+def test_a_wrong_unit_id_is_said_to_be_silent(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def test(tool: Tool, world: World, file: Path) -> None:
+        text = file.read_text(encoding="utf-8")
+        file.write_text(re.sub(r'("name": "grid".*"id": )1\b', r"\g<1>77", text), encoding="utf-8")
+        assert await tool("meter", "grid") == 1
+        assert "unit 77" in capsys.readouterr().err
+
+    with_home(test, tmp_path)
+
+
+def test_meter_reads_all_or_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def test(tool: Tool, world: World, file: Path) -> None:
+        assert await tool("meter", "grid") == 0
+        printed = capsys.readouterr().out
+        assert printed.startswith("grid\n")
+        assert "roof" not in printed
+        assert re.search(r"voltages +230 / 230 / 230 V", printed)
+        assert await tool("meter") == 0
+        assert {"grid", "roof"} <= set(capsys.readouterr().out.splitlines())
+        assert await tool("meter", "grit") == 2
+        assert "meter 'grit' does not exist, did you mean grid?" in capsys.readouterr().err
+
+    with_home(test, tmp_path)
+
+
+def test_charger_writes_only_when_confirmed_and_shows_what_came_of_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test(tool: Tool, world: World, file: Path) -> None:
+        (box,) = world.house.wallboxes
+        assert await tool("charger") == 0
+        assert re.search(r"status +B", capsys.readouterr().out)
+        before = box.pilot_a
+        assert await tool("charger", "keba", "--enable", "--current", "10") == 2  # no terminal, no --yes
+        captured = capsys.readouterr()
+        assert "add --yes" in captured.err
+        assert "nothing was written" in captured.err
+        assert "not confirmed by anybody" in captured.err
+        assert box.pilot_a == before
+        assert await tool("charger", "keba", "--enable", "--current", "10", "--yes") == 0
+        assert "keba: done: limit the current to 10 A, then enable charging" in capsys.readouterr().out
+        assert box.pilot_a == 10
+        assert await tool("charger", "keba", "--disable", "--yes") == 0
+        assert box.pilot_a == 0
+        assert await tool("charger", "keba", "--phases", "1", "--yes") == 0
+        assert box.is_switching_phases or box.phases == 1
+
+    monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
+    with_home(test, tmp_path)
+
+
+@pytest.mark.parametrize("current", ["0", "-6", "33", "nan", "inf"])
+def test_charger_refuses_impossible_currents(tmp_path: Path, capsys: pytest.CaptureFixture[str], current: str) -> None:
+    async def test(tool: Tool, world: World, file: Path) -> None:
+        assert await tool("charger", "keba", f"--current={current}", "--yes") == 2
+        assert "keba takes more than 0 to 32 A; nothing was written" in capsys.readouterr().err
+
+    with_home(test, tmp_path)
+
+
+def test_scan_finds_the_units_of_a_host(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def test(tool: Tool, world: World, file: Path) -> None:
+        address = world.addresses["roof"]
+        where = f"{address.host}:{address.port}"
+        assert await tool("scan", where, "--units", "1-3", "--timeout", "0.2", has_config=False) == 0
+        printed = capsys.readouterr().out
+        assert re.search(r"^unit 1: SunSpec: ", printed, re.MULTILINE)
+        assert printed.endswith("1 of 3 units answer\n")
+        grid = world.addresses["grid"]
+        assert await tool("scan", f"{grid.host}:{grid.port}", "--rtu", "--units", "1", has_config=False) == 0
+        assert "unit 1: " in capsys.readouterr().out
+        assert await tool("scan", "127.0.0.1:9", "--units", "1", has_config=False) == 1
+        assert "127.0.0.1:9: cannot connect" in capsys.readouterr().err
+
+    with_home(test, tmp_path)
+
+
+def test_trace_shows_frames_in_hex_and_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def test(tool: Tool, world: World, file: Path) -> None:
+        assert await tool("trace", "grid") == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert re.match(r"\d\d:\d\d:\d\d\.\d{3} 127\.0\.0\.1:\d+ -> 01 04 .* unit 1: read input registers 0", lines[0])
+        assert re.match(r".* <- 01 04 .* unit 1: read input registers: \[", lines[1])
+
+    with_home(test, tmp_path)
