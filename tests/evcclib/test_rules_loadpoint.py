@@ -363,7 +363,7 @@ def test_pause_and_start_again_are_one_session() -> None:
         bench.box.status = status
         bench.at(1000 * second)
     assert len({record.key for record in stored(bench)}) == 1
-    assert [record.finished is None for record in stored(bench)][0]
+    assert stored(bench)[0].finished is None
     assert stored(bench)[-1].finished == NOON + timedelta(seconds=4000)
     assert shown(bench).charge_duration == timedelta(seconds=2000)
 
