@@ -16,9 +16,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 
@@ -55,6 +54,8 @@ from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
 from evcc_server.mqtt.access import Access
+from evcc_server.mqtt.connection import Connection
+from evcc_server.mqtt.sessions import Limits, Message, Session
 from evcc_server.mqtt.topics import is_filter, is_topic, matches
 from evcc_server.mqtt.wires import TcpWire, WebSocketWire, Wire
 
@@ -68,43 +69,12 @@ SHUTDOWN_STEP_S = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What one client may cost; times in seconds."""
-
-    connections: int = 200
-    packet_bytes: int = 64 * 1024
-    connect_s: float = 5.0
-    stall_s: float = 10.0
-    acknowledge_s: float = 20.0
-    takeover_s: float = 4.0
-    client_id_length: int = 256
-    filters: int = 200
-    topic_length: int = 512
-    queued_messages: int = 2000
-    unacknowledged: int = 32
-    held_messages: int = 32  # QoS 2 messages that wait for their release
-    stored_sessions: int = 20
-    stored_messages: int = 500
-    session_expiry_s: float = 86_400.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Listen:
     """Where to listen; port 0 takes any free one."""
 
     host: str
     port: int
     websocket_port: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A publication on its way."""
-
-    topic: str
-    data: bytes
-    qos: int
-    is_retained: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,127 +95,6 @@ class ProtocolViolation(Exception):
 
 class OtherVersion(ProtocolViolation):
     """A client speaks another version of MQTT; it is told so."""
-
-
-@dataclass(slots=True, eq=False, kw_only=True)
-class Session:
-    """What the broker knows of a client; kept while it is away when it asked for that and has credentials."""
-
-    client_id: str
-    user: str | None
-    is_kept: bool
-    will: Message | None = None
-    filters: dict[str, int] = field(default_factory=dict)
-    waiting: deque[Message] = field(default_factory=deque)
-    held: dict[int, Message] = field(default_factory=dict)
-    left_s: float = 0.0
-
-    def granted_qos(self, topic: str) -> int | None:
-        """The highest quality of service among this client's filters for ``topic``; None: not subscribed."""
-        return max((qos for wanted, qos in self.filters.items() if matches(topic, wanted)), default=None)
-
-
-class Connection:
-    """A client that is here: its wire, its session and what is on the way to it.
-
-    QoS 0 goes straight to the wire while there is room. Everything else queues for one pump, at most
-    `Limits.queued_messages`, with a window of unacknowledged messages.
-    """
-
-    def __init__(self, wire: Wire, session: Session, limits: Limits) -> None:
-        self.wire = wire
-        self.session = session
-        self.ended = asyncio.Event()
-        self.dropped = 0
-        self._limits = limits
-        self._queue: deque[Message] = deque()
-        self._pump: asyncio.Task[None] | None = None
-        self._window = asyncio.Semaphore(limits.unacknowledged)
-        self._unacknowledged: dict[int, Message] = {}
-        self._timers: dict[int, asyncio.TimerHandle] = {}
-        self._packet_id = 0
-        self._is_ending = False
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether nothing is on its way, apart from acknowledgements."""
-        return not self._queue and not self.wire.unsent_bytes
-
-    @property
-    def queued(self) -> int:
-        """Messages that wait for the client."""
-        return len(self._queue) + len(self._unacknowledged)
-
-    def offer(self, message: Message) -> None:
-        """Deliver ``message`` as soon as the client takes it; dropped when too much waits already."""
-        if self._is_ending:
-            self._keep(message)
-            return
-        if message.qos == 0 and self._pump is None and self.wire.send_now(_publish(message)):
-            return
-        if len(self._queue) >= self._limits.queued_messages:
-            self.dropped += 1
-            return
-        self._queue.append(message)
-        if self._pump is None:
-            self._pump = asyncio.create_task(self._run_pump())
-
-    async def acknowledge(self, packet: PubackPacket | PubrecPacket | PubcompPacket) -> None:
-        """Take note of what the client has received."""
-        packet_id = packet.variable_header.packet_id
-        if isinstance(packet, PubrecPacket):
-            await self.wire.send(PubrelPacket.build(packet_id).to_bytes())
-        elif packet_id in self._unacknowledged:
-            self._settle(packet_id)
-
-    async def end(self) -> None:
-        """Stop delivering and close; unacknowledged messages of a kept session wait for the client's return."""
-        self._is_ending = True
-        for message in (*self._unacknowledged.values(), *self._queue):
-            self._keep(message)
-        for timer in self._timers.values():
-            timer.cancel()
-        self._queue.clear()
-        if self._pump is not None:
-            self._pump.cancel()
-            await asyncio.gather(self._pump, return_exceptions=True)
-        self.wire.close()
-
-    def _keep(self, message: Message) -> None:
-        waiting = self.session.waiting
-        if self.session.is_kept and message.qos and len(waiting) < self._limits.stored_messages:
-            waiting.append(message)
-
-    async def _run_pump(self) -> None:
-        try:
-            while self._queue:
-                if self._queue[0].qos:
-                    await self._window.acquire()
-                message = self._queue.popleft()
-                await self.wire.send(_publish(message, self._expect_acknowledgement(message) if message.qos else None))
-        except ConnectionError as error:
-            log.info("MQTT client %.80r is dropped: %s", self.session.client_id, error)
-            self.wire.abort()
-        finally:
-            self._pump = None
-
-    def _expect_acknowledgement(self, message: Message) -> int:
-        """A packet id for ``message``; the window is far smaller than the 65535 there are."""
-        while True:
-            self._packet_id = self._packet_id % 65535 + 1
-            if self._packet_id not in self._unacknowledged:
-                break
-        self._unacknowledged[self._packet_id] = message
-        self._timers[self._packet_id] = asyncio.get_running_loop().call_later(
-            self._limits.acknowledge_s, self._settle, self._packet_id
-        )
-        return self._packet_id
-
-    def _settle(self, packet_id: int) -> None:
-        """A message was acknowledged, or it was not in time and is given up."""
-        del self._unacknowledged[packet_id]
-        self._timers.pop(packet_id).cancel()
-        self._window.release()
 
 
 class HardenedBroker(Broker):  # type: ignore[misc]  # amqtt is untyped
@@ -424,7 +273,7 @@ class HardenedBroker(Broker):  # type: ignore[misc]  # amqtt is untyped
             await wire.send(ConnackPacket.build(0, code).to_bytes())
             return
         session, is_present = self._session(packet)
-        connection = self._here[session.client_id] = Connection(wire, session, limits)
+        connection = self._here[session.client_id] = Connection(wire, session, limits, _publish)
         is_leaving = False
         try:
             await wire.send(ConnackPacket.build(is_present, CONNECTION_ACCEPTED).to_bytes())
@@ -484,8 +333,10 @@ class HardenedBroker(Broker):  # type: ignore[misc]  # amqtt is untyped
                     if message is not None:
                         self._accept(connection.session, message)
                     await wire.send(PubcompPacket.build(packet.variable_header.packet_id).to_bytes())
-                case PubackPacket() | PubrecPacket() | PubcompPacket():
-                    await connection.acknowledge(packet)
+                case PubrecPacket():
+                    await wire.send(PubrelPacket.build(packet.variable_header.packet_id).to_bytes())
+                case PubackPacket() | PubcompPacket():
+                    connection.settle(packet.variable_header.packet_id)
                 case SubscribePacket():
                     await self._on_subscribe(connection, packet)
                 case UnsubscribePacket():
@@ -601,7 +452,7 @@ def _refusal(packet: ConnectPacket, limits: Limits) -> int:
     return int(CONNECTION_ACCEPTED)
 
 
-def _publish(message: Message, packet_id: int | None = None) -> bytes:
+def _publish(message: Message, packet_id: int | None) -> bytes:
     packet = PublishPacket.build(message.topic, message.data, packet_id, False, message.qos, message.is_retained)
     return bytes(packet.to_bytes())
 
