@@ -10,19 +10,26 @@ from evcc_server.devices import quirks
 from evcc_server.devices.access import READ_FUNCTION, find_register, keys_of
 from evcc_server.devices.formula import names_in
 from evcc_server.devices.polling import formulas_of
-from evcc_server.devices.profile import Condition, Profile, Step, all_profiles, by_template, load, names, parse
+from evcc_server.devices.profile import Charger, Condition, Profile, Step, all_profiles, by_template, load, names, parse
 
 EVERY = pytest.mark.parametrize("name", names())
+
+
+def chargers_of(profile: Profile) -> Iterator[Charger]:
+    """The charging station, and each variant of it."""
+    if profile.charger is not None:
+        yield profile.charger
+        yield from map(profile.charger.as_variant, profile.charger.variants)
 
 
 def steps_of(profile: Profile) -> Iterator[Step]:
     if profile.battery is not None:
         for steps in profile.battery.modes.values():
             yield from steps
-    charger = profile.charger
-    if charger is not None:
+    for charger in chargers_of(profile):
         yield from (*charger.start, *charger.wake, *charger.release)
-        yield from (*charger.enable.on_steps, *charger.enable.off_steps)
+        enable = charger.enable
+        yield from (*enable.on_steps, *enable.off_steps, *enable.on_steps_after, *enable.off_steps_after)
         for repair in charger.repairs:
             yield from repair.steps
         if charger.phase_switch is not None:
@@ -38,9 +45,12 @@ def conditions_of(profile: Profile) -> Iterator[Condition]:
         yield from values.measured_when
     if profile.battery is not None:
         yield from profile.battery.requires
-    charger = profile.charger
-    if charger is not None:
-        yield from (*charger.values.measured_when, *charger.identity_when, *charger.enable.state)
+    if profile.charger is not None:
+        for variant in profile.charger.variants:
+            yield from variant.when
+    for charger in chargers_of(profile):
+        yield from (*charger.values.measured_when, *charger.identity_when)
+        yield from (*charger.enable.state, *charger.enable.known_when)
         for rule in charger.status.rules:
             yield from rule.when
         for repair in charger.repairs:
@@ -51,8 +61,8 @@ def conditions_of(profile: Profile) -> Iterator[Condition]:
 
 def formulas_read(profile: Profile) -> list[str]:
     found = [formula for values in profile.usages.values() for formula in formulas_of(values)]
-    if profile.charger is not None:
-        found += [*formulas_of(profile.charger.values), profile.charger.max_current]
+    for charger in chargers_of(profile):
+        found += [*formulas_of(charger.values), charger.max_current, charger.current.value]
     found += [step.value for step in steps_of(profile) if isinstance(step.value, str)]
     return [formula for formula in found if formula is not None]
 
@@ -61,10 +71,10 @@ def formulas_read(profile: Profile) -> list[str]:
 def test_everything_that_is_read_can_be_read(name: str) -> None:
     profile = load(name)
     keys = keys_of(profile, formulas_read(profile), conditions_of(profile))
-    charger = profile.charger
-    if charger is not None:
+    for charger in chargers_of(profile):
         keys |= {charger.status.register} - {None} | set(charger.status.keys)
-        keys |= {charger.identity.register} if charger.identity is not None else set()
+        if charger.identity is not None:
+            keys |= {charger.identity.register, *charger.identity.registers}
         if charger.phase_switch is not None and charger.phase_switch.state is not None:
             keys |= {charger.phase_switch.state}
         if charger.watchdog is not None:
@@ -82,8 +92,7 @@ def test_everything_that_is_read_can_be_read(name: str) -> None:
 def test_everything_that_is_written_can_be_written(name: str) -> None:
     profile = load(name)
     keys = [step.write for step in steps_of(profile) if step.write is not None]
-    charger = profile.charger
-    if charger is not None:
+    for charger in chargers_of(profile):
         keys += [charger.current.register, *charger.current.registers]
         keys += [charger.enable.register] if charger.enable.register is not None else []
         if charger.watchdog is not None:
@@ -102,15 +111,13 @@ def test_parameters_and_quirks_exist(name: str) -> None:
     profile = load(name)
     for formula in formulas_read(profile):
         for key in names_in(formula):
-            assert not key.startswith("$") or key[1:] in profile.params, key
+            assert not key.startswith("$") or key[1:] in {*profile.params, "current", "phases"}, key
     for parameter in profile.params.values():
         assert parameter.default is not None or parameter.register is not None
-    charger = profile.charger
-    if charger is not None:
+    for charger in chargers_of(profile):
         assert charger.status.quirk is None or charger.status.quirk in quirks.STATUS
         assert charger.current.quirk is None or charger.current.quirk in quirks.CURRENT
         assert charger.enable.quirk is None or charger.enable.quirk in quirks.ENABLE
-        assert charger.identity is None or charger.identity.quirk is None or charger.identity.quirk in quirks.IDENTITY
 
 
 @EVERY
@@ -132,9 +139,9 @@ def test_the_parts_of_a_profile_fit_together(name: str) -> None:
     if profile.battery is not None:
         assert "normal" in profile.battery.modes
         assert "battery" in profile.usages
-    if profile.charger is not None:
-        assert 0 < profile.charger.min_a <= profile.charger.max_a <= 80
-        assert 0 < profile.charger.step_a <= 1
+    for charger in chargers_of(profile):
+        assert 0 < charger.min_a <= charger.max_a <= 80
+        assert 0 < charger.step_a <= 1
 
 
 def test_names_users_know_lead_to_profiles() -> None:

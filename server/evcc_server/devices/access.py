@@ -77,6 +77,10 @@ class Snapshot:
         self._words = words
         self._params = params
 
+    def knowing(self, numbers: Mapping[str, float]) -> Snapshot:
+        """The same, with more ``$name`` for formulas."""
+        return Snapshot(self._profile, self._words, {**self._params, **numbers}) if numbers else self
+
     def value(self, key: str) -> float | None:
         """The value of ``key`` in its unit, or the parameter ``$name``."""
         if key.startswith("$"):
@@ -288,8 +292,11 @@ class Access:
         for place, word in enumerate(words):
             await self.port.write(function, spot.address + place, (word,), unit=spot.unit, priority=priority)
 
-    async def run(self, steps: Sequence[Step]) -> None:
-        """Write and wait, in order. All values are worked out before the first write. Raises `DeviceError`."""
+    async def run(self, steps: Sequence[Step], **numbers: float) -> None:
+        """Write and wait, in order. All values are worked out before the first write. Raises `DeviceError`.
+
+        ``numbers`` are what formulas call ``$name``, besides the profile's parameters.
+        """
         if not steps:
             return
         formulas = [step.value if isinstance(step.value, str) else None for step in steps]
@@ -297,6 +304,7 @@ class Access:
         keys = keys_of(self.profile, formulas, conditions)
         await self.resolve_params(name for formula in formulas if formula for name in names_in(formula))
         now = await self.read(keys, priority=Priority.CONTROL)
+        now = now.knowing(numbers)
         todo = [(step, self._step_value(step, now)) for step in steps if now.holds(step.when)]
         for step, value in todo:
             if step.write is not None and value is not None:

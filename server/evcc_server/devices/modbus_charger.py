@@ -12,12 +12,14 @@ import math
 from collections.abc import Mapping
 from datetime import timedelta
 
+import anyio
+
 from evcc_server.devices import plausible
 from evcc_server.devices.access import Access, Snapshot, keys_of
 from evcc_server.devices.contract import ChargerValues, DeviceImplausible
 from evcc_server.devices.polling import formulas_of, port_for, read_triple
-from evcc_server.devices.profile import Charger, Condition, Profile
-from evcc_server.devices.quirks import CURRENT, ENABLE, IDENTITY, STATUS
+from evcc_server.devices.profile import Charger, Condition, Profile, Step
+from evcc_server.devices.quirks import CURRENT, ENABLE, STATUS
 from evcc_server.devices.registers import truncate
 from evcc_server.modbus.link import Link
 from evcc_server.modbus.turns import Priority
@@ -51,14 +53,17 @@ class ModbusCharger:
         self.facts: Charger = profile.charger
         port = port_for(profile, link, unit, timeout_s=timeout_s)
         self._access = Access(profile, port, connector=connector, params=params, units=units)
-        self._limit_a = self._max_a = min(self.facts.max_a, max_a if max_a is not None else math.inf)
+        self._owner_max_a = math.inf if max_a is None else max_a
+        self._max_a = min(self.facts.max_a, self._owner_max_a)
         self._safe_a = self.facts.min_a if safe_a is None else safe_a
         self._current_a = self.facts.min_a  # remembered setpoint
         self._is_enabled: bool | None = None  # as commanded, for devices that cannot tell
+        self._is_seen_enabled = False
         self._is_started = False
         self._is_measured = True
         self._knows_identity = self.facts.identity is not None
         self._can_switch = self.facts.phase_switch is not None
+        self._phases_set = 3
         self._timeout_found_s: float | None = None  # what the watchdog had before it was armed
         self._timeout_s = self.facts.watchdog.default_s if self.facts.watchdog else 0.0
         self._keys = self._keys_to_poll()
@@ -85,20 +90,25 @@ class ModbusCharger:
 
         Also to be called after the station was lost: it may have restarted. What was commanded before is kept.
         """
-        facts, switch = self.facts, self.facts.phase_switch
+        assert self.profile.charger is not None
         self._access.forget()
+        self.facts = await self._variant(self.profile.charger)
+        facts, switch = self.facts, self.facts.phase_switch
         once: list[Condition] = [*facts.values.measured_when, *facts.identity_when]
         once += switch.ready if switch is not None else ()
         offered = [facts.max_current] if facts.max_current is not None else []
         current = self._readable_current()
-        keys = keys_of(self.profile, offered, [*once, *facts.enable.state]) | ({current} if current else set())
+        keys = keys_of(self.profile, offered, [*once, *facts.enable.state, *facts.enable.known_when]) | (
+            {current} if current else set()
+        )
         now = await self._access.read(frozenset(keys), priority=Priority.CONTROL)
         self._is_measured = now.holds(facts.values.measured_when)
         self._knows_identity = facts.identity is not None and now.holds(facts.identity_when)
         self._can_switch = switch is not None and now.holds(switch.ready)
         own_max_a = now.source(facts.max_current)
+        self._max_a = min(facts.max_a, self._owner_max_a)
         if own_max_a is not None and own_max_a >= facts.min_a:
-            self._max_a = min(self._limit_a, own_max_a)
+            self._max_a = min(self._max_a, own_max_a)
         self._current_a = min(self._current_a, self._max_a)
         if not self._is_started:
             self._remember(now.value(current) if current else None)
@@ -107,6 +117,14 @@ class ModbusCharger:
         await self._arm()
         self._keys = self._keys_to_poll()
         self._is_started = True
+
+    async def _variant(self, facts: Charger) -> Charger:
+        """``facts`` as they are for this very station."""
+        conditions = [condition for variant in facts.variants for condition in variant.when]
+        if not conditions:
+            return facts
+        now = await self._access.read(keys_of(self.profile, [], conditions), priority=Priority.CONTROL)
+        return next((facts.as_variant(variant) for variant in facts.variants if now.holds(variant.when)), facts)
 
     def _readable_current(self) -> str | None:
         key = self.facts.current.register
@@ -145,7 +163,7 @@ class ModbusCharger:
 
     def _keys_to_poll(self) -> frozenset[str]:
         facts = self.facts
-        conditions: list[Condition] = [*facts.enable.state]
+        conditions: list[Condition] = [*facts.enable.state, *facts.enable.known_when]
         conditions += [condition for rule in facts.status.rules for condition in rule.when]
         conditions += [condition for repair in facts.repairs for condition in repair.when]
         values = facts.values
@@ -155,7 +173,7 @@ class ModbusCharger:
         if facts.status.register is not None:
             keys.add(facts.status.register)
         if facts.identity is not None and self._knows_identity:
-            keys.add(facts.identity.register)
+            keys.update((facts.identity.register, *facts.identity.registers))
         if facts.phase_switch is not None and facts.phase_switch.state is not None and self._can_switch:
             keys.add(facts.phase_switch.state)
         return frozenset(keys)
@@ -164,11 +182,13 @@ class ModbusCharger:
         """Read everything once, and get the station out of states it cannot leave by itself. Raises `DeviceError`."""
         now = await self._access.read(self._keys, needed=self._needed())
         status = await self._repair(now) or self._status(now)
+        is_enabled = self._enabled(now, status)
+        self._is_seen_enabled = bool(is_enabled)
         values = self.facts.values
         duration_s = plausible.within(now.source(values.charge_duration), plausible.DURATION_S)
         return ChargerValues(
             status=status,
-            is_enabled=self._enabled(now, status),
+            is_enabled=is_enabled,
             power_w=plausible.within(now.source(values.power), plausible.POWER_W),
             currents_a=read_triple(now, values.currents, plausible.CURRENT_A),
             voltages_v=read_triple(now, values.voltages, plausible.VOLTAGE_V),
@@ -197,34 +217,40 @@ class ModbusCharger:
         facts = self.facts.status
         if facts.quirk is not None:
             return STATUS[facts.quirk](now)
-        if facts.register is not None:
-            raw = now.raw(facts.register)
-            if isinstance(raw, int) and facts.mask is not None:
-                raw &= facts.mask
-            letter = facts.map.get(raw) if raw is not None else None
-            return ChargerStatus(letter) if letter is not None else None
-        needed = {condition.register for rule in facts.rules for condition in rule.when}
-        if any(now.raw(key) is None for key in needed):
+        if any(now.raw(condition.register) is None for rule in facts.rules for condition in rule.when):
             return None
-        return next((ChargerStatus(rule.status) for rule in facts.rules if now.holds(rule.when)), None)
+        for rule in facts.rules:
+            if now.holds(rule.when):
+                return ChargerStatus(rule.status)
+        raw = now.raw(facts.register) if facts.register is not None else None
+        if isinstance(raw, int) and facts.mask is not None:
+            raw &= facts.mask
+        if isinstance(raw, str) and facts.first_letter:
+            raw = raw[:1]
+        letter = facts.map.get(raw) if raw is not None else None
+        return ChargerStatus(letter) if letter is not None else None
 
     def _enabled(self, now: Snapshot, status: ChargerStatus | None) -> bool | None:
-        state = self.facts.enable.state
-        if state and all(now.raw(condition.register) is not None for condition in state):
-            return now.holds(state)
+        facts = self.facts.enable
+        is_known = all(now.raw(condition.register) is not None for condition in facts.state)
+        if facts.state and is_known and now.holds(facts.known_when):
+            return now.holds(facts.state)
         return True if status is ChargerStatus.C else self._is_enabled
 
     def _identity(self, now: Snapshot) -> str | None:
         facts = self.facts.identity
         if facts is None or not self._knows_identity:
             return None
-        if facts.quirk is not None:
-            return IDENTITY[facts.quirk](now)
-        raw = now.raw(facts.register)
-        if raw is None:
+        texts = [self._identity_in(now, key) for key in (facts.register, *facts.registers)]
+        known = [text for text in texts if text is not None]
+        return next(filter(None, known), "") if known else None
+
+    def _identity_in(self, now: Snapshot, key: str) -> str | None:
+        facts, raw = self.facts.identity, now.raw(key)
+        if facts is None or raw is None:
             return None
         if isinstance(raw, int):
-            digits = 4 * self.profile.register(facts.register).count
+            digits = 4 * self.profile.register(key).count
             raw = f"{raw:0{digits}x}" if facts.format == "hex" else str(raw)
         return "" if raw in facts.none else raw
 
@@ -238,30 +264,29 @@ class ModbusCharger:
     async def enable(self) -> None:
         """Allow charging with the remembered current. Raises `DeviceError`."""
         facts = self.facts.enable
-        await self._access.run(facts.on_steps)
+        await self._access.run(facts.on_steps, current=self._current_a)
         if facts.quirk is not None:
             await ENABLE[facts.quirk](self._access, True, self._current_a)
         elif facts.register is not None:
             await self._access.write_raw(facts.register, facts.enabled_raw)
-        else:
+        elif facts.pause_raw is not None:
             await self._write_current(self._current_a)
+        await self._access.run(facts.on_steps_after, current=self._current_a)
         self._is_enabled = True
 
     async def disable(self) -> None:
         """Pause charging. Raises `DeviceError`."""
         facts = self.facts.enable
-        await self._access.run(facts.off_steps)
+        await self._access.run(facts.off_steps, current=self._current_a)
         if facts.quirk is not None:
             await ENABLE[facts.quirk](self._access, False, self._current_a)
         elif facts.register is not None:
             await self._access.write_raw(facts.register, facts.disabled_raw)
-        else:
-            await self._write_pause()
+        elif facts.pause_raw is not None:
+            for key in (self.facts.current.register, *self.facts.current.registers):
+                await self._access.write_raw(key, facts.pause_raw)
+        await self._access.run(facts.off_steps_after, current=self._current_a)
         self._is_enabled = False
-
-    async def _write_pause(self) -> None:
-        for key in (self.facts.current.register, *self.facts.current.registers):
-            await self._access.write_raw(key, self.facts.enable.pause_raw or 0)
 
     async def set_current(self, current_a: float) -> None:
         """Set the limit [A], floored to the station's step and kept within its range.
@@ -272,8 +297,7 @@ class ModbusCharger:
         if not math.isfinite(current_a):
             raise ValueError(f"{current_a} is not a current")
         current_a = self._fit(current_a)
-        pauses_by_current = self.facts.enable.register is None and self.facts.enable.quirk is None
-        if not pauses_by_current or self._is_enabled is not False:
+        if self.facts.enable.pause_raw is None or self._is_enabled is not False:
             await self._write_current(current_a)
         self._current_a = current_a
 
@@ -287,6 +311,10 @@ class ModbusCharger:
         if facts.quirk is not None:
             await CURRENT[facts.quirk](self._access, current_a)
             return
+        if facts.value is not None:
+            steps = [Step(write=key, value=facts.value) for key in (facts.register, *facts.registers)]
+            await self._access.run(steps, current=current_a, phases=float(self._phases_set))
+            return
         for key in (facts.register, *facts.registers):
             await self._access.write(key, current_a)
 
@@ -295,7 +323,15 @@ class ModbusCharger:
         switch = self.facts.phase_switch
         if switch is None or not self._can_switch or phases not in (1, 3):
             raise DeviceImplausible(f"{self.profile.id} cannot switch to {phases} phases")
+        was_enabled = self._is_enabled if self._is_enabled is not None else self._is_seen_enabled
+        if switch.pause_s is not None and was_enabled:
+            await self.disable()
+            await anyio.sleep(switch.pause_s)
         await self._access.run(switch.one if phases == 1 else switch.three)
+        self._phases_set = phases
+        if switch.pause_s is not None and was_enabled:
+            await anyio.sleep(switch.resume_s)
+            await self.enable()
 
     async def wake(self) -> None:
         """Wake a sleeping vehicle. Raises `DeviceError`."""

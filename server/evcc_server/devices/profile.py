@@ -212,14 +212,15 @@ class StatusRule(_Data, frozen=True, kw_only=True):
 
 
 class Status(_Data, frozen=True, kw_only=True):
-    """Raw value of ``register`` to letter, or ordered ``rules`` of which the first that holds wins, or a named quirk.
+    """Ordered ``rules`` of which the first that holds wins, else the raw value (or text) of ``register`` by ``map``, or a quirk.
 
-    A raw value that is in neither is no status at all. Texts come from the register's ``enum``.
+    A raw value that is in neither is no status at all. ``first_letter``: of a text only the first character counts.
     """
 
     register: str | None = None
     map: dict[int | str, Letter] = {}
     mask: int | None = None
+    first_letter: bool = False
     rules: tuple[StatusRule, ...] = ()
     quirk: str | None = None
     keys: tuple[str, ...] = ()  # registers that the quirk needs
@@ -236,20 +237,24 @@ class Repair(_Data, frozen=True, kw_only=True):
 class Current(_Data, frozen=True, kw_only=True):
     """How a current limit is set: to ``register``, floored to the charger's step, in the register's scale.
 
-    ``registers`` are further ones that get the same value.
+    ``registers`` are further ones that get the same value. ``value`` is a formula of ``$current`` [A] (floored, within limits)
+    and ``$phases`` for stations that want something else, such as a power.
     """
 
     register: str
     registers: tuple[str, ...] = ()
+    value: str | None = None
     quirk: str | None = None
 
 
 class Enable(_Data, frozen=True, kw_only=True):
-    """How charging is allowed and paused.
+    """How charging is allowed and paused, in one of three ways.
 
-    Either ``register`` takes ``enabled_raw`` or ``disabled_raw``; or (``register`` None) pausing writes ``pause_raw`` to the
-    current's register and enabling writes the remembered current. ``state`` says when it is enabled; without it the driver
-    remembers, and charging counts as enabled. ``on_steps`` and ``off_steps`` are written before, where one write is not enough.
+    ``register`` takes ``enabled_raw`` or ``disabled_raw``; or pausing writes ``pause_raw`` to the current's registers and
+    enabling writes the remembered current; or (neither ``register`` nor ``pause_raw``) there are only the steps. ``on_steps``
+    and ``off_steps`` come before the write, ``on_steps_after`` and ``off_steps_after`` after it; they know ``$current`` [A], the
+    remembered one. ``state`` says when it is enabled, as far as ``known_when`` holds; without it the driver remembers, and
+    charging counts as enabled.
     """
 
     register: str | None = None
@@ -257,15 +262,20 @@ class Enable(_Data, frozen=True, kw_only=True):
     disabled_raw: int = 0
     pause_raw: int | None = None
     state: tuple[Condition, ...] = ()
+    known_when: tuple[Condition, ...] = ()
     on_steps: tuple[Step, ...] = ()
     off_steps: tuple[Step, ...] = ()
+    on_steps_after: tuple[Step, ...] = ()
+    off_steps_after: tuple[Step, ...] = ()
     quirk: str | None = None
 
 
 class PhaseSwitch(_Data, frozen=True, kw_only=True):
     """The device's own procedure for one or three phases.
 
-    ``ready``: it is offered only where this holds at start. ``state`` is read back: raw value to phases.
+    ``ready``: it is offered only where this holds at start. ``state`` is read back: raw value to phases; a value that is not
+    listed means that the change is still under way. With ``pause_s`` charging is disabled before, this long [s], and enabled
+    again ``resume_s`` after, if it was enabled.
     """
 
     one: tuple[Step, ...]
@@ -273,7 +283,8 @@ class PhaseSwitch(_Data, frozen=True, kw_only=True):
     ready: tuple[Condition, ...] = ()
     state: str | None = None
     states: dict[int, int] = {}
-    quirk: str | None = None
+    pause_s: float | None = None
+    resume_s: float = 0.0
 
 
 class Watchdog(_Data, frozen=True, kw_only=True):
@@ -300,12 +311,31 @@ class Watchdog(_Data, frozen=True, kw_only=True):
 
 
 class Identity(_Data, frozen=True, kw_only=True):
-    """The card or vehicle that was presented. ``none`` are texts that mean nobody."""
+    """The card or vehicle that was presented: the first of ``register`` and ``registers`` that names one.
+
+    ``none`` are texts that mean nobody. ``hex`` shows a number with all its digits.
+    """
 
     register: str
+    registers: tuple[str, ...] = ()
     format: Literal["text", "hex", "decimal"] = "text"
     none: tuple[str, ...] = ()
-    quirk: str | None = None
+
+
+class Variant(_Data, frozen=True, kw_only=True):
+    """What is different on a station of which ``when`` holds at start; what is not given stays."""
+
+    when: tuple[Condition, ...]
+    min_a: float | None = None
+    max_a: float | None = None
+    step_a: float | None = None
+    status: Status | None = None
+    current: Current | None = None
+    enable: Enable | None = None
+    values: Values | None = None
+    phase_switch: PhaseSwitch | None = None
+    watchdog: Watchdog | None = None
+    identity: Identity | None = None
 
 
 class Charger(_Data, frozen=True, kw_only=True):
@@ -327,6 +357,13 @@ class Charger(_Data, frozen=True, kw_only=True):
     watchdog: Watchdog | None = None
     identity: Identity | None = None
     identity_when: tuple[Condition, ...] = ()
+    variants: tuple[Variant, ...] = ()  # the first that holds
+
+    def as_variant(self, variant: Variant) -> Charger:
+        """These facts with what is different in ``variant``."""
+        given = {field: value for field, value in msgspec.structs.asdict(variant).items() if value is not None}
+        del given["when"]
+        return msgspec.structs.replace(self, **given)
 
 
 class BatteryControl(_Data, frozen=True, kw_only=True):

@@ -8,18 +8,14 @@ from evcc_server.devices.access import Access, Snapshot
 from evcclib.model import ChargerStatus
 
 StatusQuirk = Callable[[Snapshot], ChargerStatus | None]
-"""The status from what was read; registers it needs are named by ``keys`` in the profile."""
+"""The status from what was read; the profile names the registers that it needs in ``keys``."""
 
 CurrentQuirk = Callable[[Access, float], Awaitable[None]]
-"""Write a current [A] that is already within limits and steps; 0 pauses."""
+"""Write a current [A] that is already within limits and steps."""
 
 EnableQuirk = Callable[[Access, bool, float], Awaitable[None]]
 """Enable (with the remembered current [A]) or disable."""
 
-IdentityQuirk = Callable[[Snapshot], str | None]
-"""The identity from what was read; "" is nobody."""
-
 STATUS: Mapping[str, StatusQuirk] = {}
 CURRENT: Mapping[str, CurrentQuirk] = {}
 ENABLE: Mapping[str, EnableQuirk] = {}
-IDENTITY: Mapping[str, IdentityQuirk] = {}
