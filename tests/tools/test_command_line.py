@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -39,6 +40,24 @@ def test_a_wrong_value_is_one_line_with_its_place_and_exit_status_2(tmp_path: Pa
         "evcc.yaml:10: loadpoints[0].mode: 'fast' is not allowed, expected one of off, now, minpv, pv\n"
     )
     assert done.stdout == ""
+
+
+def test_a_port_in_use_is_one_line_that_says_where_to_change_it(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "evcc.yaml"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        file.write_text(SITE.replace("mode: fast", "mode: off").replace("port: 0", f"port: {port}"), encoding="utf-8")
+        assert cli.main(["-c", str(file)]) == 1
+        refused = (
+            f"evcc-server: cannot listen on 127.0.0.1:{port}: the port is already in use (network.port or --port)\n"
+        )
+        assert capfd.readouterr().err == refused
+        mqtt = SITE.replace("mode: fast", "mode: off").replace('{topic: ""}', f"{{port: {port}}}")
+        file.write_text(mqtt, encoding="utf-8")
+        assert cli.main(["-c", str(file)]) == 1
+        assert f"127.0.0.1:{port}" in capfd.readouterr().err
 
 
 def test_a_missing_file_is_exit_status_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
