@@ -20,6 +20,7 @@ from pymodbus.exceptions import ModbusIOException
 from pymodbus.framer import FRAMER_NAME_TO_CLASS, FramerType
 from pymodbus.framer.base import FramerBase
 from pymodbus.pdu import DecodePDU, ExceptionResponse, ModbusPDU
+from pymodbus.pdu.register_message import ReadHoldingRegistersRequest, ReadInputRegistersRequest
 from pymodbus.simulator.simcore import SimCore
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,8 @@ MBAP_HEADER = 7
 
 DATA_FUNCTIONS = frozenset({1, 2, 3, 4, 5, 6, 15, 16, 22, 23})
 """Functions that read or write registers and coils; all others are refused."""
+
+REGISTER_READS = frozenset({ReadHoldingRegistersRequest, ReadInputRegistersRequest})
 
 
 class Framing(StrEnum):
@@ -227,9 +230,20 @@ class _Line:
             if self._framing is not Framing.TCP:
                 return b""
             return self._frame(request, ExceptionResponse(request.function_code, ExcCodes.GATEWAY_NO_RESPONSE))
+        if type(request) in REGISTER_READS:
+            return await self._registers(request)
         # pymodbus names its old context here; SimCore has the two methods that are used
         response = await request.datastore_update(self._core, request.dev_id)  # type: ignore[arg-type]
         return self._frame(request, response)
+
+    async def _registers(self, request: ModbusPDU) -> bytes:
+        """The answer to the most frequent requests, without a PDU object."""
+        function, count = request.function_code, request.count
+        values = await self._core.async_getValues(request.dev_id, function, request.address, count)
+        if isinstance(values, ExcCodes):
+            return self._frame(request, ExceptionResponse(function, values))
+        pdu = struct.pack(f">BB{count}H", function, 2 * count, *values)
+        return self._framer.encode(pdu, request.dev_id, request.transaction_id)
 
     def _frame(self, request: ModbusPDU, response: ModbusPDU) -> bytes:
         response.transaction_id = request.transaction_id

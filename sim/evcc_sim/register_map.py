@@ -15,7 +15,7 @@ from pymodbus.simulator import DataType, SimData, SimDevice
 from pymodbus.simulator.simcore import SimCore
 
 from evcc_server.devices.profile import Function, Register, WordOrder
-from evcc_sim.images import Value, Words, absent, image, number
+from evcc_sim.images import Encoder, Value, Words, absent, encoder, image, number
 
 Source = Callable[[], Value]
 """The present value of a register, in its unit."""
@@ -63,6 +63,16 @@ class Filler:
     words: Words
 
 
+@dataclass(frozen=True, slots=True)
+class _Live:
+    """A value behind a register: where to get it, how to show it, where it goes in memory."""
+
+    placed: Placed
+    source: Source
+    encode: Encoder
+    keep: Words | None  # bits of the words that belong to others
+
+
 @dataclass(slots=True)
 class Unit:
     """Everything behind one unit id."""
@@ -78,6 +88,7 @@ class Unit:
     before: Callable[[], None] = lambda: None  # brings the world up to now
     heard: Callable[[int], None] = lambda _function: None  # called for each request that is not refused
     _at: dict[tuple[Function, int, int], tuple[Placed, ...]] = field(default_factory=dict)
+    _live: dict[tuple[int, int, int], tuple[_Live, ...]] = field(default_factory=dict)
 
     def sim_device(self) -> SimDevice:
         """The unit for pymodbus's simulator core, its memory filled with the defaults."""
@@ -100,6 +111,27 @@ class Unit:
             found = tuple(p for p in self.placed if p.function == function and p.covers(address, count))
             self._at[key] = found
         return found
+
+    def live(self, function_code: int, address: int, count: int) -> tuple[_Live, ...] | ExcCodes:
+        """The live values that a read touches, or why it is refused. Bindings are final once a unit is being read."""
+        key = (function_code, address, count)
+        found = self._live.get(key)
+        if found is None:
+            covered = self.covered(READS[function_code], address, count)
+            refusal = _refuses_read(self, covered, address, count)
+            if refusal is not None:
+                return refusal
+            found = tuple(self._live_value(p, self.sources[p.key]) for p in covered if p.key in self.sources)
+            self._live[key] = found
+        return found
+
+    def _live_value(self, placed: Placed, source: Source) -> _Live:
+        register = placed.register
+        keep = None
+        if register.mask is not None:
+            width = (1 << 16 * register.count) - 1
+            keep = pattern(~(register.mask << register.shift) & width, register, self.order)
+        return _Live(placed, source, encoder(register, order=self.order, exponent=placed.exponent), keep)
 
     # -- memory -------------------------------------------------------------------------------------------------------
 
@@ -176,27 +208,19 @@ async def _act(
         return _write(unit, function_code, address, [int(value) for value in set_values])
     if function_code not in READS:
         return None  # the echo of a write shows what was written
-    covered = unit.covered(function, address, count)
-    refusal = _refuses_read(unit, covered, address, count)
-    if refusal is not None:
-        return refusal
+    live = unit.live(function_code, address, count)
+    if isinstance(live, ExcCodes):
+        return live
     unit.heard(function_code)
-    for placed in covered:
-        source = unit.sources.get(placed.key)
-        if source is not None:
-            _show(unit, placed, source(), registers, placed.address - start_address)
+    for value in live:
+        words = value.encode(value.source())
+        at = value.placed.address - start_address
+        if value.keep is None:
+            registers[at : at + len(words)] = words
+        else:
+            for index, word in enumerate(words):
+                registers[at + index] = registers[at + index] & value.keep[index] | word
     return None
-
-
-def _show(unit: Unit, placed: Placed, value: Value, registers: list[int], at: int) -> None:
-    register = placed.register
-    words = image(register, value, order=unit.order, exponent=placed.exponent)
-    if register.mask is None:
-        registers[at : at + len(words)] = words
-        return
-    keep = pattern(~(register.mask << register.shift) & ((1 << 16 * register.count) - 1), register, unit.order)
-    for index, word in enumerate(words):
-        registers[at + index] = registers[at + index] & keep[index] | word
 
 
 def _refuses_read(unit: Unit, covered: Sequence[Placed], address: int, count: int) -> ExcCodes | None:
@@ -274,19 +298,35 @@ def _read_bits(
 
 
 class DeviceCore(SimCore):
-    """pymodbus's core, refusing the functions that a device does not know before it looks at addresses."""
+    """pymodbus's core, refusing the functions that a device does not know before it looks at addresses.
+
+    Memory does not move, so what pymodbus has once found readable is looked up only once.
+    """
 
     def __init__(self, units: Iterable[Unit], functions: Iterable[int]) -> None:
+        units = tuple(units)
         super().__init__([unit.sim_device() for unit in units])
         self._functions = frozenset(functions)
+        self._units = {unit.unit_id: unit for unit in units}
+        self._readable: dict[tuple[int, int, int, int], tuple[Unit, int, list[int]]] = {}
 
     async def async_getValues(
         self, device_id: int, func_code: int, address: int, count: int = 1
     ) -> list[int] | list[bool] | ExcCodes:
         """Read; pymodbus's name."""
+        key = (device_id, func_code, address, count)
+        known = self._readable.get(key)
+        if known is not None:
+            unit, start, registers = known
+            refusal = await _act(unit, func_code, start, address, count, registers, None)
+            return registers[address - start : address - start + count] if refusal is None else refusal
         if func_code not in self._functions:
             return ExcCodes.ILLEGAL_FUNCTION
-        return await super().async_getValues(device_id, func_code, address, count)
+        values = await super().async_getValues(device_id, func_code, address, count)
+        if func_code in (3, 4) and not isinstance(values, ExcCodes) and device_id in self._units:
+            start, _, registers, _ = self.devices[device_id].block["h" if func_code == 3 else "i"]
+            self._readable[key] = (self._units[device_id], start, registers)
+        return values
 
     async def async_setValues(
         self, device_id: int, func_code: int, address: int, values: list[int] | list[bool]
