@@ -46,9 +46,13 @@ class ModbusCharger:
         units: Mapping[int, int] | None = None,
         timeout_s: float | None = None,
     ) -> None:
-        """Raises `ValueError` when the profile is no charging station."""
+        """Raises `ValueError` when the profile is no charging station, or ``max_a`` is below what one can charge with."""
         if profile.charger is None:
             raise ValueError(f"{profile.id} is not a charging station")
+        if max_a is not None and max_a < profile.charger.min_a:
+            raise ValueError(
+                f"{profile.id} cannot charge with {max_a:g} A, only with {profile.charger.min_a:g} A or more"
+            )
         self.profile = profile
         self.facts: Charger = profile.charger
         port = port_for(profile, link, unit, timeout_s=timeout_s)

@@ -1,0 +1,331 @@
+"""What the one driver for charging stations makes of a profile, on a station that has everything."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Awaitable, Callable
+
+import anyio
+import pytest
+import trio
+from fake_device import FakeDevice, Fault
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from trio_test import in_virtual_time, run_deterministic
+
+from evcc_server.devices.contract import DeviceError, DeviceImplausible, DeviceSilent
+from evcc_server.devices.modbus import ModbusCharger
+from evcc_server.devices.profile import Profile, load, names, parse
+from evcc_server.modbus.link import Link
+from evcc_server.modbus.wire import Framing
+from evcclib.model import ChargerStatus
+
+STATION = """
+id: station
+kind: charger
+vendor: Nobody
+connection: {transports: [tcp], read_functions: [3], write_functions: [6, 16]}
+connectors: {first: 1, last: 2, stride: 100}
+registers:
+  - {name: status, address: 0, function: holding, type: string, count: 1, per_connector: true}
+  - {name: power, address: 1, function: holding, type: uint16, unit: W, per_connector: true}
+  - {name: firmware, address: 2, function: holding, type: uint16, per_connector: true}
+  - {name: run, address: 10, function: holding, type: uint16, access: rw, per_connector: true}
+  - {name: limit, address: 11, function: holding, type: uint16, unit: A, access: rw, per_connector: true}
+  - {name: fine_limit, address: 12, function: holding, type: uint16, scale: 0.1, unit: A, access: rw, per_connector: true}
+  - {name: power_limit, address: 13, function: holding, type: uint16, scale: 100, unit: W, access: rw, per_connector: true}
+  - {name: phases, address: 14, function: holding, type: uint16, access: rw, per_connector: true}
+  - {name: vehicle, address: 20, function: holding, type: string, count: 2, per_connector: true}
+  - {name: card, address: 22, function: holding, type: uint32, count: 2, per_connector: true}
+charger:
+  min_a: 6
+  max_a: 32
+  step_a: 1
+  status:
+    register: status
+    first_letter: true
+    map: {A: A, B: B, C: C}
+    rules: [{status: B, when: [{register: run, among: [7]}]}]
+  current: {register: limit}
+  enable:
+    on_steps: [{write: run, value: 1}, {write: limit, value: $current}]
+    off_steps: [{write: run, value: 0}]
+    off_steps_after: [{write: limit, value: 0}]
+    state: [{register: run, among: [1]}]
+    known_when: [{register: run, among: [0, 1]}]
+  values: {power: power}
+  phase_switch:
+    one: [{write: phases, value: 1}]
+    three: [{write: phases, value: 3}]
+    state: phases
+    states: {1: 1, 3: 3}
+    pause_s: 5
+    resume_s: 2
+  identity: {register: vehicle, registers: [card], format: hex, none: ['00000000']}
+  variants:
+    - {when: [{register: firmware, among: [2]}], step_a: 0.1, current: {register: fine_limit}}
+    - when: [{register: firmware, at_least: 3}]
+      current: {register: power_limit, value: 'max(1400, 230 * $phases * $current)'}
+"""
+
+
+def station(firmware: int, *, offset: int = 0) -> FakeDevice:
+    fake = FakeDevice(Framing.SOCKET)
+    fake.put(1, "holding", offset, 0x4232, 0, firmware)  # "B2"
+    fake.put(1, "holding", offset + 10, 0, 0, 0, 0, 3)
+    fake.put(1, "holding", offset + 20, 0, 0, 0, 0)
+    return fake
+
+
+async def with_link(fake: FakeDevice, use: Callable[[Link], Awaitable[None]]) -> None:
+    async with anyio.create_task_group() as group:
+        link = fake.link(group)
+        await use(link)
+        await link.aclose()
+        group.cancel_scope.cancel()
+
+
+PROFILE = parse(STATION)
+
+
+@in_virtual_time
+async def test_enabling_and_pausing_are_sequences() -> None:
+    fake = station(1)
+
+    async def use(link: Link) -> None:
+        charger = ModbusCharger(PROFILE, link)
+        await charger.start()
+        await charger.set_current(10.7)
+        await charger.enable()
+        await charger.disable()
+
+    await with_link(fake, use)
+    assert fake.writes() == [(6, 11, (10,)), (6, 10, (1,)), (6, 11, (10,)), (6, 10, (0,)), (6, 11, (0,))]
+
+
+@in_virtual_time
+async def test_a_station_with_newer_firmware_is_driven_as_its_variant() -> None:
+    fake = station(2)
+
+    async def use(link: Link) -> None:
+        charger = ModbusCharger(PROFILE, link)
+        assert charger.config.current_step_a == 1
+        await charger.start()
+        assert charger.config.current_step_a == 0.1
+        await charger.set_current(10.77)
+
+    await with_link(fake, use)
+    assert fake.writes() == [(6, 12, (107,))]
+
+
+@in_virtual_time
+async def test_a_station_that_wants_a_power_gets_one_and_never_too_much() -> None:
+    fake = station(3)
+
+    async def use(link: Link) -> None:
+        charger = ModbusCharger(PROFILE, link)
+        await charger.start()
+        await charger.set_current(16)
+        await charger.switch_phases(1)
+        await charger.set_current(16)
+        await charger.set_current(6)
+
+    await with_link(fake, use)
+    limits = [values for _, address, values in fake.writes() if address == 13]
+    assert limits == [(110,), (36,), (14,)]  # 11040 W, 3680 W, 1400 W, floored to 100 W
+
+
+@in_virtual_time
+async def test_phases_are_switched_while_paused_and_charging_goes_on_after() -> None:
+    fake = station(1)
+    fake.put(1, "holding", 10, 1, 16)
+
+    async def use(link: Link) -> None:
+        charger = ModbusCharger(PROFILE, link)
+        await charger.start()
+        before = trio.current_time()
+        await charger.switch_phases(1)
+        assert trio.current_time() - before == pytest.approx(7)
+        assert (await charger.read()).phases == 1
+        writes = [(address, values[0]) for _, address, values in fake.writes()]
+        assert writes == [(10, 0), (11, 0), (14, 1), (10, 1), (11, 16)]
+        await charger.disable()
+        fake.requests.clear()
+        await charger.switch_phases(3)
+        assert [(address, values[0]) for _, address, values in fake.writes()] == [(14, 3)]
+
+    await with_link(fake, use)
+
+
+@in_virtual_time
+async def test_status_enable_and_identity_are_what_the_rules_say() -> None:
+    fake = station(1)
+
+    async def use(link: Link) -> None:
+        charger = ModbusCharger(PROFILE, link)
+        await charger.start()
+        values = await charger.read()
+        assert (values.status, values.is_enabled, values.identity) == (ChargerStatus.B, False, "")
+        fake.put(1, "holding", 0, 0x4300)
+        fake.put(1, "holding", 22, 0x04A1, 0xB2C3)
+        values = await charger.read()
+        assert (values.status, values.is_enabled, values.identity) == (ChargerStatus.C, False, "04a1b2c3")
+        fake.put(1, "holding", 20, 0x4445, 0x0000)
+        fake.put(1, "holding", 10, 7)  # neither on nor off: the rule comes before the letter, the driver remembers
+        values = await charger.read()
+        assert (values.status, values.is_enabled, values.identity) == (ChargerStatus.B, False, "DE")
+        fake.put(1, "holding", 10, 0)
+        fake.put(1, "holding", 0, 0x5800)
+        assert (await charger.read()).status is None
+
+    await with_link(fake, use)
+
+
+@in_virtual_time
+async def test_the_second_connector_has_its_own_registers() -> None:
+    fake = station(1, offset=100)
+
+    async def use(link: Link) -> None:
+        charger = ModbusCharger(PROFILE, link, connector=2)
+        await charger.start()
+        await charger.set_current(8)
+        assert (await charger.read()).status is ChargerStatus.B
+
+    await with_link(fake, use)
+    assert fake.writes() == [(6, 111, (8,))]
+
+
+@in_virtual_time
+async def test_a_station_that_came_back_keeps_what_was_commanded() -> None:
+    fake = station(1)
+
+    async def use(link: Link) -> None:
+        charger = ModbusCharger(PROFILE, link)
+        await charger.start()
+        await charger.set_current(20)
+        await charger.enable()
+        fake.put(1, "holding", 10, 0, 32)  # it restarted with values of its own
+        await charger.start()
+        fake.requests.clear()
+        await charger.enable()
+        assert fake.writes() == [(6, 10, (1,)), (6, 11, (20,))]
+
+    await with_link(fake, use)
+
+
+@in_virtual_time
+async def test_another_device_at_the_address_is_an_error_and_not_a_charger_without_status() -> None:
+    fake = FakeDevice(Framing.SOCKET)
+    fake.put(1, "holding", 500, 1)
+
+    async def use(link: Link) -> None:
+        charger = ModbusCharger(PROFILE, link)
+        with pytest.raises(DeviceError):
+            await charger.read()
+        with pytest.raises(DeviceImplausible):
+            await ModbusCharger(load("keba-p30"), link, 1).read()
+
+    await with_link(fake, use)
+
+
+@in_virtual_time
+async def test_a_value_refused_once_is_asked_for_again_after_a_quarter_of_an_hour() -> None:
+    fake = station(1)
+    del fake.words[1, "holding", 22]
+
+    async def use(link: Link) -> None:
+        charger = ModbusCharger(PROFILE, link)
+        await charger.start()
+        assert (await charger.read()).identity == ""
+        fake.put(1, "holding", 22, 0x04A1)
+        assert (await charger.read()).identity == ""
+        await anyio.sleep(901)
+        assert (await charger.read()).identity == "04a10000"
+
+    await with_link(fake, use)
+
+
+@in_virtual_time
+async def test_a_lost_answer_to_a_command_is_an_error_and_nothing_is_taken_as_done() -> None:
+    fake = station(1)
+
+    async def use(link: Link) -> None:
+        charger = ModbusCharger(PROFILE, link)
+        await charger.start()
+        fake.faults = [Fault(lost=True)]
+        with pytest.raises(DeviceSilent):
+            await charger.enable()
+        assert charger._is_enabled is False
+
+    await with_link(fake, use)
+
+
+@in_virtual_time
+async def test_a_maximum_below_the_minimum_is_refused_before_anything_is_written() -> None:
+    async def use(link: Link) -> None:
+        with pytest.raises(ValueError, match="only with 6 A or more"):
+            ModbusCharger(PROFILE, link, max_a=5)
+        with pytest.raises(ValueError, match="not a charging station"):
+            ModbusCharger(load("eastron-sdm630"), link)
+
+    await with_link(station(1), use)
+
+
+class Notes(FakeDevice):
+    """A station of any profile that answers every register with its default and notes what is written."""
+
+    def __init__(self, profile: Profile) -> None:
+        super().__init__(Framing.SOCKET)
+        for register in profile.registers:
+            unit = profile.connection.unit_id if register.unit_id is None else register.unit_id
+            for place in range(register.count):
+                self.put(unit, register.function, register.address + place, 0)
+                self.put(unit, register.also or register.function, register.address + place, 0)
+
+
+CHARGERS = [name for name in names() if load(name).charger is not None]
+
+
+@given(st.sampled_from(CHARGERS), st.lists(st.floats(-100, 1000), min_size=1, max_size=4), st.floats(6, 40))
+@settings(max_examples=150, deadline=None)
+def test_no_setpoint_of_any_station_is_above_its_limit(name: str, currents: list[float], max_a: float) -> None:
+    profile = load(name)
+    assert profile.charger is not None
+    limit_a = min(profile.charger.max_a, max_a)
+
+    async def use() -> None:
+        fake = Notes(profile)
+        async with anyio.create_task_group() as group:
+            charger = ModbusCharger(profile, fake.link(group), max_a=max_a)
+            await charger.enable()
+            for current_a in currents:
+                fake.requests.clear()
+                await charger.set_current(current_a)
+                assert written_a(charger, fake) <= limit_a + 1e-6
+            await charger._access.port.link.aclose()
+            group.cancel_scope.cancel()
+
+    run_deterministic(use)
+
+
+def written_a(charger: ModbusCharger, fake: FakeDevice) -> float:
+    """The current in the newest write to the current's register, in amperes; power setpoints by 230 V and three phases."""
+    facts, profile = charger.facts.current, charger.profile
+    register = profile.register(facts.register)
+    values = [values for _, address, values in fake.writes() if address == register.address]
+    if not values or facts.quirk is not None:
+        return 0.0
+    if register.type == "float32":
+        return float(_float(values[-1] if profile.connection.word_order == "high_first" else values[-1][::-1]))
+    raw = 0
+    for word in values[-1] if profile.connection.word_order == "high_first" else values[-1][::-1]:
+        raw = raw << 16 | word
+    if register.unit == "W":
+        return max(raw * register.scale, 1400.0) / 690 if raw * register.scale > 4140 else 0.0
+    if facts.value is not None:
+        return float(raw & 0xFF) * register.scale
+    return raw * register.scale
+
+
+def _float(words: tuple[int, ...]) -> float:
+    return float(struct.unpack(">f", struct.pack(">2H", *words))[0])
