@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import mosquitto
@@ -20,9 +23,15 @@ pytestmark = [pytest.mark.wire, mosquitto.needs_broker]
 SET = "evcc/loadpoints/1/mode/set"
 
 
+OPENSSL = shutil.which("openssl")
+
+
+def linked(port: int, **options: str) -> AbstractAsyncContextManager[BrokerClient]:
+    return running(BrokerClient(MqttOptions(broker=f"127.0.0.1:{port}", **options)))  # type: ignore[arg-type]  # text options only
+
+
 @asynccontextmanager
-async def linked(port: int, **options: str) -> AsyncIterator[BrokerClient]:
-    link = BrokerClient(MqttOptions(broker=f"127.0.0.1:{port}", **options))  # type: ignore[arg-type]  # text options only
+async def running(link: BrokerClient) -> AsyncIterator[BrokerClient]:
     async with trio.open_nursery() as nursery:
         await nursery.start(link.run)
         yield link
@@ -158,3 +167,56 @@ def test_addresses(text: str, expected: Address) -> None:
 def test_impossible_addresses(text: str) -> None:
     with pytest.raises(MqttError, match="mqtt broker"):
         address(text)
+
+
+@in_real_time
+async def test_tls_with_a_certificate_that_nobody_vouches_for(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    if OPENSSL is None:
+        pytest.skip("openssl is not installed")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    command = [OPENSSL, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    await trio.run_process(
+        [*command, "-subj", "/CN=other", "-keyout", str(key), "-out", str(certificate)], capture_stderr=True
+    )
+    key.chmod(0o644)  # mosquitto gives up root before it reads it
+    tmp_path.chmod(0o755)
+    port = mosquitto.free_port()
+    async with mosquitto.broker(tmp_path, port, f"certfile {certificate}", f"keyfile {key}", "user root"):
+        options = MqttOptions(broker=f"tls://127.0.0.1:{port}", is_insecure=True)
+        async with running(BrokerClient(options)) as link:
+            assert await next_event(link) == Connected()
+        async with running(BrokerClient(replace(options, is_insecure=False))) as link:
+            with trio.fail_after(mosquitto.PATIENCE_S):
+                while "can't connect" not in caplog.text:
+                    await trio.sleep(0.01)
+
+
+PUBLISHES_AND_WAITS = """
+import sys, trio
+from evcc_server.mqtt.client import BrokerClient
+from evcc_server.mqtt.contract import MqttOptions, Publication
+
+async def main():
+    link = BrokerClient(MqttOptions(broker=sys.argv[1]))
+    async with trio.open_nursery() as nursery:
+        await nursery.start(link.run)
+        await link.receive()
+        link.publish(Publication("evcc/status", b"online"))
+        await trio.sleep_forever()
+
+trio.run(main)
+"""
+
+
+@pytest.mark.api("API-27")
+@in_real_time
+async def test_a_killed_server_is_offline(tmp_path: Path) -> None:
+    port = mosquitto.free_port()
+    async with mosquitto.broker(tmp_path, port), connected(port, "hand") as client:
+        await client.subscribe("evcc/status", 1)
+        server = await trio.lowlevel.open_process([sys.executable, "-c", PUBLISHES_AND_WAITS, f"127.0.0.1:{port}"])
+        assert (await client.next_delivered()).payload == b"online"
+        server.kill()
+        await server.wait()
+        delivered = await client.next_delivered()
+        assert (delivered.topic, delivered.payload, delivered.qos) == ("evcc/status", b"offline", 1)

@@ -142,8 +142,7 @@ class BrokerClient:
         if options.user or options.password:
             client.username_pw_set(options.user, options.password)
         if self._address.has_tls:
-            client.tls_set(cert_reqs=ssl.CERT_NONE if options.is_insecure else ssl.CERT_REQUIRED)
-            client.tls_insecure_set(options.is_insecure)
+            client.tls_set_context(_tls(options))
         client.connect_timeout = CONNECT_TIMEOUT_S
         client.reconnect_delay_set(RECONNECT_MIN_S, RECONNECT_MAX_S)
         client.on_connect = self._paho_connected
@@ -244,3 +243,23 @@ class BrokerClient:
             log.warning("MQTT: too many commands at once, %.200r is dropped", topic)
             return
         self._send.send_nowait(Received(topic, payload, is_retained))
+
+
+class _TlsSocket(ssl.SSLSocket):
+    """Closes itself when the handshake fails, which paho would leave to the garbage collector."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except OSError:
+            self.close()
+            raise
+
+
+def _tls(options: MqttOptions) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.sslsocket_class = _TlsSocket
+    if options.is_insecure:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
