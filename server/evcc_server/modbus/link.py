@@ -80,6 +80,7 @@ class Link:
         self._turns = Turns()
         self._stream: ByteStream | None = None
         self._transaction = 0
+        self.openings = 0  # how often the connection was opened: another device may be behind it now
         self._failures = 0  # to open the connection, or losses without an answer since it was opened
         self._retry_at = 0.0
         self._is_unsettled = False
@@ -212,6 +213,7 @@ class Link:
             self._note_loss()
             raise DeviceDown(f"{self.name}: cannot connect: {_reason(error)}") from error
         self._stream = stream
+        self.openings += 1
         if self.connect_delay_s > 0:
             await anyio.sleep(self.connect_delay_s)
         return stream
