@@ -65,6 +65,15 @@ def parse_config(text: str, name: str = "evcc.yaml", *, environment: Mapping[str
     return config
 
 
+def keys_accepted_in(text: str) -> frozenset[str]:
+    """Every key that reading ``text`` would have accepted, so that the manual can be compared with the reader."""
+    document = read_document(text, "evcc.yaml", os.environ)
+    assert isinstance(document, Table)
+    findings = Findings("evcc.yaml")
+    _config(Section(document, "", findings), document)
+    return frozenset(findings.keys)
+
+
 def _config(root: Section, document: Table) -> Config:
     site_section = root.section("site")
     if site_section is None:

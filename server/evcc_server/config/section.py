@@ -33,6 +33,7 @@ class Findings:
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
     secrets: set[str] = field(default_factory=set)
+    keys: set[str] = field(default_factory=set)  # every key that would have been accepted somewhere
 
     def problem(self, line: int, key: str, message: str) -> None:
         self.problems.append(Problem(self.file, line, key, message))
@@ -62,7 +63,9 @@ class Section:
         """The node under the first of ``keys`` that is present; all of them count as known from now on."""
         found: Node | None = None
         for key in dict.fromkeys(key.casefold() for key in keys):
-            self._asked.setdefault(key, next(spelling for spelling in keys if spelling.casefold() == key))
+            spelling = next(spelling for spelling in keys if spelling.casefold() == key)
+            self._asked.setdefault(key, spelling)
+            self.findings.keys.add(spelling)
             entry = self._entries.get(key.casefold())
             if entry is None or (isinstance(entry.value, Scalar) and entry.value.is_null):
                 continue
