@@ -178,6 +178,24 @@ energy: {source: sunspec, uri: "pv.test", value: "103:WH", scale: 0.001}
     assert (values.power_w, values.energy_import_kwh) == (4200, 100)
 
 
+@in_virtual_time
+async def test_sunspec_subdevices_are_told_apart() -> None:
+    # two logical devices in one map, each with model 1 and model 203 (105 words)
+    fake = FakeDevice()
+    one_meter = (1, 66, *([0] * 66), 203, 105, *([0x8000] * 105))
+    fake.put(1, "holding", 40000, 0x5375, 0x6E53, *one_meter, *one_meter, 0xFFFF, 0)
+    for number, watts in ((0, 100), (1, 200)):
+        data = 40002 + number * len(one_meter) + 2 + 66 + 2
+        fake.put(1, "holding", data + 16, watts, 0, 0, 0, 0)  # W, its phases, and the scale factor 10**0
+    plugin = """
+power: {source: sunspec, uri: "pv.test", value: "203:W", subdevice: 1}
+soc: {source: sunspec, uri: "pv.test", value: "203:W"}
+"""
+    async with plugin_site(meter=plugin, fakes={"pv.test": fake}) as devices:
+        values = await devices.meter("grid").read()
+    assert (values.power_w, values.soc_pct) == (200, 100)
+
+
 CALCULATIONS = [
     ("{source: calc, add: [{source: const, value: 1}, {source: const, value: 2.5}]}", 3.5),
     ("{source: calc, mul: [{source: const, value: 3}, {source: const, value: -2}]}", -6),

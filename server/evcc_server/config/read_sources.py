@@ -237,7 +237,7 @@ def _register(section: Section, is_setter: bool) -> RegisterSource | None:
 def _sunspec(section: Section, is_setter: bool) -> Source | None:
     address = read_plugin_address(section)
     unit = section.integer("id", default=1, low=0, high=255)
-    section.integer("subdevice", default=0, low=0, high=0)
+    subdevice = section.integer("subdevice", default=0, low=0, high=20)
     points = section.texts("value")
     scale, timeout = _scale(section), _timeout(section)
     if not points:
@@ -256,7 +256,7 @@ def _sunspec(section: Section, is_setter: bool) -> Source | None:
         section.problem("source", "sunspec can only be read here; write with source: modbus")
     if address is None or not points:
         return None
-    return SunspecSource(address=address, unit=unit, points=points, scale=scale, timeout=timeout)
+    return SunspecSource(address=address, unit=unit, points=points, subdevice=subdevice, scale=scale, timeout=timeout)
 
 
 def _calc(section: Section, is_setter: bool) -> Source | None:

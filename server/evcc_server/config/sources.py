@@ -101,6 +101,7 @@ class SunspecSource:
     address: ModbusAddress
     unit: int
     points: tuple[str, ...]
+    subdevice: int = 0  # of several logical devices in one map
     scale: float = 1.0
     timeout: timedelta | None = None
 

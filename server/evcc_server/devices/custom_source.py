@@ -88,7 +88,7 @@ class Plugins:
                 port = Port(
                     self.links.get(source.address), source.unit, timeout_s=_timeout_s(source.timeout, MODBUS_TIMEOUT_S)
                 )
-                return _scaled(SunspecPoints(port, source.points).read, source.scale)
+                return _scaled(SunspecPoints(port, source.points, subdevice=source.subdevice).read, source.scale)
             case CalcSource():
                 return _calculated(source, [self.reader(operand, max_age=max_age) for operand in source.operands])
             case CombinedSource():

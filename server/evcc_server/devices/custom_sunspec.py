@@ -13,14 +13,15 @@ from evcc_server.modbus.link import Port
 class SunspecPoints:
     """One value, by the names ``points`` in order of preference; the models are discovered at the first read."""
 
-    def __init__(self, port: Port, points: Sequence[str]) -> None:
-        self._access = Access(all_models(), port)
+    def __init__(self, port: Port, points: Sequence[str], *, subdevice: int = 0) -> None:
+        self._models = all_models(subdevice)
+        self._access = Access(self._models, port)
         self._keys = [key for key in map(point_key, points) if key is not None]
         self._points = ", ".join(points)
 
     async def read(self) -> float | None:
         """The value in the standard's unit; None: not available just now. Raises `DeviceError`."""
-        wanted = keys_of(all_models(), self._keys)
+        wanted = keys_of(self._models, self._keys)
         now = await self._access.read(wanted)
         for key in self._keys:
             value = now.value(key)

@@ -15,8 +15,8 @@ from evcc_server.devices.profile import Connection, Profile, Register, Sunspec, 
 
 
 @functools.cache
-def all_models() -> Profile:
-    """One profile with every model and point of all SunSpec profiles; the generic ones come first."""
+def all_models(subdevice: int = 0) -> Profile:
+    """One profile with every model and point of all SunSpec profiles, for one logical device; the generic ones come first."""
     registers: dict[tuple[str, str | None], Register] = {}
     models: dict[int, SunspecModel] = {}
     ordered = sorted(profiles.all_profiles(), key=lambda profile: (not profile.id.startswith("sunspec"), profile.id))
@@ -29,7 +29,7 @@ def all_models() -> Profile:
                 models[model.id] = model
         for register in profile.registers:
             if register.model is not None and register.subdevice == 0 and not register.absolute:
-                plain = _without_unit(register)
+                plain = msgspec.structs.replace(register, unit_id=None, subdevice=subdevice)
                 registers.setdefault((plain.key, plain.block), plain)
     return Profile(
         id="sunspec",
@@ -68,7 +68,3 @@ def _point(model: int, name: str, *, has_block: bool) -> Register | None:
 def _layouts() -> Mapping[int, SunspecModel]:
     sunspec = all_models().sunspec
     return {model.id: model for model in sunspec.models} if sunspec is not None else {}
-
-
-def _without_unit(register: Register) -> Register:
-    return msgspec.structs.replace(register, unit_id=None)
