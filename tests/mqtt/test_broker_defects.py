@@ -1,5 +1,5 @@
 """The sixteen ways in which the stock amqtt broker can be emptied, filled up or silenced; ours stands. Numbered as in
-docs/architecture.md, one test or more for each."""
+docs/mqtt.md, one test or more for each."""
 
 from __future__ import annotations
 
