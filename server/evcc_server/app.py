@@ -191,6 +191,7 @@ async def open_server(
         options=HttpOptions(
             compat=Compat(config.api_compat),
             token=config.auth.token,
+            is_local_only=config.auth.token is None and not config.auth.is_open,
             allowed_origins=frozenset(config.network.allowed_origins),
             ui=options.ui,
         ),

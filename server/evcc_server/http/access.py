@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -26,6 +27,17 @@ class Access:
 
     token: str | None = None
     allowed_origins: frozenset[str] = frozenset()
+    is_local_only: bool = False
+
+    def trusts_peer(self, address: str | None) -> bool:
+        """Whether a client at ``address`` may write at all; a name instead of an address is a client within this process."""
+        if not self.is_local_only or address is None:
+            return True
+        try:
+            peer = ip_address(address.partition("%")[0])
+        except ValueError:
+            return True
+        return peer.is_loopback or (isinstance(peer, IPv6Address) and is_loopback_v4(peer))
 
     def trusts_origin(self, headers: Headers, scheme: str) -> bool:
         """No ``Origin``, our own, or one that the owner allows."""
@@ -46,6 +58,11 @@ class Access:
             return True
         kind, _, token = headers.get("Authorization", "").partition(" ")
         return kind.lower() == "bearer" and hmac.compare_digest(token.strip().encode(), self.token.encode())
+
+
+def is_loopback_v4(peer: IPv6Address) -> bool:
+    """Whether ``peer`` is 127.x.x.x as a socket for both families shows it."""
+    return peer.ipv4_mapped is not None and peer.ipv4_mapped.is_loopback
 
 
 def _place(scheme: str, host: str | None, port: int | None) -> tuple[str | None, int]:

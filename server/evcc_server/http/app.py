@@ -57,7 +57,7 @@ def build_app(home: Home, *, stop: trio.Event) -> QuartTrio:
     _add_documents(app, home, routes)
     _add_socket(app, home, stop)
     _add_errors(app)
-    _add_rules(app, Access(token=home.options.token, allowed_origins=home.options.allowed_origins))
+    _add_rules(app, _access(home))
     return app
 
 
@@ -188,7 +188,7 @@ def _add_directory(app: QuartTrio, directory: Path) -> None:
 
 def _add_socket(app: QuartTrio, home: Home, stop: trio.Event) -> None:
     live = LiveSocket(home.hub, stop, home.options.fatal)
-    access = Access(token=home.options.token, allowed_origins=home.options.allowed_origins)
+    access = _access(home)
 
     async def watch() -> Response | None:
         if not access.trusts_origin(websocket.headers, websocket.scheme):
@@ -247,6 +247,8 @@ def _add_rules(app: QuartTrio, access: Access) -> None:
         if request.method in WRITING:
             if not access.trusts_origin(request.headers, request.scheme):
                 return _error(403, "this origin is not allowed to change anything")
+            if not access.trusts_peer(request.remote_addr):
+                return _error(403, "only clients on this machine may change anything: set auth in evcc.yaml")
             if not access.knows_token(request.headers):
                 response = _error(401, "a token is needed: Authorization: Bearer <token>")
                 response.headers["WWW-Authenticate"] = "Bearer"
@@ -269,6 +271,11 @@ def _add_rules(app: QuartTrio, access: Access) -> None:
 
     app.before_request(before)
     app.after_request(after)
+
+
+def _access(home: Home) -> Access:
+    options = home.options
+    return Access(token=options.token, allowed_origins=options.allowed_origins, is_local_only=options.is_local_only)
 
 
 async def _compress(response: Response) -> None:

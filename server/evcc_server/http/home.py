@@ -22,13 +22,15 @@ LOADPOINT_MISSING = "loadpoint not found: {}"
 class Options:
     """What the owner may decide about the API.
 
-    ``token``: needed as ``Authorization: Bearer`` for everything that writes. ``allowed_origins``: web pages of these
+    ``token``: needed as ``Authorization: Bearer`` for everything that writes. ``is_local_only``: only clients on this machine
+    may write. ``allowed_origins``: web pages of these
     origins may write and open the WebSocket; ``*`` allows all. ``ui``: a directory served in place of our page.
     """
 
     compat: Compat = Compat.V0_114
     language: str = "en"
     token: str | None = None
+    is_local_only: bool = False
     allowed_origins: frozenset[str] = frozenset()
     allows_telemetry: bool = True
     ui: Path | None = None
