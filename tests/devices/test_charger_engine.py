@@ -261,6 +261,30 @@ async def test_a_lost_answer_to_a_command_is_an_error_and_nothing_is_taken_as_do
 
 
 @in_virtual_time
+async def test_a_watchdog_that_repeats_the_setpoint_never_repeats_an_old_one() -> None:
+    fake = FakeDevice(Framing.SOCKET)
+    fake.put(200, "holding", 1100, 0x41C8, 0)
+    for address in range(300, 400):
+        fake.put(1, "holding", address, 0)
+    for address in range(1200, 1216):
+        fake.put(1, "holding", address, 0)
+
+    async def use(link: Link) -> None:
+        charger = ModbusCharger(load("alfen-ng9xx"), link)
+        await charger.start()
+        await charger.set_current(16)
+        await charger.enable()
+        fake.faults = [Fault(late_s=0.3), Fault(late_s=0.3)]
+        async with anyio.create_task_group() as group:
+            group.start_soon(charger.set_current, 6.0)
+            await anyio.sleep(0.1)
+            group.start_soon(charger.kick)
+        assert fake.writes()[-1] == (16, 1210, (0x40C0, 0))  # 6 A
+
+    await with_link(fake, use)
+
+
+@in_virtual_time
 async def test_a_maximum_below_the_minimum_is_refused_before_anything_is_written() -> None:
     async def use(link: Link) -> None:
         with pytest.raises(ValueError, match="only with 6 A or more"):

@@ -283,7 +283,10 @@ async def test_heidelberg() -> None:
         assert fake.writes() == [(16, 259, (0,)), (16, 259, (1,))]
         fake.put(1, "input", 5, 10)
         fake.put(1, "holding", 259, 0)
-        assert (await charger.read()).status is ChargerStatus.B
+        assert (await charger.read()).status is ChargerStatus.B  # the wake-up is still under way
+        assert fake.get(1, "holding", 259) == 0
+        await anyio.sleep(20)
+        assert (await charger.read()).status is ChargerStatus.B  # a lock that was left behind is taken off
         assert fake.get(1, "holding", 259) == 1
         assert (await charger.read()).status is ChargerStatus.F
 

@@ -62,6 +62,8 @@ class ModbusCharger:
         self._safe_a = self.facts.min_a if safe_a is None else safe_a
         self._current_a = self.facts.min_a  # remembered setpoint
         self._is_enabled: bool | None = None  # as commanded, for devices that cannot tell
+        self._commands = anyio.Lock()
+        self._waking_until = 0.0
         self._is_seen_enabled = False
         self._is_started = False
         self._is_measured = True
@@ -186,6 +188,8 @@ class ModbusCharger:
         """Read everything once, and get the station out of states it cannot leave by itself. Raises `DeviceError`."""
         now = await self._access.read(self._keys, needed=self._needed())
         status = await self._repair(now) or self._status(now)
+        if self._is_waking and status in (ChargerStatus.E, ChargerStatus.F):
+            status = ChargerStatus.B
         is_enabled = self._enabled(now, status)
         self._is_seen_enabled = bool(is_enabled)
         values = self.facts.values
@@ -212,7 +216,7 @@ class ModbusCharger:
 
     async def _repair(self, now: Snapshot) -> ChargerStatus | None:
         for repair in self.facts.repairs:
-            if now.holds(repair.when):
+            if now.holds(repair.when) and not self._is_waking:
                 await self._access.run(repair.steps)
                 return ChargerStatus(repair.status) if repair.status is not None else None
         return None
@@ -267,6 +271,10 @@ class ModbusCharger:
 
     async def enable(self) -> None:
         """Allow charging with the remembered current. Raises `DeviceError`."""
+        async with self._commands:
+            await self._enable()
+
+    async def _enable(self) -> None:
         facts = self.facts.enable
         await self._access.run(facts.on_steps, current=self._current_a)
         if facts.quirk is not None:
@@ -280,6 +288,10 @@ class ModbusCharger:
 
     async def disable(self) -> None:
         """Pause charging. Raises `DeviceError`."""
+        async with self._commands:
+            await self._disable()
+
+    async def _disable(self) -> None:
         facts = self.facts.enable
         await self._access.run(facts.off_steps, current=self._current_a)
         if facts.quirk is not None:
@@ -300,7 +312,10 @@ class ModbusCharger:
         """
         if not math.isfinite(current_a):
             raise ValueError(f"{current_a} is not a current")
-        current_a = self._fit(current_a)
+        async with self._commands:
+            await self._set_current(self._fit(current_a))
+
+    async def _set_current(self, current_a: float) -> None:
         if self.facts.enable.pause_raw is None or self._is_enabled is not False:
             await self._write_current(current_a)
         self._current_a = current_a
@@ -327,29 +342,40 @@ class ModbusCharger:
         switch = self.facts.phase_switch
         if switch is None or not self._can_switch or phases not in (1, 3):
             raise DeviceImplausible(f"{self.profile.id} cannot switch to {phases} phases")
-        was_enabled = self._is_enabled if self._is_enabled is not None else self._is_seen_enabled
-        if switch.pause_s is not None and was_enabled:
-            await self.disable()
-            await anyio.sleep(switch.pause_s)
-        await self._access.run(switch.one if phases == 1 else switch.three)
-        self._phases_set = phases
-        if switch.pause_s is not None and was_enabled:
-            await anyio.sleep(switch.resume_s)
-            await self.enable()
+        async with self._commands:
+            was_enabled = self._is_enabled if self._is_enabled is not None else self._is_seen_enabled
+            if switch.pause_s is not None and was_enabled:
+                await self._disable()
+                await anyio.sleep(switch.pause_s)
+            await self._access.run(switch.one if phases == 1 else switch.three)
+            self._phases_set = phases
+            if switch.pause_s is not None and was_enabled:
+                await anyio.sleep(switch.resume_s)
+                await self._enable()
 
     async def wake(self) -> None:
         """Wake a sleeping vehicle. Raises `DeviceError`."""
-        await self._access.run(self.facts.wake)
+        self._waking_until = math.inf
+        try:
+            async with self._commands:
+                await self._access.run(self.facts.wake)
+        finally:
+            self._waking_until = anyio.current_time() + self.facts.wake_s
+
+    @property
+    def _is_waking(self) -> bool:
+        return anyio.current_time() < self._waking_until
 
     async def release(self) -> None:
         """Not above the minimum current, the profile's own last steps, and the watchdog as it was found."""
-        if self._is_enabled and self._current_a > self.facts.min_a:
-            await self.set_current(self.facts.min_a)
-        await self._access.run(self.facts.release)
-        watchdog = self.facts.watchdog
-        if watchdog is not None and watchdog.timeout_write is not None and self._timeout_found_s is not None:
-            await self._access.write(watchdog.timeout_write, self._timeout_found_s)
-            self._timeout_found_s = None
+        async with self._commands:
+            if self._is_enabled and self._current_a > self.facts.min_a:
+                await self._set_current(self.facts.min_a)
+            await self._access.run(self.facts.release)
+            watchdog = self.facts.watchdog
+            if watchdog is not None and watchdog.timeout_write is not None and self._timeout_found_s is not None:
+                await self._access.write(watchdog.timeout_write, self._timeout_found_s)
+                self._timeout_found_s = None
 
     @property
     def keepalive(self) -> timedelta | None:
@@ -369,14 +395,17 @@ class ModbusCharger:
         match watchdog.kick:
             case "steps":
                 await self._access.run(watchdog.steps)
-            case "rewrite" if self._is_enabled is False:
-                await self.disable()
-            case "rewrite" if self._is_enabled:
-                await self._write_current(self._current_a)
+            case "rewrite":
+                await self._rewrite()
             case "any":
                 await self._access.read(self._keys_of_status(), priority=Priority.KEEPALIVE)
-            case "rewrite":
-                return  # neither enabled nor disabled yet: nothing of ours to keep alive
+
+    async def _rewrite(self) -> None:
+        async with self._commands:  # else an old setpoint could overtake a new one
+            if self._is_enabled is False:
+                await self._disable()
+            elif self._is_enabled:
+                await self._write_current(self._current_a)
 
     def _keys_of_status(self) -> frozenset[str]:
         key = self.facts.status.register or min(self._keys)

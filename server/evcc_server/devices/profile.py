@@ -351,6 +351,7 @@ class Charger(_Data, frozen=True, kw_only=True):
     max_current: str | None = None  # source of the limit the device itself reports [A]
     start: tuple[Step, ...] = ()
     wake: tuple[Step, ...] = ()
+    wake_s: float = 0.0  # so long after waking a fault is part of it and reported as B
     release: tuple[Step, ...] = ()
     repairs: tuple[Repair, ...] = ()
     phase_switch: PhaseSwitch | None = None
