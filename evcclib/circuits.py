@@ -5,22 +5,37 @@ limit leaves over what nothing else uses:
 
     room for i = limit - other loads - what the other loadpoints below it are granted
 
-Other loads are what the circuit's meter shows beyond the loadpoints below it. Two bounds are kept: the *share* divides the limit
+Other loads are what the circuit's meter shows beyond the loadpoints below it. Meter and loadpoints are not read at the same
+moment, so that they are known as a range: whoever is to be lowered is given the benefit of the doubt, whoever is to be raised
+is not.
+
+Two bounds are kept: the *share* divides the limit
 in the order of the loadpoints, minimum currents first, so that nobody is stopped while all minimums fit; the *headroom* counts
 for every other loadpoint what it may be drawing already, so that nobody is raised before another has been lowered.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from evcclib.model import PhaseTriple
 
 
+class Load(NamedTuple):
+    """Current in each grid phase [A], and power [W]."""
+
+    currents_a: PhaseTriple
+    power_w: float
+
+
+NO_LOAD = Load((0.0, 0.0, 0.0), 0.0)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limit:
-    """One limit in force in this step. ``other_a`` and ``other_w``: loads that are not loadpoints.
+    """One limit in force in this step. ``other``: loads that are not loadpoints, at least; ``other_most``: at most.
 
     ``safe_current_a`` is set when the limit cannot be proven: then it, for each loadpoint, is all there is [DEF-47].
     """
@@ -28,9 +43,9 @@ class Limit:
     name: str
     members: frozenset[int]
     current_max_a: float | None = None
-    other_a: PhaseTriple = (0.0, 0.0, 0.0)
     power_max_w: float | None = None
-    other_w: float = 0.0
+    other: Load = NO_LOAD
+    other_most: Load = NO_LOAD
     safe_current_a: float | None = None
 
 
@@ -73,10 +88,10 @@ class Allotment:
             if limit.safe_current_a is not None:
                 room = limit.safe_current_a
             else:
-                share = self._room(limit, loadpoint, phases, is_headroom=False)
-                if share < draw.minimum_a:  # its own minimum comes before those of later ones
-                    share = min(draw.minimum_a, self._room(limit, loadpoint, phases, is_headroom=False, reserves=False))
-                room = min(share, max(self._room(limit, loadpoint, phases, is_headroom=True), committed_a))
+                kept = min(self._share(limit, limit.other, loadpoint, phases), committed_a)
+                share = self._share(limit, limit.other_most, loadpoint, phases)
+                raised = min(share, self._headroom(limit, limit.other_most, loadpoint, phases))
+                room = max(kept, raised) if committed_a > 0 else raised
             if tightest is None or room < tightest.current_a:
                 tightest = Ceiling(room, limit.name)
         return tightest
@@ -85,26 +100,43 @@ class Allotment:
         """``loadpoint`` will be offered ``current_a``; those asked later see it."""
         self._granted[loadpoint] = current_a
 
-    def _room(self, limit: Limit, loadpoint: int, phases: int, *, is_headroom: bool, reserves: bool = True) -> float:
-        own = self._draws[loadpoint].rotation[:phases]
-        used_a = list(limit.other_a)
-        used_w = limit.other_w
+    def _share(self, limit: Limit, other: Load, loadpoint: int, phases: int) -> float:
+        """What is left by those before and the minimums of those after; one's own minimum comes before theirs."""
+        minimum_a = self._draws[loadpoint].minimum_a
+        share = self._room(limit, other, loadpoint, phases, self._claimed)
+        if share < minimum_a:
+            share = min(minimum_a, self._room(limit, other, loadpoint, phases, self._granted_to))
+        return share
+
+    def _headroom(self, limit: Limit, other: Load, loadpoint: int, phases: int) -> float:
+        """What is left by all that others may be drawing."""
+        return self._room(limit, other, loadpoint, phases, self._committed)
+
+    def _claimed(self, index: int) -> float:
+        draw = self._draws[index]
+        return self._granted.get(index, draw.minimum_a if draw.claims_minimum else 0.0)
+
+    def _granted_to(self, index: int) -> float:
+        return self._granted.get(index, 0.0)
+
+    def _committed(self, index: int) -> float:
+        return max(self._draws[index].committed_a, self._granted.get(index, 0.0))
+
+    def _room(
+        self, limit: Limit, other: Load, loadpoint: int, phases: int, current_of: Callable[[int], float]
+    ) -> float:
+        used_a = list(other.currents_a)
+        used_w = other.power_w
         for index in limit.members:
             if index == loadpoint:
                 continue
-            other = self._draws[index]
-            granted = self._granted.get(index)
-            if is_headroom:
-                current = max(other.committed_a, granted or 0.0)
-            elif granted is not None:
-                current = granted
-            else:
-                current = other.minimum_a if reserves and other.claims_minimum else 0.0
-            used_w += current * other.active * self._voltage_v
-            for phase in other.rotation[: other.active]:
-                used_a[phase] += current
+            draw, current_a = self._draws[index], current_of(index)
+            used_w += current_a * draw.active * self._voltage_v
+            for phase in draw.rotation[: draw.active]:
+                used_a[phase] += current_a
         room = float("inf")
         if limit.current_max_a is not None:
+            own = self._draws[loadpoint].rotation[:phases]
             room = min(limit.current_max_a - used_a[phase] for phase in own)
         if limit.power_max_w is not None:
             room = min(room, (limit.power_max_w - used_w) / (phases * self._voltage_v))

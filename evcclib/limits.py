@@ -1,22 +1,37 @@
-"""Which limits are in force now, from the circuits' meters and the grid operator [DEF-47, design of circuits]."""
+"""Which limits are in force now: circuits with what their meters show, and the grid operator's [DEF-47].
+
+A meter and the loadpoints below it are read at different moments, and a command may lie between. So a loadpoint's part in what
+a meter shows is known as a range over its samples around that of the meter, and the rest, the other loads, as a range too.
+"""
 
 from __future__ import annotations
 
-from typing import TypeVar
+from datetime import timedelta
+from typing import NamedTuple, TypeVar
 
-from evcclib.circuits import Allotment, Draw, Limit
+from evcclib.circuits import NO_LOAD, Allotment, Draw, Limit, Load
 from evcclib.commands import SwitchPhases
 from evcclib.config import CircuitConfig
 from evcclib.loadpoint import Facts
 from evcclib.model import PhaseTriple
 from evcclib.readings import Measured, MeterReading, Reading
+from evcclib.state import LoadpointState
 from evcclib.work import Work
 
 T = TypeVar("T")
 
 OPERATOR = "operator"
 GRID = ""
-NO_LOAD: PhaseTriple = (0.0, 0.0, 0.0)
+SAMPLES_KEPT = 4
+SIMULTANEOUS = timedelta(seconds=2)
+"""Samples no further apart than this count as taken together, if no command lies between."""
+
+
+class Range(NamedTuple):
+    """A load that lies between two; ``least`` is not above ``most`` in any phase."""
+
+    least: Load
+    most: Load
 
 
 def allotment(work: Work, facts: list[Facts], claims: list[bool]) -> Allotment | None:
@@ -24,7 +39,7 @@ def allotment(work: Work, facts: list[Facts], claims: list[bool]) -> Allotment |
     limits = _limits(work, facts)
     if not limits:
         return None
-    draws = tuple(_draw(work, index, each, claims[index]) for index, each in enumerate(facts))
+    draws = tuple([_draw(work, index, each, claims[index]) for index, each in enumerate(facts)])
     return Allotment(limits, draws, voltage_v=work.layout.voltage_v)
 
 
@@ -36,30 +51,39 @@ def committed_a(work: Work, index: int, facts: Facts) -> float:
     return charger.current_committed_a
 
 
+def take_in(work: Work, facts: list[Facts]) -> None:
+    """Keep what limits depend on: the newest values of circuit meters, and what the loadpoints draw [DEF-48]."""
+    state, readings = work.state, work.readings
+    newest: dict[str, MeterReading] = dict(readings.circuits)
+    if readings.grid is not None:
+        newest[GRID] = readings.grid
+    state.meters = {**state.meters, **{name: _merged(state.meters.get(name), new) for name, new in newest.items()}}
+    for index, each in enumerate(facts):
+        loadpoint = state.loadpoints[index]
+        sample = _sample(work, index, each)
+        if sample is not None and (not loadpoint.drawn or loadpoint.drawn[-1] != sample):
+            loadpoint.drawn = (*loadpoint.drawn, sample)[-SAMPLES_KEPT:]
+
+
 def _limits(work: Work, facts: list[Facts]) -> tuple[Limit, ...]:
     limits: list[Limit] = []
     operator = work.readings.operator_limit
     if operator is not None and work.instant < operator.expires_at:
         limits.append(Limit(name=OPERATOR, members=work.layout.everyone, power_max_w=max(operator.power_w, 0.0)))
-    config = work.layout.config
-    if config.circuits:
-        _keep_meters(work)
-    for circuit in config.circuits:
+    for circuit in work.layout.config.circuits:
         members = work.layout.members[circuit.name]
         if not members or (circuit.current_max_a is None and circuit.power_max_w is None):
             continue
-        other_a = _other_currents(work, circuit, facts) if circuit.current_max_a is not None else NO_LOAD
-        other_w = _other_power(work, circuit, facts) if circuit.power_max_w is not None else 0.0
-        is_proven = other_a is not None and other_w is not None
+        other = _other(work, circuit, facts, circuit)
         limits.append(
             Limit(
                 name=circuit.name,
                 members=members,
                 current_max_a=circuit.current_max_a,
-                other_a=other_a or NO_LOAD,
                 power_max_w=circuit.power_max_w,
-                other_w=other_w or 0.0,
-                safe_current_a=None if is_proven else circuit.safe_current_a,
+                other=NO_LOAD if other is None else other.least,
+                other_most=NO_LOAD if other is None else other.most,
+                safe_current_a=circuit.safe_current_a if other is None else None,
             )
         )
     return tuple(limits)
@@ -73,7 +97,7 @@ def _draw(work: Work, index: int, facts: Facts, claims_minimum: bool) -> Draw:
             if isinstance(command, SwitchPhases):
                 active = max(active, min(command.phases, facts.vehicle_phases or command.phases))
     return Draw(
-        rotation=tuple(phase - 1 for phase in facts.layout.config.phase_rotation),
+        rotation=tuple([phase - 1 for phase in facts.layout.config.phase_rotation]),
         active=active,
         minimum_a=facts.bounds.minimum_a,
         committed_a=committed_a(work, index, facts),
@@ -81,20 +105,121 @@ def _draw(work: Work, index: int, facts: Facts, claims_minimum: bool) -> Draw:
     )
 
 
-def _meter(work: Work, circuit: CircuitConfig) -> MeterReading | None:
-    return work.state.meters.get(GRID if circuit.uses_grid_meter else circuit.name)
+def _other(work: Work, circuit: CircuitConfig, facts: list[Facts], limited: CircuitConfig) -> Range | None:
+    """What flows in ``circuit`` without its loadpoints, as far as the limits of ``limited`` need it; None: unknown.
+
+    Without a meter of its own it is the sum of the circuits below.
+    """
+    if not circuit.has_meter and not circuit.uses_grid_meter:
+        least, most = NO_LOAD, NO_LOAD
+        for child in work.layout.config.circuits:
+            if child.parent == circuit.name:
+                below = _other(work, child, facts, limited)
+                if below is None:
+                    return None
+                least, most = _sum(least, below.least), _sum(most, below.most)
+        return Range(least, most)
+    meter = work.state.meters.get(GRID if circuit.uses_grid_meter else circuit.name)
+    currents = None if meter is None else _phase_currents(work, meter)
+    power = None if meter is None or not _is_fresh(work, meter.power_w) else meter.power_w
+    if (limited.current_max_a is not None and currents is None) or (limited.power_max_w is not None and power is None):
+        return None
+    least_a = most_a = NO_LOAD.currents_a
+    least_w = most_w = 0.0
+    if currents is not None:
+        least_a = most_a = currents.value
+    if isinstance(power, Measured):
+        least_w = most_w = power.value
+    for index in work.layout.members[circuit.name]:
+        if currents is not None:
+            drawn = _drawn_at(work, index, facts[index], currents.sampled_at)
+            least_a = _minus(least_a, drawn.most.currents_a)
+            most_a = _minus(most_a, drawn.least.currents_a)
+        if isinstance(power, Measured):
+            drawn = _drawn_at(work, index, facts[index], power.sampled_at)
+            least_w -= drawn.most.power_w
+            most_w -= drawn.least.power_w
+    return Range(Load(least_a, least_w), Load(most_a, most_w))
 
 
-def _keep_meters(work: Work) -> None:
-    """Take in the meters of circuits; a failed value leaves the last one until it is too old [DEF-48]."""
-    state, readings = work.state, work.readings
-    newest: dict[str, MeterReading] = dict(readings.circuits)
-    if readings.grid is not None:
-        newest[GRID] = readings.grid
-    state.meters = {**state.meters, **{name: _merged(state.meters.get(name), new) for name, new in newest.items()}}
+def _drawn_at(work: Work, index: int, facts: Facts, metered_at: timedelta) -> Range:
+    """What a loadpoint was drawing when a meter was read."""
+    loadpoint = work.state.loadpoints[index]
+    samples = loadpoint.drawn
+    if not samples or samples[-1].sampled_at < work.oldest:
+        return Range(NO_LOAD, NO_LOAD)  # unknown: taken for other load
+    newest = samples[-1]
+    commanded_at = loadpoint.effect_at
+    if commanded_at is not None and newest.sampled_at < commanded_at < metered_at:
+        # the meter may show what the command has changed, the sample cannot
+        return _span([newest.value, _committed_load(work, loadpoint, index, facts)])
+    later = [each for each in samples if each.sampled_at > metered_at + SIMULTANEOUS]
+    if commanded_at is not None and commanded_at >= metered_at:
+        later = [each for each in samples if each.sampled_at >= commanded_at]
+    earlier = [each for each in samples if each not in later]
+    around = [*earlier[-1:], *later]
+    return _span([each.value for each in around])
+
+
+def _committed_load(work: Work, loadpoint: LoadpointState, index: int, facts: Facts) -> Load:
+    current_a = committed_a(work, index, facts) if loadpoint.charger.is_enabled else 0.0
+    currents = [0.0, 0.0, 0.0]
+    for phase in facts.layout.config.phase_rotation[: facts.active]:
+        currents[phase - 1] = current_a
+    return Load((currents[0], currents[1], currents[2]), current_a * facts.active * work.layout.voltage_v)
+
+
+def _sample(work: Work, index: int, facts: Facts) -> Measured[Load] | None:
+    """The load of a loadpoint on the grid phases: measured, or worked out from its power; None: unknown."""
+    rotation = facts.layout.config.phase_rotation
+    power = work.state.loadpoints[index].power
+    drawn = [0.0, 0.0, 0.0]
+    if facts.currents_a is not None:
+        for phase, current in zip(rotation, facts.currents_a, strict=True):
+            drawn[phase - 1] = max(current, 0.0)
+    elif facts.power_w is not None:
+        for phase in rotation[: facts.active]:
+            drawn[phase - 1] = max(facts.power_w, 0.0) / (facts.active * work.layout.voltage_v)
+    else:
+        return None
+    power_w = sum(drawn) * work.layout.voltage_v if facts.power_w is None else max(facts.power_w, 0.0)
+    chargers = work.readings.chargers
+    sampled_at = work.instant if power is None else power.sampled_at
+    if facts.currents_a is not None and index < len(chargers) and isinstance(chargers[index].currents_a, Measured):
+        currents = chargers[index].currents_a
+        sampled_at = currents.sampled_at if isinstance(currents, Measured) else sampled_at
+    return Measured(Load((drawn[0], drawn[1], drawn[2]), power_w), sampled_at)
+
+
+def _phase_currents(work: Work, meter: MeterReading) -> Measured[PhaseTriple] | None:
+    """Signed phase currents; worked out from phase powers where the meter has no currents [SITE-8]."""
+    currents, powers = meter.currents_a, meter.powers_w
+    is_power_known = isinstance(powers, Measured) and _is_fresh(work, powers)
+    if isinstance(currents, Measured) and _is_fresh(work, currents):
+        if not isinstance(powers, Measured) or not is_power_known:
+            return currents
+        return Measured(signed_currents(currents.value, powers.value), currents.sampled_at)
+    if isinstance(powers, Measured) and is_power_known:
+        first, second, third = powers.value
+        voltage_v = work.layout.voltage_v
+        return Measured((first / voltage_v, second / voltage_v, third / voltage_v), powers.sampled_at)
+    return None
+
+
+def signed_currents(currents_a: PhaseTriple, powers_w: PhaseTriple) -> PhaseTriple:
+    """Currents of a meter that shows them without sign: negative where the phase's power is [SITE-8]."""
+    first, second, third = (
+        -current if current > 0 and power < 0 else current for current, power in zip(currents_a, powers_w, strict=True)
+    )
+    return (first, second, third)
+
+
+def _is_fresh(work: Work, reading: Reading[T]) -> bool:
+    return isinstance(reading, Measured) and reading.sampled_at >= work.oldest
 
 
 def _merged(old: MeterReading | None, new: MeterReading) -> MeterReading:
+    """The newest values; a failed one leaves the last one until it is too old [DEF-48]."""
     if old is None:
         return new
     return MeterReading(
@@ -108,82 +233,18 @@ def _newest(old: Reading[T], new: Reading[T]) -> Reading[T]:
     return new if isinstance(new, Measured) else old
 
 
-def _children(work: Work, circuit: CircuitConfig) -> list[CircuitConfig]:
-    return [child for child in work.layout.config.circuits if child.parent == circuit.name]
+def _span(loads: list[Load]) -> Range:
+    currents = list(zip(*(load.currents_a for load in loads), strict=True))
+    powers = [load.power_w for load in loads]
+    (a, b, c), (x, y, z) = map(min, currents), map(max, currents)
+    return Range(Load((a, b, c), min(powers)), Load((x, y, z), max(powers)))
 
 
-def _other_currents(work: Work, circuit: CircuitConfig, facts: list[Facts]) -> PhaseTriple | None:
-    """Current in each grid phase that loadpoints do not cause [A]; None: unknown."""
-    if not circuit.has_meter and not circuit.uses_grid_meter:
-        total = [0.0, 0.0, 0.0]
-        for child in _children(work, circuit):
-            other = _other_currents(work, child, facts)
-            if other is None:
-                return None
-            total = [a + b for a, b in zip(total, other, strict=True)]
-        return (total[0], total[1], total[2])
-    measured = _phase_currents(work, _meter(work, circuit))
-    if measured is None:
-        return None
-    rest = list(measured)
-    for index in work.layout.members[circuit.name]:
-        for phase, current in enumerate(_drawn(work, facts[index])):
-            rest[phase] -= current
-    return (rest[0], rest[1], rest[2])
+def _sum(one: Load, other: Load) -> Load:
+    first, second, third = (a + b for a, b in zip(one.currents_a, other.currents_a, strict=True))
+    return Load((first, second, third), one.power_w + other.power_w)
 
 
-def _other_power(work: Work, circuit: CircuitConfig, facts: list[Facts]) -> float | None:
-    """Power that loadpoints do not cause [W]; None: unknown."""
-    if not circuit.has_meter and not circuit.uses_grid_meter:
-        total = 0.0
-        for child in _children(work, circuit):
-            other = _other_power(work, child, facts)
-            if other is None:
-                return None
-            total += other
-        return total
-    meter = _meter(work, circuit)
-    if meter is None or not isinstance(meter.power_w, Measured) or meter.power_w.sampled_at < work.oldest:
-        return None
-    return meter.power_w.value - sum(
-        max(facts[index].power_w or 0.0, 0.0) for index in work.layout.members[circuit.name]
-    )
-
-
-def _phase_currents(work: Work, meter: MeterReading | None) -> PhaseTriple | None:
-    """Signed phase currents; worked out from phase powers where the meter has no currents [SITE-8]."""
-    if meter is None:
-        return None
-    currents, powers = meter.currents_a, meter.powers_w
-    has_powers = isinstance(powers, Measured) and powers.sampled_at >= work.oldest
-    if isinstance(currents, Measured) and currents.sampled_at >= work.oldest:
-        if not has_powers:
-            return currents.value
-        return signed_currents(currents.value, powers.value if isinstance(powers, Measured) else NO_LOAD)
-    if has_powers and isinstance(powers, Measured):
-        first, second, third = powers.value
-        voltage_v = work.layout.voltage_v
-        return (first / voltage_v, second / voltage_v, third / voltage_v)
-    return None
-
-
-def signed_currents(currents_a: PhaseTriple, powers_w: PhaseTriple) -> PhaseTriple:
-    """Currents of a meter that shows them without sign: negative where the phase's power is [SITE-8]."""
-    first, second, third = (
-        -current if current > 0 and power < 0 else current for current, power in zip(currents_a, powers_w, strict=True)
-    )
+def _minus(one: PhaseTriple, other: PhaseTriple) -> PhaseTriple:
+    first, second, third = (a - b for a, b in zip(one, other, strict=True))
     return (first, second, third)
-
-
-def _drawn(work: Work, facts: Facts) -> PhaseTriple:
-    """What a loadpoint draws from each grid phase [A]: measured, or worked out from its power; unknown counts as nothing, so
-    that it is taken for other load."""
-    drawn = [0.0, 0.0, 0.0]
-    rotation = facts.layout.config.phase_rotation
-    if facts.currents_a is not None:
-        for phase, current in zip(rotation, facts.currents_a, strict=True):
-            drawn[phase - 1] = max(current, 0.0)
-    elif facts.power_w is not None and facts.power_w > 0:
-        for phase in rotation[: facts.active]:
-            drawn[phase - 1] = facts.power_w / (facts.active * work.layout.voltage_v)
-    return (drawn[0], drawn[1], drawn[2])

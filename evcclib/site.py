@@ -26,7 +26,7 @@ from evcclib.demand import Demand, because
 from evcclib.events import Event, WarningCode
 from evcclib.hold import ELAPSED
 from evcclib.layout import SiteLayout
-from evcclib.limits import allotment, committed_a
+from evcclib.limits import allotment, committed_a, take_in
 from evcclib.loadpoint import Facts, demand, is_min_soc_active, observe, take_outcome
 from evcclib.model import Cause, ChargeMode, ChargerStatus, Now, TariffKind
 from evcclib.observation import look
@@ -92,6 +92,8 @@ def step(
             take_outcome(work, outcome)
     facts = [observe(work, index) for index in range(len(state.loadpoints))]
     sun = look(work, facts)
+    if layout.config.circuits:
+        take_in(work, facts)
     if decides:
         _decide(work, facts, sun)
         if sun.power_w is not None:

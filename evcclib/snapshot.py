@@ -30,6 +30,7 @@ TRANSIENT = frozenset(
         (SiteState, "figures"),
         (SiteState, "layout"),
         (SiteState, "meters"),
+        (LoadpointState, "drawn"),
         (LoadpointState, "reason"),
     }
 )

@@ -15,6 +15,7 @@ from evcclib import meter_ledger, plan_follow, polling, soc
 from evcclib import vehicle as vehicles
 from evcclib.balance import NO_BATTERY, BatterySum
 from evcclib.charger import ChargerState
+from evcclib.circuits import Load
 from evcclib.events import WarningCode
 from evcclib.hold import Timer
 from evcclib.layout import SiteLayout
@@ -33,6 +34,7 @@ class LoadpointState:
 
     ``effect_w`` is what its batch of ``effect_at`` will change of the site power; ``priority_of_vehicle`` replaces the setting
     while its vehicle is active [DEF-20]. SoC goals set without a vehicle live in ``settings`` until disconnect.
+    ``drawn`` are the newest samples of its load on the grid phases, kept only where a circuit limits it, and not exported.
     ``odometer_asked_at`` is `ELAPSED` while it is still to be asked for.
     """
 
@@ -47,6 +49,7 @@ class LoadpointState:
     scaling: Scaling = AT_REST
     measured_phases: int = 0
     power: Measured[float] | None = None
+    drawn: tuple[Measured[Load], ...] = ()
     remote_demand: RemoteDemand = RemoteDemand.ENABLE
     remote_source: str = ""
     vehicle: str | None = None

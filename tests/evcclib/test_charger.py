@@ -28,7 +28,9 @@ KNOWN = ChargerState(is_certain=True, is_adopted=True, phases=3)
 ON = replace(KNOWN, is_enabled=True, current_a=10.0, guard=0 * S, enable_changed_at=0 * S)
 
 
-def planned(state: ChargerState, current_a: float, *, at: float = 1000, phases: int = 0, forced: bool = False) -> Planned:
+def planned(
+    state: ChargerState, current_a: float, *, at: float = 1000, phases: int = 0, forced: bool = False
+) -> Planned:
     return plan(state, Wish(current_a, phases, forced), instant=at * S, current_min_a=6.0, guard_duration=GUARD)
 
 
@@ -45,16 +47,21 @@ def ended(
     starts_guard: bool = True,
     clears_pv_timer: bool = False,
 ) -> Any:
-    state, batch = issue(
-        state, commands, instant=at * S, starts_guard=starts_guard, clears_pv_timer=clears_pv_timer
-    )
+    state, batch = issue(state, commands, instant=at * S, starts_guard=starts_guard, clears_pv_timer=clears_pv_timer)
     return confirm(state, Outcome(0, batch.number, result, applied))
 
 
 @pytest.mark.rule("LIM-2", "DEF-7")
 @pytest.mark.parametrize(
     ("current", "step", "down", "up"),
-    [(6.5, 1.0, 6, 7), (6.0, 1.0, 6, 6), (6.05, 0.1, 6.0, 6.1), (6.1, 0.1, 6.1, 6.1), (0.3, 0.1, 0.3, 0.3), (7.2344, 0.001, 7.234, 7.235)],
+    [
+        (6.5, 1.0, 6, 7),
+        (6.0, 1.0, 6, 6),
+        (6.05, 0.1, 6.0, 6.1),
+        (6.1, 0.1, 6.1, 6.1),
+        (0.3, 0.1, 0.3, 0.3),
+        (7.2344, 0.001, 7.234, 7.235),
+    ],
 )
 def test_steps_of_the_device(current: float, step: float, down: float, up: float) -> None:
     assert floor_to_step(current, step) == down

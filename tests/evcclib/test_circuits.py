@@ -8,13 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evcclib.circuits import Allotment, Ceiling, Draw, Limit
+from evcclib.circuits import Allotment, Ceiling, Draw, Limit, Load
 
 BOTH = frozenset({0, 1})
 
 
-def draw(*, committed: float = 0.0, claims: bool = True, active: int = 3, rotation: tuple[int, ...] = (0, 1, 2)) -> Draw:
+def draw(
+    *, committed: float = 0.0, claims: bool = True, active: int = 3, rotation: tuple[int, ...] = (0, 1, 2)
+) -> Draw:
     return Draw(rotation=rotation, active=active, minimum_a=6.0, committed_a=committed, claims_minimum=claims)
+
+
+def load(currents: tuple[float, float, float] = (0, 0, 0), power: float = 0.0) -> dict[str, Load]:
+    return {"other": Load(currents, power), "other_most": Load(currents, power)}
 
 
 def limit(amps: float | None = None, watts: float | None = None, **values: object) -> Limit:
@@ -29,14 +35,22 @@ def allotted(*draws: Draw, limits: tuple[Limit, ...]) -> Allotment:
 
 @pytest.mark.rule("INV-2")
 def test_other_loads_leave_the_rest() -> None:
-    house = allotted(draw(), limits=(limit(32, other_a=(10, 20, 5), ),))
+    house = allotted(
+        draw(),
+        limits=(
+            limit(
+                32,
+                **load((10, 20, 5)),
+            ),
+        ),
+    )
     assert house.ceiling(0, 3) == Ceiling(12, "house")
     assert house.ceiling(0, 1) == Ceiling(22, "house")
 
 
 @pytest.mark.rule("INV-2")
 def test_load_on_another_phase_does_not_matter() -> None:
-    rotated = allotted(draw(active=1, rotation=(2, 0, 1)), limits=(limit(32, other_a=(31, 31, 5)),))
+    rotated = allotted(draw(active=1, rotation=(2, 0, 1)), limits=(limit(32, **load((31, 31, 5))),))
     assert rotated.ceiling(0, 1) == Ceiling(27, "house")
 
 
@@ -68,7 +82,9 @@ def test_nobody_is_raised_before_another_has_been_lowered() -> None:
 @pytest.mark.rule("INV-2")
 def test_power_limits_the_sum_of_phases() -> None:
     assert allotted(draw(), limits=(limit(watts=4200),)).ceiling(0, 3) == Ceiling(4200 / 690, "house")
-    assert allotted(draw(), limits=(limit(watts=4200, other_w=900),)).ceiling(0, 1) == Ceiling(3300 / 230, "house")
+    assert allotted(draw(), limits=(limit(watts=4200, **load(power=900)),)).ceiling(0, 1) == Ceiling(
+        3300 / 230, "house"
+    )
 
 
 @pytest.mark.rule("DEF-47")
@@ -106,7 +122,7 @@ def test_grants_keep_the_limit_where_it_can_be_kept(
     amps: float, others: tuple[float, float, float], draws: list[Draw], wants: list[float]
 ) -> None:
     everyone = frozenset(range(len(draws)))
-    only = Limit(name="house", members=everyone, current_max_a=amps, other_a=others)
+    only = Limit(name="house", members=everyone, current_max_a=amps, **load(others))  # type: ignore[arg-type]
     house = Allotment((only,), tuple(draws), voltage_v=230.0)
     granted: list[float] = []
     for index, each in enumerate(draws):
@@ -118,3 +134,12 @@ def test_grants_keep_the_limit_where_it_can_be_kept(
     for phase in range(3):
         used = [current for current, each in zip(granted, draws, strict=True) if phase in each.rotation[: each.active]]
         assert not any(used) or sum(used) + others[phase] <= amps + 1e-6
+
+
+@pytest.mark.rule("INV-2")
+def test_doubt_lowers_nobody_and_raises_nobody() -> None:
+    doubtful = limit(32, other=Load((4, 4, 4), 0), other_most=Load((20, 20, 20), 0))
+    assert allotted(draw(committed=16), limits=(doubtful,)).ceiling(0, 3) == Ceiling(16, "house")
+    assert allotted(draw(committed=10), limits=(doubtful,)).ceiling(0, 3) == Ceiling(12, "house")
+    assert allotted(draw(), limits=(doubtful,)).ceiling(0, 3) == Ceiling(12, "house")
+    assert allotted(draw(committed=30), limits=(doubtful,)).ceiling(0, 3) == Ceiling(28, "house")

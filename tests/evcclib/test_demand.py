@@ -37,7 +37,9 @@ def test_energy_goal_counts_for_guests_and_offline_vehicles() -> None:
     assert energy_goal_remaining_kwh(energy_target_kwh=0, energy_kwh=4, counts=True) is None
 
 
-def below(minimum: int, soc: float | None, *, energy: float = 0.0, awaited: bool = False, capacity: float = 54.0) -> bool:
+def below(
+    minimum: int, soc: float | None, *, energy: float = 0.0, awaited: bool = False, capacity: float = 54.0
+) -> bool:
     return is_below_min_soc(
         soc_min_pct=minimum,
         soc_pct=soc,

@@ -56,7 +56,14 @@ def test_phase_is_in_use_above_one_ampere() -> None:
 @pytest.mark.rule("MEA-6", "DEF-31")
 @pytest.mark.parametrize(
     ("voltages", "phases"),
-    [((230, 0, 0), 1), ((207, 206.9, 0), 1), ((230, 230, 230), 3), ((230, 230, 0), 3), ((0, 0, 230), 3), ((206, 0, 0), 0)],
+    [
+        ((230, 0, 0), 1),
+        ((207, 206.9, 0), 1),
+        ((230, 230, 230), 3),
+        ((230, 230, 0), 3),
+        ((0, 0, 230), 3),
+        ((206, 0, 0), 0),
+    ],
 )
 def test_voltage_tells_the_phases(voltages: tuple[float, float, float], phases: int) -> None:
     assert phases_with_voltage(voltages) == phases

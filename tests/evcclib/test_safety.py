@@ -11,7 +11,9 @@ from evcclib.circuits import Ceiling
 from evcclib.safety import Clamped, clamp
 
 
-def clamped(wanted: float, ceiling: Ceiling | None = None, *, low: float = 6, high: float = 16, step: float = 1) -> Clamped:
+def clamped(
+    wanted: float, ceiling: Ceiling | None = None, *, low: float = 6, high: float = 16, step: float = 1
+) -> Clamped:
     return clamp(wanted, minimum_a=low, maximum_a=high, step_a=step, ceiling=ceiling)
 
 

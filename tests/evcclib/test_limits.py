@@ -1,0 +1,200 @@
+"""Circuits and the grid operator, in the step."""
+
+from __future__ import annotations
+
+import pytest
+from bench import Bench, S, loadpoint, run, site_config
+
+from evcclib.commands import Disable, Enable, SetCurrent, SwitchPhases
+from evcclib.config import CircuitConfig
+from evcclib.events import Warned, WarningCode
+from evcclib.model import Cause, ChargeMode, ChargerStatus, PhaseTriple
+from evcclib.readings import ABSENT, Measured, MeterReading, Missing, OperatorLimit
+from evcclib.reasons import ReasonCode
+
+NOW = ChargeMode.NOW
+
+
+def grid(bench: Bench, currents: PhaseTriple | None, *, powers: PhaseTriple | None = None, power: float = 0.0) -> None:
+    bench.grid = MeterReading(
+        power_w=Measured(power, bench.t),
+        currents_a=ABSENT if currents is None else Measured(currents, bench.t),
+        powers_w=ABSENT if powers is None else Measured(powers, bench.t),
+    )
+
+
+def house(*loadpoints: object, **values: object) -> Bench:
+    values.setdefault("current_max_a", 20.0)
+    values.setdefault("uses_grid_meter", True)
+    circuit = CircuitConfig(name="house", **values)  # type: ignore[arg-type]
+    bench = Bench(site_config(*(loadpoints or (loadpoint(mode=NOW, phases=3, circuit="house"),)), circuits=(circuit,)))  # type: ignore[arg-type]
+    for box in bench.boxes:
+        box.status, box.shows_currents = ChargerStatus.B, True
+    return bench
+
+
+@pytest.mark.rule("INV-2")
+def test_overload_is_lowered_at_once_and_raised_on_the_next_tick() -> None:
+    bench = house()
+    grid(bench, (5.0, 2.0, 2.0))
+    assert bench.at(0) == (SetCurrent(15.0), Enable())
+    assert (bench.lp.reason.code, bench.lp.reason.limit) == (ReasonCode.MODE_NOW, "house")
+    bench.t = 3 * S
+    grid(bench, (27.0, 17.0, 17.0))
+    assert bench.step(Cause.SAMPLE) == (SetCurrent(8.0),)
+    assert Warned(WarningCode.LIMIT_EXCEEDED, 0, {"limit": "house"}) in bench.events
+    bench.t = 5 * S
+    grid(bench, (13.0, 10.0, 10.0))
+    assert bench.step(Cause.SAMPLE) == ()
+    assert bench.step(Cause.INTERVAL) == (SetCurrent(15.0),)
+
+
+@pytest.mark.rule("INV-2")
+def test_below_the_minimum_it_pauses_and_says_why() -> None:
+    bench = house()
+    grid(bench, (2.0, 2.0, 2.0))
+    bench.at(0)
+    bench.t = 3 * S
+    grid(bench, (32.0, 18.0, 18.0))
+    assert bench.step(Cause.OVERLOAD) == (Disable(),)
+    assert (bench.lp.reason.code, bench.lp.reason.limit) == (ReasonCode.LIMITED, "house")
+    bench.t = 10 * S
+    grid(bench, (15.0, 0.0, 0.0))
+    assert bench.step() == ()
+    assert bench.lp.reason.params == {"wanted": "mode_now"}
+    bench.t = 20 * S
+    grid(bench, (2.0, 0.0, 0.0))
+    assert bench.step() == (SetCurrent(16.0), Enable())
+
+
+@pytest.mark.rule("DEF-47")
+@pytest.mark.parametrize(("safe_a", "expected"), [(8.0, (SetCurrent(8.0),)), (0.0, (Disable(),))])
+def test_limit_whose_meter_is_silent_falls_to_the_safe_current_at_once(
+    safe_a: float, expected: tuple[object, ...]
+) -> None:
+    bench = house(safe_current_a=safe_a)
+    grid(bench, (2.0, 2.0, 2.0))
+    bench.at(0)
+    bench.grid = MeterReading(power_w=Missing(5 * S), currents_a=Missing(5 * S))
+    assert bench.at(30, Cause.SAMPLE) == ()
+    assert bench.at(31, Cause.SAMPLE) == expected
+    bench.t = 40 * S
+    grid(bench, (2.0, 2.0, 2.0))
+    assert bench.step()[0] == SetCurrent(16.0)
+
+
+@pytest.mark.rule("DEF-47")
+def test_limit_of_a_meter_without_phase_values_is_not_proven() -> None:
+    bench = house(safe_current_a=6.0)
+    grid(bench, None, power=500.0)
+    assert bench.at(0) == (SetCurrent(6.0), Enable())
+    bench.t = 10 * S
+    grid(bench, None, powers=(460.0 + 1380.0, 1380.0, 1380.0))
+    assert bench.step() == (SetCurrent(16.0),)
+
+
+@pytest.mark.rule("DEF-49", "INV-2")
+def test_two_loadpoints_share_and_the_first_is_raised_after_the_second_was_lowered() -> None:
+    lps = [loadpoint(mode=NOW, phases=3, circuit="house") for _ in range(2)]
+    bench = house(*lps)
+    bench.boxes[1].status = ChargerStatus.A
+    grid(bench, (0.0, 0.0, 0.0))
+    bench.at(0)
+    assert bench.boxes[0].offered_a == 16
+    bench.boxes[1].status = ChargerStatus.B
+    seen = []
+    for second in (10, 20, 30):
+        bench.t = second * S
+        total = sum(box.offered_a for box in bench.boxes if box.is_enabled)
+        grid(bench, (total, total, total))
+        bench.step()
+        seen.append(tuple(box.offered_a if box.is_enabled else 0 for box in bench.boxes))
+        assert sum(seen[-1]) <= 20
+    assert seen == [(14, 0), (14, 6), (14, 6)]
+
+
+@pytest.mark.rule("INV-2")
+def test_rotation_and_single_phase_cars_load_their_own_phase() -> None:
+    bench = house(loadpoint(mode=NOW, phases=1, circuit="house", phase_rotation=(3, 1, 2)))
+    bench.box.phases = 1
+    grid(bench, (19.0, 19.0, 3.0))
+    assert bench.at(0) == (SetCurrent(16.0), Enable())
+    bench.t = 10 * S
+    grid(bench, (19.0, 19.0, 22.0))
+    assert bench.step() == (SetCurrent(14.0),)
+
+
+@pytest.mark.rule("INV-2", "STR-10")
+def test_too_much_for_three_phases_stays_on_one() -> None:
+    bench = house(loadpoint(mode=NOW, can_switch_phases=True, circuit="house"))
+    bench.box.extra = {"phases": Measured(1, 0 * S)}
+    grid(bench, (3.0, 19.0, 19.0))
+    assert bench.at(0) == (SetCurrent(16.0), Enable())
+    bench.t = 10 * S
+    bench.box.extra = {"phases": Measured(1, 10 * S)}
+    grid(bench, (19.0, 3.0, 3.0))
+    assert bench.step() == (Disable(), SwitchPhases(3), SetCurrent(16.0), Enable())
+
+
+@pytest.mark.rule("INV-2")
+def test_circuit_without_a_meter_adds_up_what_hangs_below_it() -> None:
+    circuits = (
+        CircuitConfig(name="main", current_max_a=30.0),
+        CircuitConfig(name="shed", parent="main", current_max_a=25.0, has_meter=True, power_max_w=12000.0),
+    )
+    lps = (loadpoint(mode=NOW, phases=3, circuit="main"), loadpoint(mode=NOW, phases=3, circuit="shed"))
+    bench = Bench(site_config(*lps, circuits=circuits))
+    for box in bench.boxes:
+        box.status = ChargerStatus.B
+    bench.circuits = {
+        "shed": MeterReading(power_w=Measured(2000.0, 0 * S), currents_a=Measured((3.0, 3.0, 3.0), 0 * S))
+    }
+    bench.at(0)
+    assert [box.offered_a for box in bench.boxes] == [16, 11]
+    bench.circuits = {}
+    for second in (10, 20, 31):
+        bench.at(second, Cause.SAMPLE)
+    assert [box.is_enabled for box in bench.boxes] == [False, False]
+
+
+@pytest.mark.rule("INV-2")
+def test_operator_limit_holds_for_the_sum_and_ends_by_itself() -> None:
+    lps = [loadpoint(mode=NOW, phases=3, current_step_a=0.1) for _ in range(2)]
+    bench = Bench(site_config(*lps))
+    for box in bench.boxes:
+        box.status = ChargerStatus.B
+    bench.at(0)
+    bench.at(10)
+    assert [bench.power(box) for box in bench.boxes] == [11040, 11040]
+    bench.operator = OperatorLimit(power_w=4200.0, expires_at=100 * S)
+    bench.at(12, Cause.OVERLOAD)
+    assert sum(bench.power(box) for box in bench.boxes) <= 4200
+    assert [box.is_enabled for box in bench.boxes] == [True, False]
+    bench.at(20)
+    assert bench.site.state.loadpoints[1].reason.limit == "operator"
+    assert bench.decision is not None and bench.decision.wake_at is not None
+    run(bench, [30, 90])
+    assert bench.decision.wake_at == 100 * S
+    run(bench, [100])
+    assert [box.is_enabled for box in bench.boxes] == [True, True]
+
+
+@pytest.mark.rule("INV-2", "LIM-8")
+def test_lowered_maximum_acts_at_once() -> None:
+    bench = Bench(site_config(loadpoint(mode=NOW, phases=3)))
+    bench.box.status = ChargerStatus.B
+    bench.at(0)
+    bench.set("current_max_a", 10)
+    assert bench.at(5, Cause.SAMPLE) == (SetCurrent(10.0),)
+
+
+@pytest.mark.rule("INV-2")
+def test_loads_of_phases_are_not_known_twice() -> None:
+    bench = house(loadpoint(mode=NOW, phases=3, circuit="house"))
+    bench.box.shows_currents = False  # its share of the meter is worked out from its power
+    grid(bench, (4.0, 4.0, 4.0))
+    bench.at(0)
+    bench.t = 10 * S
+    grid(bench, (20.0, 20.0, 20.0))
+    assert bench.step() == ()
+    assert bench.box.offered_a == 16

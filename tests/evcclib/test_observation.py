@@ -1,0 +1,158 @@
+"""The site's meters with their ages."""
+
+from __future__ import annotations
+
+import pytest
+from bench import NOON, Bench, S, loadpoint, run, site_config
+
+from evcclib.config import BatteryConfig
+from evcclib.events import Warned, WarningCode
+from evcclib.model import ChargeMode, ChargerStatus, TariffKind
+from evcclib.readings import Measured, MeterReading, Missing
+from evcclib.tariff import Rate, Rates
+from evcclib.view import SiteView
+
+
+def view(bench: Bench) -> SiteView:
+    return bench.site.view(now=bench.now)
+
+
+def off(**values: object) -> Bench:
+    return Bench(site_config(loadpoint(mode=ChargeMode.OFF), **values))
+
+
+@pytest.mark.rule("SITE-5", "SITE-6", "DEF-48", "U-2")
+def test_failed_inverter_keeps_its_value_then_is_left_out_and_said_so() -> None:
+    bench = off(pv_count=2)
+    bench.pv_w = [3000.0, -20.0]
+    bench.at(0)
+    assert (view(bench).pv_power_w, view(bench).pv_powers_w) == (3000, (3000, -20))
+    bench.pv_w = [None, 1000.0]
+    bench.at(30)
+    assert view(bench).pv_power_w == 4000
+    bench.at(31)
+    assert (view(bench).pv_power_w, view(bench).pv_powers_w) == (1000, (None, 1000))
+    assert view(bench).pv_ages == (31 * S, 0 * S)
+    assert Warned(WarningCode.METER_STALE, None, {"meter": "pv1"}) in bench.events
+    bench.pv_w = [2000.0, 1000.0]
+    bench.at(40)
+    assert Warned(WarningCode.RECOVERED, None, {"meter": "pv1"}) in bench.events
+
+
+@pytest.mark.rule("SITE-6")
+def test_inverter_with_the_wrong_sign_is_warned_about() -> None:
+    bench = off(pv_count=1)
+    bench.pv_w = [-501.0]
+    bench.at(0)
+    assert bench.events[-1] == Warned(WarningCode.PV_SIGN, None, {"meter": "pv_sign1"})
+
+
+@pytest.mark.rule("SITE-7", "DEF-18", "DEF-43", "DEF-48")
+def test_battery_power_is_forgotten_its_soc_is_not() -> None:
+    bench = off(batteries=(BatteryConfig(capacity_kwh=10.0),))
+    bench.battery = [(-500.0, 55.0)]
+    bench.at(0)
+    bench.battery = [(None, 140.0)]
+    bench.at(31)
+    found = view(bench)
+    assert (found.battery_power_w, found.battery_soc_pct, found.battery_capacity_kwh) == (None, 55, 10)
+    assert found.home_power_w is None
+    assert bench.site.state.figures.site_w == 0
+
+
+@pytest.mark.rule("SITE-8", "DEF-19")
+def test_phase_values_of_the_grid_are_shown_with_sign_and_may_fail() -> None:
+    bench = off()
+    bench.grid = MeterReading(
+        power_w=Measured(-1000.0, 0 * S),
+        powers_w=Measured((-700.0, -500.0, 200.0), 0 * S),
+        currents_a=Measured((3.0, 2.2, 0.9), 0 * S),
+        energy_import_kwh=Measured(1234.5, 0 * S),
+    )
+    bench.at(0)
+    found = view(bench)
+    assert (found.grid_powers_w, found.grid_currents_a) == ((-700, -500, 200), (-3.0, -2.2, 0.9))
+    assert (found.grid_energy_kwh, found.grid_age) == (1234.5, 0 * S)
+    bench.grid = MeterReading(power_w=Measured(-1000.0, 10 * S), powers_w=Missing(10 * S))
+    bench.at(10)
+    found = view(bench)
+    assert (found.grid_power_w, found.grid_powers_w, found.is_healthy) == (-1000, None, True)
+
+
+@pytest.mark.rule("SITE-9", "SITE-13")
+def test_without_a_grid_meter_charging_beyond_the_sun_is_import() -> None:
+    bench = Bench(site_config(loadpoint(phases=3), has_grid=False, pv_count=1, residual_power_w=300.0))
+    bench.box.status = ChargerStatus.B
+    bench.pv_w = [6000.0]
+    for second in range(0, 100, 10):
+        bench.at(second)
+    assert bench.box.offered_a == 8  # 6000 W less the house of 300 W
+    assert view(bench).grid_power_w is None
+    bench.pv_w = [None]
+    for second in range(100, 150, 10):
+        bench.at(second)
+    assert bench.box.offered_a == 6
+
+
+@pytest.mark.rule("SITE-9")
+def test_without_inverters_the_sun_is_what_charging_and_export_show() -> None:
+    bench = Bench(site_config(loadpoint(phases=3, mode=ChargeMode.NOW), residual_power_w=100.0))
+    bench.box.status = ChargerStatus.B
+    run(bench, [0, 10], sun_w=15000)
+    assert view(bench).pv_power_w == 15100
+    bench.grid_w = 20000.0
+    bench.at(20)
+    assert view(bench).pv_power_w == 0
+
+
+@pytest.mark.rule("SITE-14", "SITE-16", "U-5")
+def test_aux_loads_make_room_and_failing_ones_are_left_out() -> None:
+    bench = off(aux_count=2)
+    bench.aux_w = [300.0, 200.0]
+    bench.grid_w = -100.0
+    bench.at(0)
+    assert (view(bench).aux_power_w, view(bench).site_power_w) == (500, -600)
+    bench.aux_w = [300.0, None]
+    bench.at(40)
+    assert view(bench).aux_power_w == 300
+    assert Warned(WarningCode.METER_STALE, None, {"meter": "aux2"}) in bench.events
+
+
+@pytest.mark.rule("SITE-16", "TAR-9", "GRN-1", "DEF-40", "SITE-10")
+def test_home_power_green_share_and_prices_are_shown() -> None:
+    bench = Bench(site_config(loadpoint(phases=3, mode=ChargeMode.NOW), pv_count=1))
+    bench.box.status = ChargerStatus.B
+    bench.pv_w = [6000.0]
+    bench.tariffs = {
+        TariffKind.GRID: Rates((Rate(NOON, NOON + 3600 * S, 0.30),)),
+        TariffKind.FEED_IN: Rates((Rate(NOON, NOON + 3600 * S, 0.10),)),
+        TariffKind.PLANNER: Rates((Rate(NOON, NOON + 3600 * S, 400.0),), unit="gCO2eq"),
+    }
+    run(bench, [0, 10], sun_w=6000, house_w=960)
+    found = view(bench)
+    assert found.home_power_w == 960
+    assert found.green_share == pytest.approx(0.5)
+    assert (found.tariff_grid, found.tariff_feed_in, found.tariff_co2) == (0.30, 0.10, 400)
+    assert found.tariff_effective_price == pytest.approx(0.20)
+    assert found.tariff_effective_co2 == pytest.approx(200)
+    run(bench, [370], sun_w=6000, house_w=960)
+    savings = view(bench).savings
+    assert savings.total_charged_kwh == pytest.approx(11.04 * 370 / 3600)
+    share = (6000 - 960) / 11040
+    assert savings.self_consumption_pct == pytest.approx(100 * share, rel=0.01)
+    session = bench.lp.session
+    assert session is not None and session.price == pytest.approx(
+        1.1347 * (0.30 * (1 - share) + 0.10 * share), rel=0.01
+    )
+    loadpoint_view = view(bench).loadpoints[0]
+    assert loadpoint_view.session_solar_pct == pytest.approx(100 * share, rel=0.01)
+    assert loadpoint_view.session_price == pytest.approx(session.price)
+
+
+@pytest.mark.rule("DEF-48", "SITE-16")
+def test_unknown_charge_power_makes_home_power_unknown() -> None:
+    bench = off()
+    bench.box.extra = {"power_w": Missing(0 * S)}
+    bench.at(0)
+    assert view(bench).home_power_w is None
+    assert view(bench).green_share is None

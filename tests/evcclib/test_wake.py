@@ -1,0 +1,131 @@
+"""When to come back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from bench import NOON, Bench, S, loadpoint, run, site_config
+
+from evcclib.commands import SetCurrent
+from evcclib.config import VehicleConfig
+from evcclib.model import Cause, ChargeMode, ChargerStatus, TariffKind
+from evcclib.readings import Measured, Readings, VehicleReading
+from evcclib.requests import ChangeVehicleSetting
+from evcclib.tariff import Rate, Rates
+
+FOREVER = timedelta(days=365)
+
+
+def lasting(readings: Readings) -> Readings:
+    """The same readings, valid for ever: samples may lie in the future."""
+    charger = readings.chargers[0]
+    grid = readings.grid
+    assert grid is not None and isinstance(grid.power_w, Measured)
+    later = {
+        name: Measured(value.value, FOREVER)
+        for name in ("status", "is_enabled", "power_w", "currents_a")
+        if isinstance(value := getattr(charger, name), Measured)
+    }
+    return replace(
+        readings,
+        grid=replace(grid, power_w=Measured(grid.power_w.value, FOREVER)),
+        chargers=(replace(charger, **later),),  # type: ignore[arg-type]
+    )
+
+
+def wake_at(bench: Bench, *, cause: Cause = Cause.INTERVAL) -> timedelta | None:
+    bench.step(cause, lasting(bench.readings()))
+    assert bench.decision is not None
+    return bench.decision.wake_at
+
+
+@pytest.mark.rule("SITE-1")
+def test_next_tick_while_something_moves() -> None:
+    bench = Bench(site_config(loadpoint(phases=3)))
+    bench.box.status = ChargerStatus.B
+    run(bench, [0, 10], sun_w=9000)
+    assert bench.decision is not None and bench.decision.wake_at == 20 * S
+    bench.at(13, Cause.SAMPLE)
+    assert bench.decision.wake_at == 20 * S
+
+
+@pytest.mark.rule("SITE-1")
+def test_idle_site_need_not_come_back() -> None:
+    bench = Bench(site_config(loadpoint(mode=ChargeMode.OFF)))
+    run(bench, [0, 10])
+    bench.t = 200 * S
+    wake_at(bench)
+    bench.t = 210 * S
+    found = wake_at(bench)
+    assert found is not None and found > FOREVER  # when the last sample gets too old
+
+
+@pytest.mark.rule("DEF-47", "SITE-1")
+def test_samples_that_get_too_old_are_a_reason_to_come_back() -> None:
+    bench = Bench(site_config(loadpoint(mode=ChargeMode.OFF)))
+    run(bench, [0, 10, 20])
+    assert bench.decision is not None and bench.decision.wake_at == 60 * S  # sampled at 20 s, too old after 50 s
+
+
+@pytest.mark.rule("PV-6", "SITE-1")
+def test_running_delay_ends_on_a_tick() -> None:
+    bench = Bench(site_config(loadpoint(phases=3, enable_delay=65 * S)))
+    bench.box.status = ChargerStatus.B
+    run(bench, [0, 10, 100, 110])
+    bench.t, bench.grid_w = 120 * S, -5000.0
+    wake_at(bench)
+    bench.t = 130 * S
+    assert wake_at(bench) == 190 * S
+    bench.t = 180 * S
+    assert wake_at(bench) == 190 * S
+    bench.t = 190 * S
+    assert bench.step(readings=lasting(bench.readings()))[0] == SetCurrent(6.0)
+
+
+@pytest.mark.rule("TAR-10", "SITE-1")
+def test_price_change_and_plan_are_reasons_to_come_back() -> None:
+    bench = Bench(
+        site_config(loadpoint(vehicle="car"), vehicles=(VehicleConfig(name="car", capacity_kwh=54.0, has_soc=True),))
+    )
+    bench.box.status = ChargerStatus.B
+    hour = timedelta(hours=1)
+    bench.tariffs = {TariffKind.GRID: Rates((Rate(NOON + hour, NOON + 2 * hour, 0.2),))}
+    bench.vehicles = {"car": VehicleReading(soc_pct=Measured(79.0, FOREVER))}
+    bench.submit(ChangeVehicleSetting("car", "soc_target_pct", 80))
+    bench.grid_w = 500.0
+    run(bench, [0, 10])
+    bench.grid_w = 500.0
+    for second in (1000, 1010, 1020):
+        bench.t = second * S
+        found = wake_at(bench)
+    assert found == 3600 * S
+    bench.set("target_time", NOON + 3 * hour)
+    for second in (1030, 1040):
+        bench.t = second * S
+        found = wake_at(bench)
+    assert found == 3600 * S
+    bench.tariffs = {}
+    for second in (3600, 3610):
+        bench.t = second * S
+        found = wake_at(bench)
+    start = bench.lp.plan.projected_start
+    assert start is not None and found is not None
+    assert NOON + found <= start + 10 * S
+
+
+@pytest.mark.rule("SITE-2")
+def test_wake_is_on_the_grid_of_ticks_and_two_of_them_at_once_are_one() -> None:
+    bench = Bench(site_config(loadpoint(phases=3)))
+    bench.box.status = ChargerStatus.B
+    run(bench, [0, 10], sun_w=9000)
+    bench.grid_w = -2000.0
+    bench.t = 20 * S
+    assert bench.step(Cause.INTERVAL)
+    assert bench.step(Cause.WAKE) == ()
+    bench.grid_w = -2000.0
+    bench.t = 30 * S
+    assert bench.step(Cause.WAKE)
+    assert bench.site.state.tick_at == 20 * S
+    assert bench.decision is not None and bench.decision.wake_at == 40 * S
