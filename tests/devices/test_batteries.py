@@ -113,6 +113,39 @@ async def test_a_forced_charge_is_renewed_and_other_modes_are_not() -> None:
     await with_link(fake, use)
 
 
+@in_virtual_time
+async def test_the_owners_power_is_lowered_to_what_the_battery_takes() -> None:
+    fake = FakeDevice(Framing.SOCKET)
+    fake.put(1, "holding", 37046, 0, 5000, 0, 4500)
+
+    async def use(link: Link) -> None:
+        battery = ModbusMeter(load("huawei-sun2000"), link, usage="battery", params={"maxchargepower": 9000.0})
+        await battery.set_mode("charge")
+        assert fake.writes()[0] == (16, 47075, (0, 5000))
+
+    await with_link(fake, use)
+
+
+@in_virtual_time
+async def test_renewing_a_mode_and_leaving_it_do_not_mix() -> None:
+    fake = FakeDevice(Framing.SOCKET)
+    fake.put(1, "holding", 37046, 0, 5000, 0, 4500)
+
+    async def use(link: Link) -> None:
+        battery = ModbusMeter(load("huawei-sun2000"), link, usage="battery")
+        await battery.set_mode("charge")
+        fake.requests.clear()
+        fake.faults = [Fault(late_s=0.2)] * 8
+        async with anyio.create_task_group() as group:
+            group.start_soon(battery.kick)
+            await anyio.sleep(0.3)
+            group.start_soon(battery.release)
+        assert [address for _, address, _ in fake.writes()] == [47075, 47247, 47083, 47246, 47100, 47075, 47077, 47100]
+        assert fake.writes()[-1] == (6, 47100, (0,))
+
+    await with_link(fake, use)
+
+
 def solaredge(control_mode: int) -> FakeDevice:
     fake = FakeDevice(Framing.SOCKET)
     inverter, meter = [0xFFFF] * 50, [0xFFFF] * 105

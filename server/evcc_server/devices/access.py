@@ -214,7 +214,7 @@ class Access:
         for key in needed:
             if key not in words:
                 raise DeviceImplausible(f"{self.profile.id}: the device has no {key}")
-        return Snapshot(self.profile, words, self._params or self._given)
+        return Snapshot(self.profile, words, self._params or {})
 
     def _ask_again_for_absent(self) -> None:
         """A device that was just starting may have refused what it has."""
@@ -322,19 +322,26 @@ class Access:
 
     async def resolve_params(self, names: Iterable[str]) -> None:
         """Make sure that each ``$name`` has a value: the owner's, else the device's own, else the default."""
-        known = dict(self._params or self._given)
-        for name in names:
-            parameter = self.profile.params.get(name[1:]) if name.startswith("$") else None
-            if parameter is None or name[1:] in known:
+        known = dict(self._params or {})
+        for name in (name[1:] for name in names if name.startswith("$")):
+            parameter = self.profile.params.get(name)
+            if parameter is None or name in known:
                 continue
-            value = parameter.default
-            if parameter.register is not None:
-                keys = keys_of(self.profile, [parameter.register])
-                value = (await self.read(keys, priority=Priority.CONTROL)).value(parameter.register)
+            value = self._given.get(name)
+            if value is None:
+                value = await self._parameter_of_device(parameter.register)
+            if value is None:
+                value = parameter.default
             if value is None:
                 raise DeviceImplausible(f"{self.profile.id}: {name} is neither given nor known to the device")
-            known[name[1:]] = value
+            limit = await self._parameter_of_device(parameter.limit)
+            known[name] = value if limit is None else min(value, limit)
         self._params = known
+
+    async def _parameter_of_device(self, key: str | None) -> float | None:
+        if key is None:
+            return None
+        return (await self.read(keys_of(self.profile, [key]), priority=Priority.CONTROL)).value(key)
 
     async def _plan(self, keys: frozenset[str]) -> tuple[Chunk, ...]:
         plan = self._plans.get(keys)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
+import anyio
+
 from evcc_server.devices import plausible
 from evcc_server.devices.access import Access, keys_of
 from evcc_server.devices.contract import DeviceImplausible, DeviceRefused, MeterValues
@@ -55,6 +57,7 @@ class ModbusMeter:
         self._access = Access(profile, port, params=params, units=units)
         self._keys = keys_of(profile, formulas_of(found), found.measured_when)
         self._params_used = [name for formula in formulas_of(found) if formula for name in names_in(formula)]
+        self._commands = anyio.Lock()
         self._mode = "normal"
 
     @property
@@ -92,11 +95,12 @@ class ModbusMeter:
     async def set_mode(self, mode: str) -> None:
         """Write one of `modes`. Raises `DeviceError`, also for a mode that this battery does not have."""
         steps = self._steps(mode)
-        await self._check_requirements()
-        if mode != "normal":
-            self._mode = mode  # from the first write on it must be undone
-        await self._access.run(steps)
-        self._mode = mode
+        async with self._commands:
+            await self._check_requirements()
+            if mode != "normal":
+                self._mode = mode  # from the first write on it must be undone
+            await self._access.run(steps)
+            self._mode = mode
 
     async def _check_requirements(self) -> None:
         battery = self.profile.battery
@@ -125,11 +129,13 @@ class ModbusMeter:
 
     async def kick(self) -> None:
         """Write the present mode again."""
-        if self._mode != "normal":
-            await self._access.run(self._steps(self._mode))
+        async with self._commands:
+            if self._mode != "normal":
+                await self._access.run(self._steps(self._mode))
 
     async def release(self) -> None:
         """Give the battery back to itself: write ``normal`` if another mode was ever begun."""
-        if self._mode != "normal":
-            await self._access.run(self._steps("normal"))
-            self._mode = "normal"
+        async with self._commands:
+            if self._mode != "normal":
+                await self._access.run(self._steps("normal"))
+                self._mode = "normal"

@@ -155,11 +155,15 @@ class Connectors(_Data, frozen=True, kw_only=True):
 
 
 class Parameter(_Data, frozen=True, kw_only=True):
-    """A number that formulas call ``$name``: given by the user, else read from ``register`` once, else ``default``."""
+    """A number that formulas call ``$name``: given by the user, else read from ``register`` once, else ``default``.
+
+    ``limit`` is a register with the most that the device takes; the user's number is lowered to it.
+    """
 
     unit: str = ""
     default: float | None = None
     register: str | None = None
+    limit: str | None = None
 
 
 class Condition(_Data, frozen=True, kw_only=True):
