@@ -12,7 +12,6 @@ import logging
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import datetime, time, timedelta
 from importlib import resources
 from pathlib import Path
@@ -34,7 +33,7 @@ from evcc_sim.wire import World, running_world
 from evcclib.events import SessionRecord
 
 WEATHER_FACTOR = 60.0
-WEATHER_FROM = time(6, 15)
+WEATHER_FROM = time(6, 45)
 """When the demo's weather begins: about a minute before the roof delivers what a car needs."""
 
 SESSIONS_DAYS = 45
@@ -95,10 +94,9 @@ async def demo(
 
 
 def home_scenario() -> scenario.Scenario:
-    """The demo's home. Its calendar begins today, since the server lives in the present."""
+    """The demo's home. Its weather is a day in June whatever the date; prices go by the real clock."""
     text = resources.files("evcc_sim").joinpath("demo-home.toml").read_text(encoding="utf-8")
-    home = scenario.parse(text, name="demo-home")
-    return home.with_changes(site=replace(home.site, start=_utc_now().date()))
+    return scenario.parse(text, name="demo-home")
 
 
 def configuration(world: World, host: str, port: int, mqtt_port: int) -> str:
