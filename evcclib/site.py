@@ -99,7 +99,7 @@ def step(
         if sun.power_w is not None:
             state.last_success, state.last_success_at = work.utc, work.instant
     else:
-        _enforce(work, facts)
+        _enforce(work, facts, retries=cause is not Cause.OUTCOME)
     accounts.settle(work, facts)
     wake_at = next_wake(work, before, facts, sun, decided=decides)
     state.readings = readings
@@ -260,8 +260,11 @@ def _clamp(index: int, current_a: float, facts: Facts, limits: Allotment | None,
     )
 
 
-def _enforce(work: Work, facts: list[Facts]) -> None:
-    """Lower at once what is above a limit; nothing is ever raised here."""
+def _enforce(work: Work, facts: list[Facts], *, retries: bool) -> None:
+    """Lower at once what is above a limit; nothing is ever raised here.
+
+    A charger that has just refused a command is not told again before the next sample or tick (``retries``).
+    """
     loadpoints = work.state.loadpoints
     limits = None
     if work.layout.config.circuits or work.readings.operator_limit is not None:
@@ -274,7 +277,8 @@ def _enforce(work: Work, facts: list[Facts]) -> None:
             loadpoint.reason = because(ReasonCode.COMMAND_FAILED)
         charger = loadpoint.charger
         drawn_a = committed_a(work, index, each)
-        if not each.is_usable or charger.pending is not None or not charger.is_enabled or not charger.is_certain:
+        is_told = charger.pending is not None or (charger.has_failed and not retries)
+        if not each.is_usable or is_told or not charger.is_enabled or not charger.is_certain:
             if limits is not None:
                 limits.grant(index, drawn_a)
             continue
