@@ -6,12 +6,13 @@ The home's devices listen on real TCP ports; the server finds them in a configur
 
 from __future__ import annotations
 
+import argparse
 import errno
 import functools
 import logging
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, time, timedelta
 from importlib import resources
 from pathlib import Path
@@ -61,13 +62,29 @@ def run_demo(
     return 0
 
 
+def main(arguments: Sequence[str]) -> int:
+    """The command line of ``evcc-sim demo``."""
+    parser = argparse.ArgumentParser(prog="evcc-sim demo", description=(__doc__ or "").partition(":")[2].split("\n")[0])
+    add_arguments(parser)
+    given = parser.parse_args(arguments)
+    return run_demo(host=given.host, port=given.port, mqtt_port=given.mqtt_port, duration_s=given.duration)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the demo can be told."""
+    parser.add_argument("--host", default="127.0.0.1", help="address for API and broker (default %(default)s)")
+    parser.add_argument("--port", type=int, default=7070, help="port of the API (default %(default)s)")
+    parser.add_argument("--mqtt-port", type=int, default=1883, help="port of the MQTT broker (default %(default)s)")
+    parser.add_argument("--duration", type=float, metavar="S", help="end by itself after so many seconds")
+
+
 async def demo(
     *,
     host: str = "127.0.0.1",
     port: int = 7070,
     mqtt_port: int = 1883,
     duration_s: float | None = None,
-    announce: Callable[[str], None] = print,
+    announce: Callable[[str], None] = functools.partial(print, flush=True),
 ) -> None:
     """The home and the server, until SIGINT, SIGTERM or for ``duration_s``. Raises `OSError` or `MqttError`."""
     home = home_scenario()
