@@ -73,12 +73,17 @@ def read_document(text: str, name: str, environment: Mapping[str, str]) -> Node:
         if mark and "${" in "".join(text.splitlines()[mark.line : mark.line + 1]):
             reason += "; put ${NAME} in quotes where it stands inside { } or [ ]"
         raise ConfigError([Problem(name, mark.line + 1 if mark else 1, "", f"YAML: {reason}")]) from error
+    except RecursionError as error:
+        raise ConfigError([Problem(name, 1, "", "YAML: nested too deeply")]) from error
     except (YAMLError, ValueError) as error:
         raise ConfigError([Problem(name, 1, "", f"YAML: {str(error).splitlines()[0]}")]) from error
     if root is None:
         return Table((), 1)
     problems: list[Problem] = []
-    node = _Reader(name, environment, problems).node(root, "")
+    try:
+        node = _Reader(name, environment, problems).node(root, "")
+    except RecursionError as error:
+        raise ConfigError([Problem(name, 1, "", "nested too deeply")]) from error
     if problems:
         raise ConfigError(problems)
     return node

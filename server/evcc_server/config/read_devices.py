@@ -13,6 +13,7 @@ from evcc_server.config.section import Section
 from evcc_server.config.sources import ConstSource
 from evcc_server.devices import profile as profiles
 from evcc_server.devices.profile import Profile
+from evcc_server.devices.template_index import profiles_for
 
 CHARGE = "charge"
 METER_USAGES = ("grid", "pv", "battery", "charge", "aux")
@@ -29,7 +30,7 @@ def read_meter(section: Section) -> MeterEntry:
     elif kind == "custom":
         device = _custom_meter(section)
     elif kind:
-        section.problem("type", f"{kind!r} is not known, expected template or custom")
+        _wrong_type(section, kind)
         return _no_meter(section, name)
     section.close()
     if device is None:
@@ -47,12 +48,17 @@ def read_charger(section: Section) -> ChargerEntry:
     elif kind == "custom":
         device = _custom_charger(section)
     elif kind:
-        section.problem("type", f"{kind!r} is not known, expected template or custom")
+        _wrong_type(section, kind)
         return _no_charger(section, name)
     section.close()
     if device is None:
         return _no_charger(section, name)
     return ChargerEntry(name=name, line=section.line, place=section.path, device=device)
+
+
+def _wrong_type(section: Section, kind: str) -> None:
+    hint = f"write type: template, template: {kind}" if profiles_for(kind) else "expected template or custom"
+    section.problem("type", f"{kind!r} is not known, {hint}")
 
 
 def template_names(*, is_charger: bool) -> tuple[str, ...]:
@@ -75,17 +81,17 @@ def usages_of(candidates: Iterable[Profile]) -> tuple[str, ...]:
 
 
 def _template(section: Section, *, is_charger: bool) -> TemplateDevice | None:
-    names = template_names(is_charger=is_charger)
     template = section.required_text("template", allowed="the name of a device, see: evcc-server devices")
-    candidates = [p for p in profiles.by_template(template.casefold()) if _can_be(p, is_charger=is_charger)]
+    candidates = [p for p in profiles_for(template) if _can_be(p, is_charger=is_charger)]
     usage: str | None = CHARGE
     if not is_charger:
         usage = section.word("usage", usages_of(candidates) or METER_USAGES)
     if not candidates:
         if template:
-            elsewhere = " (it is a charger)" if not is_charger and profiles.by_template(template.casefold()) else ""
+            elsewhere = " (it is a charger)" if not is_charger and profiles_for(template) else ""
             section.problem(
-                "template", f"{template!r} is not a supported device{elsewhere}, {expected_one_of(template, names)}"
+                "template",
+                f"{template!r} is not a supported device{elsewhere}, {expected_one_of(template, template_names(is_charger=is_charger))}",
             )
         section.close_quietly()
         return None
