@@ -110,7 +110,8 @@ class ModbusCharger:
         now = await self._access.read(frozenset(keys), priority=Priority.CONTROL)
         self._is_measured = now.holds(facts.values.measured_when)
         self._knows_identity = facts.identity is not None and now.holds(facts.identity_when)
-        self._can_switch = switch is not None and now.holds(switch.ready)
+        could_switch = self._is_started and self._can_switch  # a station on one phase may look as if it had no more
+        self._can_switch = switch is not None and (could_switch or now.holds(switch.ready))
         own_max_a = now.source(facts.max_current)
         self._max_a = min(facts.max_a, self._owner_max_a)
         if own_max_a is not None and own_max_a >= facts.min_a:

@@ -25,6 +25,7 @@ Connect = Callable[[], Awaitable[ByteStream]]
 Trace = Callable[[bool, bytes], None]
 
 BACKOFF_MAX_S = 30.0
+QUIET_MAX_S = 10.0
 CONNECT_TIMEOUT_S = 5.0
 SETTLE_S = 0.1  # after a time-out a gateway may still hold the late answer of a serial device
 RECEIVE_BYTES = 512
@@ -238,7 +239,7 @@ class Link:
 
     def _note_silence(self, unit: int) -> None:
         self._silences[unit] = self._silences.get(unit, 0) + 1
-        self._quiet_until[unit] = anyio.current_time() + backoff_s(self._silences[unit])
+        self._quiet_until[unit] = anyio.current_time() + min(QUIET_MAX_S, backoff_s(self._silences[unit]))
 
 
 def _reason(error: BaseException) -> str:
