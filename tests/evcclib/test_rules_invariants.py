@@ -160,11 +160,21 @@ class Home(RuleBasedStateMachine):
                 assert box.status is not A  # INV-3
             if isinstance(command, Enable | Disable) and was_on is not isinstance(command, Enable):
                 changed_at = self.changed_at[index]
-                if not self.free[index] and changed_at is not None:  # INV-4
+                if not self.free[index] and not self.is_forced(index) and changed_at is not None:  # INV-4
                     assert self.bench.t - changed_at >= place.guard_duration - SECOND
-                self.changed_at[index] = self.bench.t
-                self.free[index] = any(isinstance(each, SwitchPhases) for each in commands)
+                if box.result is Result.DONE:
+                    self.changed_at[index] = self.bench.t
+                    self.free[index] = any(isinstance(each, SwitchPhases) for each in commands)
                 was_on = isinstance(command, Enable)
+
+    def is_forced(self, index: int) -> bool:
+        """Whether the law has a reason not to wait for the guard, or the charger gives none to."""
+        state = self.bench.site.state.loadpoints[index]
+        return (
+            state.settings.mode in (ChargeMode.NOW, ChargeMode.OFF)
+            or state.remote_demand is not RemoteDemand.ENABLE
+            or self.bench.boxes[index].result is not Result.DONE
+        )
 
     def check_after(self) -> None:
         for index, box in enumerate(self.bench.boxes):
