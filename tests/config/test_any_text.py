@@ -44,7 +44,7 @@ def parsed(text: str) -> Config | ConfigError:
         return error
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.integers(0, len(LINES) - 1), st.sampled_from(WORDS), st.booleans())
 def test_any_value_may_be_anything(number: int, word: str, drop: bool) -> None:
     key, colon, _ = LINES[number].partition(":")
@@ -52,7 +52,7 @@ def test_any_value_may_be_anything(number: int, word: str, drop: bool) -> None:
     parsed("\n".join([*LINES[:number], *changed, *LINES[number + 1 :]]))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.integers(0, len(WHOLE)), st.text(max_size=4), st.integers(0, 4))
 def test_any_place_may_be_damaged(place: int, noise: str, cut: int) -> None:
     parsed(WHOLE[:place] + noise + WHOLE[place + cut :])

@@ -88,11 +88,9 @@ def _template(section: Section, *, is_charger: bool) -> TemplateDevice | None:
         usage = section.word("usage", usages_of(candidates) or METER_USAGES)
     if not candidates:
         if template:
+            hint = expected_one_of(template, template_names(is_charger=is_charger))
             elsewhere = " (it is a charger)" if not is_charger and profiles_for(template) else ""
-            section.problem(
-                "template",
-                f"{template!r} is not a supported device{elsewhere}, {expected_one_of(template, template_names(is_charger=is_charger))}",
-            )
+            section.problem("template", f"{template!r} is not a supported device{elsewhere}, {hint}")
         section.close_quietly()
         return None
     if not is_charger:
