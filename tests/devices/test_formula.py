@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evcc_server.devices.formula import evaluate, names_in
@@ -56,6 +56,7 @@ def test_names() -> None:
     assert names_in("-160.3.DCW? + a * $limit | max(b, 12)") == ("160.3.DCW", "a", "$limit", "b")
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=6))
 def test_a_sum_is_a_sum(values: list[float]) -> None:
     names = {f"x{place}": value for place, value in enumerate(values)}

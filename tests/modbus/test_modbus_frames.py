@@ -7,7 +7,7 @@ import struct
 
 import pytest
 from fake_device import ascii_frame, mbap, rtu
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evcc_server.modbus.wire import Answer, Exchange, Framing, Inbox, Request, WireError, answer_frame
@@ -65,6 +65,7 @@ FRAMES = {
 }
 
 
+@settings(deadline=None)
 @given(st.sampled_from(list(Framing)), st.lists(st.integers(1, 40), max_size=5))
 def test_an_answer_may_come_in_any_pieces(framing: Framing, cuts: list[int]) -> None:
     exchange, frame, found = Exchange(framing, READ, 9), FRAMES[framing], None
@@ -75,6 +76,7 @@ def test_an_answer_may_come_in_any_pieces(framing: Framing, cuts: list[int]) -> 
     assert found == Answer(values=WORDS)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 8 * len(FRAMES[Framing.RTU]) - 1), min_size=1, max_size=3, unique=True))
 def test_up_to_three_flipped_bits_on_a_serial_line_are_always_noticed(flips: list[int]) -> None:
     damaged = bytearray(FRAMES[Framing.RTU])
@@ -87,6 +89,7 @@ def test_up_to_three_flipped_bits_on_a_serial_line_are_always_noticed(flips: lis
     assert answer is None
 
 
+@settings(deadline=None)
 @given(st.sampled_from(list(Framing)), st.binary(max_size=80))
 def test_noise_is_never_a_number(framing: Framing, noise: bytes) -> None:
     try:
@@ -96,6 +99,7 @@ def test_noise_is_never_a_number(framing: Framing, noise: bytes) -> None:
     assert answer is None
 
 
+@settings(deadline=None)
 @given(st.sampled_from(list(Framing)), st.integers(0, 255), st.integers(1, 127), st.integers(0, 9))
 def test_only_the_right_unit_function_and_length_is_an_answer(
     framing: Framing, unit: int, function: int, count: int
@@ -173,6 +177,7 @@ REQUESTS = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(REQUESTS, st.integers(1, 65535), st.data())
 def test_the_proxy_understands_every_request_and_its_answers_are_understood(
     request_: Request, transaction: int, data: st.DataObject

@@ -41,7 +41,7 @@ SUNSPEC_NAN: dict[str, tuple[int, ...]] = {
 
 _FLOATS = {"float32": ">f", "float64": ">d"}
 _SIGNED = {"int16", "int32", "int64", "sunssf"}
-_HAIR = 1e-6
+_HAIR = 1e-9
 """Binary fractions such as 16 / 0.1 may end a hair below the whole number that is meant."""
 
 Words = Sequence[int]
