@@ -6,14 +6,15 @@ import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import anyio
 import pytest
 import trio
 from trio_test import in_real_time
 
-from evcc_server import cli
+from evcc_server import cli, cli_tools
 from evcc_sim import scenario
 from evcc_sim.site_devices import Extras, evcc_yaml
-from evcc_sim.wire import World, running_world
+from evcc_sim.wire import World, running_world, serve_on_pty
 
 pytestmark = pytest.mark.wire
 
@@ -164,6 +165,39 @@ def test_scan_finds_the_units_of_a_host(tmp_path: Path, capsys: pytest.CaptureFi
         assert "unit 1: " in capsys.readouterr().out
         assert await tool("scan", "127.0.0.1:9", "--units", "1", has_config=False) == 1
         assert "127.0.0.1:9: cannot connect" in capsys.readouterr().err
+
+    with_home(test, tmp_path)
+
+
+def test_check_says_that_the_broker_and_the_database_are_out_of_reach(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test(tool: Tool, world: World, file: Path) -> None:
+        text = file.read_text(encoding="utf-8").replace('dsn: ":memory:"', f"dsn: {tmp_path}")
+        file.write_text(text + "mqtt: {broker: '127.0.0.1:9'}\n", encoding="utf-8")
+        assert await tool("check") == 1
+        printed = capsys.readouterr().out
+        assert "mqtt broker 127.0.0.1:9: not connected" in printed
+        assert f"database: {tmp_path} is a folder" in printed
+        assert printed.rstrip().endswith("problems: mqtt broker, database")
+
+    monkeypatch.setattr(cli_tools, "MQTT_SETTLE_S", 0.3)
+    with_home(test, tmp_path)
+
+
+def test_a_device_on_a_serial_bus_is_found_and_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def test(tool: Tool, world: World, file: Path) -> None:
+        async with anyio.create_task_group() as tasks:
+            port = serve_on_pty(tasks, world.devices["grid"])
+            text = file.read_text(encoding="utf-8")
+            old = re.search(r'"modbus": "rs485tcpip", "host": "[^"]*", "port": \d+', text)
+            assert old is not None
+            file.write_text(text.replace(old[0], f'"modbus": "rs485serial", "device": "{port}"'), encoding="utf-8")
+            assert await tool("meter", "grid") == 0
+            assert re.search(r"power +-3500 W", capsys.readouterr().out)
+            assert await tool("scan", port, "--units", "1-2", has_config=False) == 0
+            assert "1 of 2 units answer" in capsys.readouterr().out
+            tasks.cancel_scope.cancel()
 
     with_home(test, tmp_path)
 

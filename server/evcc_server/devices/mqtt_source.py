@@ -48,6 +48,10 @@ class Topics(Protocol):
     async def publish(self, topic: str, payload: str, *, is_retained: bool) -> None:
         """Send. Raises `DeviceDown` when there is no connection."""
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether the broker is there just now."""
+
     async def run(self) -> None:
         """Keep the connection until cancelled."""
 
@@ -66,6 +70,11 @@ class NoTopics:
         """Raises `DeviceDown`."""
         await anyio.lowlevel.checkpoint()
         raise DeviceDown(f"mqtt {topic}: no broker is configured")
+
+    @property
+    def is_connected(self) -> bool:
+        """Never."""
+        return False
 
     async def run(self) -> None:
         """Wait for ever."""
@@ -102,6 +111,11 @@ class BrokerTopics:
         info = self._client.publish(topic, payload.encode(), qos=1, retain=is_retained)
         if info.rc != paho.MQTT_ERR_SUCCESS:
             raise DeviceDown(f"mqtt {self._host}:{self._port}: {paho.error_string(info.rc)}")
+
+    @property
+    def is_connected(self) -> bool:
+        """See `Topics.is_connected`."""
+        return self._is_connected
 
     async def run(self) -> None:
         """See `Topics.run`. The first connection is tried until it works, like every later one."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 
 import anyio
 
@@ -31,10 +33,28 @@ async def check(config: Config, devices: Devices, *, clock: Clock) -> tuple[list
         lines += [f"  {point}" for point in points]
     tariff_lines, tariffs_ok = await _tariffs(config, devices, clock)
     lines += tariff_lines
-    bad = [key for key, findings in found.items() if not findings.is_ok]
-    is_ok = not bad and tariffs_ok
-    lines += ["", "all is well" if is_ok else f"problems: {', '.join(bad) or 'tariffs'}"]
-    return lines, is_ok
+    bad = [key for key, findings in found.items() if not findings.is_ok] + ([] if tariffs_ok else ["tariffs"])
+    if config.mqtt.broker:
+        is_connected = devices.plugins.topics.is_connected
+        lines += ["", f"mqtt broker {config.mqtt.broker}: {'connected' if is_connected else 'not connected'}"]
+        bad += [] if is_connected else ["mqtt broker"]
+    objection = _database_objection(config.database.path)
+    if objection:
+        lines += ["", f"database: {objection}"]
+        bad.append("database")
+    lines += ["", f"problems: {', '.join(bad)}" if bad else "all is well"]
+    return lines, not bad
+
+
+def _database_objection(path: str) -> str:
+    """Why the database could not be kept at ``path``; empty when it can."""
+    if path == ":memory:":
+        return ""
+    file = Path(path).expanduser()
+    if file.is_dir():
+        return f"{file} is a folder"
+    place = file if file.exists() else next(folder for folder in file.parents if folder.exists())
+    return "" if os.access(place, os.W_OK) else f"{place} cannot be written to"
 
 
 def _rows(found: Mapping[str, Findings]) -> list[tuple[str, str, str, str]]:
