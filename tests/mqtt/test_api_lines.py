@@ -77,10 +77,17 @@ async def test_the_retained_tree() -> None:
 @pytest.mark.api("API-28")
 @in_real_time
 async def test_updated_increases_with_every_cycle() -> None:
-    async with served() as world:
-        await trio.sleep(1.05)
-        world.home.cycle()
-        await world.shows("evcc/updated", "1678122001")
+    async with served() as world, trio.open_nursery() as nursery:
+
+        async def cycle_on() -> None:
+            while True:
+                world.home.cycle()
+                await trio.sleep(0.1)
+
+        nursery.start_soon(cycle_on)
+        for second in (1, 2):
+            await world.shows("evcc/updated", str(1678122000 + second))
+        nursery.cancel_scope.cancel()
 
 
 SITE_LINES = [("bufferSoc", "80.5", "80.5"), ("prioritySoc", "40", "40"), ("residualPower", "-100", "-100")]

@@ -12,6 +12,7 @@ import trio
 from mqtt_by_hand import (
     DISCONNECT,
     PATIENCE_S,
+    PUBLISH,
     Closed,
     Will,
     connect_packet,
@@ -363,6 +364,18 @@ async def test_16_a_known_client_gets_what_came_while_it_was_away() -> None:
         await published(link, *(Publication(f"evcc/site/{index}", b"1") for index in range(3)))
         async with connected(port, "logger", is_clean=False, **LOGIN) as client:
             assert [each.topic for each in await client.settle()] == [f"evcc/site/{index}" for index in range(3)]
+
+
+@in_real_time
+async def test_16_a_known_client_gets_again_what_it_did_not_acknowledge() -> None:
+    async with serving(has_login=True) as (link, port):
+        async with connected(port, "logger", is_clean=False, **LOGIN) as client:
+            await client.subscribe("evcc/#", 1)
+            await published(link, Publication("evcc/site/pvPower", b"12"))
+            assert (await client.read_packet())[0] == PUBLISH
+        await eventually(lambda: link.census.away == 1)
+        async with connected(port, "logger", is_clean=False, **LOGIN) as client:
+            assert [each.payload for each in await client.settle()] == [b"12"]
 
 
 @in_real_time

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -245,3 +246,11 @@ def test_filters_are_those_of_the_api() -> None:
         "evcc/loadpoints/+/+/+/set",
         "evcc/loadpoints/+/+/+/+/set",
     )
+
+
+def test_the_manual_names_every_setting() -> None:
+    manual = (Path(__file__).parents[2] / "docs" / "mqtt.md").read_text()
+    for setting in TABLE:
+        for spelling in setting.topics:
+            if "/" not in spelling or setting.value_topics:
+                assert f"`{spelling}`" in manual, spelling

@@ -297,7 +297,7 @@ class HardenedBroker(Broker):  # type: ignore[misc]  # amqtt is untyped
                 await earlier.ended.wait()
 
     def _session(self, connect: ConnectPacket) -> tuple[Session, bool]:
-        """The client's session, and whether it is an old one; an old one is only given back to the same user."""
+        """The client's session, and whether it is an old one; only who has the credentials can have left one."""
         will = None
         if connect.will_flag:
             will = Message(connect.will_topic, bytes(connect.will_message), connect.will_qos, connect.will_retain_flag)
@@ -305,11 +305,11 @@ class HardenedBroker(Broker):  # type: ignore[misc]  # amqtt is untyped
                 log.info("MQTT client %.80r: its last will on %.200r won't be sent", connect.client_id, will.topic)
                 will = None
         earlier = self._away.pop(connect.client_id, None)
-        if earlier is not None and not connect.clean_session_flag and earlier.user == connect.username:
+        if earlier is not None and not connect.clean_session_flag:
             earlier.will = will
             return earlier, True
         is_kept = self._access.has_credentials and not connect.clean_session_flag
-        return Session(client_id=connect.client_id, user=connect.username, is_kept=is_kept, will=will), False
+        return Session(client_id=connect.client_id, is_kept=is_kept, will=will), False
 
     def _leave(self, session: Session) -> None:
         if not session.is_kept:

@@ -44,7 +44,6 @@ class Session:
     """What the broker knows of a client; kept while it is away when it asked for that and has credentials."""
 
     client_id: str
-    user: str | None
     is_kept: bool
     will: Message | None = None
     filters: dict[str, int] = field(default_factory=dict)
