@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from evcclib import savings, session
 from evcclib.green import green_shares
 from evcclib.loadpoint import Facts, meter_total_kwh, planner_rates
 from evcclib.model import TariffKind
 from evcclib.session import Mix
+from evcclib.state import Figures
 from evcclib.tariff import co2_at, effective_price, price_at
 from evcclib.work import Work
 
@@ -16,7 +15,7 @@ from evcclib.work import Work
 def settle(work: Work, facts: list[Facts]) -> None:
     """Account for the time since the last step, and hold what is true from now on."""
     state = work.state
-    figures = state.figures
+    balance = work.balance
     charge_w = 0.0
     is_any_session = False
     for index, each in enumerate(facts):
@@ -29,20 +28,20 @@ def settle(work: Work, facts: list[Facts]) -> None:
     price_feed_in = price_at(tariffs.get(TariffKind.FEED_IN), work.utc) if tariffs else None
     co2 = co2_at(planner_rates(work), work.utc) if tariffs else None
     shares = None
-    if figures.home_w is not None:
+    if balance.home_w is not None:
         shares = green_shares(
-            pv_w=figures.pv_w or 0.0,
-            battery_w=figures.battery.power_w or 0.0,
-            home_w=figures.home_w,
+            pv_w=balance.pv_w or 0.0,
+            battery_w=balance.battery.power_w or 0.0,
+            home_w=balance.home_w,
             charge_w=charge_w,
         )
-    state.figures = replace(
-        figures,
-        green_share=None if shares is None else shares.site,
-        green_share_cars=None if shares is None else shares.cars,
-        price_grid=price_grid,
-        price_feed_in=price_feed_in,
-        co2_g_per_kwh=co2,
+    state.figures = Figures(
+        balance,
+        None if shares is None else shares.site,
+        None if shares is None else shares.cars,
+        price_grid,
+        price_feed_in,
+        co2,
     )
     cars = 0.0 if shares is None else shares.cars
     state.savings = savings.step(

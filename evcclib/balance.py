@@ -29,6 +29,8 @@ def sum_batteries(
     capacities_kwh: Sequence[float | None],
 ) -> BatterySum:
     """Sum of the known powers and mean SoC, weighted by capacity when all of them are known [SITE-7, DEF-18]."""
+    if len(powers_w) == 1:
+        return BatterySum(powers_w[0], socs_pct[0], None if socs_pct[0] is None else capacities_kwh[0])
     powers = [power for power in powers_w if power is not None]
     known = [(soc, capacity) for soc, capacity in zip(socs_pct, capacities_kwh, strict=True) if soc is not None]
     capacities = [capacity for _, capacity in known if capacity is not None]

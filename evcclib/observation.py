@@ -14,7 +14,7 @@ from evcclib.classic import Sun
 from evcclib.events import Warned, WarningCode
 from evcclib.loadpoint import Facts
 from evcclib.readings import ABSENT, Measured, Reading
-from evcclib.state import Figures
+from evcclib.state import Balance
 from evcclib.work import Work
 
 PV_SIGN_W = -500.0
@@ -46,16 +46,14 @@ def look(work: Work, facts: list[Facts]) -> Sun:
     battery = NO_BATTERY
     if layout.battery_count:
         battery = sum_batteries(
-            [_value(each, oldest) for each in state.batteries],
+            _values(state.batteries, oldest),
             [None if each is None else each.value for each in state.battery_socs],
             layout.capacities_kwh,
         )
     _keep_grid(work, pv_w, charge_w, is_charge_known=is_charge_known)
     grid = state.grid
     grid_w = grid.value if grid is not None and grid.sampled_at >= oldest else None
-    aux_w = 0.0
-    for each_aux in state.aux:
-        aux_w += _value(each_aux, oldest) or 0.0
+    aux_w = sum([power or 0.0 for power in _values(state.aux, oldest)]) if state.aux else 0.0
     if not layout.config.pv_count and grid_w is not None and is_charge_known:
         pv_w = max(0.0, charge_w - grid_w + state.settings.residual_power_w)  # [SITE-9]
     balance = None
@@ -75,7 +73,7 @@ def look(work: Work, facts: list[Facts]) -> Sun:
     home_w = None
     if grid_w is not None and is_charge_known and is_battery_known:
         home_w = home_power(grid_w=grid_w, pv_w=pv_w or 0.0, battery_w=battery.power_w or 0.0, charge_w=charge_w)
-    state.figures = Figures(grid_w, pv_w, battery, aux_w, home_w, None if balance is None else balance.power_w)
+    work.balance = Balance(grid_w, pv_w, battery, aux_w, home_w, None if balance is None else balance.power_w)
     since = state.started_at if grid is None else grid.sampled_at
     lost_at = since + layout.lost_after
     _warn(work, is_grid_known=grid_w is not None, is_lost=work.instant >= lost_at, facts=facts)
@@ -110,6 +108,12 @@ def _keep_grid(work: Work, pv_w: float | None, charge_w: float, *, is_charge_kno
 
 def _kept(old: Kept, new: Sequence[Reading[float]], count: int) -> Kept:
     """The newest sample of each meter."""
+    if len(new) == count:
+        for each in new:
+            if type(each) is not Measured:
+                break
+        else:
+            return tuple(new)  # type: ignore[arg-type]  # narrowed by the loop above
     if len(old) != count:
         old = (old + (None,) * count)[:count]
     kept = [
@@ -136,13 +140,17 @@ def _sum_positive(meters: Kept, oldest: timedelta) -> float | None:
     return total
 
 
-def _value(meter: Measured[float] | None, oldest: timedelta) -> float | None:
-    return meter.value if meter is not None and meter.sampled_at >= oldest else None
+def _values(meters: Kept, oldest: timedelta) -> list[float | None]:
+    """What each meter shows, None where it is too old."""
+    return [meter.value if meter is not None and meter.sampled_at >= oldest else None for meter in meters]
 
 
 def _warn(work: Work, *, is_grid_known: bool, is_lost: bool, facts: list[Facts]) -> None:
     """Say when a meter goes silent and when it is back, once each."""
-    state, oldest = work.state, work.oldest
+    state = work.state
+    if is_grid_known and not state.stale and _is_all_well(work, facts):
+        return
+    oldest = work.oldest
     stale: list[str] = []
     if not is_grid_known:
         stale.append("grid")
@@ -158,8 +166,6 @@ def _warn(work: Work, *, is_grid_known: bool, is_lost: bool, facts: list[Facts])
     for position, each in enumerate(facts):
         if each.power_w is None:
             stale.append(f"charge{position + 1}")
-    if not stale and not state.stale:
-        return
     now_stale = frozenset(stale)
     for name in sorted(now_stale - state.stale):
         code = _CODES.get(name) or (WarningCode.PV_SIGN if name.startswith("pv_sign") else WarningCode.METER_STALE)
@@ -167,3 +173,15 @@ def _warn(work: Work, *, is_grid_known: bool, is_lost: bool, facts: list[Facts])
     for name in sorted(state.stale - now_stale):
         work.events.append(Warned(WarningCode.RECOVERED, None, {"meter": name}))
     state.stale = now_stale
+
+
+def _is_all_well(work: Work, facts: list[Facts]) -> bool:
+    """Whether every meter is known and plausible; the grid's aside."""
+    state, oldest = work.state, work.oldest
+    for meter in state.pv:
+        if meter is None or meter.sampled_at < oldest or meter.value < PV_SIGN_W:
+            return False
+    for meter in (*state.batteries, *state.aux):
+        if meter is None or meter.sampled_at < oldest:
+            return False
+    return None not in [each.power_w for each in facts]

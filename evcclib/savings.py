@@ -17,6 +17,9 @@ DEFAULT_FEED_IN_PRICE = 0.08
 GAP_MAX = HOUR
 """Time without any step (the server was down) beyond which nobody knows what was charged; it is left out."""
 
+HELD_MAX = GAP_MAX / 4
+"""How long what is held may go uncounted while it stays the same."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavingsState:
@@ -47,19 +50,30 @@ def step(
     """Account for the time since the last step, then hold the new ``charge_power_w`` [W] of all loadpoints together.
 
     ``green_share`` (0..1) is the cars' [DEF-40]; unknown prices take the defaults [SAV-3]. The same state comes back while
-    nothing is being charged.
+    nothing is being charged, and for a while when nothing has changed.
     """
     power_w = max(0.0, charge_power_w)
     if power_w == 0.0 and state.power_w == 0.0:
         return state
-    counted = _counted(state, now.instant)
+    green_share = min(max(green_share, 0.0), 1.0)
+    grid_price = DEFAULT_GRID_PRICE if grid_price is None else grid_price
+    feed_in_price = DEFAULT_FEED_IN_PRICE if feed_in_price is None else feed_in_price
+    if (
+        state.power_w == power_w
+        and state.green_share == green_share
+        and state.grid_price == grid_price
+        and state.feed_in_price == feed_in_price
+        and state.updated_at is not None
+        and timedelta(0) <= now.instant - state.updated_at < HELD_MAX
+    ):
+        return state  # what is held goes on
     return replace(
-        counted,
+        _counted(state, now.instant),
         updated_at=now.instant,
         power_w=power_w,
-        green_share=min(max(green_share, 0.0), 1.0),
-        grid_price=DEFAULT_GRID_PRICE if grid_price is None else grid_price,
-        feed_in_price=DEFAULT_FEED_IN_PRICE if feed_in_price is None else feed_in_price,
+        green_share=green_share,
+        grid_price=grid_price,
+        feed_in_price=feed_in_price,
     )
 
 

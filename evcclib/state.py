@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from operator import attrgetter
+from typing import NamedTuple
 
 from evcclib import meter_ledger, plan_follow, polling, soc
 from evcclib import vehicle as vehicles
@@ -80,9 +81,8 @@ class LoadpointState:
 _LOADPOINT_VALUES = attrgetter(*(each.name for each in fields(LoadpointState)))
 
 
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """What the last step made of the readings, for those who look on; None: unknown [SITE-6..SITE-16, TAR-9]."""
+class Balance(NamedTuple):
+    """Where the power goes [W]; None: unknown [SITE-6..SITE-16]."""
 
     grid_w: float | None = None
     pv_w: float | None = None
@@ -90,11 +90,20 @@ class Figures:
     aux_w: float = 0.0
     home_w: float | None = None
     site_w: float | None = None
+
+
+class Figures(NamedTuple):
+    """What the last step made of the readings, for those who look on; None: unknown [TAR-9]."""
+
+    balance: Balance = Balance()
     green_share: float | None = None
     green_share_cars: float | None = None
     price_grid: float | None = None
     price_feed_in: float | None = None
     co2_g_per_kwh: float | None = None
+
+
+NO_FIGURES = Figures()
 
 
 @dataclass(slots=True)
@@ -119,7 +128,7 @@ class SiteState:
     last_success: datetime | None = None
     last_success_at: Timer = None
     readings: Readings = field(default_factory=Readings)
-    figures: Figures = field(default_factory=Figures)
+    figures: Figures = NO_FIGURES
     layout: SiteLayout | None = None
 
     def copy(self) -> SiteState:

@@ -33,6 +33,7 @@ def site_view(work: Work) -> SiteView:
     """The whole site at the time of ``work``."""
     state, readings, layout = work.state, work.readings, work.layout
     figures, config = state.figures, layout.config
+    balance = figures.balance
     grid = readings.grid
     share = figures.green_share
     co2 = figures.co2_g_per_kwh
@@ -47,17 +48,17 @@ def site_view(work: Work) -> SiteView:
         has_grid=config.has_grid,
         has_pv=config.pv_count > 0,
         has_battery=layout.battery_count > 0,
-        grid_power_w=figures.grid_w if config.has_grid else None,
+        grid_power_w=balance.grid_w if config.has_grid else None,
         grid_powers_w=powers,
         grid_currents_a=currents,
         grid_energy_kwh=None if grid is None else _value(grid.energy_import_kwh),
         grid_age=_age(work, state.grid),
-        pv_power_w=figures.pv_w,
+        pv_power_w=balance.pv_w,
         pv_powers_w=tuple(_known(work, meter) for meter in state.pv),
         pv_ages=tuple(_age(work, meter) for meter in state.pv),
-        battery_power_w=figures.battery.power_w,
-        battery_soc_pct=figures.battery.soc_pct,
-        battery_capacity_kwh=figures.battery.capacity_kwh,
+        battery_power_w=balance.battery.power_w,
+        battery_soc_pct=balance.battery.soc_pct,
+        battery_capacity_kwh=balance.battery.capacity_kwh,
         batteries=tuple(
             BatteryView(
                 power_w=_known(work, _at(state.batteries, position)),
@@ -66,9 +67,9 @@ def site_view(work: Work) -> SiteView:
             )
             for position, battery in enumerate(config.batteries)
         ),
-        aux_power_w=figures.aux_w,
-        home_power_w=figures.home_w,
-        site_power_w=figures.site_w,
+        aux_power_w=balance.aux_w,
+        home_power_w=balance.home_w,
+        site_power_w=balance.site_w,
         green_share=share,
         tariff_grid=figures.price_grid,
         tariff_feed_in=figures.price_feed_in,

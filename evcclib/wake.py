@@ -6,7 +6,6 @@ delay that runs, every sample that will be too old, every price that will change
 
 from __future__ import annotations
 
-import math
 from datetime import datetime, timedelta
 
 from evcclib import plan_follow, polling
@@ -32,7 +31,7 @@ def next_wake(work: Work, before: SiteState, facts: list[Facts], sun: Sun, *, de
     instant, state = work.instant, work.state
     anchor = instant if state.tick_at is None else state.tick_at
     interval = work.layout.interval
-    next_tick = anchor + (math.floor((instant - anchor) / interval) + 1) * interval
+    next_tick = anchor + ((instant - anchor) // interval + 1) * interval
     if not decided or work.batches or work.events or work.reads:
         return next_tick
     candidates: list[timedelta] = []
@@ -44,10 +43,10 @@ def next_wake(work: Work, before: SiteState, facts: list[Facts], sun: Sun, *, de
     _price_candidates(work, candidates)
     if work.readings.operator_limit is not None:
         candidates.append(work.readings.operator_limit.expires_at)
-    soonest = min((each for each in candidates if each > instant), default=None)
+    soonest = min([each for each in candidates if each > instant], default=None)
     if soonest is None:
         return None
-    return max(next_tick, anchor + math.ceil((soonest - anchor) / interval) * interval)
+    return max(next_tick, anchor - (anchor - soonest) // interval * interval)
 
 
 def _moves(before: LoadpointState, after: LoadpointState, facts: Facts) -> bool:
@@ -140,23 +139,16 @@ def _instant_of(work: Work, time: datetime) -> timedelta:
 
 def _reading_candidates(work: Work, sun: Sun, out: list[timedelta]) -> None:
     """When samples become too old, and when the grid counts as lost."""
-    age_max = work.layout.age_max + TICK
-    state = work.state
+    state, oldest = work.state, work.oldest
     out.append(sun.lost_at)
-    for kept in ((state.grid,), state.pv, state.batteries, state.aux):
-        out.extend([each.sampled_at + age_max for each in kept if each is not None])
+    samples: list[object] = [state.grid, *state.pv, *state.batteries, *state.aux]
     for reading in work.readings.chargers:
-        values: tuple[object, ...] = (
-            reading.status,
-            reading.power_w,
-            reading.currents_a,
-            reading.is_enabled,
-            reading.phases,
-        )
-        out.extend([value.sampled_at + age_max for value in values if type(value) is Measured])
+        samples += (reading.status, reading.power_w, reading.currents_a, reading.is_enabled, reading.phases)
     for meter in state.meters.values():
-        amounts = (meter.currents_a, meter.powers_w, meter.power_w)
-        out.extend([each.sampled_at + age_max for each in amounts if type(each) is Measured])
+        samples += (meter.currents_a, meter.powers_w, meter.power_w)
+    taken = [each.sampled_at for each in samples if type(each) is Measured and each.sampled_at >= oldest]
+    if taken:
+        out.append(min(taken) + work.layout.age_max + TICK)
 
 
 def _price_candidates(work: Work, out: list[timedelta]) -> None:

@@ -12,7 +12,9 @@ from evcclib.layout import SiteLayout
 from evcclib.model import Now, PvAction
 from evcclib.readings import Readings
 from evcclib.settings import Scope, SettingValue
-from evcclib.state import LoadpointState, SiteState
+from evcclib.state import Balance, LoadpointState, SiteState
+
+NO_BALANCE = Balance()
 
 
 @dataclass(slots=True)
@@ -26,6 +28,7 @@ class Work:
     instant: timedelta
     utc: datetime
     oldest: timedelta
+    balance: Balance = NO_BALANCE
     events: list[Event] = field(default_factory=list)
     reads: set[Read] = field(default_factory=set)
     batches: dict[int, Batch] = field(default_factory=dict)

@@ -57,7 +57,7 @@ def test_battery_power_is_forgotten_its_soc_is_not() -> None:
     found = view(bench)
     assert (found.battery_power_w, found.battery_soc_pct, found.battery_capacity_kwh) == (None, 55, 10)
     assert found.home_power_w is None
-    assert bench.site.state.figures.site_w == 0
+    assert bench.site.state.figures.balance.site_w == 0
 
 
 @pytest.mark.rule("SITE-8", "DEF-19")

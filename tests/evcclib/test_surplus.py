@@ -99,7 +99,9 @@ def test_row_3_enough_sun_waits_then_starts_with_the_minimum() -> None:
     ("threshold", "site", "target", "starts"),
     [(0, 0, 6, True), (0, 0, 5.99, False), (-500, -500, 0, True), (-500, -499, 16, False), (500, 500, 0, True)],
 )
-def test_threshold_replaces_the_current_as_condition(threshold: float, site: float, target: float, starts: bool) -> None:
+def test_threshold_replaces_the_current_as_condition(
+    threshold: float, site: float, target: float, starts: bool
+) -> None:
     assert (row(0 * S, target=target, site=site, enabled=False, enable=threshold).current_a == 6) is starts
 
 
