@@ -7,10 +7,11 @@ from collections.abc import Iterator
 import pytest
 
 from evcc_server.devices import quirks
-from evcc_server.devices.access import READ_FUNCTION, find_register, keys_of
 from evcc_server.devices.formula import names_in
+from evcc_server.devices.plan import READ_FUNCTION
 from evcc_server.devices.polling import formulas_of
 from evcc_server.devices.profile import Charger, Condition, Profile, Step, all_profiles, by_template, load, names, parse
+from evcc_server.devices.snapshot import find_register, keys_of
 
 EVERY = pytest.mark.parametrize("name", names())
 

@@ -8,157 +8,24 @@ there on this device and None for a quarter of an hour, unless it is needed for 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 import anyio
 
 from evcc_server.devices.contract import DeviceImplausible, DeviceRefused
-from evcc_server.devices.formula import evaluate, names_in
-from evcc_server.devices.profile import Condition, Function, Profile, Register, Step
-from evcc_server.devices.registers import Unwritable, decode, decode_raw, decode_text, encode, encode_raw
+from evcc_server.devices.formula import names_in
+from evcc_server.devices.plan import READ_FUNCTION, Chunk, Spot, alone, merge
+from evcc_server.devices.profile import Profile, Step
+from evcc_server.devices.registers import Unwritable, encode, encode_raw
+from evcc_server.devices.snapshot import Snapshot, find_register, keys_of
 from evcc_server.devices.sunspec import Layout, discover, is_still
 from evcc_server.modbus.link import ModbusRefused, Port
 from evcc_server.modbus.turns import Priority
-from evcc_server.modbus.wire import (
-    READ_COILS,
-    READ_DISCRETE,
-    READ_HOLDING,
-    READ_INPUT,
-    WRITE_COIL,
-    WRITE_COILS,
-    WRITE_REGISTER,
-    WRITE_REGISTERS,
-)
+from evcc_server.modbus.wire import WRITE_COIL, WRITE_COILS, WRITE_REGISTER, WRITE_REGISTERS
 
-READ_FUNCTION: Mapping[Function, int] = {
-    "coil": READ_COILS,
-    "discrete": READ_DISCRETE,
-    "holding": READ_HOLDING,
-    "input": READ_INPUT,
-}
 ABSENT_CODES = (1, 2, 3)
 """Exceptions that say "I have no such register" rather than "not now"."""
 ABSENT_S = 900.0
 """How long such an answer is believed."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spot:
-    """Where a value is on this very device."""
-
-    key: str
-    register: Register
-    unit: int
-    function: int
-    address: int
-
-    @property
-    def end(self) -> int:
-        """The address behind its last register."""
-        return self.address + self.register.count
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chunk:
-    """One read request and the values it brings."""
-
-    unit: int
-    function: int
-    address: int
-    count: int
-    spots: tuple[Spot, ...]
-
-
-class Snapshot:
-    """What one poll has read. A value that is not available, or not on this device, is None."""
-
-    def __init__(self, profile: Profile, words: Mapping[str, Sequence[int]], params: Mapping[str, float]) -> None:
-        self._profile = profile
-        self._words = words
-        self._params = params
-
-    def knowing(self, numbers: Mapping[str, float]) -> Snapshot:
-        """The same, with more ``$name`` for formulas."""
-        return Snapshot(self._profile, self._words, {**self._params, **numbers}) if numbers else self
-
-    def value(self, key: str) -> float | None:
-        """The value of ``key`` in its unit, or the parameter ``$name``."""
-        if key.startswith("$"):
-            return self._params.get(key[1:])
-        words = self._words.get(key)
-        if words is None:
-            return None
-        register, _ = find_register(self._profile, key)
-        return decode(register, words, self._profile.connection.word_order, sf=self._exponent(register))
-
-    def _exponent(self, register: Register) -> int | None:
-        if register.sf is None:
-            return 0
-        key = f"{register.model}.{register.sf}"
-        words = self._words.get(key)
-        if words is None:
-            return None
-        exponent = decode_raw(find_register(self._profile, key)[0], words)
-        return exponent if exponent is not None and -10 <= exponent <= 10 else None
-
-    def raw(self, key: str) -> int | str | None:
-        """The raw number of ``key``, or its text when it is a string."""
-        words = self._words.get(key)
-        if words is None:
-            return None
-        register, _ = find_register(self._profile, key)
-        if register.type == "string":
-            return decode_text(register, words)
-        return decode_raw(register, words, self._profile.connection.word_order)
-
-    def source(self, formula: str | None) -> float | None:
-        """The value of a formula of the profile."""
-        return None if formula is None else evaluate(formula, self.value)
-
-    def holds(self, conditions: Iterable[Condition]) -> bool:
-        """Whether all conditions hold; what is not available holds for nothing."""
-        return all(self._holds(condition) for condition in conditions)
-
-    def _holds(self, condition: Condition) -> bool:
-        if condition.at_least is not None or condition.below is not None:
-            value = self.value(condition.register)
-            if value is None:
-                return False
-            if condition.at_least is not None and value < condition.at_least:
-                return False
-            if condition.below is not None and value >= condition.below:
-                return False
-        raw = self.raw(condition.register)
-        if raw is None:
-            return False
-        if isinstance(raw, int):
-            raw = (raw & condition.mask if condition.mask is not None else raw) // condition.divide
-            raw = raw % condition.modulo if condition.modulo is not None else raw
-        if condition.among is not None and raw not in condition.among:
-            return False
-        return condition.not_among is None or raw not in condition.not_among
-
-
-def find_register(profile: Profile, key: str) -> tuple[Register, int | None]:
-    """The register called ``key`` and, for ``model.block.point``, the number of the block. Raises `KeyError`."""
-    register = profile.register_by_key.get(key)
-    if register is not None:
-        return register, None
-    model, block, name = key.split(".")
-    return profile.register_by_key[f"{model}.{name}"], int(block)
-
-
-def keys_of(profile: Profile, formulas: Iterable[str | None], conditions: Iterable[Condition] = ()) -> frozenset[str]:
-    """All registers that these need, scale factors included, parameters not."""
-    found = {condition.register for condition in conditions}
-    for formula in formulas:
-        if formula is not None:
-            found.update(name for name in names_in(formula) if not name.startswith("$"))
-    for key in tuple(found):
-        register, _ = find_register(profile, key)
-        if register.sf is not None:
-            found.add(f"{register.model}.{register.sf}")
-    return frozenset(found)
 
 
 class Access:
@@ -244,7 +111,7 @@ class Access:
             return
         self._split.update(spot.key for spot in chunk.spots)
         for spot in chunk.spots:
-            await self._read_chunk(_alone(spot), words, priority)
+            await self._read_chunk(alone(spot), words, priority)
 
     async def write(self, key: str, value: float, *, priority: Priority = Priority.CONTROL) -> None:
         """Write ``value``, in the register's unit, and wait for the confirmation. Raises `DeviceError`."""
@@ -396,76 +263,3 @@ class Access:
         self._plans.clear()
         self._absent.clear()
         self._split.clear()
-
-
-def _alone(spot: Spot) -> Chunk:
-    return Chunk(unit=spot.unit, function=spot.function, address=spot.address, count=spot.register.count, spots=(spot,))
-
-
-def merge(profile: Profile, spots: Sequence[Spot], alone: Iterable[str] = ()) -> tuple[Chunk, ...]:
-    """As few requests as the device allows for ``spots``."""
-    connection = profile.connection
-    split = set(alone)
-    chunks: list[Chunk] = []
-    rest: list[Spot] = []
-    blocks: dict[int, list[Spot]] = {}
-    for spot in spots:
-        number = _block_of(profile, spot)
-        if number is None or spot.key in split:
-            rest.append(spot)
-        else:
-            blocks.setdefault(number, []).append(spot)
-    for number, members in sorted(blocks.items()):
-        block = connection.blocks[number]
-        first = members[0]
-        chunks.append(
-            Chunk(
-                unit=first.unit, function=first.function, address=block.address, count=block.count, spots=tuple(members)
-            )
-        )
-    run: list[Spot] = []
-    for spot in sorted(rest, key=lambda spot: (spot.unit, spot.function, spot.address, spot.key)):
-        if run and (spot.key in split or run[-1].key in split or not _can_join(profile, run, spot)):
-            chunks.append(_together(run))
-            run = []
-        run.append(spot)
-    if run:
-        chunks.append(_together(run))
-    return tuple(chunks)
-
-
-def _block_of(profile: Profile, spot: Spot) -> int | None:
-    for number, block in enumerate(profile.connection.blocks):
-        if (
-            READ_FUNCTION[block.function] == spot.function
-            and block.address <= spot.address
-            and spot.end <= block.address + block.count
-            and (block.unit_id is None or block.unit_id == spot.unit)
-        ):
-            return number
-    return None
-
-
-def _can_join(profile: Profile, run: list[Spot], spot: Spot) -> bool:
-    first = run[0]
-    if (spot.unit, spot.function) != (first.unit, first.function):
-        return False
-    end = max(other.end for other in run)
-    if max(end, spot.end) - first.address > profile.connection.max_read:
-        return False
-    if spot.register.model is not None:
-        return (spot.register.model, spot.register.subdevice) == (first.register.model, first.register.subdevice)
-    if profile.connection.reads == "single":
-        return spot.address == first.address and spot.register.count == first.register.count
-    return spot.address <= end
-
-
-def _together(run: list[Spot]) -> Chunk:
-    first, end = run[0], max(spot.end for spot in run)
-    return Chunk(
-        unit=first.unit,
-        function=first.function,
-        address=first.address,
-        count=end - first.address,
-        spots=tuple(run),
-    )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from evcc_server.devices.access import Access, keys_of
+from evcc_server.devices.access import Access
 from evcc_server.devices.contract import DeviceImplausible
+from evcc_server.devices.snapshot import keys_of
 from evcc_server.devices.sunspec_points import all_models, point_key, point_scale
 from evcc_server.modbus.link import Port
 

@@ -15,12 +15,13 @@ from datetime import timedelta
 import anyio
 
 from evcc_server.devices import plausible
-from evcc_server.devices.access import Access, Snapshot, keys_of
+from evcc_server.devices.access import Access
 from evcc_server.devices.contract import ChargerValues, DeviceImplausible
 from evcc_server.devices.polling import formulas_of, port_for, read_triple
 from evcc_server.devices.profile import Charger, Condition, Profile, Step
 from evcc_server.devices.quirks import CURRENT, ENABLE, STATUS
 from evcc_server.devices.registers import truncate
+from evcc_server.devices.snapshot import Snapshot, keys_of
 from evcc_server.modbus.link import Link
 from evcc_server.modbus.turns import Priority
 from evcclib.config import ChargerConfig

@@ -12,11 +12,12 @@ from datetime import timedelta
 import anyio
 
 from evcc_server.devices import plausible
-from evcc_server.devices.access import Access, keys_of
+from evcc_server.devices.access import Access
 from evcc_server.devices.contract import DeviceImplausible, DeviceRefused, MeterValues
 from evcc_server.devices.formula import names_in
 from evcc_server.devices.polling import formulas_of, port_for, read_triple
 from evcc_server.devices.profile import Profile, Step
+from evcc_server.devices.snapshot import keys_of
 from evcc_server.modbus.link import Link
 
 _FIELDS: Mapping[str, str] = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from evcc_server.devices import plausible
-from evcc_server.devices.access import Snapshot
 from evcc_server.devices.profile import Profile, Values
+from evcc_server.devices.snapshot import Snapshot
 from evcc_server.modbus.link import Link, Port
 from evcclib.model import PhaseTriple
 

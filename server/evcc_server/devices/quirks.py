@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from evcc_server.devices.access import Access, Snapshot
+from evcc_server.devices.access import Access
+from evcc_server.devices.snapshot import Snapshot
 from evcclib.model import ChargerStatus
 
 StatusQuirk = Callable[[Snapshot], ChargerStatus | None]
