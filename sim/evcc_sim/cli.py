@@ -378,8 +378,8 @@ def _first_cause(error: BaseException) -> BaseException:
 
 
 def _days(options: argparse.Namespace) -> int:
-    fullstack = importlib.import_module("evcc_sim.fullstack")
-    status: int = fullstack.run_days(
+    whole_days = importlib.import_module("evcc_sim.days")
+    status: int = whole_days.run_days(
         options.scenarios or None, days=options.days, seed=options.seed, workers=options.workers
     )
     return status
