@@ -10,9 +10,13 @@ from typing import Generic, Protocol, TypeVar
 import trio
 
 from evcc_server.clock import Clock
-from evcc_server.devices.contract import Charger, DeviceError
+from evcc_server.devices.contract import DeviceError
 
 _log = logging.getLogger(__name__)
+
+WATCHDOG_LOOK_S = 5.0
+"""How often to look whether a device has begun to want kicks; shorter than any watchdog."""
+
 V = TypeVar("V")
 V_co = TypeVar("V_co", covariant=True)
 
@@ -125,17 +129,26 @@ class Poller(Generic[V]):
         self._sink(self._name, values, at)
 
 
-async def keep_alive(name: str, charger: Charger, *, deadline: timedelta) -> None:
-    """Kick ``charger``'s watchdog as often as it asks for; returns at once when reading is enough."""
-    period = charger.keepalive
-    if period is None:
-        return
+class Watched(Protocol):
+    """A device whose watchdog wants to be kicked; see `evcc_server.devices.contract.Charger`."""
+
+    @property
+    def keepalive(self) -> timedelta | None: ...
+
+    async def kick(self) -> None: ...
+
+
+async def keep_alive(name: str, device: Watched, *, deadline: timedelta) -> None:
+    """Kick ``device``'s watchdog as often as it asks for, for ever; how often it is known only once it has been started."""
     health = Health(f"{name} watchdog")
     while True:
-        await trio.sleep(period.total_seconds())
+        period = device.keepalive
+        await trio.sleep(WATCHDOG_LOOK_S if period is None else period.total_seconds())
+        if device.keepalive is None:
+            continue
         try:
             with trio.fail_after(deadline.total_seconds()):
-                await charger.kick()
+                await device.kick()
         except (DeviceError, trio.TooSlowError) as error:
             health.failed(error if isinstance(error, DeviceError) else TimeoutError("no answer in time"))
         else:
