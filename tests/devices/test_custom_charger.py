@@ -62,6 +62,18 @@ async def test_an_http_charger_is_read_and_told() -> None:
 
 
 @in_virtual_time
+async def test_the_same_command_twice_is_sent_twice_and_what_was_read_before_is_read_again() -> None:
+    web = Web({"GET /phases/1": OK, "GET /state": STATE})
+    async with plugin_site(charger=HTTP, web=web) as devices:
+        charger = devices.charger("box")
+        await charger.read()
+        await charger.switch_phases(1)
+        await charger.switch_phases(1)
+        await charger.read()
+    assert [request.url.path for request in web.asked] == ["/state", "/phases/1", "/phases/1", "/state"]
+
+
+@in_virtual_time
 async def test_a_refused_command_is_an_error() -> None:
     async with plugin_site(charger=HTTP, web=Web({"POST /enable": httpx.Response(409)})) as devices:
         text = await error_of(devices.charger("box").enable, DeviceRefused)

@@ -101,7 +101,7 @@ class Plugins:
 
                 async def request(value: JsonValue) -> None:
                     body = None if source.body is None else filled_in(source.body, name, value, source.scale)
-                    await self.http.fetch(source, uri=filled_in(source.uri, name, value, source.scale), body=body)
+                    await self.http.send(source, uri=filled_in(source.uri, name, value, source.scale), body=body)
 
                 return request
             case MqttSource():

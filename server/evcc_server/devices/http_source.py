@@ -40,25 +40,34 @@ class HttpClient:
         self._answers: dict[object, _Answer] = {}
         self._locks: dict[object, anyio.Lock] = {}
 
-    async def fetch(self, source: HttpSource, *, uri: str | None = None, body: str | None = None) -> str:
-        """The text of the answer. ``uri`` and ``body`` replace the source's, with placeholders filled in.
+    async def fetch(self, source: HttpSource) -> str:
+        """The text of the answer, perhaps a shared one.
 
         Raises `DeviceDown`, `DeviceSilent`, `DeviceRefused`, `DeviceImplausible`.
         """
-        uri = source.uri if uri is None else uri
-        body = source.body if body is None else body
         if source.method != "GET":
-            return await self._request(source, uri, body)
-        key = (uri, tuple(sorted(source.headers.items())), source.user, source.password, source.token)
+            return await self._request(source, source.uri, source.body)
+        key = (source.uri, tuple(sorted(source.headers.items())), source.user, source.password, source.token)
         lock = self._locks.setdefault(key, anyio.Lock())
         async with lock:
             known = self._answers.get(key)
             now = anyio.current_time()
             if known is not None and now - known.at_s <= max(SHARE_S, source.cache.total_seconds()):
                 return known.text
-            text = await self._request(source, uri, body)
+            text = await self._request(source, source.uri, source.body)
             self._remember(key, _Answer(text, anyio.current_time()))
             return text
+
+    async def send(self, source: HttpSource, *, uri: str, body: str | None) -> None:
+        """A command: always sent, with its placeholders filled in. What was read before it counts no longer.
+
+        Raises as `fetch`.
+        """
+        self._answers.clear()
+        try:
+            await self._request(source, uri, body)
+        finally:
+            self._answers.clear()  # also what was read meanwhile
 
     async def aclose(self) -> None:
         """Close the connections."""
