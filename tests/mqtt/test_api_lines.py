@@ -262,6 +262,16 @@ async def test_a_port_in_use_is_one_error_with_one_line() -> None:
             )
 
 
+@pytest.mark.parametrize("delay_s", [0, 0.001, 0.01, 0.02])
+@in_real_time
+async def test_it_can_be_stopped_while_it_starts(delay_s: float) -> None:
+    with trio.fail_after(mosquitto.PATIENCE_S):
+        with trio.move_on_after(delay_s):
+            async with trio.open_nursery() as server:
+                await server.start(_serve, MqttOptions(port=0))
+                await trio.sleep_forever()
+
+
 async def _serve(options: MqttOptions, *, task_status: trio.TaskStatus[Home]) -> None:
     clock = Clock(epoch=EPOCH)
     home = Home(clock)

@@ -10,20 +10,25 @@ from dataclasses import dataclass
 
 import pytest
 import trio
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from mqtt_home import EPOCH, Home
 from trio.testing import wait_all_tasks_blocked
 from trio_test import in_virtual_time
 
 from evcc_server.clock import Clock
+from evcc_server.mqtt import tree
 from evcc_server.mqtt.bridge import Bridge
 from evcc_server.mqtt.contract import MqttOptions, Publication
 from evcc_server.mqtt.memory import MemoryBroker, MemoryLink
+from evcc_server.settings import TABLE
 from evcc_server.state.document import Document
 from evcc_server.state.hub import Level
 from evcc_server.state.values import Phases, Records
 from evcc_server.store.store import StoreError
 from evcclib.model import ChargeMode
 from evcclib.requests import ChangeLoadpointSetting, Request
+from evcclib.settings import Scope
 
 CARPORT = "evcc/loadpoints/1"
 
@@ -314,6 +319,72 @@ async def test_topics_that_went_while_there_was_no_connection_are_deleted_on_ret
         world.link.connect()
         await wait_all_tasks_blocked()
         assert not any(topic.startswith(("evcc/site/", f"{CARPORT}/")) for topic in world.broker.retained)
+
+
+@in_virtual_time
+async def test_white_space_that_lies_retained_is_no_command_but_is_removed() -> None:
+    async with bridged() as world:
+        await world.command(f"{CARPORT}/mode/set", " ", is_retained=True)
+        assert world.home.requests == []
+        assert f"{CARPORT}/mode/set" not in world.broker.retained
+
+
+@in_virtual_time
+async def test_a_defect_met_by_one_command_does_not_end_the_others(caplog: pytest.LogCaptureFixture) -> None:
+    class Defective(Home):
+        async def submit(self, request: Request) -> None:
+            if request == ChangeLoadpointSetting(0, "mode", ChargeMode.NOW):
+                raise ZeroDivisionError
+            await super().submit(request)
+
+    async with bridged(home=Defective) as world:
+        await world.command(f"{CARPORT}/mode/set", "now")
+        await world.command(f"{CARPORT}/mode/set", "off")
+        assert world.broker.payload(f"{CARPORT}/mode") == "off"
+        assert "ZeroDivisionError" in caplog.text
+
+
+commands = st.tuples(
+    st.sampled_from(
+        [
+            f"{place}/{spelling}/set"
+            for row in TABLE
+            for place in {
+                Scope.SITE: ["evcc/site"],
+                Scope.LOADPOINT: [CARPORT, "evcc/loadpoints/2", "evcc/loadpoints/3"],
+                Scope.VEHICLE: ["evcc/vehicles/golf", "evcc/vehicles/x"],
+            }[row.scope]
+            for spelling in (*row.topics, *(f"{spelling}/7" for spelling in row.value_topics))
+        ]
+    ),
+    st.one_of(
+        st.sampled_from(["", "0", "1", "3", "6", "16", "80", "-1", "100", "1e9", "nan", "null", "pv", "golf", '"32"']),
+        st.floats(allow_nan=True).map(str),
+        st.text(max_size=20),
+    ),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(commands, max_size=25))
+@in_virtual_time
+async def test_whatever_clients_send_the_tree_stays_true_and_no_command_stays(sent: list[tuple[str, str]]) -> None:
+    logging.getLogger("evcc_server.mqtt").setLevel(logging.CRITICAL)
+    async with bridged() as world:
+        for topic, payload in sent:
+            await world.command(topic, payload, is_retained=True)
+        for loadpoint in world.home.view().loadpoints:
+            assert 0 < loadpoint.settings.current_min_a <= loadpoint.settings.current_max_a
+            assert loadpoint.settings.phases_configured in (0, 1, 3)
+        true = {
+            topic: payload
+            for key, value in tree.keys(world.home.hub.snapshot)
+            for topic, payload in tree.value_entries("evcc", key, value)
+            if payload and "Age" not in topic
+        }
+        assert {topic: world.broker.payload(topic) for topic in true} == true
+        assert not any(topic.endswith("/set") for topic in world.broker.retained)
+    logging.getLogger("evcc_server.mqtt").setLevel(logging.NOTSET)
 
 
 @in_virtual_time

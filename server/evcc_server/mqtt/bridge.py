@@ -183,15 +183,19 @@ class Bridge:
         try:
             target = aim(self._root, topic, self._context)
             wanted = value(target, payload, self._context)
-            if wanted is ...:
-                return
-            await self._gateway.submit(request(target.setting, target.owner, wanted))
+            if wanted is not ...:
+                await self._gateway.submit(request(target.setting, target.owner, wanted))
+            elif not payload:
+                return  # nothing was asked for, and nothing lies there
         except (InvalidSetting, UnknownTarget, UnknownTopic) as error:
             text = payload[:80].decode(errors="replace")
             log.warning("MQTT: %.200r with %r is ignored: %s", topic, text, _on_one_line(str(error)))
             self._show_again(target)
         except StoreError as error:
             log.error("MQTT: %r can't be stored, nothing is changed: %s", topic, error)
+            self._show_again(target)
+        except Exception:  # a defect that one command meets must not end the server
+            log.exception("MQTT: %r with %r failed", topic, payload[:80])
             self._show_again(target)
         self._clear(topic)
 

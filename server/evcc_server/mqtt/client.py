@@ -119,15 +119,16 @@ class BrokerClient:
 
     async def retained(self, filters: tuple[str, ...]) -> frozenset[str]:
         """See `Link`. A broker does not say which retained message is the last; half a second of silence does."""
-        self._found = set()
+        found = self._found = set[str]()
         self._last_found_s = trio.current_time()
         self._client.subscribe([(each, 1) for each in filters])
         with trio.move_on_after(RETAINED_MAX_S):
             while (quiet_s := trio.current_time() - self._last_found_s) < RETAINED_QUIET_S:
                 await trio.sleep(RETAINED_QUIET_S - quiet_s)
         self._client.unsubscribe(list(filters))
-        found, self._found = frozenset(self._found), None
-        return found
+        if self._found is found:  # and not those of a later connection
+            self._found = None
+        return frozenset(found)
 
     def _paho(self) -> paho.Client:
         options = self._options

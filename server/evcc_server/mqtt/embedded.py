@@ -75,11 +75,11 @@ class EmbeddedBroker:
             failure = await self._run_broker()
             if isinstance(failure, OSError):
                 problem = f"MQTT broker can't listen on {self._address}: {failure.strerror or failure}"
-                if not self._has_listened:
-                    raise MqttError(problem)
-                log.error("%s", problem)
             else:
-                log.error("MQTT broker ended unexpectedly and is started again")
+                problem = f"MQTT broker ended unexpectedly ({failure!r})"
+            if not self._has_listened:
+                raise MqttError(problem)
+            log.error("%s, it is started again", problem)
             await trio.sleep(RESTART_PAUSE_S)
 
     def publish(self, publication: Publication) -> None:
@@ -122,16 +122,16 @@ class EmbeddedBroker:
         address = f"{self._options.host}:{ports[0]}"
         return address if ports[1] is None else f"{address} and ws://{self._options.host}:{ports[1]}"
 
-    async def _run_broker(self) -> OSError | _BrokerDied | None:
+    async def _run_broker(self) -> Exception | None:
         """Run one broker in a thread; what it failed with. When cancelled it is stopped and waited for."""
         self._is_stopping = False
         ended = trio.Event()
-        failures: list[OSError | _BrokerDied] = []
+        failures: list[Exception] = []
 
         async def run_thread() -> None:
             try:
                 await trio.to_thread.run_sync(self._thread, limiter=trio.CapacityLimiter(1))
-            except (OSError, _BrokerDied) as error:
+            except Exception as error:  # noqa: BLE001  # whatever kills the broker, it is reported and started again
                 failures.append(error)
             ended.set()
 

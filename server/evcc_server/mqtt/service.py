@@ -38,10 +38,10 @@ async def run_mqtt(
     failures: list[MqttError] = []
     try:
         async with trio.open_nursery() as nursery:
-            # The link outlives the bridge, whose last word is "offline".
-            scope = trio.CancelScope(shield=True)
+            scope = trio.CancelScope()
             try:
                 description = await nursery.start(_run_in, scope, link)
+                scope.shield = True  # the link outlives the bridge, whose last word is "offline"
                 task_status.started(description)
                 await bridge.run()
             finally:
