@@ -380,33 +380,31 @@ def _reason(
 
 
 class Site:
-    """A site with its state. Not to be shared between threads."""
+    """A site with its state, that after the last step or request. Not to be shared between threads.
+
+    A state is a value: whoever could not keep a promise after `submit` may put the one from before back.
+    """
 
     def __init__(self, config: SiteConfig, *, now: Now) -> None:
         """Raises `InvalidConfig`."""
         self.config = config
-        self._state = initial(config, now=now)
+        self.state = initial(config, now=now)
 
     @classmethod
     def restore(cls, config: SiteConfig, exported: dict[str, object], *, now: Now) -> Site:
         """A site that goes on where `export` left off, on another clock. Raises `IncompatibleState`, `InvalidConfig`."""
         site = cls(config, now=now)
-        site._state = snapshot.restored(exported, site._state, now=now)
+        site.state = snapshot.restored(exported, site.state, now=now)
         return site
-
-    @property
-    def state(self) -> SiteState:
-        """The state after the last step or request; not to be changed."""
-        return self._state
 
     def step(self, readings: Readings, *, now: Now, cause: Cause) -> Decision:
         """Decide; see `step`."""
-        self._state, decision = step(self.config, self._state, readings, now=now, cause=cause)
+        self.state, decision = step(self.config, self.state, readings, now=now, cause=cause)
         return decision
 
     def submit(self, request: Request, *, now: Now) -> tuple[Event, ...]:
         """Fulfil a request. Raises `InvalidSetting` or `UnknownTarget`; then nothing has changed."""
-        self._state, events = apply(self.config, self._state, request, now=now)
+        self.state, events = apply(self.config, self.state, request, now=now)
         return events
 
     def view(self, *, now: Now) -> SiteView:
@@ -419,12 +417,12 @@ class Site:
 
     def rates(self, kind: TariffKind) -> Rates | None:
         """The price list last seen, the planner's falling back to the grid's [TAR-10]."""
-        tariffs = self._state.readings.tariffs
+        tariffs = self.state.readings.tariffs
         return tariffs.get(kind) or (tariffs.get(TariffKind.GRID) if kind is TariffKind.PLANNER else None)
 
     def export(self, *, now: Now) -> dict[str, object]:
         """Everything that must survive a restart, as plain data fit for JSON."""
-        return snapshot.exported(self._state, now=now)
+        return snapshot.exported(self.state, now=now)
 
     def _desk(self, now: Now) -> Work:
-        return begin(layout_of(self.config, self._state), self._state, self._state.readings, now)
+        return begin(layout_of(self.config, self.state), self.state, self.state.readings, now)
