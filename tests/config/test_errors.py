@@ -360,6 +360,29 @@ def test_one_serial_port_cannot_have_two_speeds() -> None:
     assert "meters[1]: /dev/ttyS0 is rtu 19200 8N1 here and rtu 9600 8N1 in meters[0]" in problems_of(text)[0]
 
 
+PORTS = [
+    ("mqtt: {port: 7070}\n", "evcc.yaml:1: mqtt.port: port 7070 is already taken by network.port"),
+    ("mqtt: {websocketPort: 1883}\n", "evcc.yaml:1: mqtt.websocketPort: port 1883 is already taken by mqtt.port"),
+    (
+        "modbusproxy: [{port: 1883, uri: h}]\n",
+        "evcc.yaml:24: modbusproxy[0].port: port 1883 is already taken by mqtt.port",
+    ),
+    (
+        "modbusproxy: [{port: 5020, uri: h}, {port: 5020, uri: g}]\n",
+        "evcc.yaml:24: modbusproxy[1].port: port 5020 is already taken by modbusproxy[0].port",
+    ),
+    (
+        "modbusproxy: [{port: 5020, uri: 192.0.2.1}]\n",
+        "evcc.yaml:24: modbusproxy[0]: 192.0.2.1:502 is tcp here and rtu-over-tcp in meters[0]; one connection has one",
+    ),
+]
+
+
+@pytest.mark.parametrize(("more", "expected"), PORTS, ids=[p[0] for p in PORTS])
+def test_a_port_has_one_listener(more: str, expected: str) -> None:
+    assert problems_of(BASE + more) == [expected]
+
+
 def test_mqtt_plugins_need_an_outside_broker() -> None:
     text = BASE.replace("  type: offline", "  type: custom\n  soc: {source: mqtt, topic: car/soc}")
     assert problems_of(text)[0].startswith("evcc.yaml:17: vehicles[0]: source mqtt needs an outside broker")

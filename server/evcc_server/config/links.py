@@ -12,6 +12,7 @@ from evcc_server.config.model import (
     CustomTariff,
     MeterEntry,
     TemplateDevice,
+    VehicleEntry,
 )
 from evcc_server.config.problems import Problem
 from evcc_server.config.sources import (
@@ -54,7 +55,12 @@ def addresses_of(entry: MeterEntry | ChargerEntry) -> Iterator[ModbusAddress]:
     if isinstance(entry.device, TemplateDevice):
         yield entry.device.address
         return
-    for source in sources_in(entry.device):
+    yield from addresses_in(entry.device)
+
+
+def addresses_in(owner: object) -> Iterator[ModbusAddress]:
+    """The Modbus addresses of the plugins below ``owner``."""
+    for source in sources_in(owner):
         if isinstance(source, ModbusSource | SunspecSource):
             yield source.address
 
@@ -69,30 +75,52 @@ def link_key(address: ModbusAddress) -> tuple[str, int]:
 
 
 def check_links(config: Config) -> list[Problem]:
-    """One connection cannot speak two protocols, nor have two speeds; MQTT plugins need a broker of their own kind."""
-    problems: list[Problem] = []
-    first: dict[tuple[str, int], tuple[ModbusAddress, str]] = {}
+    """One connection cannot speak two protocols, nor have two speeds; a port has one listener; MQTT plugins need a broker."""
+    return [*_check_connections(config), *_check_ports(config), *_check_brokers(config)]
+
+
+def _check_connections(config: Config) -> Iterator[Problem]:
     entries: list[MeterEntry | ChargerEntry] = [*config.meters, *config.chargers]
-    for entry in entries:
-        for address in addresses_of(entry):
-            known, place = first.setdefault(link_key(address), (address, entry.place))
+    users = [(entry.line, entry.place, set(addresses_of(entry))) for entry in entries]
+    users += [(vehicle.line, vehicle.place, set(addresses_in(vehicle))) for vehicle in config.vehicles]
+    users += [(proxy.line, proxy.place, {proxy.address}) for proxy in config.proxies]
+    first: dict[tuple[str, int], tuple[ModbusAddress, str]] = {}
+    for line, user, addresses in users:
+        for address in sorted(addresses, key=str):
+            known, place = first.setdefault(link_key(address), (address, user))
             if known != address and (known.framing != address.framing or isinstance(address, SerialAddress)):
-                message = (
-                    f"{address} is {_manner(address)} here and {_manner(known)} in {place}; one connection has one"
-                )
-                problems.append(Problem(config.file, entry.line, entry.place, message))
+                manners = f"{_manner(address)} here and {_manner(known)} in {place}"
+                yield Problem(config.file, line, user, f"{address} is {manners}; one connection has one")
                 break
-    if not config.mqtt.broker:
-        tariffs = (config.tariffs.grid, config.tariffs.feed_in, config.tariffs.planner)
-        owners: list[tuple[int, str, object]] = [(e.line, e.place, e) for e in (*entries, *config.vehicles)]
-        owners += [(1, "tariffs", tariff) for tariff in tariffs if isinstance(tariff, CustomTariff)]
-        for line, place, owner in owners:
-            if any(isinstance(source, MqttSource) for source in sources_in(owner)):
-                message = (
-                    "source mqtt needs an outside broker, set mqtt: broker (the embedded one carries our topics only)"
-                )
-                problems.append(Problem(config.file, line, place, message))
-    return problems
+
+
+def _check_ports(config: Config) -> Iterator[Problem]:
+    """Each port has one listener; 0 is any free one."""
+    taken = {config.network.port: "network.port"}
+    if config.mqtt.root and not config.mqtt.broker:
+        embedded = {"mqtt.port": config.mqtt.port, "mqtt.websocketPort": config.mqtt.websocket_port or 0}
+        for place, port in embedded.items():
+            if port and port in taken:
+                yield Problem(config.file, 1, place, f"port {port} is already taken by {taken[port]}")
+            taken.setdefault(port, place)
+    for proxy in config.proxies:
+        place = f"{proxy.place}.port"
+        if proxy.port in taken:
+            yield Problem(config.file, proxy.line, place, f"port {proxy.port} is already taken by {taken[proxy.port]}")
+        taken.setdefault(proxy.port, place)
+
+
+def _check_brokers(config: Config) -> Iterator[Problem]:
+    if config.mqtt.broker:
+        return
+    entries: list[MeterEntry | ChargerEntry | VehicleEntry] = [*config.meters, *config.chargers, *config.vehicles]
+    owners: list[tuple[int, str, object]] = [(entry.line, entry.place, entry) for entry in entries]
+    tariffs = (config.tariffs.grid, config.tariffs.feed_in, config.tariffs.planner)
+    owners += [(1, "tariffs", tariff) for tariff in tariffs if isinstance(tariff, CustomTariff)]
+    for line, place, owner in owners:
+        if any(isinstance(source, MqttSource) for source in sources_in(owner)):
+            reason = "the embedded one carries our topics only"
+            yield Problem(config.file, line, place, f"source mqtt needs an outside broker, set mqtt: broker ({reason})")
 
 
 def _manner(address: ModbusAddress) -> str:

@@ -260,7 +260,13 @@ def _proxy(section: Section) -> ModbusProxy:
         section.problem("readonly", f"{mode!r} is not allowed, expected true, false or deny")
     section.close()
     nowhere = NetworkAddress(host="", port=502, framing=Framing.TCP)
-    return ModbusProxy(port=port or 0, address=address or nowhere, is_read_only=mode != "false")
+    return ModbusProxy(
+        port=port or 0,
+        address=address or nowhere,
+        is_read_only=mode != "false",
+        line=section.line,
+        place=section.path,
+    )
 
 
 def _lines(document: Table) -> dict[str, int]:

@@ -254,6 +254,8 @@ class ModbusProxy:
     port: int
     address: ModbusAddress
     is_read_only: bool = True
+    line: int = 1
+    place: str = "modbusproxy"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
