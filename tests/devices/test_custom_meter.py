@@ -10,6 +10,7 @@ from plugin_site import MemoryTopics, Web, error_of, plugin_site
 from trio_test import in_virtual_time
 
 from evcc_server.devices.contract import DeviceDown, DeviceError, DeviceImplausible, DeviceRefused, DeviceSilent
+from evcc_server.log import TRACE
 
 HTTP = """
 power: {source: http, uri: "http://meter.test/api?x=1", jq: .grid.power, scale: -1000}
@@ -52,6 +53,19 @@ power: {source: http, uri: "http://meter.test/api", method: POST, body: '{"q": 1
     assert request.headers["X-Mode"] == "fast"
     assert request.headers["Authorization"] == httpx.BasicAuth("me", "pa:ss")._auth_header
     assert request.content == b'{"q": 1}'
+
+
+@in_virtual_time
+async def test_credentials_are_not_carried_to_where_a_redirect_points() -> None:
+    moved = httpx.Response(301, headers={"location": "http://meter.test/new"})
+    web = Web({"GET /api": moved, "GET /new": "7"})
+    plain = "power: {source: http, uri: 'http://meter.test/api'}"
+    async with plugin_site(meter=plain, web=web) as devices:
+        assert (await devices.meter("grid").read()).power_w == 7
+    secret = "power: {source: http, uri: 'http://meter.test/api', headers: {X-Api-Key: abc}}"
+    async with plugin_site(meter=secret, web=web) as devices:
+        text = await error_of(devices.meter("grid").read, DeviceRefused)
+    assert text == "http://meter.test/api: HTTP 301, moved to http://meter.test/new"
 
 
 FAILURES = [
@@ -151,6 +165,25 @@ soc: {source: modbus, uri: "plc.test:502", id: 3, register: {address: 40, type: 
         assert values.currents_a == (100.0, 11.0, 3.0)
         assert values.soc_pct is None
         assert fake.connections == 1  # one link for all of them
+
+
+def test_frames_are_logged_when_the_log_asks_for_them(caplog: pytest.LogCaptureFixture) -> None:
+    @in_virtual_time
+    async def run() -> None:
+        fake = FakeDevice()
+        fake.put(1, "holding", 1, 42)
+        plugin = 'power: {source: modbus, uri: "plc.test:502", register: {address: 1}}'
+        async with plugin_site(meter=plugin, fakes={"plc.test": fake}) as devices:
+            await devices.meter("grid").read()
+
+    run()
+    assert not caplog.messages
+    with caplog.at_level(TRACE, logger="evcc_server.modbus"):
+        run()
+    sent, received = caplog.messages
+    assert sent.startswith("plc.test:502 -> ")
+    assert sent.endswith("unit 1: read holding registers 1")
+    assert received.endswith("unit 1: read holding registers: [42]")
 
 
 @in_virtual_time

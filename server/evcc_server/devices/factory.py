@@ -6,6 +6,7 @@ put plants behind addresses.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -36,10 +37,14 @@ from evcc_server.devices.modbus_charger import ModbusCharger
 from evcc_server.devices.modbus_meter import ModbusMeter
 from evcc_server.devices.mqtt_source import NoTopics, Topics
 from evcc_server.devices.vehicles import PluginVehicle
+from evcc_server.log import TRACE
 from evcc_server.modbus import wire
 from evcc_server.modbus.link import Link, Trace
 from evcc_server.modbus.serial import open_serial
 from evcc_server.modbus.udp import open_udp
+from evcc_server.tools.frames import describe_frame
+
+_frames_log = logging.getLogger("evcc_server.modbus.frames")
 
 Opener = Callable[[ModbusAddress], Awaitable[ByteStream]]
 
@@ -71,6 +76,19 @@ async def open_stream(address: ModbusAddress) -> ByteStream:
                 raise OSError(f"{device}: {error}") from error
 
 
+def _logged(address: ModbusAddress) -> Trace | None:
+    """Every frame in the log, for ``levels: {modbus: trace}``."""
+    if not _frames_log.isEnabledFor(TRACE):
+        return None
+    framing = WIRE_FRAMINGS[address.framing]
+
+    def note(is_sent: bool, data: bytes) -> None:
+        text = describe_frame(data, framing, is_sent=is_sent)
+        _frames_log.log(TRACE, "%s %s %s", address, "->" if is_sent else "<-", text)
+
+    return note
+
+
 class Links:
     """The links by address, made when first asked for."""
 
@@ -89,7 +107,7 @@ class Links:
             async def connect() -> ByteStream:
                 return await opener(address)
 
-            trace = None if self._trace is None else self._trace(address)
+            trace = _logged(address) if self._trace is None else self._trace(address)
             link = self._links[key] = Link(connect, WIRE_FRAMINGS[address.framing], name=str(address), trace=trace)
         return link
 

@@ -92,12 +92,22 @@ class HttpClient:
         try:
             with anyio.fail_after(timeout_s):
                 content = None if body is None else body.encode()
-                async with client.stream(source.method, uri, headers=headers, content=content, auth=auth) as response:
+                async with client.stream(
+                    source.method,
+                    uri,
+                    headers=headers,
+                    content=content,
+                    auth=auth,
+                    follow_redirects=not headers and auth is None,  # credentials go where the owner sent them only
+                ) as response:
                     data = await _body(response, place)
         except TimeoutError:
             raise DeviceSilent(f"{place}: no answer within {timeout_s:g} s") from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
             raise DeviceDown(f"{place}: {redact(str(error)) or type(error).__name__}") from error
+        if response.is_redirect:
+            place_now = redact(response.headers.get("location", "?").split("?")[0])
+            raise DeviceRefused(f"{place}: HTTP {response.status_code}, moved to {place_now}")
         if response.status_code >= 400:
             raise DeviceRefused(f"{place}: HTTP {response.status_code} {response.reason_phrase}")
         return data.decode("utf-8", errors="replace")
@@ -109,7 +119,6 @@ class HttpClient:
             client = httpx.AsyncClient(
                 transport=self._transport,
                 verify=verify,
-                follow_redirects=True,
                 max_redirects=3,
                 timeout=None,  # the deadline above covers everything
                 trust_env=False,
