@@ -17,6 +17,7 @@ from mqtt_home import EPOCH, Home
 from trio_test import in_real_time
 
 from evcc_server.clock import Clock
+from evcc_server.mqtt import client
 from evcc_server.mqtt.contract import MqttError, MqttOptions
 from evcc_server.mqtt.service import run_mqtt
 from evcclib.requests import ChangeLoadpointSetting
@@ -209,13 +210,13 @@ async def test_a_clean_stop_says_offline_in_less_than_a_second() -> None:
     async with trio.open_nursery() as clients:
         async with trio.open_nursery() as server:
             home = await server.start(_serve, MqttOptions(port=port))
-            client = await clients.start(_subscribed, port)
-            assert (await client.next_delivered()).payload == b"online"
+            listener = await clients.start(_subscribed, port)
+            assert (await listener.next_delivered()).payload == b"online"
             home.cycle()
             start_s = trio.current_time()
             server.cancel_scope.cancel()
         assert trio.current_time() - start_s < 1
-        delivered = await client.next_delivered()
+        delivered = await listener.next_delivered()
         assert (delivered.topic, delivered.payload, delivered.qos) == ("evcc/status", b"offline", 1)
         clients.cancel_scope.cancel()
 
@@ -223,7 +224,10 @@ async def test_a_clean_stop_says_offline_in_less_than_a_second() -> None:
 @pytest.mark.api("API-27")
 @mosquitto.needs_broker
 @in_real_time
-async def test_after_a_restart_of_the_outside_broker_everything_is_there_again(tmp_path: Path) -> None:
+async def test_after_a_restart_of_the_outside_broker_everything_is_there_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "RECONNECT_MIN_S", 0.1)
     port = mosquitto.free_port()
     async with trio.open_nursery() as server:
         await server.start(_serve, MqttOptions(broker=f"127.0.0.1:{port}", port=port))

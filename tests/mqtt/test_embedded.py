@@ -169,6 +169,23 @@ async def test_web_pages_need_to_be_allowed(origin: str | None, login: dict[str,
 
 
 @in_real_time
+async def test_a_page_that_does_not_answer_does_not_hold_up_the_stop() -> None:
+    async with serving(MqttOptions(port=0, websocket_port=0)) as link:
+        port = link.ports["websocket"]
+        streams = [await trio.open_tcp_stream("127.0.0.1", port) for _ in range(2)]
+        await streams[0].send_all(
+            f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            "Sec-WebSocket-Version: 13\r\n"
+            "Sec-WebSocket-Protocol: mqtt\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode()
+        )
+        assert b"101 Switching" in await streams[0].receive_some()
+        start_s = trio.current_time()
+    assert trio.current_time() - start_s < 1
+    for stream in streams:
+        await stream.aclose()
+
+
+@in_real_time
 async def test_a_flood_of_commands_is_cut_and_the_server_goes_on(caplog: pytest.LogCaptureFixture) -> None:
     async with serving(MqttOptions(port=0)) as link, connected(link.ports["tcp"]) as client:
         for index in range(embedded.COMMANDS_WAITING_MAX + 100):

@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
@@ -97,6 +98,16 @@ class OtherVersion(ProtocolViolation):
     """A client speaks another version of MQTT; it is told so."""
 
 
+class _Listener(Server):  # type: ignore[misc]  # amqtt is untyped
+    """A listener that does not wait for those who connected and say nothing."""
+
+    async def close_instance(self) -> None:
+        self.instance.close()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SHUTDOWN_STEP_S):
+                await self.instance.wait_closed()
+
+
 class HardenedBroker(Broker):  # type: ignore[misc]  # amqtt is untyped
     """See the module. ``on_command`` is called in the broker's loop with each message that a client may write."""
 
@@ -162,7 +173,7 @@ class HardenedBroker(Broker):  # type: ignore[misc]  # amqtt is untyped
 
     async def _start_listeners(self) -> None:
         listen = self._listen
-        self._servers["tcp"] = Server("tcp", await asyncio.start_server(self._on_tcp, listen.host, listen.port))
+        self._servers["tcp"] = _Listener("tcp", await asyncio.start_server(self._on_tcp, listen.host, listen.port))
         if listen.websocket_port is not None:
             server = await serve(
                 self._on_websocket,
@@ -176,7 +187,7 @@ class HardenedBroker(Broker):  # type: ignore[misc]  # amqtt is untyped
                 compression=None,
                 logger=_websocket_log,
             )
-            self._servers["websocket"] = Server("websocket", server)
+            self._servers["websocket"] = _Listener("websocket", server)
 
     def _check_origin(self, connection: ServerConnection, request: Request) -> Response | None:
         """Refuse web pages of others, which could switch the charger from any browser in the house."""

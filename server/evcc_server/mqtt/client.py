@@ -100,6 +100,8 @@ class BrokerClient:
             # A thread that is just opening a connection can't be hurried; it is a daemon and ends by itself.
             with trio.move_on_after(STOP_S, shield=True):
                 await trio.to_thread.run_sync(client.loop_stop, abandon_on_cancel=True)
+                if (connection := client.socket()) is not None:  # one that was just being opened
+                    connection.close()
 
     def publish(self, publication: Publication) -> None:
         """See `Link`."""
