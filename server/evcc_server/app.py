@@ -11,7 +11,7 @@ import logging
 import signal
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -248,7 +248,7 @@ async def serve(
             mqtt = await nursery.start(
                 functools.partial(
                     run_mqtt,
-                    config.mqtt,
+                    replace(config.mqtt, compat=Compat(config.api_compat)),
                     gateway=server.loop,
                     hub=server.hub,
                     clock=server.clock,

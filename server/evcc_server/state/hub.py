@@ -78,7 +78,8 @@ class Subscription:
         news = News(self._values, tuple(self._messages))
         self._values = {}
         self._messages.clear()
-        self._arrived = trio.Event()
+        taken, self._arrived = self._arrived, trio.Event()
+        taken.set()  # whoever waits on it looks again, and waits on the new one
         return news
 
     def offer(self, values: Mapping[Key, Value], messages: tuple[Message, ...] = ()) -> None:
