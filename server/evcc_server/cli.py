@@ -12,6 +12,7 @@ import logging
 import socket
 import sys
 from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import trio
@@ -57,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Charging control for homes with PV, battery and EV chargers.",
         epilog="Exit status: 0 ok, 1 a device has a problem, 2 the configuration is wrong.",
     )
+    parser.add_argument("--version", action="version", version=f"evcc-server {_version()}")
     commands = parser.add_subparsers(metavar="command", required=True)
     run = commands.add_parser("run", help="run the server (the default)")
     add_config(run)
@@ -68,6 +70,13 @@ def _parser() -> argparse.ArgumentParser:
     run.set_defaults(run=_run)
     add_tools(commands, add_config)
     return parser
+
+
+def _version() -> str:
+    try:
+        return version("evcclib")
+    except PackageNotFoundError:
+        return "(not installed)"
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:

@@ -7,6 +7,7 @@ put plants behind addresses.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -51,6 +52,8 @@ Opener = Callable[[ModbusAddress], Awaitable[ByteStream]]
 FAST_PERIOD = timedelta(seconds=1)
 """How often a meter that guards a circuit is read."""
 DEADLINE_MIN = timedelta(seconds=5)
+VEHICLE_MIN_A = 6.0
+"""IEC 61851: no vehicle charges with less."""
 
 WIRE_FRAMINGS: Mapping[Framing, wire.Framing] = {
     Framing.TCP: wire.Framing.SOCKET,
@@ -224,6 +227,7 @@ def _charger(entry: ChargerEntry, config: Config, plugins: Plugins) -> Built:
                 plugins.links.get(device.address),
                 device.unit,
                 connector=device.connector,
+                safe_a=_safe_current_a(entry.name, config),
                 params=device.parameters,
                 units=_units(device),
                 timeout_s=None if device.timeout is None else device.timeout.total_seconds(),
@@ -244,6 +248,21 @@ def _charger(entry: ChargerEntry, config: Config, plugins: Plugins) -> Built:
                 deadline=plugins.deadline(custom),
                 details={"type": "custom"},
             )
+
+
+def _safe_current_a(charger: str, config: Config) -> float | None:
+    """What ``charger`` may draw when the server is gone: below a circuit no more than the circuit's safe current.
+
+    Less than a vehicle can charge with is a pause. None: the charger's own minimum.
+    """
+    circuits = {circuit.name: circuit for circuit in config.circuits}
+    safe_a: float | None = None
+    for loadpoint in config.loadpoints:
+        name = loadpoint.circuit if loadpoint.charger == charger else None
+        while name is not None:
+            safe_a = min(circuits[name].safe_current_a, math.inf if safe_a is None else safe_a)
+            name = circuits[name].parent
+    return 0.0 if safe_a is not None and safe_a < VEHICLE_MIN_A else safe_a
 
 
 def _deadline(device: TemplateDevice) -> timedelta:
