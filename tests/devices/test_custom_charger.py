@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import anyio
 import httpx
 import pytest
 from fake_device import FakeDevice
 from plugin_site import MemoryTopics, Web, error_of, plugin_site
 from trio_test import in_virtual_time
 
-from evcc_server.devices.contract import DeviceDown, DeviceImplausible, DeviceRefused
+from evcc_server.devices.contract import DeviceDown, DeviceImplausible, DeviceRefused, DeviceSilent
 from evcc_server.devices.custom_charger import status_of
 from evcc_server.json_path import JsonValue
 from evcclib.model import ChargerStatus
@@ -106,6 +107,21 @@ async def test_an_mqtt_charger_publishes_in_the_format_asked_for() -> None:
         await error_of(charger.disable, DeviceDown)
         assert "phases1p3p is not configured" in await error_of(lambda: charger.switch_phases(3), DeviceImplausible)
         assert "wakeup is not configured" in await error_of(charger.wake, DeviceImplausible)
+
+
+@in_virtual_time
+async def test_what_a_broker_said_last_counts_for_a_minute_when_it_is_gone() -> None:
+    topics = MemoryTopics()
+    async with plugin_site(charger=MQTT, topics=topics) as devices:
+        charger = devices.charger("box")
+        topics.say("box/status", "C")
+        topics.say("box/enabled", "true")
+        await anyio.sleep(3600)
+        assert (await charger.read()).status is ChargerStatus.C  # said once, still true
+        topics.is_connected = False
+        assert "no connection to the broker" in await error_of(charger.read, DeviceSilent)
+        topics.is_connected = True
+        assert (await charger.read()).status is ChargerStatus.C
 
 
 MODBUS = """

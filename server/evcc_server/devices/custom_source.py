@@ -46,6 +46,8 @@ Read = Callable[[], Awaitable[JsonValue]]
 Write = Callable[[JsonValue], Awaitable[None]]
 
 MODBUS_TIMEOUT_S = 1.0
+BROKER_GRACE_S = 60.0
+"""How long what a broker said last counts while it is out of reach."""
 _SENTINELS = {
     "uint16": 0xFFFF,
     "int16": 0x8000,
@@ -146,6 +148,8 @@ class Plugins:
             if message is None:
                 raise DeviceSilent(f"mqtt {source.topic}: no message yet")
             age_s = anyio.current_time() - message.at_s
+            if age_s > BROKER_GRACE_S and not self.topics.is_connected:
+                raise DeviceSilent(f"mqtt {source.topic}: no connection to the broker, no message for {age_s:.0f} s")
             if limit is not None and age_s > limit.total_seconds():
                 raise DeviceSilent(f"mqtt {source.topic}: no message for {age_s:.0f} s")
             return _extract(message.payload.decode("utf-8", errors="replace"), source.jq, f"mqtt {source.topic}")
