@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -142,6 +141,7 @@ class Served:
     client: httpx.AsyncClient
     port: int
     stop: trio.Event
+    ended: trio.Event  # when the HTTP server has
     store: Store | None
 
     async def get(self, path: str, **options: Any) -> httpx.Response:
@@ -195,11 +195,17 @@ async def served(
         Home(gateway=home, hub=home.hub, store=store, site=config, now=home.now, options=options or Options()),
         stop=stop,
     )
+    ended = trio.Event()
+
+    async def serve(*, task_status: trio.TaskStatus[int]) -> None:
+        await serve_http(app, host="127.0.0.1", port=0, stop=stop, task_status=task_status)
+        ended.set()
+
     try:
         async with trio.open_nursery() as nursery:
-            port = await nursery.start(functools.partial(serve_http, app, host="127.0.0.1", port=0, stop=stop))
+            port = await nursery.start(serve)
             async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
-                yield Served(home, client, port, stop, store)
+                yield Served(home, client, port, stop, ended, store)
             stop.set()
     finally:
         if store is not None:

@@ -1,0 +1,53 @@
+"""``GET /api/state?jq=``: a filter over the state that cannot hurt."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from api_home import served
+from trio_test import in_real_time
+
+from evcc_server.http import jq_filter
+
+pytestmark = [pytest.mark.wire, pytest.mark.api("state-jq")]
+pytest.importorskip("jq")
+
+
+@in_real_time
+async def test_a_filter_picks_values() -> None:
+    async with served() as api:
+        for program, expected in (
+            (".gridPower", -412.5),
+            (".result.gridPower", -412.5),
+            ("[.loadpoints[].title]", ["Carport", "Garage"]),
+            ("{a: .pvPower, b: .siteTitle}", {"a": 6240, "b": "Zuhause"}),
+            (".nothing", None),
+        ):
+            response = await api.get("/api/state", params={"jq": program})
+            assert response.status_code == 200
+            assert response.headers["content-type"].startswith("application/json")
+            assert json.loads(response.text) == expected
+        lines = (await api.get("/api/state", params={"jq": ".loadpoints[].title"})).text
+        assert lines == '"Carport"\n"Garage"\n'
+
+
+@in_real_time
+async def test_a_filter_that_is_wrong_endless_or_nosy_is_refused() -> None:
+    async with served() as api:
+        for program in (".a[", "error", ".gridPower.x", "x" * 2000, 'import "a" as $a; $a', 'include "x"; 1'):
+            await api.refuses("GET", "/api/state", 400, "invalid jq filter", params={"jq": program})
+        began = time.perf_counter()
+        await api.refuses("GET", "/api/state", 400, "invalid jq filter", params={"jq": "def f: f; f"})
+        await api.refuses("GET", "/api/state", 400, "invalid jq filter", params={"jq": "[range(1e12)]|length"})
+        assert time.perf_counter() - began < 15
+        environment = await api.get("/api/state", params={"jq": "env|keys"})
+        assert set(environment.json()) <= {"PATH", "LC_CTYPE"}
+
+
+@in_real_time
+async def test_without_the_library_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jq_filter, "find_spec", lambda name: None)
+    async with served() as api:
+        await api.refuses("GET", "/api/state", 501, "pip install evcclib[jq]", params={"jq": ".gridPower"})

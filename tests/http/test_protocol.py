@@ -1,0 +1,277 @@
+"""What holds on every path: methods, CORS, origins, tokens, compression, slashes, bodies, errors."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from pathlib import Path
+
+import pytest
+import trio
+from api_home import Served, served
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from trio_test import in_real_time
+
+from evcc_server.http.home import Options
+
+pytestmark = pytest.mark.wire
+
+OWN = "http://127.0.0.1:{port}"
+FOREIGN = "https://evil.example"
+
+
+async def raw(port: int, request: bytes) -> bytes:
+    """Send bytes, read the answer until the server closes or is silent for a moment."""
+    stream = await trio.open_tcp_stream("127.0.0.1", port)
+    async with stream:
+        await stream.send_all(request)
+        answer = b""
+        with trio.move_on_after(5):
+            while chunk := await stream.receive_some(65536):
+                answer += chunk
+                head, found, body = answer.partition(b"\r\n\r\n")
+                length = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+                if found and length and len(body) >= int(length[0].split(b":")[1]):
+                    break
+        return answer
+
+
+@pytest.mark.api("http-method", "DEV-7")
+@in_real_time
+async def test_a_wrong_method_names_the_right_ones() -> None:
+    async with served() as api:
+        response = await api.get("/api/loadpoints/1/mode/pv")
+        assert (response.status_code, response.json()) == (405, {"error": "method not allowed"})
+        assert response.headers["allow"] == "OPTIONS, POST"
+        assert (await api.client.put("/api/state")).headers["allow"] == "GET, HEAD, OPTIONS"
+        assert (await api.delete("/api/health")).status_code == 405
+
+
+@pytest.mark.api("http-unknown", "DEV-7")
+@in_real_time
+async def test_an_unknown_path_is_a_json_404() -> None:
+    async with served() as api:
+        for path in ("/api/nothing", "/api", "/nothing", "/api/loadpoints/1", "/api/loadpoints/1/mode"):
+            await api.refuses("GET", path, 404, "not found")
+
+
+@pytest.mark.api("http-head")
+@in_real_time
+async def test_head_is_get_without_a_body() -> None:
+    async with served() as api:
+        response = await api.client.head("/api/state", headers={"Accept-Encoding": "identity"})
+        assert (response.status_code, response.content) == (200, b"")
+        assert int(response.headers["content-length"]) > 1000
+
+
+@pytest.mark.api("http-slash", "DEV-6")
+@pytest.mark.parametrize(
+    "path", ["/api/loadpoints/1/mode/now/", "//api/loadpoints//1/mode/now", "/api/loadpoints/1/mode/now//"]
+)
+@in_real_time
+async def test_superfluous_slashes_are_served_without_a_redirect(path: str) -> None:
+    async with served() as api:
+        answer = await raw(api.port, f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n".encode())
+        assert answer.startswith(b"HTTP/1.1 200")
+        assert answer.endswith(b'{"result":"now"}\n')
+
+
+@pytest.mark.api("http-cors", "DEV-5")
+@in_real_time
+async def test_preflight_names_the_methods_of_the_path() -> None:
+    async with served() as api:
+        response = await api.client.options("/api/loadpoints/1/vehicle", headers={"Origin": FOREIGN})
+        assert (response.status_code, response.content) == (204, b"")
+        assert response.headers["access-control-allow-origin"] == "*"
+        assert response.headers["access-control-allow-methods"] == "DELETE, OPTIONS, PATCH"
+        assert "Content-Type" in response.headers["access-control-allow-headers"]
+        state = await api.client.options("/api/state")
+        assert state.headers["access-control-allow-methods"] == "GET, HEAD, OPTIONS"
+
+
+@pytest.mark.api("http-cors")
+@in_real_time
+async def test_reading_is_open_to_every_origin_also_in_errors() -> None:
+    async with served() as api:
+        for path in ("/api/state", "/api/health", "/api/nothing", "/api/tariff/co2", "/api/loadpoints/1/mode/pv"):
+            response = await api.get(path, headers={"Origin": FOREIGN})
+            assert response.headers["access-control-allow-origin"] == "*"
+        assert "access-control-allow-origin" not in (await api.get("/api/state")).headers
+
+
+@pytest.mark.api("http-origin")
+@in_real_time
+async def test_a_foreign_page_changes_nothing() -> None:
+    async with served() as api:
+        for origin in (FOREIGN, "null", "http://127.0.0.1:1", "http://127.0.0.1", "http://[::1", "file://x"):
+            await api.refuses("POST", "/api/residualpower/5", 403, "origin", headers={"Origin": origin})
+            await api.refuses("DELETE", "/api/loadpoints/1/vehicle", 403, "origin", headers={"Origin": origin})
+        own = await api.post("/api/residualpower/5", headers={"Origin": OWN.format(port=api.port)})
+        assert own.status_code == 200
+    for allowed in (FOREIGN, "*"):
+        async with served(options=Options(allowed_origins=frozenset({allowed}))) as api:
+            response = await api.post("/api/residualpower/5", headers={"Origin": FOREIGN})
+            assert response.status_code == 200
+            assert response.headers["access-control-allow-origin"] == "*"
+
+
+@pytest.mark.api("http-token")
+@in_real_time
+async def test_with_a_token_writing_needs_it_and_reading_does_not() -> None:
+    async with served(options=Options(token="hemmelig")) as api:
+        assert (await api.get("/api/state")).status_code == 200
+        for header in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic hemmelig"}):
+            await api.refuses("POST", "/api/residualpower/5", 401, "token", headers=header)
+        response = await api.post("/api/residualpower/5", headers={"Authorization": "Bearer hemmelig"})
+        assert response.status_code == 200
+
+
+@pytest.mark.api("http-compression")
+@in_real_time
+async def test_answers_are_compressed_as_the_client_likes() -> None:
+    async with served() as api:
+        plain = await api.get("/api/state", headers={"Accept-Encoding": "identity"})
+        assert "content-encoding" not in plain.headers
+        assert plain.headers["vary"] == "Accept-Encoding"
+        assert plain.headers["cache-control"] == "no-store"
+        assert "etag" not in plain.headers
+        for asked, given_encoding in (
+            ("gzip", "gzip"),
+            ("deflate", "deflate"),
+            ("gzip;q=1.0", "gzip"),
+            ("gzip;q=0.1, deflate;q=0.9", "deflate"),
+            ("gzip;q=0, deflate;q=0", None),
+            ("br", None),
+        ):
+            answer = await raw(
+                api.port, f"GET /api/state HTTP/1.1\r\nHost: x\r\nAccept-Encoding: {asked}\r\n\r\n".encode()
+            )
+            head, _, body = answer.partition(b"\r\n\r\n")
+            if given_encoding is None:
+                assert b"content-encoding" not in head
+            else:
+                assert f"content-encoding: {given_encoding}".encode() in head
+                body = gzip.decompress(body) if given_encoding == "gzip" else zlib.decompress(body)
+            assert body == plain.content
+
+
+@pytest.mark.api("http-body")
+@in_real_time
+async def test_bodies_of_setters_are_ignored() -> None:
+    async with served() as api:
+        for body in (b"", b"{", b"\xff" * 1000, b'{"mode":"off"}'):
+            response = await api.client.request("POST", "/api/loadpoints/1/mode/now", content=body)
+            assert response.text == '{"result":"now"}\n'
+        response = await api.client.request("DELETE", "/api/loadpoints/1/target/time", content=b"[")
+        assert response.status_code == 200
+
+
+@pytest.mark.api("http-body")
+@in_real_time
+async def test_a_body_that_is_too_large_is_refused() -> None:
+    async with served() as api:
+        await api.refuses("POST", "/api/loadpoints/1/mode/now", 413, "too large", content=b"x" * 100_000)
+        await api.refuses("PUT", "/api/session/1", 413, "too large", content=b"x" * 100_000)
+        chunked = b"PUT /api/session/1 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        chunks = b"".join(b"4000\r\n" + b"x" * 0x4000 + b"\r\n" for _ in range(5)) + b"0\r\n\r\n"
+        assert (await raw(api.port, chunked + chunks)).startswith(b"HTTP/1.1 413")
+
+
+@pytest.mark.api("http-errors")
+@in_real_time
+async def test_the_database_failing_is_said_and_not_a_traceback() -> None:
+    async with served() as api:
+        assert api.store is not None
+        await api.store.close()
+        await api.refuses("POST", "/api/telemetry/true", 503, "database failed")
+
+
+@pytest.mark.api("http-page", "row-33")
+@in_real_time
+async def test_the_page_and_its_files() -> None:
+    async with served() as api:
+        page = await api.get("/")
+        assert page.headers["content-type"] == "text/html; charset=utf-8"
+        assert "evcc-app-compatible" in page.text
+        for path in ("/app.js", "/style.css", "/api/docs", "/api/docs.js"):
+            response = await api.get(path)
+            assert response.status_code == 200
+            assert "http://" not in response.text.replace("http://www.w3.org/2000/svg", "")
+            again = await api.get(path, headers={"If-None-Match": response.headers["etag"]})
+            assert again.status_code == 304
+        assert 'href="api/docs"' in page.text
+
+
+@pytest.mark.api("http-ui", "row-33")
+@in_real_time
+async def test_a_directory_is_served_in_place_of_the_page(tmp_path: Path) -> None:
+    outside = tmp_path / "secret.txt"
+    outside.write_text("secret")
+    ui = tmp_path / "ui"
+    (ui / "assets").mkdir(parents=True)
+    (ui / "index.html").write_text("<title>mine</title>")
+    (ui / "assets" / "main.js").write_text("1")
+    (ui / "link.txt").symlink_to(outside)
+    async with served(options=Options(ui=ui)) as api:
+        assert (await api.get("/")).text == "<title>mine</title>"
+        script = await api.get("/assets/main.js")
+        assert script.text == "1"
+        assert "javascript" in script.headers["content-type"]
+        assert (await api.get("/app.js")).status_code == 404
+        assert (await api.get("/assets")).status_code == 404
+        assert (await api.get("/link.txt")).status_code == 404
+        for path in ("/../secret.txt", "/..%2fsecret.txt", "/assets/../../secret.txt", "/%2e%2e/secret.txt"):
+            answer = await raw(api.port, f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            assert b"secret" not in answer
+            assert answer.startswith(b"HTTP/1.1 404")
+        assert (await api.get("/api/state")).status_code == 200
+        assert (await api.get("/api/docs")).status_code == 200
+
+
+PATHS = st.sampled_from(
+    [
+        "/api/loadpoints/1/{}",
+        "/api/loadpoints/{}/mode/pv",
+        "/api/loadpoints/1/mode/{}",
+        "/api/loadpoints/1/mincurrent/{}",
+        "/api/loadpoints/1/target/time/{}",
+        "/api/loadpoints/1/target/plan?targetTime={}",
+        "/api/loadpoints/1/vehicle/{}",
+        "/api/vehicles/{}/minsoc/10",
+        "/api/session/{}",
+        "/api/sessions?year={}",
+        "/api/sessions?format=csv&lang={}",
+        "/api/sessions?year=2023&month={}",
+        "/api/tariff/{}",
+        "/api/residualpower/{}",
+        "/{}",
+    ]
+)
+
+
+@pytest.mark.api("http-errors")
+@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["GET", "POST", "PUT", "DELETE", "PATCH"]), PATHS, st.binary(max_size=20)),
+        min_size=20,
+        max_size=20,
+    )
+)
+@in_real_time
+async def test_no_path_gets_a_500(tries: list[tuple[str, str, bytes]]) -> None:
+    async with served() as api:
+        for method, path, value in tries:
+            await _try(api, method, path, value)
+
+
+async def _try(api: Served, method: str, path: str, value: bytes) -> None:
+    quoted = "".join(f"%{byte:02x}" for byte in value)
+    head = f"{method} {path.format(quoted)} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
+    answer = await raw(api.port, head.encode())
+    status = int(answer.split(b" ", 2)[1])
+    assert 200 <= status < 500, answer
+    if status >= 400:
+        assert list(json.loads(answer.partition(b"\r\n\r\n")[2])) == ["error"]
