@@ -122,6 +122,8 @@ def observe(work: Work, index: int) -> Facts:
     if not layout.is_switchable and type(reading.voltages_v) is Measured:
         _see_voltages(loadpoint, reading.voltages_v.value)
     currents_a = _fresh(reading.currents_a, oldest)
+    if currents_a is not None and sum(currents_a) - sum(currents_a) != 0.0:
+        currents_a = None  # not numbers [MEA-3]
     if currents_a is not None and is_charging:
         _see_currents(work, loadpoint, currents_a)
     if layout.is_switchable:
@@ -312,7 +314,7 @@ def _power(
 ) -> float | None:
     """Charge power [W]: measured, the last one until it is too old, or worked out without a meter [MEA-1, MEA-2, DEF-48]."""
     if layout.charger.has_power:
-        if type(reading.power_w) is Measured:
+        if type(reading.power_w) is Measured and reading.power_w.value - reading.power_w.value == 0.0:
             loadpoint.power = reading.power_w
         power = loadpoint.power
         return power.value if power is not None and power.sampled_at >= work.oldest else None

@@ -98,8 +98,8 @@ def _keep_grid(work: Work, pv_w: float | None, charge_w: float, *, is_charge_kno
     state = work.state
     if work.layout.config.has_grid:
         reading = work.readings.grid
-        if reading is not None and type(reading.power_w) is Measured:
-            state.grid = reading.power_w
+        if reading is not None:
+            state.grid = _newer(state.grid, reading.power_w)
     elif pv_w is not None and is_charge_known and all(each is not None for each in state.pv):
         sampled_at = min(each.sampled_at for each in state.pv if each is not None)
         if sampled_at >= work.oldest:
@@ -110,17 +110,18 @@ def _kept(old: Kept, new: Sequence[Reading[float]], count: int) -> Kept:
     """The newest sample of each meter."""
     if len(new) == count:
         for each in new:
-            if type(each) is not Measured:
+            if type(each) is not Measured or each.value - each.value != 0.0:
                 break
         else:
             return tuple(new)  # type: ignore[arg-type]  # narrowed by the loop above
     if len(old) != count:
         old = (old + (None,) * count)[:count]
-    kept = [
-        new[position] if position < len(new) and type(new[position]) is Measured else old[position]
-        for position in range(count)
-    ]
-    return tuple(kept)  # type: ignore[arg-type]  # narrowed by the check above
+    return tuple([_newer(old[position], new[position] if position < len(new) else ABSENT) for position in range(count)])
+
+
+def _newer(old: Measured[float] | None, new: Reading[float]) -> Measured[float] | None:
+    """``new`` if it is a number, else ``old``; a driver that lets NaN through has failed to read [DEF-48]."""
+    return new if isinstance(new, Measured) and new.value - new.value == 0.0 else old
 
 
 def _kept_socs(old: Kept, new: Sequence[Reading[float]], count: int) -> Kept:

@@ -31,7 +31,6 @@ TRANSIENT = frozenset(
         (SiteState, "layout"),
         (SiteState, "meters"),
         (LoadpointState, "drawn"),
-        (LoadpointState, "reason"),
     }
 )
 """Made anew by the first step; a limit whose meter is silent after a restart is not proven."""
@@ -136,7 +135,9 @@ def _decode(kind: Any, data: Any, clock: _Clock, owner: tuple[type, str] | None)
     origin = get_origin(kind)
     if origin is Union or origin is types.UnionType:
         options = [option for option in get_args(kind) if option is not type(None)]
-        return None if data is None else _decode(options[0], data, clock, owner)
+        if data is None:
+            return None
+        return _plain(data) if len(options) > 1 else _decode(options[0], data, clock, owner)
     if kind is timedelta:
         if data == "elapsed":
             return ELAPSED
@@ -146,7 +147,7 @@ def _decode(kind: Any, data: Any, clock: _Clock, owner: tuple[type, str] | None)
     if kind is float:
         return float(data)
     if kind in (int, bool, str):
-        if not isinstance(data, kind):
+        if type(data) is not kind:
             raise TypeError(f"{data!r} is not {kind.__name__}")
         return data
     plain = origin or kind
@@ -165,6 +166,13 @@ def _decode(kind: Any, data: Any, clock: _Clock, owner: tuple[type, str] | None)
         return frozenset(_decode(get_args(kind)[0], item, clock, None) for item in data)
     assert plain is not None and issubclass(plain, Mapping)
     return {key: _decode(get_args(kind)[1], item, clock, None) for key, item in data.items()}
+
+
+def _plain(data: Any) -> float | str:
+    """A value of a reason: a number or a word."""
+    if isinstance(data, bool) or not isinstance(data, int | float | str):
+        raise TypeError(f"{data!r} is not a number or a word")
+    return data
 
 
 def _decode_dataclass(plain: type, kind: Any, data: Any, clock: _Clock) -> Any:

@@ -1,0 +1,165 @@
+"""What holds for every site, whatever is read, whoever asks, whatever fails."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, assume, given, settings
+from hypothesis import strategies as st
+from strategies import SECOND, START, any_readings, any_requests, site_configs
+
+from evcclib import Site
+from evcclib.charger import ceil_to_step, floor_to_step
+from evcclib.commands import Batch, Enable, SetCurrent, SwitchPhases
+from evcclib.config import SiteConfig
+from evcclib.decision import Decision
+from evcclib.errors import EvccError
+from evcclib.model import Cause, ChargerStatus, Now, VehicleFeature
+from evcclib.readings import BatteryReading, ChargerReading, Measured, MeterReading, Readings, VehicleReading
+
+FUZZ = settings(
+    max_examples=40,
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate],
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+CAUSES = [Cause.INTERVAL] * 5 + [Cause.SAMPLE, Cause.STATUS, Cause.REQUEST, Cause.OUTCOME, Cause.OVERLOAD, Cause.WAKE]
+
+
+class Story:
+    """A site, and what happens to it; the same moves can be told to two sites."""
+
+    def __init__(self, config: SiteConfig) -> None:
+        self.config = config
+        self.t = timedelta(0)
+        self.site = Site(config, now=self.now)
+        self.in_flight: dict[int, int] = {}
+
+    @property
+    def now(self) -> Now:
+        return Now(self.t, START + self.t)
+
+    def tell(self, data: st.DataObject) -> tuple[Readings, Cause]:
+        self.t += data.draw(st.sampled_from([0, 1, 10, 10, 10, 30, 60, 200])) * SECOND
+        if data.draw(st.integers(0, 3)) == 0:
+            request = data.draw(any_requests(self.config, self.now.utc))
+            before = json.dumps(self.site.export(now=self.now))
+            try:
+                self.site.submit(request, now=self.now)
+            except EvccError:
+                assert json.dumps(self.site.export(now=self.now)) == before
+        readings = data.draw(any_readings(self.config, self.t, self.in_flight))
+        for outcome in readings.outcomes:
+            self.in_flight.pop(outcome.loadpoint, None)
+        return readings, data.draw(st.sampled_from(CAUSES))
+
+    def step(self, readings: Readings, cause: Cause) -> Decision:
+        decision = self.site.step(readings, now=self.now, cause=cause)
+        for index, batch in decision.commands.items():
+            assert index not in self.in_flight
+            self.in_flight[index] = batch.number
+        return decision
+
+
+def check(story: Story, decision: Decision, readings: Readings) -> None:
+    for index, batch in decision.commands.items():
+        check_batch(story, index, batch, readings)
+    assert decision.wake_at is None or decision.wake_at > story.t
+    assert len(decision.reasons) == len(story.config.loadpoints)
+    owners = [each.vehicle for each in story.site.state.loadpoints if each.vehicle is not None]
+    assert len(owners) == len(set(owners))  # INV-13
+
+
+def check_batch(story: Story, index: int, batch: Batch, readings: Readings) -> None:
+    charger = story.config.loadpoints[index].charger
+    lp = story.site.state.loadpoints[index]
+    status = readings.chargers[index].status
+    assert isinstance(status, Measured) and story.t - status.sampled_at <= story.config.reading_age_max
+    vehicle = story.config.vehicle_by_name().get(lp.vehicle or "")
+    is_coarse = vehicle is not None and VehicleFeature.COARSE_CURRENT in vehicle.features
+    step_a = 1.0 if is_coarse else charger.current_step_a
+    for command in batch.commands:
+        if isinstance(command, SwitchPhases):  # INV-1
+            assert charger.can_switch_phases and command.phases in (1, 3)
+        elif isinstance(command, SetCurrent):  # INV-2
+            assert command.current_a >= ceil_to_step(lp.settings.current_min_a, step_a)
+            assert command.current_a <= floor_to_step(lp.settings.current_max_a, step_a)
+            assert charger.current_max_a is None or command.current_a <= charger.current_max_a
+        elif isinstance(command, Enable):  # INV-3
+            assert status.value in (ChargerStatus.B, ChargerStatus.C)
+    operator = readings.operator_limit
+    if operator is not None and story.t < operator.expires_at:
+        currents = [c.current_a for c in batch.commands if isinstance(c, SetCurrent)]
+        assert all(current * 230 <= operator.power_w + 1e-6 for current in currents)
+
+
+@pytest.mark.rule("INV-1", "INV-2", "INV-3", "INV-9", "INV-11", "INV-13", "CUT-6", "DEF-41")
+@FUZZ
+@given(config=site_configs(), data=st.data())
+def test_nothing_read_or_asked_breaks_a_promise(config: SiteConfig, data: st.DataObject) -> None:
+    story = Story(config)
+    totals = [0.0] * len(config.loadpoints)
+    for _ in range(data.draw(st.integers(1, 12))):
+        readings, cause = story.tell(data)
+        decision = story.step(readings, cause)
+        check(story, decision, readings)
+        view = story.site.view(now=story.now)
+        assert view.savings.total_charged_kwh >= 0
+        assert 0 <= view.savings.self_consumption_pct <= 100 + 1e-9  # INV-14
+        for index, each in enumerate(story.site.state.loadpoints):
+            assert each.ledger.total_kwh >= totals[index]  # INV-9
+            totals[index] = each.ledger.total_kwh
+            assert view.loadpoints[index].energy_charged_kwh >= 0
+            with contextlib.suppress(EvccError):
+                story.site.plan(index, now=story.now, target_time=story.now.utc + timedelta(hours=2))
+
+
+@pytest.mark.rule("SITE-22", "N-2", "INV-11")
+@FUZZ
+@given(config=site_configs(), data=st.data())
+def test_a_restart_changes_nothing(config: SiteConfig, data: st.DataObject) -> None:
+    """step, step is step, export, restore, step: on another clock, with no batch in flight at the time."""
+    story = Story(config)
+    origin = data.draw(st.sampled_from([0, 5, -10_000, 10**7])) * SECOND
+    for _ in range(data.draw(st.integers(1, 8))):
+        story.step(*story.tell(data))
+    readings, cause = story.tell(data)
+    assume(not config.circuits)  # a limit is not proven by a meter seen before the restart
+    readings = replace(
+        readings,
+        outcomes=tuple(replace(outcome) for outcome in readings.outcomes if outcome.loadpoint not in story.in_flight),
+    )
+    for each in story.site.state.loadpoints:
+        each.charger = replace(each.charger, pending=None)
+    plain = json.loads(json.dumps(story.site.export(now=story.now)))
+    twin = Site.restore(config, plain, now=Now(story.t + origin, story.now.utc))
+    here = story.site.step(readings, now=story.now, cause=cause)
+    there = twin.step(shifted(readings, origin), now=Now(story.t + origin, story.now.utc), cause=cause)
+    assert there.commands == here.commands
+    assert there.events == here.events
+    assert there.reads == here.reads
+    assert there.wake_at == (None if here.wake_at is None else here.wake_at + origin)
+    assert [reason.code for reason in there.reasons] == [reason.code for reason in here.reasons]
+    again = twin.export(now=Now(story.t + origin, story.now.utc))
+    assert again == story.site.export(now=story.now)
+
+
+def shifted(value: Any, by: timedelta) -> Any:
+    """The same readings on another clock."""
+    if isinstance(value, Measured):
+        return Measured(value.value, value.sampled_at + by)
+    if isinstance(value, tuple):
+        return tuple(shifted(each, by) for each in value)
+    if isinstance(value, dict):
+        return {key: shifted(each, by) for key, each in value.items()}
+    if hasattr(value, "expires_at"):
+        return replace(value, expires_at=value.expires_at + by)
+    if isinstance(value, Readings | MeterReading | BatteryReading | ChargerReading | VehicleReading):
+        return replace(value, **{name: shifted(getattr(value, name), by) for name in value.__dataclass_fields__})
+    return value
