@@ -18,8 +18,9 @@ from evcc_server.config.model import Config, CustomTariff, FixedTariff, Provider
 from evcc_server.config.secrets import redact
 from evcc_server.config.site import time_zone
 from evcc_server.devices.contract import DeviceError
-from evcc_server.devices.custom_source import Plugins, Read, as_number
+from evcc_server.devices.custom_source import Plugins, Read
 from evcc_server.devices.factory import Devices
+from evcc_server.devices.plugin_values import as_number
 from evcc_server.tariffs_providers import PriceListError, parse_list, provider_of
 from evcclib.fixed_tariff import fixed_tariff
 from evcclib.model import TariffKind

@@ -49,7 +49,7 @@ _ACCESS = {access.value: access for access in RegisterAccess} | {
 _WRITES = frozenset({RegisterAccess.WRITE_SINGLE, RegisterAccess.WRITE_MULTIPLE, RegisterAccess.WRITE_COIL})
 _POINT = re.compile(r"\d+:(?:\d+:)?\w+")
 PLACEHOLDER = re.compile(r"\$\{(?P<name>[a-z][A-Za-z0-9]*)(?::(?P<format>%[^}]*))?\}")
-_FORMAT = re.compile(r"%(?:\.\d+)?[dfsvtg]")
+_FORMAT = re.compile(r"%(?:\.\d)?f|%[dsvt]")
 
 
 def read_source(section: Section, *, is_setter: bool = False) -> Source | None:

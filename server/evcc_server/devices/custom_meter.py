@@ -11,7 +11,8 @@ from evcc_server.config.model import CustomMeter
 from evcc_server.config.sources import Source, Triple
 from evcc_server.devices import plausible
 from evcc_server.devices.contract import DeviceError, MeterValues
-from evcc_server.devices.custom_source import Plugins, Read, as_number
+from evcc_server.devices.custom_source import Plugins, Read
+from evcc_server.devices.plugin_values import as_number
 from evcc_server.json_path import JsonValue
 from evcclib.model import PhaseTriple
 

@@ -1,6 +1,6 @@
 """Plugin sources made live: a value to read, or a place to write to.
 
-Values travel as JSON values (text, number, truth) until someone says what they should be: `as_number`, `as_truth`, `as_text`.
+Values travel as JSON values (text, number, truth) until someone says what they should be, see `plugin_values`.
 """
 
 from __future__ import annotations
@@ -9,12 +9,11 @@ import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import anyio
 
 from evcc_server.config.links import sources_in
-from evcc_server.config.read_sources import PLACEHOLDER
 from evcc_server.config.sources import (
     CalcOperation,
     CalcSource,
@@ -25,22 +24,18 @@ from evcc_server.config.sources import (
     ModbusSource,
     MqttSource,
     RegisterAccess,
-    RegisterSource,
     Source,
     SunspecSource,
 )
-from evcc_server.devices.contract import DeviceError, DeviceImplausible, DeviceSilent
+from evcc_server.devices.contract import DeviceImplausible, DeviceSilent
+from evcc_server.devices.custom_register import read_function, register_of, write_function
 from evcc_server.devices.custom_sunspec import SunspecPoints
 from evcc_server.devices.http_source import TIMEOUT_S, HttpClient
 from evcc_server.devices.mqtt_source import Topics
-from evcc_server.devices.profile import Function, Register
+from evcc_server.devices.plugin_values import as_number, as_truth, filled_in
 from evcc_server.devices.registers import decode, decode_raw, encode
 from evcc_server.json_path import JsonValue, PathError, read_path
-from evcc_server.modbus import wire
 from evcc_server.modbus.link import Link, Port
-
-if TYPE_CHECKING:
-    from evcc_server.devices.profile import DataType
 
 Read = Callable[[], Awaitable[JsonValue]]
 Write = Callable[[JsonValue], Awaitable[None]]
@@ -48,16 +43,6 @@ Write = Callable[[JsonValue], Awaitable[None]]
 MODBUS_TIMEOUT_S = 1.0
 BROKER_GRACE_S = 60.0
 """How long what a broker said last counts while it is out of reach."""
-_SENTINELS = {
-    "uint16": 0xFFFF,
-    "int16": 0x8000,
-    "uint32": 0xFFFFFFFF,
-    "int32": 0x80000000,
-    "uint64": 0xFFFFFFFFFFFFFFFF,
-    "int64": 0x8000000000000000,
-}
-_TRUE = frozenset({"true", "t", "yes", "on"})
-_FALSE = frozenset({"false", "f", "no", "off"})
 
 
 class _Links(Protocol):
@@ -158,7 +143,7 @@ class Plugins:
 
     def _modbus_reader(self, source: ModbusSource) -> Read:
         port = Port(self.links.get(source.address), source.unit, timeout_s=_timeout_s(source.timeout, MODBUS_TIMEOUT_S))
-        register, function = _register(source.register, source.scale), _READ[source.register.access]
+        register, function = register_of(source.register, source.scale), read_function(source.register.access)
 
         async def read() -> JsonValue:
             values = await port.read(function, register.address, register.count)
@@ -173,12 +158,8 @@ class Plugins:
 
     def _modbus_writer(self, source: ModbusSource) -> Write:
         port = Port(self.links.get(source.address), source.unit, timeout_s=_timeout_s(source.timeout, MODBUS_TIMEOUT_S))
-        register, access = _register(source.register, source.scale), source.register.access
-        function = {
-            RegisterAccess.WRITE_COIL: wire.WRITE_COIL,
-            RegisterAccess.WRITE_SINGLE: wire.WRITE_REGISTER if register.count == 1 else wire.WRITE_REGISTERS,
-            RegisterAccess.WRITE_MULTIPLE: wire.WRITE_REGISTERS,
-        }[access]
+        register, access = register_of(source.register, source.scale), source.register.access
+        function = write_function(access, register.count)
 
         async def write(value: JsonValue) -> None:
             number = as_number(value)
@@ -194,70 +175,6 @@ class Plugins:
             await port.write(function, register.address, words)
 
         return write
-
-
-def as_number(value: JsonValue) -> float | None:
-    """``value`` as a finite number; true is 1, an empty text is none. Anything else is none either."""
-    if isinstance(value, str):
-        try:
-            value = float(value.strip())
-        except ValueError:
-            truth = as_truth(value)
-            value = None if truth is None else int(truth)
-    if isinstance(value, bool | int | float) and math.isfinite(value):
-        return float(value)
-    return None
-
-
-def as_truth(value: JsonValue) -> bool | None:
-    """``value`` as true or false; numbers are true unless 0."""
-    if isinstance(value, str):
-        word = value.strip().casefold()
-        if word in _TRUE or word in _FALSE:
-            return word in _TRUE
-        try:
-            value = float(word)
-        except ValueError:
-            return None
-    if isinstance(value, bool | int | float) and not (isinstance(value, float) and math.isnan(value)):
-        return bool(value)
-    return None
-
-
-def as_text(value: JsonValue) -> str | None:
-    """``value`` as a text."""
-    if isinstance(value, str):
-        return value.strip()
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value) if isinstance(value, int | float) else None
-
-
-def filled_in(text: str, name: str, value: JsonValue, scale: float = 1.0) -> str:
-    """``text`` with ``${name}`` replaced by ``value`` times ``scale``, in the format given there."""
-    number = as_number(value) if not isinstance(value, bool) else None
-    if number is not None:
-        value = number * scale
-
-    def replace(match: object) -> str:
-        return _formatted(value, match["format"] or "")  # type: ignore[index]  # a match object
-
-    return PLACEHOLDER.sub(
-        lambda match: replace(match) if match["name"].casefold() == name.casefold() else match[0], text
-    )
-
-
-def _formatted(value: JsonValue, pattern: str) -> str:
-    if pattern.endswith("t"):
-        return "true" if as_truth(value) else "false"
-    number = as_number(value)
-    if pattern.endswith("d") and number is not None:
-        return str(int(number))
-    if pattern.endswith(("f", "g")) and number is not None:
-        return pattern % number
-    return as_text(value) or ""
 
 
 def _constant(value: str) -> Read:
@@ -335,50 +252,5 @@ def _status_of(plugged: Read, charging: Read) -> Read:
     return read
 
 
-_READ = {
-    RegisterAccess.HOLDING: wire.READ_HOLDING,
-    RegisterAccess.INPUT: wire.READ_INPUT,
-    RegisterAccess.COIL: wire.READ_COILS,
-    RegisterAccess.DISCRETE: wire.READ_DISCRETE,
-}
-_FUNCTIONS: dict[RegisterAccess, Function] = {
-    RegisterAccess.HOLDING: "holding",
-    RegisterAccess.INPUT: "input",
-    RegisterAccess.COIL: "coil",
-    RegisterAccess.DISCRETE: "discrete",
-    RegisterAccess.WRITE_SINGLE: "holding",
-    RegisterAccess.WRITE_MULTIPLE: "holding",
-    RegisterAccess.WRITE_COIL: "coil",
-}
-
-
-def _register(source: RegisterSource, scale: float) -> Register:
-    """As profiles describe it, so that one codec serves both. A scale multiplies what is read and what is written."""
-    is_written = source.access in (
-        RegisterAccess.WRITE_SINGLE,
-        RegisterAccess.WRITE_MULTIPLE,
-        RegisterAccess.WRITE_COIL,
-    )
-    sentinel = _SENTINELS.get(source.data_type)
-    data_type: DataType = source.data_type  # type: ignore[assignment]  # the configuration only lets these through
-    shift = 0 if source.mask is None else (source.mask & -source.mask).bit_length() - 1
-    return Register(
-        name=str(source.address),
-        address=source.address,
-        function=_FUNCTIONS[source.access],
-        type=data_type,
-        count=source.count,
-        scale=1 / scale if is_written else scale,
-        nan=(sentinel,) if source.has_sentinel and sentinel is not None else (),
-        word_order="low_first" if source.is_low_word_first else "high_first",
-        mask=None if source.mask is None else source.mask >> shift,
-        shift=shift,
-        access="rw" if is_written else "r",
-    )
-
-
 def _timeout_s(timeout: timedelta | None, default_s: float) -> float:
     return default_s if timeout is None else timeout.total_seconds()
-
-
-__all__ = ["DeviceError", "Plugins", "Read", "Write", "as_number", "as_text", "as_truth", "filled_in"]

@@ -11,7 +11,8 @@ from evcc_server.devices import plausible
 from evcc_server.devices.contract import DeviceError, DeviceImplausible, DeviceSilent, VehicleValues
 from evcc_server.devices.custom_charger import status_of
 from evcc_server.devices.custom_meter import number, optional_reader, value_of
-from evcc_server.devices.custom_source import Plugins, as_number, as_truth
+from evcc_server.devices.custom_source import Plugins
+from evcc_server.devices.plugin_values import as_number, as_truth
 
 BACKOFF = timedelta(seconds=5)
 BACKOFF_MAX = timedelta(hours=1)

@@ -1,0 +1,88 @@
+"""What a plugin's value may be taken for, and how a value is put into a plugin's text. Pure."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from evcc_server.config.read_sources import PLACEHOLDER
+from evcc_server.json_path import JsonValue
+
+_TRUE = frozenset({"true", "t", "yes", "on"})
+_FALSE = frozenset({"false", "f", "no", "off"})
+_HAIR = 1e-6
+_DIGITS_MAX = 6
+
+
+def as_number(value: JsonValue) -> float | None:
+    """``value`` as a finite number; true is 1, an empty text is none. Anything else is none either."""
+    if isinstance(value, str):
+        try:
+            value = float(value.strip())
+        except ValueError:
+            truth = as_truth(value)
+            value = None if truth is None else int(truth)
+    if isinstance(value, int) and abs(value) > 1e300:
+        return None
+    if isinstance(value, bool | int | float) and math.isfinite(value):
+        return float(value)
+    return None
+
+
+def as_truth(value: JsonValue) -> bool | None:
+    """``value`` as true or false; numbers are true unless 0."""
+    if isinstance(value, str):
+        word = value.strip().casefold()
+        if word in _TRUE or word in _FALSE:
+            return word in _TRUE
+        try:
+            value = float(word)
+        except ValueError:
+            return None
+    if isinstance(value, bool | int | float) and not (isinstance(value, float) and math.isnan(value)):
+        return bool(value)
+    return None
+
+
+def as_text(value: JsonValue) -> str | None:
+    """``value`` as a text; numbers without needless digits."""
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and math.isfinite(value):
+        return f"{value:.{_DIGITS_MAX}f}".rstrip("0").rstrip(".")
+    return str(value) if isinstance(value, int | float) else None
+
+
+def filled_in(text: str, name: str, value: JsonValue, scale: float = 1.0) -> str:
+    """``text`` with ``${name}`` replaced by ``value`` times ``scale``, in the format given there.
+
+    Digits that a format has no room for are cut, not rounded: a limit is never exceeded by its spelling.
+    """
+    number = None if isinstance(value, bool) else as_number(value)
+    scaled = value if number is None else number * scale
+
+    def replace(match: re.Match[str]) -> str:
+        if match["name"].casefold() != name.casefold():
+            return match[0]
+        return _formatted(scaled, match["format"] or "%v")
+
+    return PLACEHOLDER.sub(replace, text)
+
+
+def _formatted(value: JsonValue, pattern: str) -> str:
+    verb = pattern[-1]
+    number = as_number(value)
+    if verb == "t":
+        return "true" if as_truth(value) else "false"
+    if verb in "df" and number is not None:
+        digits = int(pattern[2:-1] or 0) if verb == "f" and "." in pattern else 0 if verb == "d" else _DIGITS_MAX
+        return f"{_cut(number, digits):.{digits}f}"
+    return as_text(value) or ""
+
+
+def _cut(number: float, digits: int) -> float:
+    """``number`` with so many digits after the point; only a hair below the next one counts as that one."""
+    factor = 10.0**digits
+    return math.trunc(number * factor + math.copysign(_HAIR, number)) / factor
