@@ -148,6 +148,8 @@ async def _order(devices: Devices, name: str, todo: Sequence[Order], config: Con
         print(f"evcc-server: {name}: {redact(str(error), config.secrets)}", file=sys.stderr)
         return DEVICE_PROBLEM
     print(f"{name}: done: {plan}")
+    if charger.keepalive is not None:
+        print(f"{name}: its watchdog is armed; while no server runs it soon falls back to its fail-safe current")
     return _report([await read_charger(built, charger)], config)
 
 

@@ -132,7 +132,9 @@ def test_charger_writes_only_when_confirmed_and_shows_what_came_of_it(
         assert "not confirmed by anybody" in captured.err
         assert box.pilot_a == before
         assert await tool("charger", "keba", "--enable", "--current", "10", "--yes") == 0
-        assert "keba: done: limit the current to 10 A, then enable charging" in capsys.readouterr().out
+        printed = capsys.readouterr().out
+        assert "keba: done: limit the current to 10 A, then enable charging" in printed
+        assert "keba: its watchdog is armed" in printed
         assert box.pilot_a == 10
         assert await tool("charger", "keba", "--disable", "--yes") == 0
         assert box.pilot_a == 0

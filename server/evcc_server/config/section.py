@@ -104,7 +104,8 @@ class Section:
             if ignored and folded in ignored:
                 self.warn(entry.key, ignored[folded])
             elif unsupported and folded in unsupported:
-                self.problem(entry.key, unsupported[folded])
+                if self.has(entry.key):  # an empty section asks for nothing
+                    self.problem(entry.key, unsupported[folded])
             else:
                 self.problem(entry.key, f"unknown key, {_suggestion(entry.key, self._asked.values())}")
 
