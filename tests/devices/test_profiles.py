@@ -28,7 +28,7 @@ def steps_of(profile: Profile) -> Iterator[Step]:
         for steps in profile.battery.modes.values():
             yield from steps
     for charger in chargers_of(profile):
-        yield from (*charger.start, *charger.wake, *charger.release)
+        yield from (*charger.configure, *charger.start, *charger.wake, *charger.release)
         enable = charger.enable
         yield from (*enable.on_steps, *enable.off_steps, *enable.on_steps_after, *enable.off_steps_after)
         for repair in charger.repairs:
@@ -50,7 +50,9 @@ def conditions_of(profile: Profile) -> Iterator[Condition]:
         for variant in profile.charger.variants:
             yield from variant.when
     for charger in chargers_of(profile):
-        yield from (*charger.values.measured_when, *charger.identity_when)
+        yield from (*charger.values.measured_when, *charger.identity_when, *charger.requires)
+        if charger.identity is not None:
+            yield from charger.identity.when
         yield from (*charger.enable.state, *charger.enable.known_when)
         for rule in charger.status.rules:
             yield from rule.when
@@ -73,7 +75,7 @@ def test_everything_that_is_read_can_be_read(name: str) -> None:
     profile = load(name)
     keys = keys_of(profile, formulas_read(profile), conditions_of(profile))
     for charger in chargers_of(profile):
-        keys |= {charger.status.register} - {None} | set(charger.status.keys)
+        keys |= {charger.status.register, *charger.status.by_connector.values()} - {None} | set(charger.status.keys)
         if charger.identity is not None:
             keys |= {charger.identity.register, *charger.identity.registers}
         if charger.phase_switch is not None and charger.phase_switch.state is not None:

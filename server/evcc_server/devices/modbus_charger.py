@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 import anyio
+import msgspec
 
 from evcc_server.devices import plausible
 from evcc_server.devices.access import Access
@@ -55,7 +56,7 @@ class ModbusCharger:
                 f"{profile.id} cannot charge with {max_a:g} A, only with {profile.charger.min_a:g} A or more"
             )
         self.profile = profile
-        self.facts: Charger = profile.charger
+        self.facts = self._base = _of_connector(profile.charger, connector)
         port = port_for(profile, link, unit, timeout_s=timeout_s)
         self._access = Access(profile, port, connector=connector, params=params, units=units)
         self._owner_max_a = math.inf if max_a is None else max_a
@@ -97,9 +98,10 @@ class ModbusCharger:
 
         Also to be called after the station was lost: it may have restarted. What was commanded before is kept.
         """
-        assert self.profile.charger is not None
         self._access.forget()
-        self.facts = await self._variant(self.profile.charger)
+        await self._access.run(self._base.configure)
+        self.facts = await self._variant(self._base)
+        await self._require()
         facts, switch = self.facts, self.facts.phase_switch
         once: list[Condition] = [*facts.values.measured_when, *facts.identity_when]
         once += switch.ready if switch is not None else ()
@@ -134,9 +136,22 @@ class ModbusCharger:
         now = await self._access.read(keys_of(self.profile, [], conditions), priority=Priority.CONTROL)
         return next((facts.as_variant(variant) for variant in facts.variants if now.holds(variant.when)), facts)
 
+    async def _require(self) -> None:
+        """Raises `DeviceImplausible` unless the owner has set the station up for control from outside."""
+        now = await self._access.read(keys_of(self.profile, [], self.facts.requires), priority=Priority.CONTROL)
+        for condition in self.facts.requires:
+            if not now.holds([condition]):
+                raise DeviceImplausible(
+                    f"{self.profile.id}: {condition.register} reads {now.raw(condition.register)}, "
+                    "with which the station cannot be controlled; it is left alone"
+                )
+
     def _readable_current(self) -> str | None:
-        key = self.facts.current.register
-        return key if "r" in self.profile.register(key).access else None
+        """The register that holds the current as such, if it can be read."""
+        current = self.facts.current
+        if current.value is not None or current.quirk is not None:
+            return None
+        return current.register if "r" in self.profile.register(current.register).access else None
 
     def _remember(self, current_a: float | None) -> None:
         if current_a is not None and current_a >= self.facts.min_a:
@@ -164,6 +179,9 @@ class ModbusCharger:
         value = now.value(key) if key is not None else None
         if key is None or value is None:
             return None
+        assert self.facts.watchdog is not None
+        if self.facts.watchdog.codes:
+            return self.facts.watchdog.codes.get(int(value), 0.0)
         return value / _PER_SECOND.get(self.profile.register(key).unit, 1.0)
 
     def _in_unit_of(self, key: str, seconds: float) -> float:
@@ -182,6 +200,7 @@ class ModbusCharger:
             keys.add(facts.status.register)
         if facts.identity is not None and self._knows_identity:
             keys.update((facts.identity.register, *facts.identity.registers))
+            keys.update(condition.register for condition in facts.identity.when)
         if facts.phase_switch is not None and facts.phase_switch.state is not None and self._can_switch:
             keys.add(facts.phase_switch.state)
         return frozenset(keys)
@@ -195,12 +214,17 @@ class ModbusCharger:
         is_enabled = self._enabled(now, status)
         self._is_seen_enabled = bool(is_enabled)
         values = self.facts.values
+        power_w = plausible.within(now.source(values.power), plausible.POWER_W)
+        currents_a = read_triple(now, values.currents, plausible.CURRENT_A)
+        if values.lingers and status is not ChargerStatus.C:
+            power_w = None if power_w is None else 0.0
+            currents_a = None if currents_a is None else (0.0, 0.0, 0.0)
         duration_s = plausible.within(now.source(values.charge_duration), plausible.DURATION_S)
         return ChargerValues(
             status=status,
             is_enabled=is_enabled,
-            power_w=plausible.within(now.source(values.power), plausible.POWER_W),
-            currents_a=read_triple(now, values.currents, plausible.CURRENT_A),
+            power_w=power_w,
+            currents_a=currents_a,
             voltages_v=read_triple(now, values.voltages, plausible.VOLTAGE_V),
             energy_total_kwh=plausible.within(now.source(values.energy_total), plausible.ENERGY_KWH),
             energy_session_kwh=plausible.within(now.source(values.energy_session), plausible.ENERGY_KWH),
@@ -251,7 +275,8 @@ class ModbusCharger:
         facts = self.facts.identity
         if facts is None or not self._knows_identity:
             return None
-        texts = [self._identity_in(now, key) for key in (facts.register, *facts.registers)]
+        counting = (facts.register, *facts.registers) if now.holds(facts.when) else facts.registers
+        texts = [self._identity_in(now, key) for key in counting]
         known = [text for text in texts if text is not None]
         return next(filter(None, known), "") if known else None
 
@@ -276,16 +301,21 @@ class ModbusCharger:
         async with self._commands:
             await self._enable()
 
+    @property
+    def _numbers(self) -> dict[str, float]:
+        """What steps around enabling may use."""
+        return {"current": self._current_a, "phases": float(self._phases_set)}
+
     async def _enable(self) -> None:
         facts = self.facts.enable
-        await self._access.run(facts.on_steps, current=self._current_a)
+        await self._access.run(facts.on_steps, **self._numbers)
         if facts.quirk is not None:
             await ENABLE[facts.quirk](self._access, True, self._current_a)
         elif facts.register is not None:
             await self._access.write_raw(facts.register, facts.enabled_raw)
         elif facts.pause_raw is not None:
             await self._write_current(self._current_a)
-        await self._access.run(facts.on_steps_after, current=self._current_a)
+        await self._access.run(facts.on_steps_after, **self._numbers)
         self._is_enabled = True
 
     async def disable(self) -> None:
@@ -295,7 +325,7 @@ class ModbusCharger:
 
     async def _disable(self) -> None:
         facts = self.facts.enable
-        await self._access.run(facts.off_steps, current=self._current_a)
+        await self._access.run(facts.off_steps, **self._numbers)
         if facts.quirk is not None:
             await ENABLE[facts.quirk](self._access, False, self._current_a)
         elif facts.register is not None:
@@ -303,7 +333,7 @@ class ModbusCharger:
         elif facts.pause_raw is not None:
             for key in (self.facts.current.register, *self.facts.current.registers):
                 await self._access.write_raw(key, facts.pause_raw)
-        await self._access.run(facts.off_steps_after, current=self._current_a)
+        await self._access.run(facts.off_steps_after, **self._numbers)
         self._is_enabled = False
 
     async def set_current(self, current_a: float) -> None:
@@ -349,7 +379,7 @@ class ModbusCharger:
             if switch.pause_s is not None and was_enabled:
                 await self._disable()
                 await anyio.sleep(switch.pause_s)
-            await self._access.run(switch.one if phases == 1 else switch.three)
+            await self._access.run(switch.one if phases == 1 else switch.three, current=self._current_a)
             self._phases_set = phases
             if switch.pause_s is not None and was_enabled:
                 await anyio.sleep(switch.resume_s)
@@ -412,6 +442,14 @@ class ModbusCharger:
     def _keys_of_status(self) -> frozenset[str]:
         key = self.facts.status.register or min(self._keys)
         return frozenset({key})
+
+
+def _of_connector(facts: Charger, connector: int | None) -> Charger:
+    """``facts`` with the status register of this connector, where each has its own."""
+    own = facts.status.by_connector.get(1 if connector is None else connector)
+    if own is None:
+        return facts
+    return msgspec.structs.replace(facts, status=msgspec.structs.replace(facts.status, register=own))
 
 
 _PER_SECOND: Mapping[str, float] = {"s": 1.0, "ms": 1000.0, "min": 1 / 60}

@@ -192,6 +192,7 @@ class Values(_Data, frozen=True, kw_only=True):
     """Sources of what one poll reads; absent: the device has no such value. Triples are L1, L2, L3.
 
     ``measured_when``: power, energies, currents and voltages exist only where this holds (an optional meter).
+    ``lingers``: power and currents keep their last values after charging; they are 0 unless the status is C.
     """
 
     power: str | None = None
@@ -206,6 +207,7 @@ class Values(_Data, frozen=True, kw_only=True):
     soc: str | None = None
     current_offered: str | None = None
     measured_when: tuple[Condition, ...] = ()
+    lingers: bool = False
 
 
 class StatusRule(_Data, frozen=True, kw_only=True):
@@ -219,6 +221,7 @@ class Status(_Data, frozen=True, kw_only=True):
     """Ordered ``rules`` of which the first that holds wins, else the raw value (or text) of ``register`` by ``map``, or a quirk.
 
     A raw value that is in neither is no status at all. ``first_letter``: of a text only the first character counts.
+    ``by_connector`` replaces ``register`` where the connectors share a word.
     """
 
     register: str | None = None
@@ -228,6 +231,7 @@ class Status(_Data, frozen=True, kw_only=True):
     rules: tuple[StatusRule, ...] = ()
     quirk: str | None = None
     keys: tuple[str, ...] = ()  # registers that the quirk needs
+    by_connector: dict[int, str] = {}
 
 
 class Repair(_Data, frozen=True, kw_only=True):
@@ -257,7 +261,7 @@ class Enable(_Data, frozen=True, kw_only=True):
     ``register`` takes ``enabled_raw`` or ``disabled_raw``; or pausing writes ``pause_raw`` to the current's registers and
     enabling writes the remembered current; or (neither ``register`` nor ``pause_raw``) there are only the steps. ``on_steps``
     and ``off_steps`` come before the write, ``on_steps_after`` and ``off_steps_after`` after it; they know ``$current`` [A], the
-    remembered one. ``state`` says when it is enabled, as far as ``known_when`` holds; without it the driver remembers, and
+    remembered one, and ``$phases``. ``state`` says when it is enabled, as far as ``known_when`` holds; without it the driver remembers, and
     charging counts as enabled.
     """
 
@@ -279,7 +283,7 @@ class PhaseSwitch(_Data, frozen=True, kw_only=True):
 
     ``ready``: it is offered only where this holds at start. ``state`` is read back: raw value to phases; a value that is not
     listed means that the change is still under way. With ``pause_s`` charging is disabled before, this long [s], and enabled
-    again ``resume_s`` after, if it was enabled.
+    again ``resume_s`` after, if it was enabled. Steps know ``$current`` [A].
     """
 
     one: tuple[Step, ...]
@@ -298,7 +302,7 @@ class Watchdog(_Data, frozen=True, kw_only=True):
     ``zero_is_off`` it is off, and is armed with ``default_s`` by ``timeout_write``; ``failsafe`` is the current that applies
     when it expires, lowered by ``failsafe_write`` when it is above what is safe. ``kick``: ``any`` request, ``steps``, or
     ``rewrite`` the current limit (0 while disabled). It is due every ``share`` of the time-out, at least ``least_s`` apart, or
-    every ``period_s``.
+    every ``period_s``. ``codes``: the time-out's register holds one of these raw numbers for so many seconds; any other is off.
     """
 
     kick: Literal["any", "steps", "rewrite"]
@@ -312,18 +316,21 @@ class Watchdog(_Data, frozen=True, kw_only=True):
     steps: tuple[Step, ...] = ()
     failsafe: str | None = None
     failsafe_write: str | None = None
+    codes: dict[int, float] = {}
 
 
 class Identity(_Data, frozen=True, kw_only=True):
     """The card or vehicle that was presented: the first of ``register`` and ``registers`` that names one.
 
-    ``none`` are texts that mean nobody. ``hex`` shows a number with all its digits.
+    ``none`` are texts that mean nobody. ``hex`` shows a number with all its digits. ``register`` itself counts only while
+    ``when`` holds.
     """
 
     register: str
     registers: tuple[str, ...] = ()
     format: Literal["text", "hex", "decimal"] = "text"
     none: tuple[str, ...] = ()
+    when: tuple[Condition, ...] = ()
 
 
 class Variant(_Data, frozen=True, kw_only=True):
@@ -343,7 +350,11 @@ class Variant(_Data, frozen=True, kw_only=True):
 
 
 class Charger(_Data, frozen=True, kw_only=True):
-    """What makes the registers a charging station. ``max_a`` and ``min_a`` bound every setpoint, ``step_a`` is the finest."""
+    """What makes the registers a charging station. ``max_a`` and ``min_a`` bound every setpoint, ``step_a`` is the finest.
+
+    At start ``configure`` comes first, then the variant is chosen, then ``requires`` must hold (what the owner must have set on
+    the device), else nothing is written; ``start`` steps come last.
+    """
 
     min_a: float
     max_a: float
@@ -353,6 +364,8 @@ class Charger(_Data, frozen=True, kw_only=True):
     enable: Enable
     values: Values = Values()
     max_current: str | None = None  # source of the limit the device itself reports [A]
+    configure: tuple[Step, ...] = ()
+    requires: tuple[Condition, ...] = ()
     start: tuple[Step, ...] = ()
     wake: tuple[Step, ...] = ()
     wake_s: float = 0.0  # so long after waking a fault is part of it and reported as B
