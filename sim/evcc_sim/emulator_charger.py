@@ -6,69 +6,35 @@ devices whose state is spread over several registers are in `SPREAD_STATUS`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from pymodbus.constants import ExcCodes
 
-from evcc_server.devices.profile import Charger, Condition, Profile, Step, Watchdog, load
+from evcc_server.devices.profile import (
+    Charger,
+    Condition,
+    Current,
+    Enable,
+    Identity,
+    PhaseSwitch,
+    Profile,
+    Step,
+    Watchdog,
+    load,
+)
 from evcc_sim import layout
+from evcc_sim.charger_status import FALLBACKS, SPREAD_STATUS, Statuses
+from evcc_sim.conditions import failing, holds, meeting
 from evcc_sim.emulator import Emulator, Sync, bind, emulator
 from evcc_sim.images import Value
 from evcc_sim.quantities import of_meter
 from evcc_sim.register_map import Sink, Source, Unit
 from evcc_sim.wallbox import Wallbox, WallboxSpec, WriteRefused
-from evcclib.model import ChargerStatus, PhaseTriple
+from evcclib.model import PhaseTriple
 
-Statuses = Callable[[Wallbox], Mapping[str, float]]
-
-
-def _keba(box: Wallbox) -> Mapping[str, float]:
-    letter, is_enabled = box.status, box.enabled
-    if letter in (ChargerStatus.E, ChargerStatus.F):
-        return {"cable_state": 7, "charging_state": 4}
-    if letter is ChargerStatus.A:
-        return {"cable_state": 1, "charging_state": 1 if not is_enabled else 2}
-    if letter is ChargerStatus.C and is_enabled:
-        return {"cable_state": 7, "charging_state": 3}
-    return {"cable_state": 7, "charging_state": 2 if is_enabled else 5}
-
-
-def _openwb(box: Wallbox) -> Mapping[str, float]:
-    return {"plugged": int(box.status is not ChargerStatus.A), "charging": int(box.status is ChargerStatus.C)}
-
-
-def _pulsares(box: Wallbox) -> Mapping[str, float]:
-    return {
-        "connection": int(box.status is not ChargerStatus.A),
-        "charge_state": 3 if box.status is ChargerStatus.C else 1,
-    }
-
-
-def _vestel(box: Wallbox) -> Mapping[str, float]:
-    charging = box.status is ChargerStatus.C
-    plugged = box.status is not ChargerStatus.A
-    return {
-        "cable_state": 3 if plugged else 0,
-        "charging_state": int(charging),
-        "charge_point_state": 2 if charging else int(plugged),
-    }
-
-
-SPREAD_STATUS: Mapping[str, Statuses] = {
-    "keba-p30": _keba,
-    "keba-p40": _keba,
-    "openwb-series2": _openwb,
-    "pulsares": _pulsares,
-    "vestel-evc04": _vestel,
-}
-"""Stations whose IEC 61851 state is spread over several registers."""
-
-FALLBACKS: Mapping[ChargerStatus, tuple[ChargerStatus, ...]] = {
-    ChargerStatus.E: (ChargerStatus.F,),
-    ChargerStatus.F: (ChargerStatus.E,),
-}
-"""What a station shows that has no word for a state."""
+SECOND_PLACES = ("_wallbe",)
+"""Ends of names of registers that show again, at another place, what a register without this end shows."""
 
 
 def charger_emulator(
@@ -123,6 +89,37 @@ class _Procedure:
     do: Callable[[], None]
 
 
+@dataclass(frozen=True, slots=True)
+class _Section:
+    """One way in which the station may be set up: the base of the profile, or a variant filled up from it."""
+
+    when: tuple[Condition, ...]
+    current: Current
+    enable: Enable
+    phase_switch: PhaseSwitch | None
+    identity: Identity | None
+
+    @property
+    def current_keys(self) -> tuple[str, ...]:
+        return (self.current.register, *self.current.registers)
+
+
+def _sections(charger: Charger) -> tuple[_Section, ...]:
+    """The variants in their order, then the base, which always applies."""
+    base = _Section((), charger.current, charger.enable, charger.phase_switch, charger.identity)
+    variants = tuple(
+        _Section(
+            variant.when,
+            variant.current or charger.current,
+            variant.enable or charger.enable,
+            variant.phase_switch or charger.phase_switch,
+            variant.identity or charger.identity,
+        )
+        for variant in charger.variants
+    )
+    return (*variants, base)
+
+
 class _Station:
     """Binds one profile to one plant."""
 
@@ -132,17 +129,44 @@ class _Station:
         self.box = box
         self.units = units
         self.registers = profile.register_by_key
+        self.sections = _sections(charger)
+        self.sources: dict[str, Source] = {}
         self.written: dict[str, float] = {}
         self.procedures: list[_Procedure] = []
 
     def wire(self) -> None:
         """Bind every register that the plant has something to say about, and every one that it listens to."""
-        sources = of_meter(_Terminals(self.box))
-        sources |= self._own_values()
-        sources |= self._status_sources()
-        sources |= self._setting_sources()
-        bind(self.units, sources)
+        self.sources |= of_meter(_Terminals(self.box))
+        self.sources |= self._own_values()
+        self.sources |= self._status_sources()
+        self.sources |= self._setting_sources()
+        for key, source in self._fitting_facts().items():
+            self.sources.setdefault(key, source)
+        for key in self.registers:
+            if key.endswith(SECOND_PLACES):
+                same = self.sources.get(key.rpartition("_")[0])
+                if same is not None:
+                    self.sources.setdefault(key, same)
+        bind(self.units, self.sources)
         self._listen()
+
+    @property
+    def section(self) -> _Section:
+        """What applies now."""
+        return next(section for section in self.sections if all(map(self._holds, section.when)))
+
+    def _holds(self, condition: Condition) -> bool:
+        register = self.registers.get(condition.register)
+        if register is None:
+            return False
+        raw: Value = register.default or 0
+        if condition.register in self.written:
+            raw = round(self.written[condition.register] / register.scale)
+        elif condition.register in self.sources:
+            raw = self.sources[condition.register]()
+            if isinstance(raw, float):
+                raw = round(raw / register.scale)
+        return raw is not None and holds(condition, raw)
 
     # -- what it shows --------------------------------------------------------------------------------------------------
 
@@ -160,21 +184,24 @@ class _Station:
             values[offered] = self._offered_a
         if most is not None and most in self.registers:
             values[most] = lambda: box.spec.current_max_a
-        identity = self.charger.identity
-        if identity is not None and identity.register in self.registers:
-            values[identity.register] = self._identity
+        for section in self.sections:
+            if section.identity is not None:
+                for key in (section.identity.register, *section.identity.registers):
+                    values[key] = self._identity_source(section.identity, key)
         return values
 
     def _offered_a(self) -> float:
         return self.box.current_limit_a if self.box.enabled else 0.0
 
-    def _identity(self) -> Value:
-        identity = self.charger.identity
-        assert identity is not None
-        text = self.box.identity
-        if self.registers[identity.register].type == "string":
-            return text
-        return int(text or "0", 16 if identity.format == "hex" else 10)
+    def _identity_source(self, identity: Identity, key: str) -> Source:
+        is_text = self.registers[key].type == "string"
+        base = 16 if identity.format == "hex" else 10
+
+        def value() -> Value:
+            text = self.box.identity
+            return text if is_text else int(text or "0", base)
+
+        return value
 
     def _status_sources(self) -> dict[str, Source]:
         spread = SPREAD_STATUS.get(self.profile.id)
@@ -205,54 +232,67 @@ class _Station:
                 return raw
         return candidates[0]
 
-    def _setting_keys(self) -> tuple[str, ...]:
-        current = self.charger.current
-        return (current.register, *current.registers)
-
     def _setting_sources(self) -> dict[str, Source]:
         """Settings that can be read back show what the plant has made of them."""
-        box, charger = self.box, self.charger
         sources: dict[str, Source] = {}
-        for key in self._setting_keys():
-            sources[key] = lambda: None if charger.enable.register is None and not box.enabled else box.current_limit_a
-            if charger.enable.register is None:
-                sources[key] = self._current_or_pause(key)
-        if charger.enable.register is not None:
-            on, off = charger.enable.enabled_raw, charger.enable.disabled_raw
-            sources[charger.enable.register] = lambda: on if box.enabled else off
-        switch = charger.phase_switch
-        if switch is not None and switch.state is not None:
-            raw_of = {phases: raw for raw, phases in switch.states.items()}
-            sources[switch.state] = lambda: raw_of.get(box.phases_shown, 0)
-        if switch is not None and not box.spec.can_switch_phases:
-            for condition in switch.ready:
-                if condition.among and not condition.register.startswith("voltage"):
-                    other = 0 if 0 not in condition.among else 1
-                    sources[condition.register] = _constant(other)
+        for section in self.sections:
+            enable, switch = section.enable, section.phase_switch
+            for key in section.current_keys:
+                sources[key] = self._offered if enable.register is not None else self._current_or_pause(key, enable)
+            if enable.register is not None:
+                sources[enable.register] = self._either(enable.enabled_raw, enable.disabled_raw)
+            if switch is not None and switch.state is not None:
+                sources[switch.state] = self._phases_word(switch)
         return sources
 
-    def _current_or_pause(self, key: str) -> Source:
+    def _offered(self) -> float:
+        return self.box.current_limit_a
+
+    def _either(self, enabled: Value, disabled: Value) -> Source:
+        return lambda: enabled if self.box.enabled else disabled
+
+    def _phases_word(self, switch: PhaseSwitch) -> Source:
+        raw_of = {phases: raw for raw, phases in switch.states.items()}
+        return lambda: raw_of.get(self.box.phases_shown, 0)
+
+    def _current_or_pause(self, key: str, enable: Enable) -> Source:
         """The current while enabled, the pause word otherwise."""
-        register = self.registers[key]
-        pause = (self.charger.enable.pause_raw or 0) * register.scale
+        pause = (enable.pause_raw or 0) * self.registers[key].scale
+        return lambda: self.box.current_limit_a if self.box.enabled else pause
 
-        def value() -> float:
-            return self.box.current_limit_a if self.box.enabled else pause
+    def _fitting_facts(self) -> dict[str, Source]:
+        """Registers that tell whether it is enabled, or that must hold so that it can be used as it is built."""
+        facts: dict[str, Source] = {}
+        for condition in self.charger.requires:
+            facts[condition.register] = _constant(self._shown(condition, meeting(condition)))
+        for section in self.sections:
+            for condition in section.enable.state:
+                on, off = meeting(condition), failing(condition)
+                facts[condition.register] = self._either(self._shown(condition, on), self._shown(condition, off))
+            for condition in section.phase_switch.ready if section.phase_switch is not None else ():
+                raw = meeting(condition) if self.box.spec.can_switch_phases else failing(condition)
+                facts[condition.register] = _constant(self._shown(condition, raw))
+        return facts
 
-        return value
+    def _shown(self, condition: Condition, raw: int | str | None) -> Value:
+        """A raw number as the value of its register, in its unit."""
+        register = self.registers[condition.register]
+        return raw if raw is None or isinstance(raw, str) or register.scale == 1 else raw * register.scale
 
     # -- what it listens to -----------------------------------------------------------------------------------------------
 
     def _listen(self) -> None:
-        charger = self.charger
         sinks: dict[str, Sink] = {}
-        for key in self._setting_keys():
-            sinks[key] = self._take_current
-        if charger.enable.register is not None:
-            sinks[charger.enable.register] = self._take_enable
-        self._watch_phases()
-        if charger.wake:
-            self._watch(charger.wake, self.box.wake_up)
+        for section in self.sections:
+            for key in section.current_keys:
+                sinks[key] = self._current_sink(key)
+            if section.enable.register is not None:
+                sinks[section.enable.register] = self._take_enable
+            if section.phase_switch is not None:
+                self._watch(section.phase_switch.one, lambda: self.box.switch_phases(1))
+                self._watch(section.phase_switch.three, lambda: self.box.switch_phases(3))
+        if self.charger.wake:
+            self._watch(self.charger.wake, self.box.wake_up)
         self._watch_watchdog(sinks)
         for unit in self.units:
             for placed in unit.placed:
@@ -290,34 +330,35 @@ class _Station:
         if writes:
             self.procedures.append(_Procedure(writes, do))
 
-    def _take_current(self, value: float) -> ExcCodes | None:
-        enable = self.charger.enable
-        register = self.registers[self.charger.current.register]
-        if enable.register is None:
-            pause = (enable.pause_raw or 0) * register.scale
-            if value <= pause + 1e-9 or value < self.charger.min_a - 1e-9:
-                self.box.disable()
-                return None
+    def _current_sink(self, key: str) -> Sink:
+        def take(value: float) -> ExcCodes | None:
+            section = self.section
+            if key in section.current_keys:
+                self._take_current(value, section.enable, self.registers[key].scale)
+            return None
+
+        return take
+
+    def _take_current(self, value: float, enable: Enable, scale: float) -> None:
+        if enable.register is not None:
+            self.box.set_current(value)
+            return
+        pause = (enable.pause_raw or 0) * scale
+        if abs(value - pause) < scale / 2 or value < self.charger.min_a - 1e-6:
+            self.box.disable()
+        else:
             self.box.set_current(value)
             self.box.enable()
-            return None
-        self.box.set_current(value)
-        return None
 
     def _take_enable(self, value: float) -> ExcCodes | None:
-        if value == self.charger.enable.enabled_raw:
+        enable = self.section.enable
+        if value == enable.enabled_raw:
             self.box.enable()
-        elif value == self.charger.enable.disabled_raw:
+        elif value == enable.disabled_raw:
             self.box.disable()
         else:
             return ExcCodes.ILLEGAL_VALUE
         return None
-
-    def _watch_phases(self) -> None:
-        switch = self.charger.phase_switch
-        if switch is not None:
-            self._watch(switch.one, lambda: self.box.switch_phases(1))
-            self._watch(switch.three, lambda: self.box.switch_phases(3))
 
     def _watch_watchdog(self, sinks: dict[str, Sink]) -> None:
         """The plant's own watchdog, with the time and the current that the registers hold."""
@@ -374,25 +415,5 @@ class _Station:
         return None
 
 
-def holds(condition: Condition, raw: float | str) -> bool:
-    """Whether a raw number (or text) meets ``condition``."""
-    value: float | str = raw
-    if not isinstance(value, str):
-        number = int(value)
-        if condition.mask is not None:
-            number &= condition.mask
-        number //= condition.divide
-        if condition.modulo is not None:
-            number %= condition.modulo
-        value = number
-        if condition.at_least is not None and value < condition.at_least:
-            return False
-        if condition.below is not None and value >= condition.below:
-            return False
-    if condition.among is not None and value not in condition.among:
-        return False
-    return condition.not_among is None or value not in condition.not_among
-
-
-def _constant(value: float) -> Source:
+def _constant(value: Value) -> Source:
     return lambda: value

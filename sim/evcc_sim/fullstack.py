@@ -231,7 +231,8 @@ class FullStack:
 
     def config(self) -> Config:
         """The site's configuration, read from the text that an owner would have written."""
-        return parse_config(evcc_yaml(self.scenario, self._network.addresses(), Extras()), f"{self.scenario.name}.yaml")
+        extras = Extras(sections={"mqtt": {"json": False}})  # the same documents as /api/state, which is looked at
+        return parse_config(evcc_yaml(self.scenario, self._network.addresses(), extras), f"{self.scenario.name}.yaml")
 
     # -- the server's life -------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,123 @@
+"""Every charging station that the server knows: its driver commands the emulator's plant and sees what it does."""
+
+import pytest
+import trio
+from test_emulated_chargers import Place, place
+from trio_test import run_deterministic
+
+from evcc_server.devices.modbus_charger import ModbusCharger
+from evcc_server.devices.profile import Charger, all_profiles, load
+from evcc_server.modbus import wire
+from evcc_server.modbus.link import Link
+from evcc_sim.car import CarSpec
+from evcc_sim.emulator_charger import charger_emulator
+from evcc_sim.memory_stream import MemoryStream, memory_pair
+from evcc_sim.modbus_server import Framing, serve_stream
+from evcc_sim.wallbox import WallboxSpec
+from evcclib.model import ChargerStatus
+
+FRAMINGS = {Framing.TCP: wire.Framing.SOCKET, Framing.RTU: wire.Framing.RTU, Framing.ASCII: wire.Framing.ASCII}
+CHARGERS = [profile.id for profile in all_profiles() if profile.charger is not None]
+
+
+class Watched:
+    """A driver that is polled, and kicked as often as it asks for, while time passes."""
+
+    def __init__(self, world: Place, driver: ModbusCharger) -> None:
+        self.world = world
+        self.driver = driver
+
+    async def wait(self, seconds: float) -> None:
+        keepalive = self.driver.keepalive
+        period_s = 5.0 if keepalive is None else keepalive.total_seconds()
+        while seconds > 0:
+            pause_s = min(seconds, period_s)
+            await trio.sleep(pause_s)
+            seconds -= pause_s
+            await (self.driver.read() if keepalive is None else self.driver.kick())
+
+
+async def drive(name: str) -> None:
+    profile = load(name)
+    charger = profile.charger
+    assert charger is not None
+    spec = WallboxSpec(profile=name, current_step_a=charger.step_a, can_switch_phases=can_switch(charger))
+    world = place(spec)
+    async with trio.open_nursery() as nursery:
+        device = charger_emulator(name, world.box, world.sync)
+
+        async def connect() -> MemoryStream:
+            ours, theirs = memory_pair()
+            nursery.start_soon(serve_stream, theirs, device.core, device.framing)
+            return ours
+
+        link = Link(connect, FRAMINGS[device.framing])
+        driver = ModbusCharger(profile, link, device.unit_id)
+        await follow_a_car(Watched(world, driver))
+        await link.aclose()
+        nursery.cancel_scope.cancel()
+
+
+def can_switch(charger: Charger) -> bool:
+    return charger.phase_switch is not None or any(variant.phase_switch for variant in charger.variants)
+
+
+async def follow_a_car(station: Watched) -> None:
+    driver, world = station.driver, station.world
+    box = world.box
+    await driver.start()
+    values = await driver.read()
+    assert (values.status, values.is_enabled) == (ChargerStatus.A, False)
+
+    world.car_arrives(CarSpec(rfid="04a1b2c3"))
+    await station.wait(10)
+    values = await driver.read()
+    assert values.status is ChargerStatus.B
+    if driver.config.has_identity:
+        assert values.identity == "04a1b2c3"
+
+    await driver.set_current(10.0)
+    await driver.enable()
+    await station.wait(60)
+    values = await driver.read()
+    assert (values.status, values.is_enabled) == (ChargerStatus.C, True)
+    assert box.pilot_a == pytest.approx(10.0, abs=0.13)
+    if values.power_w is not None:
+        assert values.power_w == pytest.approx(box.power_w, rel=0.01)
+    if values.currents_a is not None:
+        assert values.currents_a == pytest.approx(box.currents_a, abs=0.1)
+    if values.energy_total_kwh is not None:
+        assert values.energy_total_kwh == pytest.approx(box.energy_total_kwh, abs=0.11)
+    if values.current_offered_a is not None:
+        assert values.current_offered_a == pytest.approx(10.0, abs=0.13)
+
+    await driver.set_current(13.0)
+    await station.wait(20)
+    assert box.pilot_a == pytest.approx(13.0, abs=0.13)
+
+    if driver.config.can_switch_phases:
+        for phases in (1, 3):
+            await driver.switch_phases(phases)
+            await station.wait(60)
+            assert box.phases == phases
+            assert (await driver.read()).phases in (None, phases)
+        assert box.switched_under_load == []
+
+    await driver.disable()
+    await station.wait(15)
+    values = await driver.read()
+    assert (values.status, values.is_enabled) == (ChargerStatus.B, False)
+    assert box.pilot_a == 0
+
+    if driver.config.has_wakeup:
+        wakes = box.car.wakes if box.car is not None else 0
+        await driver.wake()
+        await station.wait(5)
+        assert box.car is not None
+        assert box.car.wakes > wakes
+    await driver.release()
+
+
+@pytest.mark.parametrize("name", CHARGERS)
+def test_the_driver_commands_the_station(name: str) -> None:
+    run_deterministic(lambda: drive(name))
