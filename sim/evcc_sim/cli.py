@@ -11,9 +11,12 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from evcc_sim.scenario import InvalidScenario
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 OK, FAILED, WRONG_USE = 0, 1, 2
 
@@ -170,7 +173,6 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _print_result(result: Any) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     from evcc_sim.report import rows
@@ -181,7 +183,7 @@ def _print_result(result: Any) -> None:
     table.add_column("", justify="right")
     for label, value in rows(result.summary):
         table.add_row(label, value)
-    console = Console(highlight=False)
+    console = _console()
     console.print(table)
     if result.ok:
         console.print("Every invariant holds.")
@@ -189,6 +191,14 @@ def _print_result(result: Any) -> None:
         console.print(f"[red]VIOLATED[/red] {violation}", soft_wrap=True)
     if not result.ok:
         console.print(f"again: {result.replay}", soft_wrap=True, markup=False)
+
+
+def _console() -> Console:
+    """Standard output; wide where it is no terminal, so that nothing is cut off in logs."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=150)
 
 
 def _write_pictures(result: Any, options: argparse.Namespace) -> None:
@@ -237,7 +247,6 @@ def _progress(what: str, total: float = 1.0) -> _Progress:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from rich.console import Console
     from rich.table import Table
 
     from evcc_sim.report import compare_rows
@@ -255,7 +264,7 @@ def _compare(options: argparse.Namespace) -> int:
         table.add_column(name, justify="right")
     for row in compare_rows([o for _i, o in one], [o for _i, o in two]):
         table.add_row(*row)
-    Console().print(table)
+    _console().print(table)
     return _report_failures([outcome for _index, outcome in outcomes])
 
 
@@ -296,7 +305,6 @@ def _report_failures(outcomes: Sequence[Any]) -> int:
 def _sweep(options: argparse.Namespace) -> int:
     from dataclasses import asdict
 
-    from rich.console import Console
     from rich.table import Table
 
     from evcc_sim import generators, scenario
@@ -328,13 +336,13 @@ def _sweep(options: argparse.Namespace) -> int:
         "phases",
         "commands",
     ):
-        table.add_column(heading, justify="left" if heading == "world" else "right")
+        table.add_column(heading, justify="left" if heading == "world" else "right", no_wrap=heading == "world")
     fields = ("charged_kwh", "import_in_pv_mode_kwh", "contactor_switches", "phase_switches", "commands")
     for name, group in groups.items():
         means = (mean_of(group, field) for field in fields)
         failed = sum(not outcome.ok for outcome in group)
         table.add_row(name, str(len(group)), str(failed), *("–" if m is None else f"{m:.2f}" for m in means))
-    Console().print(table)
+    _console().print(table)
     if options.json is not None:
         options.json.write_text(json.dumps([asdict(outcome) for outcome in outcomes], indent=1), encoding="utf-8")
     return _report_failures(outcomes)
