@@ -17,11 +17,13 @@ from typing import NamedTuple
 
 from evcclib.commands import Batch, Command, Disable, Enable, Outcome, Result, SetCurrent, SwitchPhases
 from evcclib.hold import Timer
+from evcclib.readings import Measured
 
 SYNC_GRACE = timedelta(seconds=60)
 """A charger may take so long to report what it was told [DEF-6]."""
+OFFER_TOLERANCE_A = 0.5
+"""A charger that rounds its report may show so much more than it was told."""
 COARSE_STEP_A = 1.0
-_FOREVER = timedelta.max
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ class ChargerState:
     current_a: float | None = None
     guard: Timer = None  # since when the contactor rests
     enable_changed_at: Timer = None  # last Enable or Disable that was sent
+    current_changed_at: Timer = None  # last SetCurrent that was sent
     phases: int = 0  # 0 unknown [PH-1]
     phases_switched_at: Timer = None
     wake_timer: Timer = None
@@ -174,7 +177,7 @@ def confirm(state: ChargerState, outcome: Outcome) -> Confirmed:
     is_phase_switched = is_cleared = False
     for command in pending.batch.commands[:applied]:
         if isinstance(command, SetCurrent):
-            later = replace(later, current_a=command.current_a)
+            later = replace(later, current_a=command.current_a, current_changed_at=pending.issued_at)
         elif isinstance(command, SwitchPhases):
             is_phase_switched = True
             later = replace(later, phases=command.phases, phases_switched_at=pending.issued_at, guard=None)
@@ -208,6 +211,23 @@ def doubt(state: ChargerState, commands: tuple[Command, ...]) -> ChargerState:
         elif isinstance(command, Enable | Disable):
             state = replace(state, is_certain=False, current_a=None)
     return state
+
+
+def doubt_current(state: ChargerState, report: Measured[float], *, instant: timedelta) -> ChargerState:
+    """Forget the current of a charger that reports to offer more than it was told, so that it is told again [DEF-6].
+
+    Less is none of our business: a switch inside or its own protection may hold it down.
+    """
+    since = state.current_changed_at
+    if (
+        state.pending is not None
+        or state.current_a is None
+        or not state.is_enabled
+        or report.value <= state.current_a + OFFER_TOLERANCE_A
+        or (since is not None and (instant - since < SYNC_GRACE or report.sampled_at <= since))
+    ):
+        return state
+    return replace(state, current_a=None, current_changed_at=instant)
 
 
 class Synced(NamedTuple):

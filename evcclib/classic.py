@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from evcclib.demand import Demand, because
+from evcclib.hold import ELAPSED
 from evcclib.loadpoint import Facts, is_climating
 from evcclib.model import PvAction
 from evcclib.phases import AT_REST, SETTLING, active_phases_max, scale
@@ -42,9 +43,10 @@ class Target(NamedTuple):
 
 def law(work: Work, index: int, facts: Facts, demand: Demand, sun: Sun) -> Target:
     """Decide for one loadpoint."""
-    if not demand.follows_sun:
-        return Target(demand.wanted_a, demand.phases, demand.is_forced, demand.reason)
     loadpoint = work.state.loadpoints[index]
+    if not demand.follows_sun:
+        _rest(loadpoint)
+        return Target(demand.wanted_a, demand.phases, demand.is_forced, demand.reason)
     if sun.power_w is None:
         target = _without_grid(work, loadpoint, demand, sun.lost_at)
     elif loadpoint.effect_w and loadpoint.effect_at is not None and loadpoint.effect_at >= sun.sampled_at:
@@ -56,6 +58,14 @@ def law(work: Work, index: int, facts: Facts, demand: Demand, sun: Sun) -> Targe
     if target.current_a == 0 and not target.phases and is_climating(work, index, facts):
         return Target(demand.minimum_a, 0, True, because(ReasonCode.CLIMATE))  # [STR-9]
     return target
+
+
+def _rest(loadpoint: LoadpointState) -> None:
+    """While something else than the sun decides, nothing is waited for; what has elapsed stays so [PH-10, STR-8, DEF-4]."""
+    loadpoint.scaling = AT_REST
+    if loadpoint.pv_timer is not None and loadpoint.pv_timer != ELAPSED:
+        loadpoint.pv_timer = None
+        loadpoint.pv_action = PvAction.INACTIVE
 
 
 def _without_grid(work: Work, loadpoint: LoadpointState, demand: Demand, lost_at: timedelta) -> Target:

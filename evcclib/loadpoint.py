@@ -12,7 +12,7 @@ from typing import Any
 
 from evcclib import meter_ledger, plan_follow, planner, polling, session, soc
 from evcclib.assignment import connect, describe_session, disconnect, identify, open_session, store_session
-from evcclib.charger import confirm, sync
+from evcclib.charger import confirm, doubt_current, sync
 from evcclib.commands import Outcome, Read, Result, VehicleRead
 from evcclib.demand import (
     Demand,
@@ -77,7 +77,6 @@ def take_outcome(work: Work, outcome: Outcome) -> None:
     confirmed = confirm(before, outcome)
     if confirmed.state is before:
         return
-    was_enabled = before.is_enabled
     loadpoint.charger = confirmed.state
     if confirmed.is_phase_switched:
         loadpoint.scaling = AT_REST
@@ -88,7 +87,7 @@ def take_outcome(work: Work, outcome: Outcome) -> None:
         loadpoint.pv_timer = None
         loadpoint.pv_action = PvAction.INACTIVE
     is_failed = outcome.result is not Result.DONE
-    if is_failed and not confirmed.is_phase_switched and confirmed.state.is_enabled is was_enabled:
+    if outcome.result is Result.FAILED and confirmed.state.is_enabled is before.is_enabled:
         loadpoint.effect_w = 0.0
     work.warn(outcome.loadpoint, WarningCode.COMMAND_FAILED, is_failed, error=outcome.error)
 
@@ -148,6 +147,8 @@ def observe(work: Work, index: int) -> Facts:
         _see_soc(work, index, layout, reading, is_connected=is_connected, is_charging=is_charging)
         if type(reading.is_enabled) is Measured and reading.is_enabled.sampled_at >= oldest:
             _sync(work, index, reading.is_enabled, is_charging=is_charging)
+        if type(reading.current_offered_a) is Measured:
+            loadpoint.charger = doubt_current(loadpoint.charger, reading.current_offered_a, instant=work.instant)
 
     settings = loadpoint.settings
     vehicle_phases = 0 if loadpoint.vehicle is None else work.layout.vehicles[loadpoint.vehicle].config.phases

@@ -350,13 +350,15 @@ def _wake(work: Work, index: int, facts: Facts) -> tuple[Command, ...]:
     ):
         return ()
     loadpoint.charger = replace(charger, wake_timer=None)
-    work.warn(index, WarningCode.VEHICLE_ASLEEP, True)
     vehicle = loadpoint.vehicle
-    return wake_commands(
+    commands = wake_commands(
         charger_has_wakeup=facts.layout.charger.has_wakeup,
         vehicle=vehicle,
         vehicle_has_wakeup=vehicle is not None and work.layout.vehicles[vehicle].config.has_wakeup,
     )
+    if commands:
+        work.warn(index, WarningCode.VEHICLE_ASLEEP, True)
+    return commands
 
 
 def _reason(

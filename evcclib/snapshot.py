@@ -31,9 +31,12 @@ TRANSIENT = frozenset(
         (SiteState, "layout"),
         (SiteState, "meters"),
         (LoadpointState, "drawn"),
+        (LoadpointState, "remote_demand"),
+        (LoadpointState, "remote_source"),
     }
 )
-"""Made anew by the first step; a limit whose meter is silent after a restart is not proven."""
+"""Made anew by the first step, or forgotten: a limit whose meter is silent after a restart is not proven, and a remote demand
+has to be raised again (who raised it may be gone)."""
 DURATIONS = frozenset(
     {(LoadpointSettings, "enable_delay"), (LoadpointSettings, "disable_delay"), (TimerState, "duration")}
 )

@@ -17,6 +17,7 @@ from evcclib.loadpoint import Facts
 from evcclib.model import ChargeMode, PvAction
 from evcclib.phases import SETTLING
 from evcclib.readings import Measured
+from evcclib.savings import HELD_MAX
 from evcclib.state import LoadpointState, SiteState
 from evcclib.tariff import Rates
 from evcclib.wakeup import WAKE_DELAY
@@ -41,6 +42,9 @@ def next_wake(work: Work, before: SiteState, facts: list[Facts], sun: Sun, *, de
         _loadpoint_candidates(work, loadpoint, facts[index], candidates)
     _reading_candidates(work, sun, candidates)
     _price_candidates(work, candidates)
+    held = state.savings
+    if held.power_w > 0 and held.updated_at is not None:
+        candidates.append(held.updated_at + HELD_MAX)  # what is held must be counted now and then
     if work.readings.operator_limit is not None:
         candidates.append(work.readings.operator_limit.expires_at)
     soonest = min([each for each in candidates if each > instant], default=None)
@@ -97,6 +101,8 @@ def _loadpoint_candidates(work: Work, loadpoint: LoadpointState, facts: Facts, o
     if charger.enable_changed_at is not None:
         out.append(charger.enable_changed_at + SYNC_GRACE)
         out.append(charger.enable_changed_at + NOT_DRAWING_AFTER)
+    if charger.current_changed_at is not None:
+        out.append(charger.current_changed_at + SYNC_GRACE)
     if loadpoint.effect_at is not None:
         out.append(loadpoint.effect_at + RAMP)
     if loadpoint.vehicle_since is not None:

@@ -14,6 +14,7 @@ from evcclib.charger import (
     Wish,
     ceil_to_step,
     confirm,
+    doubt_current,
     floor_to_step,
     guard_remaining,
     issue,
@@ -21,6 +22,7 @@ from evcclib.charger import (
     sync,
 )
 from evcclib.commands import Command, Disable, Enable, Outcome, Result, SetCurrent, SwitchPhases
+from evcclib.readings import Measured
 
 S = timedelta(seconds=1)
 GUARD = 300 * S
@@ -97,7 +99,14 @@ def test_guard_holds_unforced_changes_back_at_the_minimum() -> None:
 def test_done_confirms_and_starts_guard_and_wake_timer() -> None:
     on = done(KNOWN, SetCurrent(8.0), Enable(), at=50)
     assert on == replace(
-        KNOWN, is_enabled=True, current_a=8.0, guard=50 * S, enable_changed_at=50 * S, wake_timer=50 * S, number=1
+        KNOWN,
+        is_enabled=True,
+        current_a=8.0,
+        current_changed_at=50 * S,
+        guard=50 * S,
+        enable_changed_at=50 * S,
+        wake_timer=50 * S,
+        number=1,
     )
 
 
@@ -220,3 +229,19 @@ def test_current_on_its_way_counts_as_drawn() -> None:
     lower, _ = issue(ON, (SetCurrent(7.0),), instant=0 * S, starts_guard=True, clears_pv_timer=False)
     assert lower.current_committed_a == 10.0
     assert KNOWN.current_committed_a == 0.0
+
+
+@pytest.mark.rule("DEF-6", "SYN-4")
+def test_charger_that_offers_more_than_it_was_told_is_told_again() -> None:
+    told = replace(ON, current_changed_at=0 * S)
+
+    def doubted(state: ChargerState, report: float, *, at: float = 100) -> ChargerState:
+        return doubt_current(state, Measured(report, at * S), instant=at * S)
+
+    assert doubted(told, 16.0).current_a is None
+    assert doubted(doubted(told, 16.0), 16.0, at=130).current_a is None
+    assert planned(doubted(told, 16.0), 10.0).commands == (SetCurrent(10.0),)
+    assert doubted(told, 10.5) is told  # rounded
+    assert doubted(told, 6.0) is told  # its own protection
+    assert doubted(told, 16.0, at=59) is told
+    assert doubted(replace(told, is_enabled=False), 16.0).current_a == 10.0

@@ -15,12 +15,13 @@ from strategies import SECOND, START, any_readings, any_requests, site_configs
 
 from evcclib import Site
 from evcclib.charger import ceil_to_step, floor_to_step
-from evcclib.commands import Batch, Enable, SetCurrent, SwitchPhases
+from evcclib.commands import Batch, Disable, Enable, Outcome, Result, SetCurrent, SwitchPhases
 from evcclib.config import SiteConfig
 from evcclib.decision import Decision
 from evcclib.errors import EvccError
-from evcclib.model import Cause, ChargerStatus, Now, VehicleFeature
-from evcclib.readings import BatteryReading, ChargerReading, Measured, MeterReading, Readings, VehicleReading
+from evcclib.events import SessionChanged
+from evcclib.model import Cause, ChargerStatus, Now, RemoteDemand, VehicleFeature
+from evcclib.readings import ABSENT, BatteryReading, ChargerReading, Measured, MeterReading, Readings, VehicleReading
 
 FUZZ = settings(
     max_examples=40,
@@ -137,6 +138,7 @@ def test_a_restart_changes_nothing(config: SiteConfig, data: st.DataObject) -> N
     )
     for each in story.site.state.loadpoints:
         each.charger = replace(each.charger, pending=None)
+        each.remote_demand, each.remote_source = RemoteDemand.ENABLE, ""  # forgotten by a restart, on purpose
     plain = json.loads(json.dumps(story.site.export(now=story.now)))
     twin = Site.restore(config, plain, now=Now(story.t + origin, story.now.utc))
     here = story.site.step(readings, now=story.now, cause=cause)
@@ -163,3 +165,131 @@ def shifted(value: Any, by: timedelta) -> Any:
     if isinstance(value, Readings | MeterReading | BatteryReading | ChargerReading | VehicleReading):
         return replace(value, **{name: shifted(getattr(value, name), by) for name in value.__dataclass_fields__})
     return value
+
+
+class World:
+    """Constant readings, except that cars react to what their chargers are told. Samples never get too old."""
+
+    def __init__(self, config: SiteConfig, readings: Readings, cars: list[tuple[ChargerStatus, int, bool]]) -> None:
+        self.config = config
+        self.readings = lasting(readings)
+        self.cars = cars
+        self.statuses = [status for status, _, _ in cars]
+        self.enabled = [False] * len(cars)
+        self.offered = [0.0] * len(cars)
+        self.phases = [each.phases or 3 for each in config.loadpoints]
+        self.site = Site(config, now=self.now(timedelta(0)))
+        self.trace: list[tuple[timedelta, object]] = []
+
+    def now(self, t: timedelta) -> Now:
+        return Now(t, START + t)
+
+    def read(self, outcomes: tuple[Outcome, ...]) -> Readings:
+        boxes = []
+        for index, (_, car_phases, _) in enumerate(self.cars):
+            is_charging = self.statuses[index] is ChargerStatus.C
+            count = min(car_phases, self.phases[index])
+            amps = self.offered[index] if is_charging and self.enabled[index] else 0.0
+            currents = tuple(amps if phase < count else 0.0 for phase in range(3))
+            boxes.append(
+                replace(
+                    self.readings.chargers[index],
+                    status=Measured(self.statuses[index], FOREVER),
+                    is_enabled=Measured(self.enabled[index], FOREVER),
+                    power_w=Measured(sum(currents) * 230, FOREVER),
+                    currents_a=Measured(currents, FOREVER),
+                    energy_total_kwh=ABSENT,
+                    phases=ABSENT,
+                )
+            )
+        return replace(self.readings, chargers=tuple(boxes), outcomes=outcomes)
+
+    def step(self, t: timedelta, cause: Cause) -> timedelta | None:
+        """One step and the outcomes of its commands."""
+        decision = self.site.step(self.read(()), now=self.now(t), cause=cause)
+        self.note(t, decision)
+        wake_at = decision.wake_at
+        while decision.commands:
+            outcomes = tuple(self.obey(index, batch) for index, batch in decision.commands.items())
+            decision = self.site.step(self.read(outcomes), now=self.now(t), cause=Cause.OUTCOME)
+            self.note(t, decision)
+            wake_at = decision.wake_at
+        return wake_at
+
+    def note(self, t: timedelta, decision: Decision) -> None:
+        self.trace += [(t, (index, batch)) for index, batch in decision.commands.items()]
+        self.trace += [(t, event) for event in decision.events if not isinstance(event, SessionChanged)]
+        self.trace += [(t, read) for read in sorted(decision.reads, key=str)]
+
+    def obey(self, index: int, batch: Batch) -> Outcome:
+        _, _, starts = self.cars[index]
+        for command in batch.commands:
+            if isinstance(command, SetCurrent):
+                self.offered[index] = command.current_a
+            elif isinstance(command, SwitchPhases):
+                self.phases[index] = command.phases
+            elif isinstance(command, Enable | Disable):
+                self.enabled[index] = isinstance(command, Enable)
+                if self.statuses[index] is not ChargerStatus.A and starts:
+                    self.statuses[index] = ChargerStatus.C if self.enabled[index] else ChargerStatus.B
+        return Outcome(index, batch.number, Result.DONE, len(batch.commands))
+
+
+FOREVER = timedelta(days=365)
+
+
+def lasting(value: Any) -> Any:
+    """The same readings with samples that never get too old, and without failures."""
+    if isinstance(value, Measured):
+        return Measured(0.0 if value.value != value.value else value.value, FOREVER)
+    if isinstance(value, tuple):
+        return tuple(lasting(each) for each in value)
+    if isinstance(value, dict):
+        return {key: lasting(each) for key, each in value.items()}
+    if isinstance(value, Readings | MeterReading | BatteryReading | ChargerReading | VehicleReading):
+        return replace(value, **{name: lasting(getattr(value, name)) for name in value.__dataclass_fields__})
+    return value
+
+
+@pytest.mark.rule("SITE-1", "SITE-2", "N-3", "INV-11")
+@FUZZ
+@given(
+    config=site_configs(most=2, has_circuits=False),
+    cars=st.lists(
+        st.tuples(
+            st.sampled_from([ChargerStatus.A, ChargerStatus.B, ChargerStatus.B]), st.sampled_from([1, 3]), st.booleans()
+        ),
+        min_size=2,
+        max_size=2,
+    ),
+    data=st.data(),
+)
+def test_skipping_to_wake_at_is_ticking(
+    config: SiteConfig, cars: list[tuple[ChargerStatus, int, bool]], data: st.DataObject
+) -> None:
+    readings = data.draw(any_readings(config, timedelta(0), {}))
+    horizon = data.draw(st.sampled_from([700, 4000])) * SECOND
+    ticking, skipping = (World(config, readings, cars[: len(config.loadpoints)]) for _ in range(2))
+    requests = data.draw(st.lists(any_requests(config, START), max_size=3))
+    for world in (ticking, skipping):
+        for request in requests:
+            with contextlib.suppress(EvccError):
+                world.site.submit(request, now=world.now(timedelta(0)))
+    t = timedelta(0)
+    ticking.step(t, Cause.START)
+    while (t := t + config.interval) <= horizon:
+        ticking.step(t, Cause.INTERVAL)
+    wake_at = skipping.step(timedelta(0), Cause.START)
+    steps = 0
+    while wake_at is not None and wake_at <= horizon:
+        assert wake_at % config.interval == timedelta(0)
+        wake_at = skipping.step(wake_at, Cause.WAKE)
+        steps += 1
+    assert skipping.trace == ticking.trace
+    here, there = ticking.site.view(now=ticking.now(horizon)), skipping.site.view(now=skipping.now(horizon))
+    for one, other in zip(here.loadpoints, there.loadpoints, strict=True):
+        assert other.settings == one.settings
+        assert (other.is_enabled, other.current_offered_a) == (one.is_enabled, one.current_offered_a)
+        assert (other.pv_action, other.phase_action) == (one.pv_action, one.phase_action)
+        assert other.reason.code is one.reason.code
+    assert there.savings.amount == pytest.approx(here.savings.amount, abs=1e-6)
