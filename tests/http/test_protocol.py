@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import trio
+import trio.testing
 from api_home import Served, served
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -166,6 +167,30 @@ async def test_bodies_of_setters_are_ignored() -> None:
             assert response.text == '{"result":"now"}\n'
         response = await api.client.request("DELETE", "/api/loadpoints/1/target/time", content=b"[")
         assert response.status_code == 200
+
+
+@pytest.mark.api("http-body")
+@in_real_time
+async def test_a_connection_is_kept_when_bodies_arrive_after_their_heads() -> None:
+    requests = [
+        ("POST", "/api/residualpower/5", 200),
+        ("QUERY", "/api/session/1", 405),
+        ("POST", "/api/nothing", 404),
+        ("PUT", "/api/session/1", 400),
+        ("GET", "/api/health", 200),
+        ("POST", "/api/loadpoints/1/mode/foo", 400),
+    ]
+    async with served() as api, await trio.open_tcp_stream("127.0.0.1", api.port) as stream:
+        for method, path, status in requests * 3:
+            await stream.send_all(f"{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n".encode())
+            for _ in range(3):
+                await trio.testing.wait_all_tasks_blocked(0.005)  # let the server see the head alone
+            await stream.send_all(b"hello")
+            answer = b""
+            with trio.fail_after(5):
+                while not answer.endswith((b"}\n", b"OK\n")):
+                    answer += await stream.receive_some()
+            assert answer.startswith(f"HTTP/1.1 {status}".encode())
 
 
 @pytest.mark.api("http-body")

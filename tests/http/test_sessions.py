@@ -165,6 +165,8 @@ async def test_a_correction_that_makes_no_sense_changes_nothing() -> None:
             (b'{"charged_kwh": 1}', "invalid column: charged_kwh"),
             (b'{"vehicle": 7}', "invalid vehicle"),
             (b'{"vehicle": "' + b"x" * 300 + b'"}', "invalid vehicle"),
+            (b'{"vehicle": "a\\nb"}', "invalid vehicle"),
+            (b'{"loadpoint": "\\ud800"}', "invalid loadpoint"),
             (b'{"odometer": "far"}', "invalid odometer"),
             (b'{"odometer": true}', "invalid odometer"),
             (b'{"odometer": -1}', "invalid odometer"),

@@ -253,6 +253,8 @@ def _add_rules(app: QuartTrio, access: Access) -> None:
                 response = _error(401, "a token is needed: Authorization: Bearer <token>")
                 response.headers["WWW-Authenticate"] = "Bearer"
                 return response
+        # Whatever it is, the body is taken off the connection before the answer, else the connection could not be used again.
+        await request.get_data()
         return None
 
     async def after(response: Response) -> Response:

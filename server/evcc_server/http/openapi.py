@@ -104,6 +104,8 @@ def _success(route: Route) -> Json:
         content: dict[str, Json] = {"schema": route.result, "example": route.result_example}
     else:
         schema: Schema = {"type": "object", "properties": {"result": route.result}, "required": ["result"]}
+        if route.other_result:
+            schema = {"anyOf": [schema, {"description": route.other_result}]}
         content = {"schema": schema, "example": {"result": route.result_example}}
     return {"description": "done", "content": {route.content_type: content}}
 

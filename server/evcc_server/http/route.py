@@ -94,6 +94,7 @@ class Route:
     status: int = 200
     errors: Mapping[int, str] = field(default_factory=dict)
     has_no_content: bool = False
+    other_result: str = ""  # says when the body is not what ``result`` describes
 
     @property
     def changes_state(self) -> bool:

@@ -134,7 +134,10 @@ class _Connection(TCPServer):
 
     async def protocol_send(self, event: Event) -> None:
         if not isinstance(event, RawData):
-            await super().protocol_send(event)
+            # The app's task calls this and is cancelled as soon as its request is over: a connection must still be closed
+            # or made ready for the next request.
+            with trio.CancelScope(shield=True):
+                await super().protocol_send(event)
             return
         async with self.send_lock:
             was_taken = not self._has_given_up and await self._sends.send(self.stream, event.data)

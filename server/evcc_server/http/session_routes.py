@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 
 from evcc_server.http.home import Home
@@ -47,6 +48,9 @@ _ID = Parameter(
     example="1",
 )
 TEXT_LENGTH_MAX = 200
+TEXT_PATTERN = "^[^\\u0000-\\u001f\\u007f-\\u009f\\ud800-\\udfff]*$"
+"""No control characters, no halves of characters."""
+_TEXT: Schema = {"type": ["string", "null"], "maxLength": TEXT_LENGTH_MAX, "pattern": TEXT_PATTERN}
 ODOMETER_MAX_KM = 1e7
 
 
@@ -115,8 +119,8 @@ def session_routes(home: Home) -> Iterator[Route]:
         body={
             "type": "object",
             "properties": {
-                "vehicle": {"type": ["string", "null"], "maxLength": TEXT_LENGTH_MAX},
-                "loadpoint": {"type": ["string", "null"], "maxLength": TEXT_LENGTH_MAX},
+                "vehicle": _TEXT,
+                "loadpoint": _TEXT,
                 "odometer": {"type": ["number", "null"], "minimum": 0, "maximum": ODOMETER_MAX_KM},
             },
             "additionalProperties": False,
@@ -192,8 +196,8 @@ def _columns(body: Mapping[str, object]) -> Mapping[str, object]:
 def _text(key: str, value: object) -> str:
     if value is None:
         return ""
-    if not isinstance(value, str) or len(value) > TEXT_LENGTH_MAX or not value.isprintable():
-        raise Refused(400, f"invalid {key} (expected a text of at most {TEXT_LENGTH_MAX} characters, or null)")
+    if not isinstance(value, str) or len(value) > TEXT_LENGTH_MAX or not re.fullmatch(TEXT_PATTERN, value):
+        raise Refused(400, f"invalid {key} (expected one line of at most {TEXT_LENGTH_MAX} characters, or null)")
     return value
 
 

@@ -59,6 +59,7 @@ def state_routes(home: Home) -> Iterator[Route]:
         ),
         result=state_schema(),
         result_example=EXAMPLE_STATE,
+        other_result="with jq: the filter's output",
         errors={400: "the filter is not valid", 501: "jq is not installed", 503: "nothing is known yet"},
     )
     yield from health_routes(home)
@@ -211,8 +212,8 @@ def _plan(home: Home) -> Iterator[Route]:
         query=(
             Parameter(
                 name="targetTime",
-                summary="RFC 3339; without it the loadpoint's own target time",
-                schema={"type": "string", "format": "date-time"},
+                summary="RFC 3339; without it, or empty: the loadpoint's own target time",
+                schema={"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "maxLength": 0}]},
                 example="2035-03-07T06:00:00Z",
             ),
         ),
