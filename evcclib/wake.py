@@ -107,7 +107,7 @@ def _loadpoint_candidates(work: Work, loadpoint: LoadpointState, facts: Facts, o
         out.append(loadpoint.effect_at + RAMP)
     if loadpoint.vehicle_since is not None:
         out.append(loadpoint.vehicle_since + config.unknown_soc_grace)
-    if loadpoint.vehicle is not None and facts.is_connected:
+    if loadpoint.vehicle is not None:
         _poll_candidates(loadpoint, facts, out)
     if settings.target_time is not None and facts.is_connected and settings.mode is not ChargeMode.OFF:
         _plan_candidates(work, loadpoint, out)
