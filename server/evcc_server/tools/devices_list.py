@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from evcc_server.devices import profile as profiles
 from evcc_server.devices.profile import Profile
+from evcc_server.devices.template_index import profiles_for
 from evcc_server.tools.values_text import table
 
 USAGE_WORDS = ("grid", "pv", "battery", "charge", "aux")
@@ -97,15 +98,17 @@ def describe(profile: Profile) -> list[str]:
 def example(profile: Profile) -> list[str]:
     """A configuration entry for ``profile``."""
     is_charger = profile.charger is not None
-    usages = [usage for usage in USAGE_WORDS if any(str(name) == usage for name in profile.usages)]
+    own = [usage for usage in USAGE_WORDS if any(str(name) == usage for name in profile.usages)]
+    name = _template_name(profile, own)
     lines = [
         "chargers:" if is_charger else "meters:",
         f"  - name: my_{'charger' if is_charger else 'meter'}",
         "    type: template",
-        f"    template: {_template_name(profile)}",
+        f"    template: {name}",
     ]
-    if not is_charger and len(usages) > 1:
-        lines.append(f"    usage: {usages[0]}  # or {', '.join(usages[1:])}")
+    if not is_charger and len({str(usage) for known in profiles_for(name) for usage in known.usages}) > 1:
+        others = f"  # or {', '.join(own[1:])}" if len(own) > 1 else ""
+        lines.append(f"    usage: {own[0]}{others}")
     transports = profile.connection.transports
     if "tcp" in transports:
         lines += ["    modbus: tcpip", "    host: 192.0.2.2"]
@@ -119,10 +122,12 @@ def example(profile: Profile) -> list[str]:
     return lines
 
 
-def _template_name(profile: Profile) -> str:
+def _template_name(profile: Profile, usages: list[str]) -> str:
     """A template name that leads back to this profile, else its own id."""
     for template in profile.templates:
-        candidates = profiles.by_template(template)
+        candidates = [p for p in profiles_for(template) if (p.charger is None) == (profile.charger is None)]
+        if usages:
+            candidates = [p for p in candidates if usages[0] in map(str, p.usages)]
         if candidates and candidates[0].id == profile.id:
             return template
     return profile.id
