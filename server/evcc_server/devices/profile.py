@@ -261,8 +261,8 @@ class Enable(_Data, frozen=True, kw_only=True):
     ``register`` takes ``enabled_raw`` or ``disabled_raw``; or pausing writes ``pause_raw`` to the current's registers and
     enabling writes the remembered current; or (neither ``register`` nor ``pause_raw``) there are only the steps. ``on_steps``
     and ``off_steps`` come before the write, ``on_steps_after`` and ``off_steps_after`` after it; they know ``$current`` [A], the
-    remembered one, and ``$phases``. ``state`` says when it is enabled, as far as ``known_when`` holds; without it the driver remembers, and
-    charging counts as enabled.
+    remembered one, and ``$phases``. ``state`` says when it is enabled, as far as ``known_when`` holds; without it the driver
+    remembers, and charging counts as enabled.
     """
 
     register: str | None = None
