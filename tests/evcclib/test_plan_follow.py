@@ -190,3 +190,8 @@ def test_night_with_two_cheap_hours_starts_twice_and_reaches_its_goal() -> None:
     assert required == timedelta(0)
     assert starts == 2
     assert set(charged_at) == {1, 5}
+
+
+@pytest.mark.rule("PLAN-19", "PLAN-12")
+def test_dead_plan_has_no_projected_start() -> None:
+    assert step(PlanState(projected_start=at(7)), plan_of((7, 8)), at(8) + TICK) is IDLE

@@ -231,3 +231,14 @@ def test_slots_are_disjoint_within_the_time_and_add_up(
 def test_all_slots_but_the_earliest_begin_where_their_price_begins(prices: list[float], required: int) -> None:
     planned = plan(hourly(*prices), required * QUARTER, at(len(prices)), at(0))
     assert all(slot.start in {rate.start for rate in hourly(*prices).rates} for slot in planned.slots[1:])
+
+
+@pytest.mark.rule("DEF-21", "PLAN-5")
+def test_small_rests_of_energy_take_time_too() -> None:
+    assert duration_at(0.5, 1000) == HOUR / 2
+    assert NO_PLAN.is_met
+
+
+@pytest.mark.rule("PLAN-9", "DEF-13")
+def test_cheap_slot_that_begins_at_the_target_is_too_late() -> None:
+    assert slots(plan(hourly(5, 1), HOUR / 2, at(1), at(0))) == [(0.5, 1)]

@@ -259,3 +259,19 @@ def test_estimate_is_bounded_by_the_last_answer_and_lossless_charging(
         assert state.fetched_pct - 1e-9 <= state.soc_pct <= min(100, state.fetched_pct + gain_pct) + 1e-6
         if state.kwh_per_pct is not None:
             assert capacity_kwh / 100 <= state.kwh_per_pct <= capacity_kwh / 50
+
+
+@pytest.mark.rule("EST-6")
+def test_gradient_counts_from_the_first_answer() -> None:
+    assert follow(LARGE, (0, 40), (0, 41), (9, 52)).kwh_per_pct == pytest.approx(9 / 12)
+
+
+@pytest.mark.rule("EST-5", "EST-9")
+def test_small_batteries_are_estimated_and_agreement_is_assumed() -> None:
+    scooter = EstimatorConfig(capacity_kwh=0.9)
+    state = UNKNOWN
+    for energy_kwh, vehicle in ((0.0, 20.0), (0.2, 20.0), (0.25, 45.0)):
+        state = soc.step(state, charger_soc=ABSENT, vehicle_soc=value(vehicle), energy_kwh=energy_kwh, config=scooter)
+        assert state.soc_pct == (40.0 if energy_kwh == 0.2 else vehicle)
+    assert state.kwh_per_pct == pytest.approx(0.01)
+    assert soc.remaining_duration(state, 55, 100, scooter) == timedelta(hours=1)
