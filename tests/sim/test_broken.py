@@ -1,0 +1,106 @@
+"""The control, broken on purpose: a limit, a guard, a stale check, a sign, a unit. The simulator must find each of them.
+
+Each test changes one line in a copy of the library and runs one short scenario with it. When a line is not found any more, the
+library has moved on: point the test at what does its work now.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import evcclib
+
+LIBRARY = Path(evcclib.__file__).parent
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """``right`` in ``module`` becomes ``wrong``; ``world`` (seed 1) must then violate ``invariant``."""
+
+    name: str
+    module: str
+    right: str
+    wrong: str
+    world: str
+    invariant: str
+
+
+BREAKS = (
+    Break(
+        "a limit is dropped",
+        "safety",
+        "if ceiling is not None and ceiling.current_a < current_a:",
+        "if ceiling is not None and ceiling.current_a < 0:",
+        "meter-lost-under-a-limit,hours=8.8",
+        "circuit_limits_hold",
+    ),
+    Break(
+        "the guard is dropped",
+        "charger",
+        "    left = guard + guard_duration - instant\n",
+        "    left = guard - instant\n",
+        "bad-meter,hours=11.2",
+        "guard_holds",
+    ),
+    Break(
+        "a stale grid reading is believed",
+        "observation",
+        "grid.value if grid is not None and grid.sampled_at >= oldest else None",
+        "grid.value if grid is not None else None",
+        "dead-bus,hours=12.1",
+        "stale_grid_is_safe",
+    ),
+    Break(
+        "a sign is wrong",
+        "surplus",
+        "effective_a - site_power_w / (phases * voltage_v)",
+        "effective_a + site_power_w / (phases * voltage_v)",
+        "clear-day,hours=10",
+        "sun_is_used",
+    ),
+    Break(
+        "a unit is wrong: power of all phases taken for one",
+        "surplus",
+        "site_power_w / (phases * voltage_v)",
+        "site_power_w / voltage_v",
+        "clear-day,hours=10",
+        "settles_on_its_aim",
+    ),
+    Break(
+        "a unit is wrong: Wh taken for kWh",
+        "units",
+        "return power_w * (duration / HOUR) / 1000.0",
+        "return power_w * (duration / HOUR)",
+        "rebooting-charger",
+        "sessions_equal_the_meter",
+    ),
+)
+
+
+@pytest.mark.day
+@pytest.mark.parametrize("broken", BREAKS, ids=lambda broken: broken.name)
+def test_it_is_found_that(broken: Break, tmp_path: Path) -> None:
+    copy = tmp_path / "evcclib"
+    shutil.copytree(LIBRARY, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    module = copy / f"{broken.module}.py"
+    text = module.read_text(encoding="utf-8")
+    assert text.count(broken.right) == 1, f"{broken.module}.py has changed, see the docstring"
+    module.write_text(text.replace(broken.right, broken.wrong), encoding="utf-8")
+    program = (
+        "import sys, evcclib; from evcc_sim.cli import main; print(evcclib.__file__, file=sys.stderr);"
+        "sys.exit(main(sys.argv[1:]))"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    command = [sys.executable, "-c", program, "run", broken.world, "--seed", "1", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False, cwd=tmp_path)
+    assert done.stderr.strip() == str(copy / "__init__.py")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert any(text.startswith(broken.invariant) for text in json.loads(done.stdout)["violations"])
