@@ -77,6 +77,8 @@ DOORS = {
     "pvlib": ("sim/evcc_sim/",),
 }
 
+PYTEST_PLUGIN = "sim/evcc_sim/pytest_plugin.py"
+
 STARTS_THE_SERVER = ("fullstack", "demo", "cli")
 """Modules or packages of the simulator that may import more of the server than the data of its device profiles."""
 
@@ -199,10 +201,13 @@ def test_simulator_sees_only_device_profiles_of_the_server() -> None:
 
 
 def test_nothing_imports_tests_or_benchmarks() -> None:
+    bad = [found for found in all_imports(LIBRARY, SERVER, SIM) if found.top in {"tests", "benchmarks", "hypothesis"}]
+    assert not bad, report(bad)
+
+
+def test_pytest_is_needed_by_the_plugin_only() -> None:
     bad = [
-        found
-        for found in all_imports(LIBRARY, SERVER, SIM)
-        if found.top in {"tests", "benchmarks", "pytest", "hypothesis"}
+        found for found in all_imports(LIBRARY, SERVER, SIM) if found.top == "pytest" and found.file != PYTEST_PLUGIN
     ]
     assert not bad, report(bad)
 
