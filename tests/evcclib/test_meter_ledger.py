@@ -262,3 +262,10 @@ def test_sum_of_sessions_is_what_was_charged_whatever_the_meter_does(
     total_kwh = sum(sessions) + state.session_kwh
     assert total_kwh == pytest.approx(state.total_kwh)
     assert total_kwh == pytest.approx(charged_kwh, abs=meter_ledger.JITTER_KWH * (restarts + 1))
+
+
+@pytest.mark.rule("DEF-23", "INV-9")
+def test_restart_is_believed_only_for_what_could_be_charged_since_the_last_change() -> None:
+    state = follow((0, 1.0, None), (60, 9.0, None))
+    assert step(state, 61, 100 / 60).total_kwh == pytest.approx(8 + 100 / 60)
+    assert step(state, 61, 1.68).total_kwh == pytest.approx(8)
