@@ -6,7 +6,7 @@ devices whose state is spread over several registers are in `SPREAD_STATUS`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pymodbus.constants import ExcCodes
@@ -24,6 +24,7 @@ from evcc_server.devices.profile import (
     load,
 )
 from evcc_sim import layout
+from evcc_sim.charger_quirks import QUIRKS
 from evcc_sim.charger_status import FALLBACKS, SPREAD_STATUS, Statuses
 from evcc_sim.conditions import failing, holds, meeting
 from evcc_sim.emulator import Emulator, Sync, bind, emulator
@@ -147,8 +148,11 @@ class _Station:
                 same = self.sources.get(key.rpartition("_")[0])
                 if same is not None:
                     self.sources.setdefault(key, same)
+        quirk = QUIRKS.get(self.profile.id)
+        sources, sinks = ({}, {}) if quirk is None else quirk(self.box)
+        self.sources |= sources
         bind(self.units, self.sources)
-        self._listen()
+        self._listen(sinks)
 
     @property
     def section(self) -> _Section:
@@ -281,7 +285,7 @@ class _Station:
 
     # -- what it listens to -----------------------------------------------------------------------------------------------
 
-    def _listen(self) -> None:
+    def _listen(self, quirks: Mapping[str, Sink]) -> None:
         sinks: dict[str, Sink] = {}
         for section in self.sections:
             for key in section.current_keys:
@@ -294,6 +298,7 @@ class _Station:
         if self.charger.wake:
             self._watch(self.charger.wake, self.box.wake_up)
         self._watch_watchdog(sinks)
+        sinks |= quirks
         for unit in self.units:
             for placed in unit.placed:
                 if placed.register.access != "r":

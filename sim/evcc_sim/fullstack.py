@@ -14,7 +14,6 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -254,7 +253,7 @@ class FullStack:
             self._compare_settings(server.loop.view())
             async with trio.open_nursery() as nursery:
                 if self.killer is not None:
-                    self.killer.kill = partial(self._kill, door, nursery.cancel_scope)
+                    nursery.start_soon(self._die, self.killer, door, nursery.cancel_scope)
                 await nursery.start(server.run)
                 broker.reconnect()
                 mqtt = Bridge(
@@ -278,7 +277,7 @@ class FullStack:
                     self.recorder.note(f"{fault.kind.value}: control is gone for {fault.duration_s:g} s")
                     self._before_kill = server.loop.view()
                 if fault is not None and fault.kind is FaultKind.KILL:
-                    self._kill(door, nursery.cancel_scope)
+                    self._kill(door)
                 nursery.cancel_scope.cancel()
             server.loop.observer = None
             if self._before_kill is None and self._clock.now_s < until_s:
@@ -286,10 +285,21 @@ class FullStack:
         self._network.restore()
         return exported
 
-    def _kill(self, door: Door, scope: trio.CancelScope) -> None:
+    def _kill(self, door: Door) -> None:
         """Nothing that the server does from now on reaches anybody."""
         self._network.cut()
         door.shut()
+
+    async def _die(self, killer: Killer, door: Door, scope: trio.CancelScope) -> None:
+        """When the killer strikes, the server is cut off at once and its tasks are swept up in the next turn."""
+        struck = trio.Event()
+
+        def strike() -> None:
+            self._kill(door)
+            struck.set()
+
+        killer.kill = strike
+        await struck.wait()
         scope.cancel()
 
     async def _pause(self, fault: Fault, length_s: float) -> None:

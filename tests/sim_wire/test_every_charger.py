@@ -67,7 +67,8 @@ async def follow_a_car(station: Watched) -> None:
     box = world.box
     await driver.start()
     values = await driver.read()
-    assert (values.status, values.is_enabled) == (ChargerStatus.A, False)
+    assert values.status is ChargerStatus.A
+    assert values.is_enabled is not True  # None: the driver cannot know yet
 
     world.car_arrives(CarSpec(rfid="04a1b2c3"))
     await station.wait(10)
@@ -81,7 +82,7 @@ async def follow_a_car(station: Watched) -> None:
     await station.wait(60)
     values = await driver.read()
     assert (values.status, values.is_enabled) == (ChargerStatus.C, True)
-    assert box.pilot_a == pytest.approx(10.0, abs=0.13)
+    assert box.pilot_a == pytest.approx(10.0, abs=0.3)
     if values.power_w is not None:
         assert values.power_w == pytest.approx(box.power_w, rel=0.01)
     if values.currents_a is not None:
@@ -89,11 +90,11 @@ async def follow_a_car(station: Watched) -> None:
     if values.energy_total_kwh is not None:
         assert values.energy_total_kwh == pytest.approx(box.energy_total_kwh, abs=0.11)
     if values.current_offered_a is not None:
-        assert values.current_offered_a == pytest.approx(10.0, abs=0.13)
+        assert values.current_offered_a == pytest.approx(10.0, abs=0.3)
 
     await driver.set_current(13.0)
     await station.wait(20)
-    assert box.pilot_a == pytest.approx(13.0, abs=0.13)
+    assert box.pilot_a == pytest.approx(13.0, abs=0.3)
 
     if driver.config.can_switch_phases:
         for phases in (1, 3):

@@ -1,0 +1,68 @@
+"""A server that falls silent: each station with a watchdog keeps its current while kicked, then falls to its fail-safe one."""
+
+import pytest
+import trio
+from test_emulated_chargers import Place, place
+from test_every_charger import FRAMINGS, Watched
+from trio_test import run_deterministic
+
+from evcc_server.devices.modbus_charger import ModbusCharger
+from evcc_server.devices.profile import all_profiles, load
+from evcc_server.modbus.link import Link
+from evcc_sim.emulator_charger import charger_emulator
+from evcc_sim.memory_stream import MemoryStream, memory_pair
+from evcc_sim.modbus_server import serve_stream
+from evcc_sim.wallbox import WallboxSpec
+
+WATCHED = [
+    profile.id for profile in all_profiles() if profile.charger is not None and profile.charger.watchdog is not None
+]
+
+
+async def drive(name: str) -> None:
+    profile = load(name)
+    assert profile.charger is not None
+    world = place(WallboxSpec(profile=name, current_step_a=profile.charger.step_a))
+    async with trio.open_nursery() as nursery:
+        device = charger_emulator(name, world.box, world.sync)
+
+        async def connect() -> MemoryStream:
+            ours, theirs = memory_pair()
+            nursery.start_soon(serve_stream, theirs, device.core, device.framing)
+            return ours
+
+        link = Link(connect, FRAMINGS[device.framing])
+        driver = ModbusCharger(profile, link, device.unit_id)
+        await fall_silent(world, driver)
+        await link.aclose()
+        nursery.cancel_scope.cancel()
+
+
+async def fall_silent(world: Place, driver: ModbusCharger) -> None:
+    box, station = world.box, Watched(world, driver)
+    await driver.start()
+    assert box.spec.watchdog_s > 0, "the watchdog of a new station is armed"
+    assert driver.keepalive is not None
+    assert driver.keepalive.total_seconds() <= box.spec.watchdog_s / 2
+    world.car_arrives()
+    await driver.set_current(12)
+    await driver.enable()
+    await station.wait(2.5 * box.spec.watchdog_s)
+    world.sync()
+    assert box.pilot_a == pytest.approx(12, abs=0.3)
+
+    await trio.sleep(box.spec.watchdog_s + 1)
+    world.sync()
+    assert box.spec.failsafe_a <= 6
+    assert box.pilot_a == (box.spec.failsafe_a if box.spec.failsafe_a >= 6 else 0)
+
+    await driver.kick()
+    await driver.set_current(12)
+    await station.wait(30)
+    world.sync()
+    assert box.pilot_a == pytest.approx(12, abs=0.3)
+
+
+@pytest.mark.parametrize("name", WATCHED)
+def test_a_silent_server_leaves_the_station_at_its_fail_safe_current(name: str) -> None:
+    run_deterministic(lambda: drive(name))
