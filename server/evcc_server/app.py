@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Protocol
 
 import trio
 
@@ -24,9 +25,10 @@ from evcc_server.config.model import Config
 from evcc_server.config.options import Options
 from evcc_server.config.site import time_zone, to_site_config
 from evcc_server.control import AnyPoller, ControlLoop
-from evcc_server.devices.contract import Built, Charger, DeviceError
+from evcc_server.devices.contract import Built, DeviceError
 from evcc_server.devices.factory import Devices, Opener, build, open_stream
 from evcc_server.devices.http_source import HttpClient
+from evcc_server.devices.modbus_meter import ModbusMeter
 from evcc_server.devices.mqtt_source import BrokerTopics, Topics
 from evcc_server.http.app import build_app
 from evcc_server.http.home import Home
@@ -52,6 +54,8 @@ _log = logging.getLogger(__name__)
 API_VERSION = "0.114.1"
 """The API generation that clients sniff [S-6]."""
 TELEMETRY = "telemetry"
+MEET_S = 5.0
+"""How long the start waits for stations to tell what they have."""
 LEAVE_S = 1.0
 """How long leaving the devices and the database in order may take at the end."""
 
@@ -128,6 +132,10 @@ class Server:
                 nursery.start_soon(self.persistence.close, self.site)
                 for name in self.devices.chargers:
                     nursery.start_soon(_release, name, self.devices.charger(name))
+                for name in self.config.site.battery:
+                    battery = self.devices.meter(name)
+                    if isinstance(battery, ModbusMeter):  # the only ones that can be told what to do
+                        nursery.start_soon(_release, name, battery)
         with trio.move_on_after(LEAVE_S, shield=True):
             await self.devices.aclose()
             await self.store.close()
@@ -152,6 +160,7 @@ async def open_server(
     run_blocking = run_blocking or in_thread()
     topics = BrokerTopics(config.mqtt) if config.mqtt.broker else None
     devices = build(config, opener=opener, topics=topics, http=http)
+    await _meet_chargers(devices)
     site_config = to_site_config(config, devices)
     batteries = {name: devices.meters[name] for name in config.site.battery}
     for name, built in {**batteries, **devices.chargers}.items():  # what is written to must be known for sure
@@ -314,9 +323,32 @@ def _wiring(config: Config) -> Wiring:
     )
 
 
-async def _release(name: str, charger: Charger) -> None:
+async def _meet_chargers(devices: Devices) -> None:
+    """Let each station tell what it has: an optional meter, whether it can switch phases. One that is away counts as usual."""
+
+    async def meet(name: str) -> None:
+        try:
+            with trio.fail_after(MEET_S):
+                await devices.charger(name).start()
+        except DeviceError as error:
+            _log.warning("%s: cannot tell what it has: %s", name, error)
+        except trio.TooSlowError:
+            _log.warning("%s: does not tell what it has in time", name)
+
+    async with trio.open_nursery() as nursery:
+        for name in devices.chargers:
+            nursery.start_soon(meet, name)
+
+
+class Releasable(Protocol):
+    """A device that wants to be left in order."""
+
+    async def release(self) -> None: ...
+
+
+async def _release(name: str, device: Releasable) -> None:
     try:
-        await charger.release()
+        await device.release()
     except DeviceError as error:
         _log.warning("%s: could not be left in order: %s", name, error)
 
