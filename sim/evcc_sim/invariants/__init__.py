@@ -1,0 +1,89 @@
+"""What must hold in every world, written once: pure functions over a trace. Tests, Hypothesis and all runners call `check`.
+
+Each function is an `Invariant` with a name; a scenario may list the names of those that its world breaks by design or that the
+present law does not keep yet (`allowed`), and docs/scenarios.md says which and why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from evcc_sim.invariants.calm import (
+    constant_inputs_settle,
+    nothing_is_bought_for_the_sun,
+    settles_on_its_aim,
+    sun_is_used,
+)
+from evcc_sim.invariants.goals import feasible_plans_are_met, min_soc_comes_first, mode_off_is_off
+from evcc_sim.invariants.ledger import (
+    sessions_equal_the_meter,
+    settings_survive,
+    starts_have_sessions,
+    vehicle_is_asked_rarely,
+)
+from evcc_sim.invariants.limits import (
+    circuit_limits_hold,
+    current_within_bounds,
+    operator_limit_expires,
+    operator_limit_holds,
+)
+from evcc_sim.invariants.physics import energy_runs_forward, fuse_never_trips, power_balance
+from evcc_sim.invariants.sight import recovers, stale_grid_is_safe, unknown_soc_forces_nothing
+from evcc_sim.invariants.switching import (
+    guard_holds,
+    no_needless_writes,
+    no_phase_switch_under_load,
+    phases_fit,
+    switching_budget,
+)
+from evcc_sim.invariants.violation import Invariant, Violation
+from evcc_sim.trace import Trace
+
+
+def check(trace: Trace, only: Iterable[str] | None = None) -> tuple[Violation, ...]:
+    """All violations but those that the scenario allows, by time; at most ten of each kind."""
+    wanted = set(INVARIANTS if only is None else only) - set(trace.scenario.allowed)
+    found: list[Violation] = []
+    for name in INVARIANTS:
+        if name in wanted:
+            for count, violation in enumerate(INVARIANTS[name](trace)):
+                if count == 10:
+                    break
+                found.append(violation)
+    return tuple(sorted(found, key=lambda violation: (violation.second, violation.invariant)))
+
+
+INVARIANTS: dict[str, Invariant] = {
+    function.__name__: function
+    for function in (
+        power_balance,
+        energy_runs_forward,
+        fuse_never_trips,
+        current_within_bounds,
+        circuit_limits_hold,
+        operator_limit_holds,
+        operator_limit_expires,
+        no_phase_switch_under_load,
+        phases_fit,
+        guard_holds,
+        switching_budget,
+        no_needless_writes,
+        stale_grid_is_safe,
+        recovers,
+        unknown_soc_forces_nothing,
+        mode_off_is_off,
+        min_soc_comes_first,
+        feasible_plans_are_met,
+        constant_inputs_settle,
+        sun_is_used,
+        nothing_is_bought_for_the_sun,
+        settles_on_its_aim,
+        sessions_equal_the_meter,
+        settings_survive,
+        vehicle_is_asked_rarely,
+        starts_have_sessions,
+    )
+}
+"""All of them by name."""
+
+__all__ = ["INVARIANTS", "Invariant", "Violation", "check"]

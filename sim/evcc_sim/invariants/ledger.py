@@ -1,0 +1,63 @@
+"""Sessions, settings and budgets are kept through everything."""
+
+from __future__ import annotations
+
+from evcc_sim.faults import FaultKind
+from evcc_sim.invariants.violation import Found, Violation
+from evcc_sim.trace import Trace
+from evcclib.events import ChargeStarted, SessionChanged
+
+
+def sessions_equal_the_meter(trace: Trace) -> Found:
+    """The energies of all sessions of a loadpoint are what its meter has counted, through restarts, resets and gaps."""
+    if not trace.instants:
+        return
+    end_s = trace.instants[-1].second
+    last = trace.instants[-1].loadpoints
+    for index, charger in enumerate(trace.scenario.charger):
+        sessions: dict[str, float] = {}
+        for happened in trace.events:
+            event = happened.event
+            if isinstance(event, SessionChanged) and event.loadpoint == index:
+                sessions[event.session.key] = event.session.energy_charged_kwh
+                if event.session.energy_charged_kwh < 0:
+                    message = f"session {event.session.key}: {event.session.energy_charged_kwh} kWh"
+                    yield Violation("sessions_equal_the_meter", happened.second, message)
+        if last[index].status == "C" or not charger.box.has_meter:
+            continue  # the running session is stored when it ends
+        booked_kwh, counted_kwh = sum(sessions.values()), last[index].energy_kwh
+        tolerance_kwh = 0.02 + 0.002 * counted_kwh + _uncertain_kwh(trace, index)
+        if abs(booked_kwh - counted_kwh) > tolerance_kwh:
+            message = f"loadpoint {index + 1}: sessions hold {booked_kwh:.3f} kWh, the meter {counted_kwh:.3f} kWh"
+            yield Violation("sessions_equal_the_meter", end_s, message)
+
+
+def _uncertain_kwh(trace: Trace, loadpoint: int) -> float:
+    """Energy that nobody can attribute: what flows in one interval around a reset of the counter."""
+    name = trace.scenario.charger[loadpoint].box.name
+    resets = [
+        f for f in trace.scenario.fault if f.device == name and f.kind in (FaultKind.COUNTER_RESET, FaultKind.REBOOT)
+    ]
+    return len(resets) * 11.04 * trace.scenario.site.interval_s * 2 / 3600
+
+
+def settings_survive(trace: Trace) -> Found:
+    """After a restart every visible setting is what it was."""
+    for text in trace.settings_lost:
+        yield Violation("settings_survive", trace.restarts[0] if trace.restarts else 0.0, text)
+
+
+def vehicle_is_asked_rarely(trace: Trace) -> Found:
+    """A vehicle's interface is asked no more than once an interval while charging, and no more than 2,000 times a day."""
+    days = max(1.0, trace.instants[-1].second / 86_400)
+    for name, reads in trace.vehicle_reads.items():
+        if reads > 9_000 * days:
+            yield Violation("vehicle_is_asked_rarely", trace.instants[-1].second, f"{name} was asked {reads} times")
+
+
+def starts_have_sessions(trace: Trace) -> Found:
+    """Every charge that starts while a car is connected belongs to a session."""
+    starts = sum(isinstance(happened.event, ChargeStarted) for happened in trace.events)
+    sessions = {h.event.session.key for h in trace.events if isinstance(h.event, SessionChanged)}
+    if starts and not sessions:
+        yield Violation("starts_have_sessions", trace.instants[-1].second, f"{starts} starts and no session")

@@ -1,0 +1,103 @@
+"""Limits of station, loadpoint, circuit and grid operator."""
+
+from __future__ import annotations
+
+from evcc_sim.actions import operator_spans
+from evcc_sim.invariants.evidence import REACTION_S, bounds, circuit_members
+from evcc_sim.invariants.violation import Found, Violation
+from evcc_sim.scenario import CircuitSpec, Scenario
+from evcc_sim.trace import Instant, Trace
+from evcclib.commands import SetCurrent
+from evcclib.model import ChargeMode
+
+
+def current_within_bounds(trace: Trace) -> Found:
+    """A commanded current is within the loadpoint's [min, max], the station's own maximum, and on the station's steps."""
+    for loadpoint, charger in enumerate(trace.scenario.charger):
+        bounds = bounds(trace, loadpoint)
+        step_a = charger.box.current_step_a
+        for sent in trace.sent:
+            if sent.loadpoint != loadpoint or not isinstance(sent.command, SetCurrent):
+                continue
+            present = next(b for b in reversed(bounds) if b.second <= sent.second)
+            current_a = sent.command.current_a
+            high_a = min(present.high_a, charger.box.current_max_a)
+            low_a = min(present.low_a, high_a)
+            if not low_a - 1e-6 <= current_a <= high_a + 1e-6:
+                message = f"loadpoint {loadpoint + 1}: {current_a:g} A commanded, allowed {low_a:g}..{high_a:g} A"
+                yield Violation("current_within_bounds", sent.second, message)
+            if abs(current_a / step_a - round(current_a / step_a)) > 1e-6:
+                message = f"loadpoint {loadpoint + 1}: {current_a:g} A is not a multiple of {step_a:g} A"
+                yield Violation("current_within_bounds", sent.second, message)
+
+
+def circuit_limits_hold(trace: Trace) -> Found:
+    """What is offered below a circuit never exceeds its current on any phase, nor its power, beyond the time of reaction.
+
+    A circuit at the grid meter counts what really flows; there only the excess that the cars cause is a violation.
+    """
+    scenario = trace.scenario
+    for circuit in scenario.circuit:
+        members = circuit_members(scenario, circuit.name)
+        since: float | None = None
+        patience_s = scenario.site.interval_s + REACTION_S
+        if circuit.uses_grid_meter or circuit.has_meter:
+            patience_s += scenario.site.interval_s + scenario.grid.meter.refresh_s + scenario.grid.meter.lag_s
+        for instant in trace.instants:
+            message = _circuit_excess(circuit, members, instant, scenario)
+            if message is None:
+                since = None
+            elif since is None:
+                since = instant.second
+            elif instant.second - since > patience_s:
+                yield Violation("circuit_limits_hold", instant.second, message)
+                since = instant.second
+
+
+def _circuit_excess(circuit: CircuitSpec, members: list[int], instant: Instant, scenario: Scenario) -> str | None:
+    """How a circuit is overloaded by cars at this instant, in words."""
+    voltage_v = scenario.site.true_voltage_v or scenario.site.voltage_v
+    cars_w = [sum(instant.loadpoints[index].powers_w[phase] for index in members) for phase in range(3)]
+    flowing_w = list(instant.grid_powers_w) if circuit.uses_grid_meter else cars_w
+    if circuit.current_max_a is not None:
+        for phase in range(3):
+            current_a = flowing_w[phase] / voltage_v
+            if current_a > circuit.current_max_a + 0.1 and cars_w[phase] / voltage_v > 0.1:
+                return f"circuit {circuit.name}: {current_a:.1f} A on L{phase + 1}, allowed {circuit.current_max_a:g} A"
+    if circuit.power_max_w is not None and sum(flowing_w) > circuit.power_max_w * 1.005 + 10 and sum(cars_w) > 10:
+        return f"circuit {circuit.name}: {sum(flowing_w):.0f} W, allowed {circuit.power_max_w:.0f} W"
+    return None
+
+
+def operator_limit_holds(trace: Trace) -> Found:
+    """While the grid operator limits, all cars together stay below the limit, two intervals after it has begun."""
+    spans = operator_spans(trace.scenario, trace.scenario.days)
+    patience_s = 2 * trace.scenario.site.interval_s + REACTION_S
+    for span in spans:
+        for instant in trace.instants:
+            if span.start_s + patience_s <= instant.second < min(span.end_s, span.expires_s):
+                charge_w = sum(loadpoint.power_w for loadpoint in instant.loadpoints)
+                if charge_w > span.power_w * 1.02 + 10:
+                    message = f"{charge_w:.0f} W drawn, the operator allows {span.power_w:.0f} W"
+                    yield Violation("operator_limit_holds", instant.second, message)
+
+
+def operator_limit_expires(trace: Trace) -> Found:
+    """A limit ends by itself: a car in mode now has its full current again within a minute after the limit's expiry."""
+    scenario = trace.scenario
+    spans = operator_spans(scenario, scenario.days)
+    for span in spans:
+        free_s = min(span.end_s, span.expires_s) + 60 + 2 * scenario.site.interval_s + REACTION_S
+        if any(other.start_s <= free_s < min(other.end_s, other.expires_s) for other in spans):
+            continue
+        instant = next((i for i in trace.instants if i.second >= free_s), None)
+        if instant is None or scenario.circuit:
+            continue
+        for index, loadpoint in enumerate(instant.loadpoints):
+            high_a = min(
+                next(b for b in reversed(bounds(trace, index)) if b.second <= instant.second).high_a,
+                scenario.charger[index].box.current_max_a,
+            )
+            if loadpoint.mode is ChargeMode.NOW and loadpoint.status == "C" and loadpoint.pilot_a < high_a - 1.0:
+                message = f"loadpoint {index + 1} still at {loadpoint.pilot_a:g} A after the limit has ended"
+                yield Violation("operator_limit_expires", instant.second, message)

@@ -1,0 +1,93 @@
+"""What cannot be seen is not guessed: a silent meter, an unknown state of charge."""
+
+from __future__ import annotations
+
+from evcc_sim.faults import SILENT, FaultKind
+from evcc_sim.invariants.evidence import REACTION_S, bounds, circuit_members, faults_of
+from evcc_sim.invariants.violation import Found, Violation
+from evcc_sim.trace import Instant, Trace
+from evcclib.events import VehicleConnected
+from evcclib.model import ChargeMode
+
+
+def stale_grid_is_safe(trace: Trace) -> Found:
+    """Without a grid reading, surplus charging falls to the minimum current in the stated time, and pauses 3 min later.
+
+    A loadpoint under a circuit that depends on the grid meter goes to the circuit's safe current [DEF-47].
+    """
+    scenario = trace.scenario
+    interval_s = scenario.site.interval_s
+    age_max_s = max(3 * interval_s, 30.0)
+    metered = [circuit for circuit in scenario.circuit if circuit.uses_grid_meter]
+    for fault in faults_of(trace, "grid", SILENT | {FaultKind.NAN}):
+        late_s = fault.start_s + age_max_s + 2 * interval_s + REACTION_S
+        lost_s = late_s + 180.0
+        for instant in trace.instants:
+            if not late_s <= instant.second < fault.end_s:
+                continue
+            for index, loadpoint in enumerate(instant.loadpoints):
+                low_a = next(b for b in reversed(bounds(trace, index)) if b.second <= instant.second).low_a
+                for circuit in metered:
+                    if (
+                        index in circuit_members(scenario, circuit.name)
+                        and loadpoint.pilot_a > circuit.safe_current_a + 1e-6
+                    ):
+                        message = f"loadpoint {index + 1} at {loadpoint.pilot_a:g} A under a circuit nobody can see"
+                        yield Violation("stale_grid_is_safe", instant.second, message)
+                if loadpoint.mode not in (ChargeMode.PV, ChargeMode.MINPV) or _is_forced(loadpoint.reason):
+                    continue
+                if loadpoint.pilot_a > low_a + 1e-6:
+                    message = f"loadpoint {index + 1} at {loadpoint.pilot_a:g} A, grid unseen for too long"
+                    yield Violation("stale_grid_is_safe", instant.second, message)
+                elif instant.second >= lost_s and loadpoint.pilot_a > 0 and loadpoint.mode is ChargeMode.PV:
+                    message = f"loadpoint {index + 1} still charges, grid lost"
+                    yield Violation("stale_grid_is_safe", instant.second, message)
+
+
+def _is_forced(reason: str) -> bool:
+    return reason in {"min_soc", "plan_active", "smart_cost", "climate", "charger_silent", "charger_fault"}
+
+
+def recovers(trace: Trace) -> Found:
+    """Ten minutes after a device answers again, its loadpoints no longer complain about it."""
+    for device in ("grid", *(charger.box.name for charger in trace.scenario.charger)):
+        for fault in faults_of(trace, device, SILENT | {FaultKind.NAN}):
+            instant = next((i for i in trace.instants if i.second >= fault.end_s + 600), None)
+            if instant is None or any(
+                other.start_s <= instant.second and other.end_s + 600 > fault.end_s
+                for other in faults_of(trace, device, SILENT | {FaultKind.NAN})
+                if other is not fault
+            ):
+                continue
+            bad = {"grid_stale", "grid_lost"} if device == "grid" else {"charger_silent"}
+            for index, loadpoint in enumerate(instant.loadpoints):
+                is_concerned = device == "grid" or trace.scenario.charger[index].box.name == device
+                if is_concerned and loadpoint.reason in bad:
+                    message = f"loadpoint {index + 1} still says {loadpoint.reason}"
+                    yield Violation("recovers", instant.second, message)
+
+
+def unknown_soc_forces_nothing(trace: Trace) -> Found:
+    """An unknown SoC is not 0 %: no forced charge for a minimum SoC before the grace time is over [DEF-1]."""
+    for car in trace.scenario.car:
+        for fault in faults_of(trace, car.name, SILENT | {FaultKind.NAN}):
+            for instant in trace.instants:
+                for index, loadpoint in enumerate(instant.loadpoints):
+                    in_grace = (
+                        fault.start_s <= instant.second < min(fault.end_s, _connected_at(trace, index, instant) + 590)
+                    )
+                    if loadpoint.car == car.name and loadpoint.reason == "min_soc" and in_grace:
+                        if _connected_at(trace, index, instant) < fault.start_s:
+                            continue  # it had been known before
+                        message = f"loadpoint {index + 1} is forced although nobody knows the SoC"
+                        yield Violation("unknown_soc_forces_nothing", instant.second, message)
+
+
+def _connected_at(trace: Trace, loadpoint: int, instant: Instant) -> float:
+    second = 0.0
+    for happened in trace.events:
+        if happened.second > instant.second:
+            break
+        if isinstance(happened.event, VehicleConnected) and happened.event.loadpoint == loadpoint:
+            second = happened.second
+    return second
