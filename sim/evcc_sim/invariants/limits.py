@@ -14,12 +14,12 @@ from evcclib.model import ChargeMode
 def current_within_bounds(trace: Trace) -> Found:
     """A commanded current is within the loadpoint's [min, max], the station's own maximum, and on the station's steps."""
     for loadpoint, charger in enumerate(trace.scenario.charger):
-        bounds = bounds(trace, loadpoint)
+        in_force = bounds(trace, loadpoint)
         step_a = charger.box.current_step_a
         for sent in trace.sent:
             if sent.loadpoint != loadpoint or not isinstance(sent.command, SetCurrent):
                 continue
-            present = next(b for b in reversed(bounds) if b.second <= sent.second)
+            present = next(b for b in reversed(in_force) if b.second <= sent.second)
             current_a = sent.command.current_a
             high_a = min(present.high_a, charger.box.current_max_a)
             low_a = min(present.low_a, high_a)
