@@ -6,6 +6,7 @@ must arrive were computed from addresses, types and scales, not with our codec.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ import anyio
 import pytest
 from fake_device import FakeDevice
 from stations import STATIONS, Station, Write, text
+from stations_measured import MEASURED
 from trio_test import in_virtual_time
 
 from evcc_server.devices.contract import DeviceImplausible
@@ -130,6 +132,23 @@ async def test_watchdogs_are_fed_in_time(station: Station) -> None:
             await bench.charger.kick()
             assert bench.fake.requests, "a kick must be heard"
             assert bench.sent() == station.kick
+
+    await run(station, script)
+
+
+@pytest.mark.parametrize("title", MEASURED)
+@in_virtual_time
+async def test_measured_values_are_what_the_facts_say(title: str) -> None:
+    words, expected = MEASURED[title]
+    station = next(station for station in STATIONS if station.title == title)
+
+    async def script(bench: Bench) -> None:
+        bench.put(words)
+        await bench.charger.start()
+        values = dataclasses.asdict(await bench.charger.read())
+        for key, value in expected.items():
+            is_exact = value is None or isinstance(value, str)
+            assert values[key] == (value if is_exact else pytest.approx(value, rel=1e-6)), key
 
     await run(station, script)
 
