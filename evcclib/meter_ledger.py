@@ -24,6 +24,8 @@ JITTER_KWH = 0.01
 """A counter that falls by no more than this has not started again; it waits until it is passed."""
 POWER_MAX_KW = 100.0
 """What a counter shows after it fell was charged since it started again only if this power could have done it."""
+COUNTER_AGE_MAX = timedelta(minutes=5)
+"""A counter that has not been sampled for longer is silent; some are polled slowly, so this is more than for other readings."""
 REPLACED_AFTER = timedelta(minutes=1)
 """A counter that keeps showing a value out of reach for so long is a new meter."""
 
@@ -71,7 +73,7 @@ def step(
     while charging, and is held until the next step [MET-3]. The same state comes back when nothing has changed.
     """
     power_w = max(power_w, 0.0) if is_charging and power_w is not None else 0.0
-    read = counter if isinstance(counter, Measured) and _is_usable(state, counter.value) else None
+    read = counter if isinstance(counter, Measured) and _is_usable(state, counter, now) else None
     is_believed = read is not None and _is_in_reach(state, read)
     if not is_believed or state.counter_kwh is None:
         state = _bridged(state, now)
@@ -82,9 +84,13 @@ def step(
     return _read(state, read) if is_believed else _doubted(state, read)
 
 
-def _is_usable(state: LedgerState, value: float) -> bool:
+def _is_usable(state: LedgerState, read: Measured[float], now: timedelta) -> bool:
+    if not math.isfinite(read.value) or read.value < 0:
+        return False
+    if state.counter_kwh is None:
+        return True
     # Counters that cannot be read often say 0; one that did start again is believed from its first energy on [MET-6].
-    return math.isfinite(value) and value >= 0 and (value > 0 or not state.counter_kwh)
+    return now - read.sampled_at <= COUNTER_AGE_MAX and (read.value > 0 or state.counter_kwh == 0)
 
 
 def _is_in_reach(state: LedgerState, read: Measured[float]) -> bool:

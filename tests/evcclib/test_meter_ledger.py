@@ -269,3 +269,20 @@ def test_restart_is_believed_only_for_what_could_be_charged_since_the_last_chang
     state = follow((0, 1.0, None), (60, 9.0, None))
     assert step(state, 61, 100 / 60).total_kwh == pytest.approx(8 + 100 / 60)
     assert step(state, 61, 1.68).total_kwh == pytest.approx(8)
+
+
+@pytest.mark.rule("MET-4", "DEF-48")
+def test_counter_that_is_shown_but_no_longer_sampled_is_silent() -> None:
+    state = step(EMPTY, 0, 100.0, 6000.0)
+    frozen = Measured(100.0, timedelta(0))
+    for minutes in (5, 10, 65):
+        state = meter_ledger.step(state, counter=frozen, power_w=6000.0, is_charging=True, now=minutes * MINUTE)
+    assert state.total_kwh == pytest.approx(6.0)
+    assert step(state, 66, 106.5, 0.0).total_kwh == pytest.approx(6.5)
+
+
+@pytest.mark.rule("DEF-23")
+def test_first_sample_is_a_baseline_however_old() -> None:
+    old = Measured(100.0, timedelta(0))
+    state = meter_ledger.step(EMPTY, counter=old, power_w=None, is_charging=False, now=9 * HOUR)
+    assert step(state, 600, 100.5).total_kwh == pytest.approx(0.5)
