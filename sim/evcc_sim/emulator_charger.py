@@ -379,7 +379,7 @@ class _Station:
             box.kick()
 
         def arm(value: float) -> ExcCodes | None:
-            box.spec = replace(box.spec, watchdog_s=value * seconds)
+            box.spec = replace(box.spec, watchdog_s=self._timeout_s(watchdog, value, seconds))
             box.kick()
             return None
 
@@ -388,7 +388,11 @@ class _Station:
             box.kick()
             return None
 
-        shown: dict[str, Source] = {key: lambda: box.spec.watchdog_s / seconds for key in timeouts}
+        code_of = {code_s: code for code, code_s in watchdog.codes.items()}
+        shown: dict[str, Source] = {
+            key: lambda: code_of.get(box.spec.watchdog_s, 0) if code_of else box.spec.watchdog_s / seconds
+            for key in timeouts
+        }
         shown |= {key: lambda: box.spec.failsafe_a for key in failsafes}
         for key in timeouts:
             sinks[key] = arm
@@ -406,9 +410,15 @@ class _Station:
     def _power_on_watchdog(self, watchdog: Watchdog, seconds: float) -> WallboxSpec:
         """The plant's specification with the time-out and the fail-safe current that a new station has."""
         spec = self.box.spec
-        timeout_s = watchdog.default_s if watchdog.timeout is None else self._default(watchdog.timeout) * seconds
+        timeout_s = watchdog.default_s
+        if watchdog.timeout is not None:
+            timeout_s = self._timeout_s(watchdog, self._default(watchdog.timeout), seconds)
         failsafe_a = spec.failsafe_a if watchdog.failsafe is None else self._default(watchdog.failsafe)
         return replace(spec, watchdog_s=timeout_s, failsafe_a=failsafe_a)
+
+    def _timeout_s(self, watchdog: Watchdog, value: float, seconds: float) -> float:
+        """What the register of the time-out means with this ``value``: a time, or a code for one."""
+        return watchdog.codes.get(int(value), 0.0) if watchdog.codes else value * seconds
 
     def _default(self, key: str) -> float:
         """What the register holds when the station is new, in its unit."""
