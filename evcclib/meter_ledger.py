@@ -75,9 +75,10 @@ def step(
     power_w = max(power_w, 0.0) if is_charging and power_w is not None else 0.0
     read = counter if isinstance(counter, Measured) and _is_usable(state, counter, now) else None
     is_believed = read is not None and _is_in_reach(state, read)
-    if not is_believed or state.counter_kwh is None:
-        state = _bridged(state, now)
-    if power_w != state.power_w or (power_w > 0 and now != state.power_at):
+    is_bridging = not is_believed or state.counter_kwh is None
+    if is_bridging and state.power_w > 0 and state.power_at is not None and now > state.power_at:
+        state = _bridged(state, state.power_at, power_w, now)
+    elif power_w != state.power_w or (power_w > 0 and now != state.power_at):
         state = replace(state, power_w=power_w, power_at=now)
     if read is None:
         return state
@@ -102,11 +103,16 @@ def _is_in_reach(state: LedgerState, read: Measured[float]) -> bool:
     return read.value <= POWER_MAX_KW * (max(read.sampled_at - state.counter_at, ZERO) / HOUR)
 
 
-def _bridged(state: LedgerState, now: timedelta) -> LedgerState:
-    if state.power_w == 0.0 or state.power_at is None or now <= state.power_at:
-        return state
-    bridge_kwh = state.bridge_kwh + energy_kwh(state.power_w, now - state.power_at)
-    return replace(state, bridge_kwh=bridge_kwh, total_kwh=max(state.total_kwh, state.counted_kwh + bridge_kwh))
+def _bridged(state: LedgerState, since: timedelta, power_w: float, now: timedelta) -> LedgerState:
+    """Count the power that was held ``since``, and hold ``power_w`` from ``now`` on."""
+    bridge_kwh = state.bridge_kwh + energy_kwh(state.power_w, now - since)
+    return replace(
+        state,
+        bridge_kwh=bridge_kwh,
+        total_kwh=max(state.total_kwh, state.counted_kwh + bridge_kwh),
+        power_w=power_w,
+        power_at=now,
+    )
 
 
 def _read(state: LedgerState, read: Measured[float]) -> LedgerState:

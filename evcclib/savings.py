@@ -67,19 +67,19 @@ def step(
         and timedelta(0) <= now.instant - state.updated_at < HELD_MAX
     ):
         return state  # what is held goes on
-    return replace(
-        _counted(state, now.instant),
-        updated_at=now.instant,
-        power_w=power_w,
-        green_share=green_share,
-        grid_price=grid_price,
-        feed_in_price=feed_in_price,
-    )
+    held = {
+        "updated_at": now.instant,
+        "power_w": power_w,
+        "green_share": green_share,
+        "grid_price": grid_price,
+        "feed_in_price": feed_in_price,
+    }
+    return replace(state, **{**_totals(state, now.instant), **held})  # type: ignore[arg-type]  # its own fields
 
 
 def view(state: SavingsState, *, now: Now, grid_price: float | None) -> SavingsView:
     """The totals up to ``now``; before anything is charged the effective price is the grid's [SAV-4]."""
-    counted = _counted(state, now.instant)
+    counted = replace(state, **_totals(state, now.instant))  # type: ignore[arg-type]  # its own fields
     total_kwh = counted.grid_kwh + counted.self_kwh
     none_price = DEFAULT_GRID_PRICE if grid_price is None else grid_price
     return SavingsView(
@@ -93,21 +93,20 @@ def view(state: SavingsState, *, now: Now, grid_price: float | None) -> SavingsV
     )
 
 
-def _counted(state: SavingsState, instant: timedelta) -> SavingsState:
+def _totals(state: SavingsState, instant: timedelta) -> dict[str, float]:
+    """The fields that have grown since the last step, with their new values."""
     if state.updated_at is None or state.power_w == 0.0:
-        return state
+        return {}
     elapsed = instant - state.updated_at
     if not timedelta(0) < elapsed <= GAP_MAX:
-        return state
+        return {}
     charged_kwh = energy_kwh(state.power_w, elapsed)
     self_kwh = charged_kwh * state.green_share
     grid_kwh = charged_kwh - self_kwh
-    return replace(
-        state,
-        grid_kwh=state.grid_kwh + grid_kwh,
-        grid_cost=state.grid_cost + grid_kwh * state.grid_price,
-        saved_cost=state.saved_cost + self_kwh * (state.grid_price - state.feed_in_price),
-        self_kwh=state.self_kwh + self_kwh,
-        self_cost=state.self_cost + self_kwh * state.feed_in_price,
-        updated_at=instant,
-    )
+    return {
+        "grid_kwh": state.grid_kwh + grid_kwh,
+        "grid_cost": state.grid_cost + grid_kwh * state.grid_price,
+        "saved_cost": state.saved_cost + self_kwh * (state.grid_price - state.feed_in_price),
+        "self_kwh": state.self_kwh + self_kwh,
+        "self_cost": state.self_cost + self_kwh * state.feed_in_price,
+    }
