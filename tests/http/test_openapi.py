@@ -17,7 +17,7 @@ from trio_test import in_real_time
 from evcc_server.http.setting_routes import PREFIXES
 from evcc_server.settings import TABLE
 
-pytestmark = [pytest.mark.wire, pytest.mark.api("openapi")]
+pytestmark = [pytest.mark.wire, pytest.mark.api("openapi-31")]
 
 
 @in_real_time

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from trio_test import in_real_time
 
+from evcc_server.http.access import Access
 from evcc_server.http.home import Options
 
 pytestmark = pytest.mark.wire
@@ -127,6 +128,28 @@ async def test_with_a_token_writing_needs_it_and_reading_does_not() -> None:
             await api.refuses("POST", "/api/residualpower/5", 401, "token", headers=header)
         response = await api.post("/api/residualpower/5", headers={"Authorization": "Bearer hemmelig"})
         assert response.status_code == 200
+
+
+@pytest.mark.api("http-token")
+@in_real_time
+async def test_without_a_token_this_machine_may_write() -> None:
+    async with served(options=Options(is_local_only=True)) as api:
+        assert (await api.post("/api/residualpower/5")).status_code == 200
+
+
+@pytest.mark.api("http-token")
+def test_other_machines_may_write_only_when_the_owner_says_so() -> None:
+    for address, is_here in (
+        ("127.0.0.1", True),
+        ("127.9.9.9", True),
+        ("::1", True),
+        ("::ffff:127.0.0.1", True),
+        ("192.0.2.1", False),
+        ("::ffff:192.0.2.1", False),
+        ("fe80::1%eth0", False),
+    ):
+        assert Access(is_local_only=True).trusts_peer(address) is is_here
+        assert Access(is_local_only=False).trusts_peer(address)
 
 
 @pytest.mark.api("http-compression")
