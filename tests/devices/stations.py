@@ -19,6 +19,7 @@ class Station:
 
     profile: str
     note: str = ""
+    unit: int | None = None
     connector: int | None = None
     words: Words
     commands: Sequence[list[Write]]
@@ -239,8 +240,8 @@ STATIONS: list[Station] = [
     ),
     Station(
         profile="dadapower",
-        note="connector 2",
-        connector=2,
+        note="unit 2",
+        unit=2,
         words={"input 102": [300], "input 2000": [0], "input 2002": [3], "input 2016": [10]},
         commands=switched([w(6, 2000, 1)], [w(6, 2000, 0)], w(6, 2001, 1075), w(6, 2001, 1200), w(6, 2001, 3200)),
         statuses=words_of("input", 2016, {10: "A", 11: "B", 12: "C"}),

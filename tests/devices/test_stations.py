@@ -50,7 +50,7 @@ async def run(station: Station, script: Callable[[Bench], Awaitable[None]]) -> N
     framing = Framing.SOCKET if "tcp" in profile.connection.transports else Framing.RTU
     fake = FakeDevice(framing)
     async with anyio.create_task_group() as group:
-        charger = ModbusCharger(profile, fake.link(group), connector=station.connector)
+        charger = ModbusCharger(profile, fake.link(group), station.unit, connector=station.connector)
         bench = Bench(fake, charger, station)
         bench.put(station.words)
         await script(bench)

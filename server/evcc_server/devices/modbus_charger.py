@@ -56,6 +56,9 @@ class ModbusCharger:
                 f"{profile.id} cannot charge with {max_a:g} A, only with {profile.charger.min_a:g} A or more"
             )
         self.profile = profile
+        connectors = profile.connectors
+        if connectors is not None and connectors.by_unit and connector in (None, connectors.first):
+            connector = max(connectors.first, profile.connection.unit_id if unit is None else unit)
         self.facts = self._base = _of_connector(profile.charger, connector)
         port = port_for(profile, link, unit, timeout_s=timeout_s)
         self._access = Access(profile, port, connector=connector, params=params, units=units)

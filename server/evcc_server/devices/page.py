@@ -51,9 +51,12 @@ def gather_evidence(tests: Path) -> Evidence:
             emulated |= {p.id for p in profiles.all_profiles() if (p.kind == "charger") == (kind == "charger")}
     everywhere = "\n".join(path.read_text(encoding="utf-8") for path in sorted(tests.glob("sim_wire/*.py")))
     emulated |= {name for name in profiles.names() if f'"{name}"' in everywhere}
-    recordings = sorted(tests.glob("devices/recordings/*.yaml"))
-    found = (re.search(r"^profile: *(\S+)$", path.read_text(encoding="utf-8"), re.MULTILINE) for path in recordings)
-    return Evidence(emulated=frozenset(emulated), frames=frozenset(match[1] for match in found if match))
+    by_hand = "\n".join(path.read_text(encoding="utf-8") for path in sorted(tests.glob("devices/recordings/*.yaml")))
+    frames = set(re.findall(r"^profile: *(\S+)$", by_hand, re.MULTILINE))
+    stations = tests / "devices" / "stations.py"
+    if stations.is_file():
+        frames |= set(re.findall(r'^ +profile="([^"]+)"', stations.read_text(encoding="utf-8"), re.MULTILINE))
+    return Evidence(emulated=frozenset(emulated), frames=frozenset(frames))
 
 
 def page(evidence: Evidence) -> str:

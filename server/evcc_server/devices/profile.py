@@ -147,11 +147,15 @@ class Sunspec(_Data, frozen=True, kw_only=True):
 
 
 class Connectors(_Data, frozen=True, kw_only=True):
-    """Registers marked ``per_connector`` move by ``stride`` for each connector after ``first``."""
+    """Registers marked ``per_connector`` move by ``stride`` for each connector after ``first``.
+
+    ``by_unit``: the unit id is the number of the connector.
+    """
 
     first: int = 1
     last: int | None = None
     stride: int
+    by_unit: bool = False
 
 
 class Parameter(_Data, frozen=True, kw_only=True):

@@ -61,18 +61,20 @@ def features(profile: Profile) -> tuple[str, ...]:
 def _charger_features(profile: Profile) -> tuple[str, ...]:
     facts = profile.charger
     assert facts is not None
-    found = [f"{facts.min_a:g} to {facts.max_a:g} A in {facts.step_a:g} A"]
-    if facts.phase_switch is not None:
+    kinds = [facts, *map(facts.as_variant, facts.variants)]  # some stations have what others of the name do not
+    finest, most = min(kind.step_a for kind in kinds), max(kind.max_a for kind in kinds)
+    found = [f"{facts.min_a:g} to {most:g} A in {finest:g} A"]
+    if any(kind.phase_switch is not None for kind in kinds):
         found.append("1p3p")
     if facts.watchdog is not None:
         found.append("watchdog")
-    if facts.identity is not None:
+    if any(kind.identity is not None for kind in kinds):
         found.append("RFID")
     if facts.wake:
         found.append("wake-up")
     names = ("power", "currents", "voltages", "energy_total", "energy_session", "soc")
-    found += [_WORDS.get(name, name.replace("_", " ")) for name in names if getattr(facts.values, name) is not None]
-    return tuple(found)
+    measured = [name for name in names if any(getattr(kind.values, name) is not None for kind in kinds)]
+    return (*found, *(_WORDS.get(name, name.replace("_", " ")) for name in measured))
 
 
 def describe(profile: Profile) -> list[str]:
