@@ -26,6 +26,8 @@ POWER_MAX_KW = 100.0
 """What a counter shows after it fell was charged since it started again only if this power could have done it."""
 COUNTER_AGE_MAX = timedelta(minutes=5)
 """A counter that has not been sampled for longer is silent; some are polled slowly, so this is more than for other readings."""
+HELD_MAX = HOUR
+"""Power is not held for longer without a step: nobody knows what was charged while the server was down."""
 REPLACED_AFTER = timedelta(minutes=1)
 """A counter that keeps showing a value out of reach for so long is a new meter."""
 
@@ -105,7 +107,8 @@ def _is_in_reach(state: LedgerState, read: Measured[float]) -> bool:
 
 def _bridged(state: LedgerState, since: timedelta, power_w: float, now: timedelta) -> LedgerState:
     """Count the power that was held ``since``, and hold ``power_w`` from ``now`` on."""
-    bridge_kwh = state.bridge_kwh + energy_kwh(state.power_w, now - since)
+    held = now - since
+    bridge_kwh = state.bridge_kwh + (energy_kwh(state.power_w, held) if held <= HELD_MAX else 0.0)
     return replace(
         state,
         bridge_kwh=bridge_kwh,

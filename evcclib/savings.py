@@ -15,7 +15,7 @@ from evcclib.view import SavingsView
 DEFAULT_GRID_PRICE = 0.30
 DEFAULT_FEED_IN_PRICE = 0.08
 GAP_MAX = HOUR
-"""Time without any step (the server was down) beyond which nobody knows what was charged; it is left out."""
+"""Time without any step (the server was down) beyond which nobody knows what was charged; it is left out, give or take `HELD_MAX`."""
 
 HELD_MAX = GAP_MAX / 4
 """How long what is held may go uncounted while it stays the same."""
@@ -98,7 +98,7 @@ def _totals(state: SavingsState, instant: timedelta) -> dict[str, float]:
     if state.updated_at is None or state.power_w == 0.0:
         return {}
     elapsed = instant - state.updated_at
-    if not timedelta(0) < elapsed <= GAP_MAX:
+    if not timedelta(0) < elapsed <= GAP_MAX + HELD_MAX:
         return {}
     charged_kwh = energy_kwh(state.power_w, elapsed)
     self_kwh = charged_kwh * state.green_share

@@ -529,9 +529,9 @@ def test_unknown_soc_forces_nothing_for_ten_minutes_and_then_a_bounded_energy() 
     for second in range(0, 600, 10):
         assert site.at(second) == ()
     assert site.at(600) == (SetCurrent(16.0), Enable())
-    site.box.extra = {"energy_total_kwh": Measured(11.99, 0 * S)}
+    site.box.extra = {"energy_total_kwh": Measured(11.99, 610 * S)}
     assert site.at(610) == ()
-    site.box.extra = {"energy_total_kwh": Measured(12.0, 0 * S)}
+    site.box.extra = {"energy_total_kwh": Measured(12.0, 620 * S)}
     site.grid_w = 11540.0
     assert site.at(620) == (Disable(),)
 

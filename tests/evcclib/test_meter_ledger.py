@@ -286,3 +286,12 @@ def test_first_sample_is_a_baseline_however_old() -> None:
     old = Measured(100.0, timedelta(0))
     state = meter_ledger.step(EMPTY, counter=old, power_w=None, is_charging=False, now=9 * HOUR)
     assert step(state, 600, 100.5).total_kwh == pytest.approx(0.5)
+
+
+@pytest.mark.rule("MET-3", "DEF-23")
+def test_power_of_before_a_long_silence_is_not_taken_for_the_whole_of_it() -> None:
+    state = follow((0, None, 6000.0))
+    assert step(state, 60, None, 0.0).total_kwh == pytest.approx(6.0)
+    state = step(state, 60.1, None, 6000.0)
+    assert state.total_kwh == 0.0
+    assert step(state, 120.1, None, 0.0).total_kwh == pytest.approx(6.0)

@@ -101,10 +101,10 @@ def test_energy_goal_counts_for_guests_and_vehicles_without_a_source(
     bench.box.extra["energy_total_kwh"] = Measured(100.0, timedelta(0))
     settle(bench, 0)
     bench.set("energy_target_kwh", 5.0)
-    bench.box.extra["energy_total_kwh"] = Measured(104.999, timedelta(seconds=100))
+    bench.box.extra["energy_total_kwh"] = Measured(104.999, timedelta(seconds=3600))
     at(bench, 3600)
     assert bench.lp.charger.is_enabled
-    bench.box.extra["energy_total_kwh"] = Measured(105.0, timedelta(seconds=110))
+    bench.box.extra["energy_total_kwh"] = Measured(105.0, timedelta(seconds=3610))
     at(bench, 3610)
     assert bench.lp.charger.is_enabled is not counts
     assert (code(bench) is ReasonCode.TARGET_ENERGY_REACHED) is counts
@@ -159,10 +159,10 @@ def test_unknown_soc_forces_nothing_for_ten_minutes_and_then_what_min_soc_can_ne
     at(bench, 600)
     assert bench.lp.charger.is_enabled
     enough_kwh = 60.0 * 0.10 / 0.9
-    bench.box.extra["energy_total_kwh"] = Measured(100.0 + enough_kwh - 0.001, timedelta(seconds=610))
+    bench.box.extra["energy_total_kwh"] = Measured(100.0 + enough_kwh - 0.001, timedelta(seconds=3000))
     at(bench, 3000)
     assert code(bench) is ReasonCode.MIN_SOC
-    bench.box.extra["energy_total_kwh"] = Measured(100.0 + enough_kwh, timedelta(seconds=620))
+    bench.box.extra["energy_total_kwh"] = Measured(100.0 + enough_kwh, timedelta(seconds=3010))
     at(bench, 3010)
     assert code(bench) is not ReasonCode.MIN_SOC
 

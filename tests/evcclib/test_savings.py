@@ -89,10 +89,19 @@ def test_time_without_charging_changes_nothing() -> None:
 
 
 @pytest.mark.rule("SAV-5", "DEF-38")
-def test_hour_or_more_without_a_step_is_not_guessed() -> None:
+def test_long_time_without_a_step_is_not_guessed() -> None:
     state = step(FRESH, 0, 10_000, 0.5)
-    assert view(step(state, 1, 0, 0), 1).total_charged_kwh == pytest.approx(10)
-    assert view(step(state, 1.001, 0, 0), 1.001).total_charged_kwh == 0
+    assert view(step(state, 1.25, 0, 0), 1.25).total_charged_kwh == pytest.approx(12.5)
+    assert view(step(state, 1.251, 0, 0), 1.251).total_charged_kwh == 0
+
+
+@pytest.mark.rule("SAV-2")
+def test_what_is_held_goes_on_and_is_not_lost_by_an_hour_without_a_step() -> None:
+    state = step(FRESH, 0, 10_000, 0.5)
+    assert step(state, 0.2, 10_000, 0.5) is state
+    assert step(state, 0.2, 10_000, 0.6) is not state
+    assert step(state, 0.25, 10_000, 0.5) is not state
+    assert view(step(state, 1.2, 10_000, 0.5), 1.2).total_charged_kwh == pytest.approx(12)
 
 
 def test_share_outside_its_range_is_held_within() -> None:
