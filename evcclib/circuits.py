@@ -16,7 +16,6 @@ for every other loadpoint what it may be drawing already, so that nobody is rais
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -68,76 +67,93 @@ class Ceiling(NamedTuple):
     limit: str
 
 
+class _Sum:
+    """What all members of a limit take together, under one of the three ways of counting them."""
+
+    __slots__ = ("currents_a", "power_w")
+
+    def __init__(self) -> None:
+        self.currents_a = [0.0, 0.0, 0.0]
+        self.power_w = 0.0
+
+    def add(self, current_a: float, phases: tuple[int, ...], voltage_v: float) -> None:
+        for phase in phases:
+            self.currents_a[phase] += current_a
+        self.power_w += current_a * len(phases) * voltage_v
+
+
 class Allotment:
-    """Grants currents within `Limit` s, one loadpoint after the other; lives for one step."""
+    """Grants currents within `Limit` s, one loadpoint after the other; lives for one step.
+
+    Every loadpoint counts three times in each of its limits: with its *claim* (what it was granted, until then its minimum if it
+    counts on it), with its *grant*, and with what it may be *drawing*.
+    """
 
     def __init__(self, limits: tuple[Limit, ...], draws: tuple[Draw, ...], *, voltage_v: float) -> None:
-        self._limits = limits
         self._draws = draws
         self._voltage_v = voltage_v
-        self._granted: dict[int, float] = {}
+        self._counted: list[list[tuple[float, tuple[int, ...]]]] = []  # per loadpoint: claim, grant, drawing
+        for draw in draws:
+            phases = draw.rotation[: draw.active]
+            claim = draw.minimum_a if draw.claims_minimum else 0.0
+            self._counted.append([(claim, phases), (0.0, phases), (draw.committed_a, phases)])
+        self._limits_of: list[list[tuple[Limit, list[_Sum]]]] = [[] for _ in draws]
+        for limit in limits:
+            sums = [_Sum(), _Sum(), _Sum()]
+            for index in limit.members:
+                self._limits_of[index].append((limit, sums))
+                for total, (current_a, phases) in zip(sums, self._counted[index], strict=True):
+                    total.add(current_a, phases, voltage_v)
 
     def ceiling(self, loadpoint: int, phases: int) -> Ceiling | None:
         """The most that ``loadpoint`` may be commanded now on ``phases`` phases; None when no limit concerns it."""
         tightest: Ceiling | None = None
         draw = self._draws[loadpoint]
         committed_a = draw.committed_a if phases <= draw.active else 0.0
-        for limit in self._limits:
-            if loadpoint not in limit.members:
-                continue
+        for limit, sums in self._limits_of[loadpoint]:
             if limit.safe_current_a is not None:
                 room = limit.safe_current_a
             else:
-                kept = min(self._share(limit, limit.other, loadpoint, phases), committed_a)
-                share = self._share(limit, limit.other_most, loadpoint, phases)
-                raised = min(share, self._headroom(limit, limit.other_most, loadpoint, phases))
-                room = max(kept, raised) if committed_a > 0 else raised
+                raised = min(
+                    self._share(limit, sums, limit.other_most, loadpoint, phases),
+                    self._room(limit, sums, limit.other_most, loadpoint, phases, 2),
+                )
+                room = raised
+                if committed_a > 0:
+                    room = max(raised, min(self._share(limit, sums, limit.other, loadpoint, phases), committed_a))
             if tightest is None or room < tightest.current_a:
                 tightest = Ceiling(room, limit.name)
         return tightest
 
-    def grant(self, loadpoint: int, current_a: float) -> None:
-        """``loadpoint`` will be offered ``current_a``; those asked later see it."""
-        self._granted[loadpoint] = current_a
+    def grant(self, loadpoint: int, current_a: float, phases: int = 0) -> None:
+        """``loadpoint`` will be offered ``current_a`` on ``phases`` phases (0: as many as now); those asked later see it."""
+        draw, counted = self._draws[loadpoint], self._counted[loadpoint]
+        now = (current_a, draw.rotation[: phases or draw.active])
+        # until it has followed, it may be drawing the one or the other
+        drawing = (max(current_a, draw.committed_a), draw.rotation[: max(phases, draw.active)])
+        for way, new in enumerate((now, now, drawing)):
+            old, counted[way] = counted[way], new
+            for _, sums in self._limits_of[loadpoint]:
+                sums[way].add(-old[0], old[1], self._voltage_v)
+                sums[way].add(*new, self._voltage_v)
 
-    def _share(self, limit: Limit, other: Load, loadpoint: int, phases: int) -> float:
+    def _share(self, limit: Limit, sums: list[_Sum], other: Load, loadpoint: int, phases: int) -> float:
         """What is left by those before and the minimums of those after; one's own minimum comes before theirs."""
         minimum_a = self._draws[loadpoint].minimum_a
-        share = self._room(limit, other, loadpoint, phases, self._claimed)
+        share = self._room(limit, sums, other, loadpoint, phases, 0)
         if share < minimum_a:
-            share = min(minimum_a, self._room(limit, other, loadpoint, phases, self._granted_to))
+            share = min(minimum_a, self._room(limit, sums, other, loadpoint, phases, 1))
         return share
 
-    def _headroom(self, limit: Limit, other: Load, loadpoint: int, phases: int) -> float:
-        """What is left by all that others may be drawing."""
-        return self._room(limit, other, loadpoint, phases, self._committed)
-
-    def _claimed(self, index: int) -> float:
-        draw = self._draws[index]
-        return self._granted.get(index, draw.minimum_a if draw.claims_minimum else 0.0)
-
-    def _granted_to(self, index: int) -> float:
-        return self._granted.get(index, 0.0)
-
-    def _committed(self, index: int) -> float:
-        return max(self._draws[index].committed_a, self._granted.get(index, 0.0))
-
-    def _room(
-        self, limit: Limit, other: Load, loadpoint: int, phases: int, current_of: Callable[[int], float]
-    ) -> float:
-        used_a = list(other.currents_a)
-        used_w = other.power_w
-        for index in limit.members:
-            if index == loadpoint:
-                continue
-            draw, current_a = self._draws[index], current_of(index)
-            used_w += current_a * draw.active * self._voltage_v
-            for phase in draw.rotation[: draw.active]:
-                used_a[phase] += current_a
+    def _room(self, limit: Limit, sums: list[_Sum], other: Load, loadpoint: int, phases: int, way: int) -> float:
+        """What the limit leaves, with all other loadpoints counted in one ``way``: 0 claim, 1 grant, 2 drawing."""
+        total, (own_a, own_phases) = sums[way], self._counted[loadpoint][way]
         room = float("inf")
         if limit.current_max_a is not None:
-            own = self._draws[loadpoint].rotation[:phases]
-            room = min(limit.current_max_a - used_a[phase] for phase in own)
+            for phase in self._draws[loadpoint].rotation[:phases]:
+                used_a = total.currents_a[phase] - (own_a if phase in own_phases else 0.0) + other.currents_a[phase]
+                room = min(room, limit.current_max_a - used_a)
         if limit.power_max_w is not None:
+            used_w = total.power_w - own_a * len(own_phases) * self._voltage_v + other.power_w
             room = min(room, (limit.power_max_w - used_w) / (phases * self._voltage_v))
-        return room
+        return round(room, 9)  # sums of floats: a minimum that just fits must not fail by a nanoampere

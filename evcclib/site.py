@@ -159,17 +159,20 @@ def _decide(work: Work, facts: list[Facts], sun: Sun) -> None:
     demands = [demand(work, index, each) for index, each in enumerate(facts)]
     claims = [_claims(loadpoints[index], each) for index, each in enumerate(demands)]
     limits = allotment(work, facts, claims)
+
+    def unseen_w(index: int) -> float:
+        return outstanding(loadpoints[index], sampled_at=sun.sampled_at, instant=work.instant)
+
+    all_unseen_w = sum([unseen_w(index) for index in range(len(loadpoints))])
     for index in order(priorities):
-        mine = sun
+        mine, own_w = sun, unseen_w(index)
         if sun.power_w is not None:
-            power_w = sun.power_w
+            power_w = sun.power_w + all_unseen_w - own_w
             if loadpoints[index].settings.mode is ChargeMode.PV:
                 power_w -= flexible_for(index, priorities, flexible_w)
-            for other, loadpoint in enumerate(loadpoints):
-                if other != index:
-                    power_w += outstanding(loadpoint, sampled_at=sun.sampled_at, instant=work.instant)
             mine = sun._replace(power_w=power_w)
         _decide_one(work, index, facts[index], demands[index], mine, limits)
+        all_unseen_w += unseen_w(index) - own_w
 
 
 def _claims(loadpoint: LoadpointState, asked: Demand) -> bool:
@@ -222,7 +225,8 @@ def _decide_one(work: Work, index: int, facts: Facts, asked: Demand, sun: Sun, l
     elif asked.elapses_timers:
         elapse(loadpoint)
     if limits is not None:
-        limits.grant(index, max(clamped.current_a, committed_a(work, index, facts) if planned.is_guarded else 0.0))
+        granted_a = max(clamped.current_a, committed_a(work, index, facts) if planned.is_guarded else 0.0)
+        limits.grant(index, granted_a, min(phases, facts.vehicle_phases or phases))
 
 
 def _lowest(clamped: Clamped, facts: Facts) -> float:
