@@ -24,6 +24,7 @@ from evcc_sim.invariants.ledger import (
 from evcc_sim.invariants.limits import (
     circuit_limits_hold,
     current_within_bounds,
+    limits_are_used,
     operator_limit_expires,
     operator_limit_holds,
 )
@@ -61,6 +62,7 @@ INVARIANTS: dict[str, Invariant] = {
         fuse_never_trips,
         current_within_bounds,
         circuit_limits_hold,
+        limits_are_used,
         operator_limit_holds,
         operator_limit_expires,
         no_phase_switch_under_load,

@@ -76,7 +76,8 @@ def sun_is_used(trace: Trace) -> Found:
             watts_a = scenario.site.voltage_v * phases
             high_a = min(spec.current_max_a, box.current_max_a, car.current_max_a)
             if loadpoint.pilot_a == 0:
-                least_w = max(car.current_min_a, spec.current_min_a) * watts_a
+                known = loadpoint.phases if spec.vehicle != car.name else phases  # an unknown car counts as three-phase
+                least_w = max(car.current_min_a, spec.current_min_a) * scenario.site.voltage_v * known
                 wanted = (
                     surplus_w > max(least_w, -spec.enable_threshold_w) + max(box.current_step_a, 1.0) * watts_a + 150
                 )

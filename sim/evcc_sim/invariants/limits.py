@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from evcc_sim.actions import operator_spans
-from evcc_sim.invariants.evidence import REACTION_S, bounds, circuit_members
+from evcc_sim.invariants.evidence import REACTION_S, bounds, circuit_members, patience_s
 from evcc_sim.invariants.violation import Found, Violation
 from evcc_sim.scenario import CircuitSpec, Scenario
 from evcc_sim.trace import Instant, Trace
@@ -67,6 +67,70 @@ def _circuit_excess(circuit: CircuitSpec, members: list[int], instant: Instant, 
     if circuit.power_max_w is not None and sum(flowing_w) > circuit.power_max_w * 1.005 + 10 and sum(cars_w) > 10:
         return f"circuit {circuit.name}: {sum(flowing_w):.0f} W, allowed {circuit.power_max_w:.0f} W"
     return None
+
+
+def limits_are_used(trace: Trace) -> Found:
+    """A car in mode now gets what its circuits leave over on its own phases: reduced, never stopped, never held down by a
+    phase that it does not use."""
+    scenario = trace.scenario
+    parents = {circuit.name: circuit for circuit in scenario.circuit}
+    faults = scenario.faults(round(trace.instants[-1].second / 86_400) or 1)
+    operators = operator_spans(scenario, scenario.days)
+    wait_s = 2 * patience_s(scenario) + 60.0
+    for index, charger in enumerate(scenario.charger):
+        chain: list[CircuitSpec] = []
+        name = charger.loadpoint.circuit
+        while name is not None:
+            chain.append(parents[name])
+            name = parents[name].parent
+        if not chain or operators:
+            continue
+        since: float | None = None
+        for instant in trace.instants:
+            loadpoint = instant.loadpoints[index]
+            car = next((car for car in scenario.car if car.name == loadpoint.car), None)
+            wanted = False
+            if car is not None and loadpoint.mode is ChargeMode.NOW:
+                high_a = min(charger.loadpoint.current_max_a, charger.box.current_max_a, car.current_max_a)
+                is_hungry = loadpoint.soc_pct < min(car.soc_limit_pct, car.taper_from_pct) - 1
+                is_quiet = not any(fault.start_s - 60 <= instant.second < fault.end_s + 600 for fault in faults)
+                room_a = min(_room_a(circuit, index, car.phases, instant, scenario) for circuit in chain)
+                needed_a = charger.loadpoint.current_min_a if loadpoint.pilot_a == 0 else charger.box.current_step_a
+                is_low = loadpoint.pilot_a < high_a - 1.0
+                wanted = is_hungry and is_quiet and is_low and room_a > needed_a + 3.0
+            if not wanted:
+                since = None
+            elif since is None:
+                since = instant.second
+            elif instant.second - since > wait_s:
+                message = f"loadpoint {index + 1} at {loadpoint.pilot_a:g} A although its circuits have room"
+                yield Violation("limits_are_used", instant.second, message)
+                since = instant.second
+
+
+def _room_a(circuit: CircuitSpec, index: int, phases: int, instant: Instant, scenario: Scenario) -> float:
+    """What a circuit leaves over on the grid phases of a station, when every other car took all it is offered [A]."""
+    voltage_v = scenario.site.true_voltage_v or scenario.site.voltage_v
+    drawn_w, offered_w = [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]
+    for member in circuit_members(scenario, circuit.name):
+        loadpoint = instant.loadpoints[member]
+        car = next((car for car in scenario.car if car.name == loadpoint.car), None)
+        count = min(car.phases if car is not None else 3, loadpoint.phases)
+        for terminal, grid_phase in enumerate(scenario.charger[member].box.phase_rotation):
+            drawn_w[grid_phase - 1] += loadpoint.powers_w[grid_phase - 1]
+            if terminal < count:
+                offered_w[grid_phase - 1] += loadpoint.pilot_a * voltage_v
+    flowing_w = offered_w
+    if circuit.uses_grid_meter:
+        flowing_w = [g - d + o for g, d, o in zip(instant.grid_powers_w, drawn_w, offered_w, strict=True)]
+    used = min(phases, instant.loadpoints[index].phases)
+    own = [phase - 1 for phase in scenario.charger[index].box.phase_rotation[:used]]
+    room_a = float("inf")
+    if circuit.current_max_a is not None:
+        room_a = min(circuit.current_max_a - flowing_w[phase] / voltage_v for phase in own)
+    if circuit.power_max_w is not None:
+        room_a = min(room_a, (circuit.power_max_w - sum(flowing_w)) / (voltage_v * max(1, used)))
+    return room_a
 
 
 def operator_limit_holds(trace: Trace) -> Found:
