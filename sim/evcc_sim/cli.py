@@ -10,6 +10,7 @@ import importlib
 import json
 import sys
 from collections.abc import Callable, Sequence
+from datetime import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument(
         "--first-port", type=int, default=0, help="consecutive TCP ports from here (default: any free ones)"
     )
+    serve.add_argument("--at", type=time.fromisoformat, default=time(12), metavar="HH:MM", help="when its day begins")
     serve.add_argument("--factor", type=float, default=1.0, help="how much faster sun and household live")
     serve.add_argument("--serial", action="store_true", help="RTU devices on pseudo terminals too")
     serve.set_defaults(command=_serve)
@@ -363,6 +365,7 @@ def _serve(options: argparse.Namespace) -> int:
             host=options.host,
             first_port=options.first_port,
             factor=options.factor,
+            at=options.at,
             serial=options.serial,
         )
 

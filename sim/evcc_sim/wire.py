@@ -24,6 +24,11 @@ REAL_STEP_S = 1.0
 """How often the world moves when nobody looks."""
 
 
+def say(line: str) -> None:
+    """Print, also into a pipe, when it happens."""
+    print(line, flush=True)
+
+
 @dataclass(frozen=True, slots=True)
 class World:
     """A running simulated site: its plants, its devices, and where they listen."""
@@ -42,14 +47,20 @@ async def running_world(
     host: str = "127.0.0.1",
     first_port: int = 0,
     factor: float = 1.0,
-    weather_from: time = time(0),
+    at: time = time(0),
+    weather_from: time | None = None,
 ) -> AsyncIterator[World]:
-    """The scenario's devices, listening until the block ends.
+    """The scenario's devices, listening until the block ends. Its clock begins ``at``, its weather at ``weather_from``.
 
     ``first_port`` 0: any free ports; else consecutive ones from there. Raises `OSError` when one is in use.
     """
-    weather_s = weather_from.hour * 3600.0 + weather_from.minute * 60.0 + weather_from.second
-    compressed = CompressedHouse(scenario, seed=seed, factor=factor, weather_s=weather_s)
+    compressed = CompressedHouse(
+        scenario,
+        seed=seed,
+        start_s=_seconds(at),
+        factor=factor,
+        weather_s=None if weather_from is None else _seconds(weather_from),
+    )
     clock = WorldClock(compressed.house, advance=compressed.run)
     found = devices(compressed.house, clock.sync)
     async with anyio.create_task_group() as tasks:
@@ -61,6 +72,10 @@ async def running_world(
             yield World(compressed.house, clock, found, addresses)
         finally:
             tasks.cancel_scope.cancel()
+
+
+def _seconds(wall: time) -> float:
+    return wall.hour * 3600.0 + wall.minute * 60.0 + wall.second
 
 
 async def _pump(clock: WorldClock) -> None:
@@ -92,16 +107,17 @@ async def serve(
     host: str = "127.0.0.1",
     first_port: int = 0,
     factor: float = 1.0,
-    weather_from: time = time(0),
+    at: time = time(12),
     serial: bool = False,
-    announce: Callable[[str], None] = print,
+    announce: Callable[[str], None] = say,
     until: trio.Event | None = None,
 ) -> None:
-    """Serve a scenario for any Modbus client until ``until`` (for ever without): addresses, and a configuration to use them."""
+    """Serve a scenario for any Modbus client until ``until`` (for ever without): addresses, and a configuration to use them.
+
+    The world's clock begins at ``at``, so that at noon there is something to see.
+    """
     spec = load(scenario) if isinstance(scenario, str) else scenario
-    async with running_world(
-        spec, seed=seed, host=host, first_port=first_port, factor=factor, weather_from=weather_from
-    ) as world:
+    async with running_world(spec, seed=seed, host=host, first_port=first_port, factor=factor, at=at) as world:
         for name, address in world.addresses.items():
             device = world.devices[name].emulator
             way = "Modbus TCP" if device.framing is Framing.TCP else f"Modbus {device.framing.upper()} over TCP"
