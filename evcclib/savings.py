@@ -15,7 +15,8 @@ from evcclib.view import SavingsView
 DEFAULT_GRID_PRICE = 0.30
 DEFAULT_FEED_IN_PRICE = 0.08
 GAP_MAX = HOUR
-"""Time without any step (the server was down) beyond which nobody knows what was charged; it is left out, give or take `HELD_MAX`."""
+"""Time without any step (the server was down) beyond which nobody knows what was charged and it is left out, give or take
+`HELD_MAX`."""
 
 HELD_MAX = GAP_MAX / 4
 """How long what is held may go uncounted while it stays the same."""

@@ -325,6 +325,8 @@ def test_best_counter_counts(total: bool, session: bool, kwh: float) -> None:
     site.box.extra = {"energy_total_kwh": Measured(100.0, 0 * S), "energy_session_kwh": Measured(0.0, 0 * S)}
     site.at(0)
     site.at(0)
+    site.box.extra = {"energy_total_kwh": Measured(101.0, 3600 * S), "energy_session_kwh": Measured(0.75, 3600 * S)}
+    site.at(3600)
     site.box.extra = {"energy_total_kwh": Measured(102.0, 7200 * S), "energy_session_kwh": Measured(1.5, 7200 * S)}
     site.at(7200)
     assert site.lp.ledger.session_kwh == pytest.approx(kwh)
