@@ -236,3 +236,9 @@ def test_every_night_of_a_year_has_its_cheap_wall_hours(year: int) -> None:
         lengths.add(cheap[0][1] - cheap[0][0])
         local += timedelta(days=1)
     assert lengths == {3, 4, 5}
+
+
+@pytest.mark.rule("TAR-4", "TAR-6")
+def test_quarter_of_an_hour_late_in_the_evening_is_a_zone() -> None:
+    tariff = fixed_tariff(0.5, [(0.1, "", "23-23:15")])
+    assert day_of(tariff, MONDAY) == [(0, 23, 0.5), (23, 23.25, 0.1), (23.25, 24, 0.5)]

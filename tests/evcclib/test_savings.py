@@ -102,6 +102,9 @@ def test_what_is_held_goes_on_and_is_not_lost_by_an_hour_without_a_step() -> Non
     assert step(state, 0.2, 10_000, 0.6) is not state
     assert step(state, 0.25, 10_000, 0.5) is not state
     assert view(step(state, 1.2, 10_000, 0.5), 1.2).total_charged_kwh == pytest.approx(12)
+    later = step(FRESH, 5, 10_000, 0.5)
+    assert step(later, 5.2, 10_000, 0.5) is later
+    assert step(later, 5.2, 9_000, 0.5) is not later
 
 
 def test_share_outside_its_range_is_held_within() -> None:
