@@ -6,6 +6,7 @@ a meter shows is known as a range over its samples around that of the meter, and
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 from typing import NamedTuple, TypeVar
 
@@ -14,7 +15,7 @@ from evcclib.commands import SwitchPhases
 from evcclib.config import CircuitConfig
 from evcclib.loadpoint import Facts
 from evcclib.model import PhaseTriple
-from evcclib.readings import Measured, MeterReading, Reading
+from evcclib.readings import ABSENT, Measured, MeterReading, Reading
 from evcclib.state import LoadpointState
 from evcclib.work import Work
 
@@ -22,9 +23,8 @@ T = TypeVar("T")
 
 OPERATOR = "operator"
 GRID = ""
+UNKNOWN_METER = MeterReading(power_w=ABSENT)
 SAMPLES_KEPT = 4
-SIMULTANEOUS = timedelta(seconds=2)
-"""Samples no further apart than this count as taken together, if no command lies between."""
 
 
 class Range(NamedTuple):
@@ -147,13 +147,13 @@ def _drawn_at(work: Work, index: int, facts: Facts, metered_at: timedelta) -> Ra
     loadpoint = work.state.loadpoints[index]
     samples = loadpoint.drawn
     if not samples or samples[-1].sampled_at < work.oldest:
-        return Range(NO_LOAD, NO_LOAD)  # unknown: taken for other load
+        return _span([NO_LOAD, _committed_load(work, loadpoint, index, facts)])  # nobody knows
     newest = samples[-1]
     commanded_at = loadpoint.effect_at
-    if commanded_at is not None and newest.sampled_at < commanded_at < metered_at:
+    if commanded_at is not None and newest.sampled_at <= commanded_at < metered_at:
         # the meter may show what the command has changed, the sample cannot
         return _span([newest.value, _committed_load(work, loadpoint, index, facts)])
-    later = [each for each in samples if each.sampled_at > metered_at + SIMULTANEOUS]
+    later = [each for each in samples if each.sampled_at > metered_at]
     if commanded_at is not None and commanded_at >= metered_at:
         later = [each for each in samples if each.sampled_at >= commanded_at]
     earlier = [each for each in samples if each not in later]
@@ -219,18 +219,16 @@ def _is_fresh(work: Work, reading: Reading[T]) -> bool:
 
 
 def _merged(old: MeterReading | None, new: MeterReading) -> MeterReading:
-    """The newest values; a failed one leaves the last one until it is too old [DEF-48]."""
-    if old is None:
-        return new
+    """The newest values; a failed one, or one that is no number, leaves the last one until it is too old [DEF-48]."""
+    known = UNKNOWN_METER if old is None else old
+    power, powers, currents = new.power_w, new.powers_w, new.currents_a
     return MeterReading(
-        power_w=_newest(old.power_w, new.power_w),
-        powers_w=_newest(old.powers_w, new.powers_w),
-        currents_a=_newest(old.currents_a, new.currents_a),
+        power_w=power if isinstance(power, Measured) and math.isfinite(power.value) else known.power_w,
+        powers_w=powers if isinstance(powers, Measured) and math.isfinite(sum(powers.value)) else known.powers_w,
+        currents_a=currents
+        if isinstance(currents, Measured) and math.isfinite(sum(currents.value))
+        else known.currents_a,
     )
-
-
-def _newest(old: Reading[T], new: Reading[T]) -> Reading[T]:
-    return new if isinstance(new, Measured) else old
 
 
 def _span(loads: list[Load]) -> Range:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from bench import Bench, S, loadpoint, run, site_config
 
@@ -198,3 +200,66 @@ def test_loads_of_phases_are_not_known_twice() -> None:
     grid(bench, (20.0, 20.0, 20.0))
     assert bench.step() == ()
     assert bench.box.offered_a == 16
+
+
+@pytest.mark.rule("INV-2")
+def test_meter_that_is_faster_than_the_charger_causes_no_swing() -> None:
+    bench = house(current_max_a=32.0)
+    bench.box.starts = False
+    grid(bench, (5.0, 5.0, 5.0))
+    bench.at(0)
+    old = bench.charger_reading(bench.box)  # still says that nothing flows
+    bench.box.status = ChargerStatus.C
+    for second in (1, 2, 3, 9):
+        bench.t = second * S
+        grid(bench, (21.0, 21.0, 21.0))
+        readings = replace(bench.readings(), chargers=(old,))
+        assert bench.step(Cause.SAMPLE, readings) == ()
+    bench.t = 10 * S
+    grid(bench, (21.0, 21.0, 21.0))
+    assert bench.step() == ()
+    assert bench.box.offered_a == 16
+
+
+@pytest.mark.rule("INV-2")
+def test_charger_that_is_faster_than_the_meter_causes_no_swing() -> None:
+    bench = house(
+        loadpoint(mode=NOW, phases=3, circuit="house"),
+        loadpoint(mode=NOW, phases=3, circuit="house"),
+        current_max_a=40.0,
+    )
+    bench.boxes[1].status = ChargerStatus.A
+    grid(bench, (5.0, 5.0, 5.0))
+    bench.at(0)
+    bench.at(1, Cause.SAMPLE)  # the charger shows 16 A, the meter not yet
+    assert bench.box.offered_a == 16
+    bench.boxes[1].status = ChargerStatus.B
+    bench.at(5)
+    assert bench.boxes[1].offered_a == 16  # 5 A of other loads and 16 A leave 19 A
+    bench.t = 12 * S
+    grid(bench, (37.0, 37.0, 37.0))
+    bench.t = 12.5 * S
+    bench.boxes[0].currents_a = (2.0, 2.0, 2.0)  # read after the meter: the car has just stopped
+    assert bench.step(Cause.SAMPLE) == ()
+
+
+@pytest.mark.rule("DEF-47", "INV-2")
+def test_silent_charger_below_a_limit_counts_with_what_it_was_told() -> None:
+    lps = [loadpoint(mode=NOW, phases=3, circuit="house") for _ in range(2)]
+    bench = house(*lps, current_max_a=40.0)
+    grid(bench, (5.0, 5.0, 5.0))
+    bench.at(0)
+    bench.boxes[0].status = None
+    for second in range(10, 100, 10):
+        bench.t = second * S
+        grid(bench, (37.0, 37.0, 37.0))
+        assert bench.step() == ()
+    assert [box.offered_a for box in bench.boxes] == [16, 16]
+
+
+@pytest.mark.rule("DEF-48", "INV-2")
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_what_is_no_number_proves_no_limit(bad: float) -> None:
+    bench = house(safe_current_a=6.0)
+    grid(bench, (bad, 0.0, 0.0), power=bad)
+    assert bench.at(0) == (SetCurrent(6.0), Enable())
