@@ -10,6 +10,7 @@ from itertools import zip_longest
 from typing import Any
 
 import pytest
+from bench import Bench, loadpoint, site_config
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 from strategies import SECOND, START, any_readings, any_requests, site_configs
@@ -17,11 +18,11 @@ from strategies import SECOND, START, any_readings, any_requests, site_configs
 from evcclib import Site
 from evcclib.charger import ceil_to_step, floor_to_step
 from evcclib.commands import Batch, Disable, Enable, Outcome, Result, SetCurrent, SwitchPhases
-from evcclib.config import SiteConfig
+from evcclib.config import CircuitConfig, SiteConfig
 from evcclib.decision import Decision
 from evcclib.errors import EvccError
 from evcclib.events import SessionChanged
-from evcclib.model import Cause, ChargerStatus, Now, RemoteDemand, VehicleFeature
+from evcclib.model import Cause, ChargeMode, ChargerStatus, Now, RemoteDemand, VehicleFeature
 from evcclib.readings import ABSENT, BatteryReading, ChargerReading, Measured, MeterReading, Readings, VehicleReading
 
 FUZZ = settings(
@@ -295,3 +296,67 @@ def test_skipping_to_wake_at_is_ticking(
         assert (other.pv_action, other.phase_action) == (one.pv_action, one.phase_action)
         assert other.reason.code is one.reason.code
     assert there.savings.amount == pytest.approx(here.savings.amount, abs=1e-6)
+
+
+@pytest.mark.rule("INV-2", "DEF-49")
+@FUZZ
+@given(
+    limit_a=st.sampled_from([10.0, 16.0, 20.0, 25.0, 35.0]),
+    modes=st.lists(st.sampled_from(list(ChargeMode)), min_size=1, max_size=3),
+    phases=st.lists(st.sampled_from([1, 3]), min_size=3, max_size=3),
+    rotations=st.lists(st.permutations([1, 2, 3]), min_size=3, max_size=3),
+    days=st.lists(
+        st.tuples(
+            st.tuples(*[st.floats(0, 20)] * 3),
+            st.floats(0, 12_000),
+            st.sampled_from([None, 0, 1, 2]),
+        ),
+        min_size=3,
+        max_size=25,
+    ),
+)
+def test_fuse_of_the_house_is_kept(
+    limit_a: float,
+    modes: list[ChargeMode],
+    phases: list[int],
+    rotations: list[list[int]],
+    days: list[tuple[tuple[float, float, float], float, int | None]],
+) -> None:
+    """After every step, what flows and what may flow stays below the limit in each phase that a charger uses."""
+    lps = [
+        loadpoint(
+            mode=mode,
+            phases=phases[index],
+            circuit="house",
+            phase_rotation=tuple(rotations[index]),
+            guard_duration=60 * SECOND,
+        )
+        for index, mode in enumerate(modes)
+    ]
+    bench = Bench(
+        site_config(*lps, circuits=(CircuitConfig(name="house", current_max_a=limit_a, uses_grid_meter=True),))
+    )
+    for number, (loads_a, sun_w, toggled) in enumerate(days):
+        bench.t = number * 10 * SECOND
+        if toggled is not None and toggled < len(bench.boxes):
+            box = bench.boxes[toggled]
+            box.status = ChargerStatus.B if box.status is ChargerStatus.A else ChargerStatus.A
+        used_a = _offered(bench)
+        total_w = sum(bench.power(box) for box in bench.boxes) - sun_w
+        metered = [load + used for load, used in zip(loads_a, used_a, strict=True)]
+        bench.grid = MeterReading(
+            power_w=Measured(total_w, bench.t), currents_a=Measured((metered[0], metered[1], metered[2]), bench.t)
+        )
+        bench.step()
+        for phase, used in enumerate(_offered(bench, is_drawing=False)):
+            assert used == 0 or used + loads_a[phase] <= limit_a + 1e-6
+
+
+def _offered(bench: Bench, *, is_drawing: bool = True) -> list[float]:
+    """Current on each grid phase that cars draw, or may draw."""
+    used_a = [0.0, 0.0, 0.0]
+    for box, config in zip(bench.boxes, bench.config.loadpoints, strict=True):
+        if box.is_enabled and (box.status is ChargerStatus.C or not is_drawing):
+            for phase in config.phase_rotation[: box.phases]:
+                used_a[phase - 1] += box.offered_a
+    return used_a
