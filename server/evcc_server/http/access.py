@@ -40,12 +40,18 @@ class Access:
         return peer.is_loopback or (isinstance(peer, IPv6Address) and is_loopback_v4(peer))
 
     def trusts_origin(self, headers: Headers, scheme: str) -> bool:
-        """No ``Origin``, our own, or one that the owner allows."""
+        """No ``Origin``, our own, or one that the owner allows.
+
+        When only this machine may write, our own is a loopback address too: any other name in ``Host`` is a page that has
+        made its name point here.
+        """
         origin = headers.get("Origin", "")
         if not origin or "*" in self.allowed_origins or origin in self.allowed_origins:
             return True
         try:
             theirs, ours = urlsplit(origin), urlsplit(f"{scheme}://{headers.get('Host', '')}")
+            if self.is_local_only and not _is_loopback_name(ours.hostname or ""):
+                return False
             return theirs.scheme in _DEFAULT_PORTS and _place(theirs.scheme, theirs.hostname, theirs.port) == _place(
                 scheme, ours.hostname, ours.port
             )
@@ -63,6 +69,15 @@ class Access:
 def is_loopback_v4(peer: IPv6Address) -> bool:
     """Whether ``peer`` is 127.x.x.x as a socket for both families shows it."""
     return peer.ipv4_mapped is not None and peer.ipv4_mapped.is_loopback
+
+
+def _is_loopback_name(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _place(scheme: str, host: str | None, port: int | None) -> tuple[str | None, int]:

@@ -9,13 +9,13 @@ const words = {
     sun: "Sun", grid: "Grid", battery: "Battery", house: "House", cars: "Charging", live: "live", lost: "connection lost, trying again",
     off: "Off", pv: "Sun", minpv: "Min+Sun", now: "Fast", none: "no vehicle", guest: "unknown vehicle", charged: "charged", offered: "offered",
     goal: "limit", phases: "phases", remaining: "remaining", finish: "finish by", plan: "plan starts", share: "own energy", price: "grid price",
-    age: "grid meter", ago: "ago", token: "A token is needed to change anything:",
+    age: "grid meter", ago: "ago", imports: "import", exports: "export", charges: "charging", discharges: "discharging", token: "A token is needed to change anything:",
   },
   de: {
     sun: "Sonne", grid: "Netz", battery: "Speicher", house: "Haus", cars: "Laden", live: "live", lost: "Verbindung verloren, neuer Versuch",
     off: "Aus", pv: "Sonne", minpv: "Min+Sonne", now: "Schnell", none: "kein Fahrzeug", guest: "unbekanntes Fahrzeug", charged: "geladen",
     offered: "angeboten", goal: "Grenze", phases: "Phasen", remaining: "Rest", finish: "fertig um", plan: "Plan beginnt", share: "eigene Energie",
-    price: "Netzpreis", age: "Netzzähler", ago: "her", token: "Zum Ändern ist ein Token nötig:",
+    price: "Netzpreis", age: "Netzzähler", ago: "her", imports: "Bezug", exports: "Einspeisung", charges: "lädt", discharges: "entlädt", token: "Zum Ändern ist ein Token nötig:",
   },
 }[language];
 document.documentElement.lang = language;
@@ -24,6 +24,8 @@ const number = (value, digits = 0) =>
   value === null || value === undefined ? "–" : value.toLocaleString(language, { minimumFractionDigits: digits, maximumFractionDigits: digits });
 const power = (watt) =>
   watt === null || watt === undefined ? "–" : Math.abs(watt) < 1000 ? `${number(watt)} W` : `${number(watt / 1000, 2)} kW`;
+const directed = (watt, positive, negative) =>
+  watt === null || watt === undefined || Math.abs(watt) < 20 ? power(watt) : `${power(Math.abs(watt))} ${watt > 0 ? positive : negative}`;
 const duration = (seconds) => {
   const minutes = Math.round(seconds / 60);
   return seconds < 90 ? `${seconds} s` : minutes < 90 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
@@ -53,9 +55,9 @@ function show() {
   byId("version").textContent = site.version || "";
   showFlows(site);
   const figures = [];
-  if (site.gridConfigured) figures.push([words.grid, power(site.gridPower)]);
+  if (site.gridConfigured) figures.push([words.grid, directed(site.gridPower, words.imports, words.exports)]);
   if (site.pvConfigured) figures.push([words.sun, power(site.pvPower)]);
-  if (site.batteryConfigured) figures.push([words.battery, `${power(site.batteryPower)} · ${number(site.batterySoc)} %`]);
+  if (site.batteryConfigured) figures.push([words.battery, `${directed(site.batteryPower, words.discharges, words.charges)} · ${number(site.batterySoc)} %`]);
   figures.push([words.house, power(site.homePower)]);
   figures.push([words.share, site.greenShare === null || site.greenShare === undefined ? "–" : `${number(site.greenShare * 100)} %`]);
   if (site.tariffGrid !== undefined && site.tariffGrid !== null) figures.push([words.price, `${number(site.tariffGrid, 3)} ${site.currency}/kWh`]);
@@ -97,7 +99,7 @@ function showFlows(site) {
   }));
   byId("nodes").replaceChildren(...shown.flatMap((name) => {
     const [x, y] = places[name];
-    const circle = svg("circle", { cx: x, cy: y, r: 32, fill: "var(--card)", "stroke-width": 3 });
+    const circle = svg("circle", { cx: x, cy: y, r: 38, fill: "var(--card)", "stroke-width": 3 });
     circle.style.stroke = `var(${colours[name]})`;
     const value = flows[name];
     return [
