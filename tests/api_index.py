@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,6 +42,7 @@ def rows(page: str) -> list[Row]:
     return [Row(match["id"], match["line"].strip(), match["tests"].strip()) for match in matches if match]
 
 
+@functools.cache
 def citations() -> list[Citation]:
     """Every ``pytest.mark.api(...)`` of every test: on the function, in its parameters, or on the whole module."""
     found: list[Citation] = []

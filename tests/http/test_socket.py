@@ -14,6 +14,7 @@ from api_home import Served, served
 from trio_test import in_real_time
 from trio_websocket import WebSocketConnection, open_websocket_url
 
+from evcc_server.http import serve
 from evcc_server.http.home import Options
 from evcc_server.http.live_socket import frames
 from evcc_server.state.hub import Level, Message, News
@@ -158,6 +159,22 @@ async def test_a_client_that_does_not_read_delays_nobody_and_not_the_end() -> No
         with trio.fail_after(10):
             await api.ended.wait()
         assert trio.current_time() - began < 3
+
+
+@pytest.mark.api("WS-slow", "DEV-14")
+@in_real_time
+async def test_a_client_that_takes_nothing_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serve, "SEND_MAX_S", 0.3)
+    async with served() as api, await trio.open_tcp_stream("127.0.0.1", api.port) as stalled:
+        await stalled.send_all(HANDSHAKE)
+        with trio.fail_after(20):
+            while not api.home.hub.watchers:
+                await trio.lowlevel.checkpoint()
+            while api.home.hub.watchers:
+                api.home.hub.tell(Level.WARN, "x" * 100_000)
+                await trio.lowlevel.checkpoint()
+        async with watching(api) as socket:
+            assert await frame(socket)
 
 
 @pytest.mark.api("WS-fatal")

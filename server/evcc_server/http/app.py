@@ -208,7 +208,10 @@ def _add_errors(app: QuartTrio) -> None:
         return _error(error.status, str(error))
 
     async def invalid(error: InvalidSetting) -> Response:
-        return _error(400, str(error))
+        text = str(error)
+        if "out of range" in text and "allowed" not in text:
+            text += f" (allowed: {error.allowed})"
+        return _error(400, text)
 
     async def unknown(error: UnknownTarget) -> Response:
         return _error(404, str(error))

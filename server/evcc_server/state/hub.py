@@ -116,6 +116,11 @@ class Hub:
         """Counts the documents; equal numbers mean the same `snapshot`."""
         return self._version
 
+    @property
+    def watchers(self) -> int:
+        """How many are watching."""
+        return len(self._subscriptions)
+
     def publish(self, view: SiteView, now: Now, *, is_cycle: bool = True) -> None:
         """Make ``view``, taken at ``now``, the newest state; returns at once.
 
