@@ -460,3 +460,17 @@ def test_plan_without_a_car_does_nothing() -> None:
     run(bench, range(0, 60, 10))
     assert not bench.lp.plan.is_active
     assert not bench.lp.charger.is_enabled
+
+
+@pytest.mark.rule("DEF-1")
+def test_ten_minutes_of_waiting_count_from_the_connect() -> None:
+    bench = home()
+    bench.box.status = A
+    bench.set("soc_min_pct", 10)
+    at(bench, 0)
+    bench.box.status = B
+    at(bench, 5000)
+    at(bench, 5590)
+    assert not bench.lp.charger.is_enabled
+    at(bench, 5600)
+    assert bench.lp.charger.is_enabled

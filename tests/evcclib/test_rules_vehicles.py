@@ -87,7 +87,8 @@ def test_vehicle_that_is_assigned_elsewhere_leaves_its_loadpoint() -> None:
     bench.submit(AssignVehicle(1, "zoe"))
     first, second = bench.site.state.loadpoints
     assert (first.vehicle, second.vehicle) == (None, "zoe")
-    assert (first.settings.soc_target_pct, second.settings.energy_target_kwh) == (100, 0)
+    assert (first.settings.soc_min_pct, first.settings.soc_target_pct) == (0, 100)
+    assert second.settings.energy_target_kwh == 0
 
 
 @pytest.mark.rule("VEH-3")
@@ -457,3 +458,23 @@ def test_progress_is_told_anew_for_the_same_vehicle() -> None:
         bench.at(start + 10)
         unplug(bench, start + 20)
     assert [event.soc_pct for event in bench.events if isinstance(event, SocProgressed)] == [42.0, 42.0]
+
+
+@pytest.mark.rule("EV-10", "SOC-12", "DEF-34")
+def test_first_ten_percent_of_a_connection_start_at_zero() -> None:
+    bench = home(car("zoe", has_soc=True, capacity_kwh=50.0), vehicle="zoe")
+    bench.at(0)
+    bench.vehicles = {"zoe": VehicleReading(soc_pct=Measured(0.0, bench.t))}
+    plug(bench, 10)
+    assert [event.soc_pct for event in bench.events if isinstance(event, SocProgressed)] == [0.0]
+
+
+@pytest.mark.rule("VEH-3", "SOC-12")
+def test_progress_starts_over_with_another_vehicle() -> None:
+    bench = home(car("kangoo", has_soc=True, capacity_kwh=50.0), car("zoe", has_soc=True, capacity_kwh=50.0))
+    plug(bench, 0)
+    for name, soc_pct in (("zoe", 55.0), ("kangoo", 0.0)):
+        bench.submit(AssignVehicle(0, name))
+        bench.vehicles = {name: VehicleReading(soc_pct=Measured(soc_pct, bench.t))}
+        bench.at(10 if name == "zoe" else 20)
+    assert [event.soc_pct for event in bench.events if isinstance(event, SocProgressed)] == [55.0, 0.0]
