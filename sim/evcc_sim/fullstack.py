@@ -31,7 +31,7 @@ from evcc_server.mqtt.contract import Connected, LinkEvent, Publication
 from evcc_sim.actions import operator_limit_at, operator_spans, requests_of
 from evcc_sim.faults import Fault, FaultKind
 from evcc_sim.house import House
-from evcc_sim.invariants import check
+from evcc_sim.invariants import Violation, check
 from evcc_sim.result import Result, summarize
 from evcc_sim.scenario import Scenario
 from evcc_sim.site_devices import Extras, devices, evcc_yaml
@@ -48,6 +48,10 @@ from evcclib.settings import Scope
 from evcclib.view import SiteView
 
 T = TypeVar("T")
+
+WAITS_S = 1.5
+"""How much longer than its interval the loop may take for a decision: it waits a second for samples."""
+LATE_MAX = 10
 
 LOOK_S = 900.0
 """How often somebody looks at /api/state."""
@@ -189,6 +193,7 @@ class FullStack:
     _steps: int = 0
     _last_step_s: float | None = None
     _gap_max_s: float = 0.0
+    _late: list[Violation] = field(default_factory=list)
     _before_kill: SiteView | None = None
 
     def __post_init__(self) -> None:
@@ -218,7 +223,7 @@ class FullStack:
         return FullStackResult(
             trace=trace,
             summary=summarize(trace),
-            violations=check(trace),
+            violations=tuple(sorted((*check(trace), *self._late), key=lambda found: found.second)),
             days=length_s / 86_400.0,
             exported=exported,
             wire_digest=self._network.digest(),
@@ -379,6 +384,16 @@ class FullStack:
             server.loop.take_rates(self.house.tariffs.at(self._clock.now_s))
             await trio.sleep(LOOK_S)
 
+    def note_step(self, second: float) -> None:
+        """The loop has decided; whatever devices do, it must not have waited much longer than its interval for that."""
+        self._steps += 1
+        if self._last_step_s is not None:
+            gap_s = second - self._last_step_s
+            self._gap_max_s = max(self._gap_max_s, gap_s)
+            if gap_s > self.scenario.site.interval_s + WAITS_S and len(self._late) < LATE_MAX:
+                self._late.append(Violation("keeps_its_period", second, f"{gap_s:.1f} s without a decision"))
+        self._last_step_s = second
+
     async def _report(self, length_s: float) -> None:
         assert self.progress is not None
         while True:
@@ -397,10 +412,7 @@ class _Watcher:
         run = self._run
         run._clock.sync()
         now_s = run.house.now_s
-        run._steps += 1
-        if run._last_step_s is not None:
-            run._gap_max_s = max(run._gap_max_s, now_s - run._last_step_s)
-        run._last_step_s = now_s
+        run.note_step(now_s)
         self._take(decision.events)
         run.recorder.observe(decision.reasons)
 
