@@ -123,7 +123,7 @@ class Bridge:
         for entry in entries.items():
             self._publish(entry)
         self._topics[key] = frozenset(entries)
-        self._known |= entries.keys()
+        self._known.update(entries)
 
     def _publish_updated(self) -> None:
         now_s = trio.current_time()
