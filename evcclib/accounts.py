@@ -8,7 +8,7 @@ from evcclib.loadpoint import Facts, meter_total_kwh, planner_rates
 from evcclib.model import TariffKind
 from evcclib.session import Mix
 from evcclib.state import Figures
-from evcclib.tariff import co2_at, effective_price, price_at
+from evcclib.tariff import co2_at, effective_co2, effective_price, price_at
 from evcclib.work import Work
 
 
@@ -57,7 +57,7 @@ def settle(work: Work, facts: list[Facts]) -> None:
         mix = Mix(
             green_share=known,
             price_per_kwh=None if known is None else effective_price(price_grid, price_feed_in, known),
-            co2_g_per_kwh=None if known is None or co2 is None else co2 * (1.0 - known),
+            co2_g_per_kwh=None if known is None else effective_co2(co2, known),
         )
         for index, each in enumerate(facts):
             _charge(work, index, each, mix)

@@ -13,11 +13,6 @@ ELAPSED = timedelta(days=-365_000)
 Timer = timedelta | None
 
 
-def is_over(timer: Timer, delay: timedelta, instant: timedelta) -> bool:
-    """Whether ``delay`` has passed since the timer was started; a timer that does not run is never over."""
-    return timer is not None and instant - timer >= delay
-
-
 def remaining(timer: Timer, delay: timedelta, instant: timedelta) -> timedelta:
     """What is left of ``delay``, never negative; nothing of a timer that does not run."""
     if timer is None or timer == ELAPSED:

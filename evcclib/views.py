@@ -18,7 +18,7 @@ from evcclib.phases import active_phases
 from evcclib.readings import ABSENT, ChargerReading, Measured, Missing, Reading, VehicleReading
 from evcclib.settings import VehicleSettings
 from evcclib.state import LoadpointState
-from evcclib.tariff import effective_price
+from evcclib.tariff import effective_co2, effective_price
 from evcclib.units import ZERO, whole_seconds
 from evcclib.view import BatteryView, LoadpointView, SiteView
 from evcclib.work import Work
@@ -77,7 +77,7 @@ def site_view(work: Work) -> SiteView:
         tariff_effective_price=None
         if share is None
         else effective_price(figures.price_grid, figures.price_feed_in, share),
-        tariff_effective_co2=None if share is None or co2 is None else co2 * (1.0 - share),
+        tariff_effective_co2=None if share is None else effective_co2(co2, share),
         savings=savings.view(state.savings, now=work.now, grid_price=figures.price_grid),
         last_success=state.last_success,
         is_healthy=last_at is not None and work.instant - last_at < HEALTHY_FOR + layout.interval,
