@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import zlib
@@ -11,7 +12,7 @@ import pytest
 import trio
 import trio.testing
 from api_home import Served, served
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from trio_test import in_real_time
 
@@ -286,6 +287,53 @@ async def test_a_directory_is_served_in_place_of_the_page(tmp_path: Path) -> Non
             assert answer.startswith(b"HTTP/1.1 404")
         assert (await api.get("/api/state")).status_code == 200
         assert (await api.get("/api/docs")).status_code == 200
+
+
+HELLOS = (
+    b"GET /api/state HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"POST /api/loadpoints/1/mode/pv HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc",
+    # A frame that does not wait for the handshake's answer brings hypercorn and h11 out of step.
+    b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n\x81\x82\x00\x00\x00\x00{}",
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00",
+    b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"GET /api/state?%ff=%fe HTTP/1.1\r\nHost: x\r\nAccept-Language: \xff;q=z\r\nAccept-Encoding: ;;q\r\n\r\n",
+    b"GET /%00%ff/.. HTTP/1.1\r\nHost: \xff\r\nOrigin: \xff\r\n\r\n",
+    b"POST /api/residualpower/5 HTTP/1.1\r\nHost: [::1\r\nOrigin: http://[::1\r\nContent-Length: 0\r\n\r\n",
+    b"PUT /api/session/1 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+)
+
+
+@pytest.mark.api("http-errors")
+@settings(deadline=None, max_examples=5, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(HELLOS), st.lists(st.tuples(st.integers(0, 300), st.integers(0, 255)), max_size=4)),
+        max_size=20,
+    )
+)
+@example([(hello, []) for hello in HELLOS])
+@in_real_time
+async def test_garbage_ends_its_connection_and_nothing_else(tries: list[tuple[bytes, list[tuple[int, int]]]]) -> None:
+    async with served() as api:
+        for hello, changes in tries:
+            data = bytearray(hello)
+            for place, byte in changes:
+                data[place % len(data)] = byte
+            async with await trio.open_tcp_stream("127.0.0.1", api.port) as stream:
+                await stream.send_all(data)
+                with trio.move_on_after(0.05), contextlib.suppress(OSError, trio.BrokenResourceError):
+                    answer = await stream.receive_some()
+                    assert not answer.startswith(b"HTTP/1.1 500")
+        assert (await api.get("/api/health")).status_code == 200
+
+
+@in_real_time
+async def test_a_whole_address_in_the_request_line_is_understood() -> None:
+    async with served() as api:
+        answer = await raw(api.port, b"GET http://x/api/health HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert answer.endswith(b"OK\n")
 
 
 PATHS = st.sampled_from(

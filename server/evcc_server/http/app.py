@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import trio
 from quart import Request, Response, request, send_file, websocket
@@ -71,6 +72,8 @@ class CleanPaths:
         """ASGI."""
         path = scope.get("path")
         if path is not None:
+            if not path.startswith("/"):  # a client that takes us for a proxy sends the whole address
+                path = urlsplit(path).path
             scope = {**scope, "path": "/" + "/".join(part for part in path.split("/") if part)}
         await self._app(scope, receive, send)
 

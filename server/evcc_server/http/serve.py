@@ -19,6 +19,8 @@ from hypercorn.typing import AppWrapper, ConnectionState, LifespanState
 from hypercorn.utils import wrap_app
 from quart_trio import QuartTrio
 
+_log = logging.getLogger(__name__)
+
 SEND_MAX_S = 10.0
 """A client that takes nothing for this long is dropped [api 6]."""
 LEAVE_S = 0.5
@@ -155,4 +157,14 @@ async def _serve_connection(
     sends: Sends,
     stream: trio.SocketStream,
 ) -> None:
-    await _Connection(app, config, context, ConnectionState(state.copy()), stream, sends).run()
+    try:
+        await _Connection(app, config, context, ConnectionState(state.copy()), stream, sends).run()
+    except* Exception as errors:  # noqa: BLE001  # whatever it is, the charging goes on
+        # What a client sends can bring the protocol libraries out of step; that ends its connection and nothing else.
+        _log.info("a connection was given up: %r", _innermost(errors))
+
+
+def _innermost(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
