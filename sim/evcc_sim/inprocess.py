@@ -3,7 +3,7 @@
     result = simulate(load("april-clouds"), seed=7, days=2)
 
 The control is asked at every interval, at every request and after every batch of commands, as the server would ask it. While no
-car draws power and no reading has changed, intervals before the decision's own `wake_at` are skipped: nothing can differ.
+power, status or setting has changed, intervals before the decision's own `wake_at` are skipped: nothing can differ.
 """
 
 from __future__ import annotations
@@ -171,9 +171,9 @@ class Run:
             self._save()
 
     def _fingerprint(self) -> tuple[object, ...] | None:
-        """None unless nothing can happen: no car draws power, nothing in the way."""
+        """None when something may happen by itself: faults and limits come and go, answers are awaited."""
         house = self.house
-        if self._spans or self._outcomes or house.faults.all or any(box.tap.power_w for box in house.wallboxes):
+        if self._spans or self._outcomes or house.faults.all:
             return None
         return (self._poller.fingerprint(), id(house.tariffs.at(house.now_s)))
 

@@ -42,6 +42,11 @@ class Poller:
         self._identities = any(car.spec.rfid for car in house.cars.values())
         site = house.scenario.site
         self._has_grid, self._sees_pv = site.has_grid_meter, site.sees_pv
+        are_fixed = len(house.batteries) == 1 and not any(
+            action.loadpoint is None and action.vehicle is None for action in house.scenario.action
+        )
+        thresholds = (site.priority_soc_pct, site.buffer_soc_pct, site.buffer_start_soc_pct)
+        self._thresholds = thresholds if are_fixed else None
 
     def poll(self, outcomes: tuple[Outcome, ...] = ()) -> Readings:
         """Everything as of now."""
@@ -61,16 +66,21 @@ class Poller:
         )
 
     def fingerprint(self) -> tuple[object, ...]:
-        """What a decision depends on while no car draws power; as long as it stays the same, nothing can change."""
+        """What a decision depends on, but for counters: while it stays the same, a decision holds until its `wake_at`."""
         house = self.house
         return (
             house.grid_meter.powers_w,
             [inverter.tap.power_w for inverter in house.inverters],
-            [(battery.tap.power_w, battery.soc_pct) for battery in house.batteries],
-            [box.settings_shown() for box in house.wallboxes],
+            [(battery.tap.power_w, self._soc_seen(battery.soc_pct)) for battery in house.batteries],
+            [(box.tap.powers_w, box.settings_shown()) for box in house.wallboxes],
             [box.identity for box in house.wallboxes] if self._identities else None,
             self.vehicles,
         )
+
+    def _soc_seen(self, soc_pct: float) -> object:
+        """What a decision sees of the SoC of a home battery: on which side of the site's thresholds it is."""
+        thresholds = self._thresholds
+        return soc_pct if thresholds is None else tuple([soc_pct < each for each in thresholds])
 
     def answer(self, reads: frozenset[Read]) -> None:
         """Ask the vehicles what the decision wants to know; the answers are in the next readings."""
