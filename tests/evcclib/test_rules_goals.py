@@ -474,3 +474,20 @@ def test_ten_minutes_of_waiting_count_from_the_connect() -> None:
     assert not bench.lp.charger.is_enabled
     at(bench, 5600)
     assert bench.lp.charger.is_enabled
+
+
+@pytest.mark.rule("STR-9", "CLI", "LIM-5")
+def test_vehicle_that_heats_does_not_wait_for_the_guard() -> None:
+    bench = home(CLIMATIC, mode=ChargeMode.PV)
+    bench.grid_w = -9000.0
+    settle(bench, 0, 50.0)
+    assert bench.lp.charger.is_enabled
+    bench.grid_w = 9000.0
+    for seconds in range(30, 400, 10):
+        at(bench, seconds, 50.0)
+    assert not bench.lp.charger.is_enabled
+    switched_off_at = bench.lp.charger.guard
+    at(bench, 400, 50.0, is_climating=Measured(True, timedelta(seconds=400)))
+    assert bench.lp.charger.is_enabled
+    assert switched_off_at is not None
+    assert timedelta(seconds=400) - switched_off_at < timedelta(minutes=5)

@@ -312,3 +312,12 @@ def test_whatever_is_sent_is_either_shown_or_refused_without_a_trace(
     assert shown == (value.lower() if isinstance(value, str) else value)
     currents = view.loadpoints[0].settings
     assert 0 < currents.current_min_a <= currents.current_max_a
+
+
+@pytest.mark.rule("SET-5", "DEF-41")
+def test_delays_last_a_day_at_most() -> None:
+    bench = home()
+    bench.set("enable_delay", timedelta(days=1))
+    with pytest.raises(InvalidSetting):
+        bench.set("enable_delay", timedelta(days=1, seconds=1))
+    assert bench.lp.settings.enable_delay == timedelta(days=1)

@@ -7,11 +7,12 @@ from datetime import timedelta
 import pytest
 from bench import NOON, Bench, loadpoint, site_config
 
-from evcclib.commands import Disable, Enable, SetCurrent
+from evcclib.allocation import effect_of
+from evcclib.commands import Command, Disable, Enable, SetCurrent
 from evcclib.config import BatteryConfig
 from evcclib.events import Warned, WarningCode
 from evcclib.model import Cause, ChargeMode, ChargerStatus, TariffKind
-from evcclib.readings import Measured, MeterReading, Missing
+from evcclib.readings import Measured, MeterReading, Missing, Readings
 from evcclib.reasons import ReasonCode
 from evcclib.tariff import CO2_UNIT, Rate, Rates
 from evcclib.view import SiteView
@@ -310,3 +311,45 @@ def test_savings_follow_the_cars_share() -> None:
     assert savings.self_consumption_pct == pytest.approx(100 * 1500 / 3680, abs=1)
     assert savings.amount == pytest.approx(1.5 * 0.22, abs=0.01)
     assert savings.since == NOON
+
+
+@pytest.mark.rule("DEF-48", "SITE-5", "SITE-6")
+def test_readings_without_any_meter_are_unknown_and_not_zero() -> None:
+    bench = Bench(site_config(pv_count=2, batteries=(BatteryConfig(),), aux_count=1))
+    bench.box.status = B
+    bench.step(readings=Readings())
+    view = shown(bench)
+    assert (view.pv_power_w, view.battery_power_w, view.grid_power_w, view.home_power_w) == (None, None, None, None)
+    assert view.pv_powers_w == (None, None)
+    assert view.loadpoints[0].reason.code is ReasonCode.CHARGER_SILENT
+    assert len([code for code, _ in warnings(bench) if code is WarningCode.METER_STALE]) >= 4
+
+
+@pytest.mark.rule("DEF-49", "PRIO-2")
+@pytest.mark.parametrize(
+    ("commands", "about", "effect_w"),
+    [
+        ((SetCurrent(10.0),), {"is_ramping": True, "power_w": 500.0}, 10 * 690 - 500),
+        ((SetCurrent(10.0),), {"current_a": 10.0, "drawn_a": 12.0}, 0),
+        ((SetCurrent(10.0),), {"current_a": 16.0, "drawn_a": 12.0}, -2 * 690),
+        ((SetCurrent(10.0),), {"current_a": 16.0, "drawn_a": 8.0}, 0),
+        ((SetCurrent(16.0),), {"current_a": 10.0, "drawn_a": 8.0}, 6 * 690),
+        ((SetCurrent(16.0),), {"current_a": 10.0, "drawn_a": 7.9}, 0),
+        ((SetCurrent(16.0),), {"is_charging": False}, 0),
+        ((Disable(),), {"power_w": 4140.0}, -4140),
+        ((SetCurrent(6.0), Enable()), {"is_enabled": False, "power_w": 0.0}, 6 * 690),
+    ],
+)
+def test_what_a_command_will_change_is_known_before_it_shows(
+    commands: tuple[Command, ...], about: dict[str, float | bool], effect_w: float
+) -> None:
+    known: dict[str, float | bool] = {
+        "is_enabled": True,
+        "is_charging": True,
+        "is_ramping": False,
+        "current_a": 6.0,
+        "drawn_a": 6.0,
+        "power_w": 4140.0,
+    }
+    effect = effect_of(commands, phases=3, voltage_v=230.0, **{**known, **about})  # type: ignore[arg-type]  # by name
+    assert effect == pytest.approx(effect_w)
