@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from evcc_server.devices.profile import Profile, load
 from evcc_sim import layout
+from evcc_sim.conditions import meeting
+from evcc_sim.emulator_battery import listen_to_battery
+from evcc_sim.images import Value
 from evcc_sim.modbus_server import Framing
 from evcc_sim.quantities import BatteryPlant, MeterPlant, Quantities, of_battery, of_inverter, of_meter, of_pv
 from evcc_sim.register_map import DeviceCore, Placed, Source, Unit
@@ -153,6 +156,13 @@ def hybrid_emulator(
     if load_meter is not None:
         values |= of_meter(load_meter, "load_")
     bind(units, values | _modules(profile, pv, battery), by_model=by_model)
+    if battery is not None:
+        listen_to_battery(profile, units, battery)
+        for condition in profile.battery.requires if profile.battery is not None else ():
+            bind(units, {condition.register: _constant(meeting(condition))})
+        for parameter in profile.params.values():
+            if parameter.register is not None:
+                bind(units, {parameter.register: _constant(RATED.get(parameter.unit, 100.0))})
     return emulator(profile, units, sync)
 
 
@@ -182,5 +192,9 @@ def _modules(profile: Profile, pv: MeterPlant | None, battery: BatteryPlant | No
     return values
 
 
-def _constant(value: float) -> Source:
+RATED = {"W": 5000.0, "A": 25.0, "%": 100.0}
+"""What a device says about itself where its drivers ask it for a limit."""
+
+
+def _constant(value: Value) -> Source:
     return lambda: value

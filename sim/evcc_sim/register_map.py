@@ -225,7 +225,9 @@ async def _act(
 
 def _refuses_read(unit: Unit, covered: Sequence[Placed], address: int, count: int) -> ExcCodes | None:
     if any(p.register.access == "w" for p in covered):
-        return ExcCodes.ILLEGAL_ADDRESS
+        asked = set(range(address, address + count))
+        if asked & _addresses(covered) - _addresses(p for p in covered if p.register.access != "w"):
+            return ExcCodes.ILLEGAL_ADDRESS
     is_text = any(p.register.type == "string" for p in covered)
     if count > unit.read_max and not is_text:
         return ExcCodes.ILLEGAL_VALUE
@@ -234,15 +236,18 @@ def _refuses_read(unit: Unit, covered: Sequence[Placed], address: int, count: in
     return None
 
 
+def _addresses(placed: Iterable[Placed]) -> set[int]:
+    return {address for p in placed for address in range(p.address, p.address + p.size)}
+
+
 def _is_whole(covered: Sequence[Placed], address: int, count: int) -> bool:
     return all(address <= p.address and p.address + p.size <= address + count for p in covered)
 
 
 def _write(unit: Unit, function_code: int, address: int, words: Sequence[int]) -> ExcCodes | None:
     covered = unit.covered(WRITES[function_code], address, len(words))
-    if not covered or any(p.register.access == "r" for p in covered) or not _is_whole(covered, address, len(words)):
-        return ExcCodes.ILLEGAL_ADDRESS
-    if sum(p.size for p in covered) < len(words):
+    covered = tuple(p for p in covered if p.register.access != "r" and _is_whole((p,), address, len(words)))
+    if _addresses(covered) != set(range(address, address + len(words))):  # half a number, or nothing to write to
         return ExcCodes.ILLEGAL_ADDRESS
     values = []
     for placed in covered:
