@@ -15,6 +15,7 @@ from typing import Protocol, runtime_checkable
 
 import anyio
 import anyio.lowlevel
+import trio
 from anyio.abc import ByteStream, SocketAttribute
 
 from evcc_server.devices.contract import DeviceDown, DeviceImplausible, DeviceRefused, DeviceSilent
@@ -114,9 +115,13 @@ class Link:
         `ValueError` for what no frame can carry.
         """
         self._check_reachable(request, priority)
-        async with self._turns.turn(priority):
-            self._check_reachable(request, priority)
-            await self._keep_distance(request.unit, max(min_delay_s, self.delays_s.get(request.unit, 0.0)))
+        has_waited = await self._turns.take(priority)
+        try:
+            if has_waited:
+                self._check_reachable(request, priority)
+            min_delay_s = max(min_delay_s, self.delays_s.get(request.unit, 0.0))
+            if min_delay_s > 0:
+                await self._keep_distance(request.unit, min_delay_s)
             if doubles:
                 await self._wake_with(request, timeout_s)
             try:
@@ -125,6 +130,8 @@ class Link:
                 if priority is not Priority.GUEST:  # what others ask of a unit says nothing about our own polls
                     self._note_silence(request.unit)
                 raise
+        finally:
+            self._turns.pass_on()
         if answer.exception is not None:
             raise ModbusRefused(request, answer.exception)
         return answer.values
@@ -137,15 +144,16 @@ class Link:
                 await anyio.aclose_forcefully(stream)
 
     def _check_reachable(self, request: Request, priority: Priority) -> None:
-        now = anyio.current_time()
+        if self._stream is not None and request.unit not in self._quiet_until:
+            return
+        now = trio.current_time()
         if self._stream is None and now < self._retry_at:
             raise DeviceDown(f"{self.name}: not connected, next try in {self._retry_at - now:.0f} s")
         if priority >= Priority.POLL and now < self._quiet_until.get(request.unit, now):
             raise DeviceSilent(f"{self.name}: unit {request.unit} has been silent, next try in a moment")
 
     async def _keep_distance(self, unit: int, min_delay_s: float) -> None:
-        if min_delay_s > 0:
-            await anyio.sleep_until(self._heard_at.get(unit, anyio.current_time()) + min_delay_s)
+        await anyio.sleep_until(self._heard_at.get(unit, trio.current_time()) + min_delay_s)
 
     async def _wake_with(self, request: Request, timeout_s: float) -> None:
         try:
@@ -167,9 +175,11 @@ class Link:
         stream = self._stream or await self._open()
         is_done = False
         try:
-            with anyio.fail_after(timeout_s):
+            with trio.CancelScope(deadline=trio.current_time() + timeout_s):
                 answer = await self._exchange(stream, request)
-            is_done = True
+                is_done = True
+            if not is_done:
+                raise TimeoutError
         except TimeoutError:
             raise DeviceSilent(f"{self.name}: {request}: no answer within {timeout_s:g} s") from None
         except WireError as error:
@@ -179,12 +189,13 @@ class Link:
             self._note_loss()
             raise DeviceDown(f"{self.name}: connection lost {error}".rstrip()) from error
         finally:
-            self._heard_at[request.unit] = anyio.current_time()
+            self._heard_at[request.unit] = trio.current_time()
             if not is_done:
                 await self._put_out_of_reach()
         self._failures, self._retry_at = 0, 0.0
-        self._silences.pop(request.unit, None)
-        self._quiet_until.pop(request.unit, None)
+        if self._silences:
+            self._silences.pop(request.unit, None)
+            self._quiet_until.pop(request.unit, None)
         return answer
 
     async def _exchange(self, stream: ByteStream, request: Request) -> Answer:
@@ -235,11 +246,11 @@ class Link:
 
     def _note_loss(self) -> None:
         self._failures += 1
-        self._retry_at = anyio.current_time() + backoff_s(self._failures)
+        self._retry_at = trio.current_time() + backoff_s(self._failures)
 
     def _note_silence(self, unit: int) -> None:
         self._silences[unit] = self._silences.get(unit, 0) + 1
-        self._quiet_until[unit] = anyio.current_time() + min(QUIET_MAX_S, backoff_s(self._silences[unit]))
+        self._quiet_until[unit] = trio.current_time() + min(QUIET_MAX_S, backoff_s(self._silences[unit]))
 
 
 def _reason(error: BaseException) -> str:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from enum import IntEnum
 
 import anyio
-import anyio.lowlevel
 
 
 class Priority(IntEnum):
@@ -28,17 +25,13 @@ class Turns:
         self._arrivals = 0
         self._waiting: list[tuple[int, int, anyio.Event]] = []
 
-    @asynccontextmanager
-    async def turn(self, priority: Priority) -> AsyncIterator[None]:
-        """Wait for the turn, hold it, give it back."""
+    async def take(self, priority: Priority) -> bool:
+        """Wait for the turn; whether there was a wait. Whoever has the turn must `pass_on`."""
         if self._is_taken:
             await self._wait(priority)
-        else:
-            self._is_taken = True
-        try:
-            yield
-        finally:
-            self._pass_on()
+            return True
+        self._is_taken = True
+        return False
 
     async def _wait(self, priority: Priority) -> None:
         self._arrivals += 1
@@ -48,13 +41,14 @@ class Turns:
             await entry[2].wait()
         except BaseException:
             if entry[2].is_set():
-                self._pass_on()
+                self.pass_on()
             else:
                 self._waiting.remove(entry)
                 heapq.heapify(self._waiting)
             raise
 
-    def _pass_on(self) -> None:
+    def pass_on(self) -> None:
+        """Give the turn back: to the most urgent waiter, if there is one."""
         if self._waiting:
             heapq.heappop(self._waiting)[2].set()
         else:

@@ -6,11 +6,13 @@ with the TCP framing also its transaction id. Anything else is an error, so no a
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from enum import StrEnum
 
 from pymodbus.exceptions import ModbusException
 from pymodbus.framer import FRAMER_NAME_TO_CLASS, FramerType
+from pymodbus.framer.base import FramerBase
 from pymodbus.pdu import DecodePDU, ExceptionResponse, ModbusPDU
 from pymodbus.pdu.bit_message import (
     ReadCoilsRequest,
@@ -38,6 +40,7 @@ FRAME_BYTES_MAX = 600
 
 READ_COILS, READ_DISCRETE, READ_HOLDING, READ_INPUT = 1, 2, 3, 4
 WRITE_COIL, WRITE_REGISTER, WRITE_COILS, WRITE_REGISTERS = 5, 6, 15, 16
+_REGISTER_READS = frozenset({READ_HOLDING, READ_INPUT})
 
 EXCEPTIONS = {
     1: "illegal function",
@@ -58,6 +61,13 @@ class Framing(StrEnum):
     SOCKET = "socket"
     RTU = "rtu"
     ASCII = "ascii"
+
+
+_READ_OVER_TCP = struct.Struct(">HHHBBHH")
+_FRAMERS: dict[Framing, FramerBase] = {
+    framing: FRAMER_NAME_TO_CLASS[FramerType(framing.value)](DecodePDU(False)) for framing in Framing
+}
+"""pymodbus's framers keep nothing between calls, so one of each kind serves every exchange."""
 
 
 class WireError(Exception):
@@ -119,20 +129,31 @@ def _pdu(request: Request, transaction: int) -> ModbusPDU:
     return pdu
 
 
+def _is_readable(request: Request) -> bool:
+    """Whether a register read fits into a frame; pymodbus says what is wrong with one that does not."""
+    return 0 <= request.unit <= 0xFF and 0 <= request.address <= 0xFFFF and 1 <= request.count <= 125
+
+
 class Exchange:
     """One request and the bytes that come back for it."""
 
     def __init__(self, framing: Framing, request: Request, transaction: int = 0) -> None:
         self._framing = framing
-        self._framer = FRAMER_NAME_TO_CLASS[FramerType(framing.value)](DecodePDU(False))
+        self._framer = _FRAMERS[framing]
         self._request = request
         self._transaction = transaction if framing is Framing.SOCKET else 0
         self._received = b""
 
     def frame(self) -> bytes:
         """The bytes to send. Raises `ValueError` for an address, count or value that no frame can carry."""
-        if any(not 0 <= value <= 0xFFFF for value in self._request.values):
-            raise ValueError(f"{self._request}: a register holds 0 to 65535")
+        request = self._request
+        if self._framing is Framing.SOCKET and request.function in _REGISTER_READS and _is_readable(request):
+            # What polls are made of, without an object for it.
+            return _READ_OVER_TCP.pack(
+                self._transaction, 0, 6, request.unit, request.function, request.address, request.count
+            )
+        if any(not 0 <= value <= 0xFFFF for value in request.values):
+            raise ValueError(f"{request}: a register holds 0 to 65535")
         frame: bytes = self._framer.buildFrame(_pdu(self._request, self._transaction))
         return frame
 
@@ -212,6 +233,8 @@ class Exchange:
             raise WireError(f"{request}: answer of unit {unit}")
         if not frame or frame[0] & 0x7F != request.function:
             raise WireError(f"{request}: answer to another function")
+        if frame[0] in _REGISTER_READS:
+            return Answer(values=self._registers(frame))
         try:
             pdu = self._framer.decoder.decode(frame)
         except ModbusException as error:
@@ -223,8 +246,6 @@ class Exchange:
         match request.function:
             case 1 | 2:
                 return Answer(values=self._bits(frame, pdu))
-            case 3 | 4:
-                return Answer(values=self._registers(frame, pdu))
             case _:
                 self._check_echo(frame)
                 return Answer()
@@ -234,10 +255,11 @@ class Exchange:
             raise WireError(f"{self._request}: answer of another length")
         return tuple(int(bit) for bit in pdu.bits[: self._request.count])
 
-    def _registers(self, frame: bytes, pdu: ModbusPDU) -> tuple[int, ...]:
-        if len(frame) != 2 + frame[1] or len(pdu.registers) != self._request.count or frame[1] % 2:
+    def _registers(self, frame: bytes) -> tuple[int, ...]:
+        count = self._request.count
+        if len(frame) != 2 + 2 * count or frame[1] != 2 * count:
             raise WireError(f"{self._request}: answer of another length")
-        return tuple(pdu.registers)
+        return struct.unpack_from(f">{count}H", frame, 2)
 
     def _check_echo(self, frame: bytes) -> None:
         request = self._request
