@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from datetime import timedelta
 
@@ -11,6 +12,7 @@ from api_home import EPOCH, SITE, VERSION, served
 from trio_test import in_real_time
 
 from evcc_server.http.home import Options
+from evcc_server.state.encode import Compat
 from evcclib.model import TariffKind
 from evcclib.tariff import Rates
 
@@ -375,8 +377,6 @@ async def test_a_setting_is_visible_when_its_answer_arrives_and_repeating_it_cha
 @pytest.mark.api("S-5")
 @in_real_time
 async def test_the_newer_generation_of_clients_gets_seconds_and_null() -> None:
-    from evcc_server.state.encode import Compat
-
     async with served(options=Options(compat=Compat.V0_127)) as api:
         loadpoint = await api.loadpoint()
         assert loadpoint["targetTime"] is None
@@ -384,6 +384,7 @@ async def test_the_newer_generation_of_clients_gets_seconds_and_null() -> None:
 
 
 @pytest.mark.api("API-24")
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 @in_real_time
 async def test_the_documented_curl_command_works() -> None:
     async with served() as api:
