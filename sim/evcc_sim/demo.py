@@ -30,7 +30,7 @@ from evcc_server.mqtt.contract import MqttError
 from evcc_server.store.store import Store
 from evcc_sim import scenario
 from evcc_sim.site_devices import Extras, evcc_yaml
-from evcc_sim.wire import World, running_world
+from evcc_sim.wire import World, running_world, say
 from evcclib.events import SessionRecord
 
 WEATHER_FACTOR = 60.0
@@ -84,7 +84,7 @@ async def demo(
     port: int = 7070,
     mqtt_port: int = 1883,
     duration_s: float | None = None,
-    announce: Callable[[str], None] = functools.partial(print, flush=True),
+    announce: Callable[[str], None] = say,
 ) -> None:
     """The home and the server, until SIGINT, SIGTERM or for ``duration_s``. Raises `OSError` or `MqttError`."""
     home = home_scenario()
