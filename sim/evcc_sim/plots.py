@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from datetime import datetime
 from itertools import pairwise
 from math import isnan
 from pathlib import Path
@@ -16,6 +17,7 @@ from evcc_sim.faults import FaultKind
 from evcc_sim.result import Result
 from evcc_sim.timebase import Timebase
 from evcc_sim.trace import Instant
+from evcclib.events import SettingChanged
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -243,11 +245,22 @@ def _draw_soc(axis: Axes, x: Numbers, instants: list[Instant], result: Result, s
     battery = [instant.battery_soc_pct for instant in instants]
     if not all(isnan(value) for value in battery):
         axis.plot(x, battery, color=BATTERY, linewidth=1.6, linestyle="--", label="home battery")
+    for happened in result.trace.events:
+        event = happened.event
+        if isinstance(event, SettingChanged) and event.name == "target_time" and isinstance(event.value, datetime):
+            (moment,) = numbers(result.trace.scenario.base, [seconds_until(result, event.value)])
+            axis.axvline(moment, color="#7e57c2", linewidth=1.2, linestyle="--")
+            axis.text(moment, 3, " target time ", fontsize=8, color="#7e57c2", ha="right")
     axis.set_ylim(0, 104)
     axis.set_ylabel("charge [%]")
     if axis.get_legend_handles_labels()[1]:
         _legend(axis)
     axis.set_title("State of charge", loc="left", fontsize=10)
+
+
+def seconds_until(result: Result, moment: datetime) -> float:
+    """The second of the run at which a moment comes."""
+    return (moment - result.trace.scenario.base.epoch).total_seconds()
 
 
 def _draw_price(axis: Axes, x: Numbers, instants: list[Instant], result: Result) -> None:
