@@ -68,7 +68,7 @@ def restored(data: Mapping[str, object], fresh: SiteState, *, now: Now) -> SiteS
             raise IncompatibleState(f"state of version {data['version']!r}, expected {VERSION}")
         down = max(now.utc - datetime.fromisoformat(str(data["at"])), timedelta(0))
         state = _decode(SiteState, data["site"], _Clock(now.instant - down), None)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise IncompatibleState(f"not a state of this library: {error!r}") from error
     return _fitted(state, fresh)
 

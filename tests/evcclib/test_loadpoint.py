@@ -247,8 +247,11 @@ def test_power_stands_until_it_is_too_old() -> None:
 @pytest.mark.rule("MEA-1", "U-4")
 def test_negative_power_is_taken_and_warned_about() -> None:
     site = bench(NOW)
-    site.box.power_w = -5.0
+    site.box.power_w = -1.0
     site.at(0)
+    assert Warned(WarningCode.NEGATIVE_CHARGE_POWER, 0) not in site.events
+    site.box.power_w = -1.1
+    site.at(10)
     assert Warned(WarningCode.NEGATIVE_CHARGE_POWER, 0) in site.events
     assert site.lp.ledger.session_kwh == 0
 

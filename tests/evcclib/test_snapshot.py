@@ -171,7 +171,7 @@ def test_what_cannot_be_understood_is_refused(data: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [("guard", "soon"), ("is_enabled", "yes"), ("number", 1.5), ("pending", {"batch": 3})]
+    "change", [("guard", "soon"), ("is_enabled", "yes"), ("number", 1.5), ("pending", {"batch": 3}), ("guard", 10**30)]
 )
 def test_wrong_types_are_refused(change: tuple[str, Any]) -> None:
     bench = lived_in()
