@@ -177,6 +177,25 @@ async def test_a_client_that_takes_nothing_is_dropped(monkeypatch: pytest.Monkey
             assert await frame(socket)
 
 
+@pytest.mark.api("WS-client", "DEV-13")
+@in_real_time
+async def test_a_client_that_answers_no_ping_is_dropped_and_an_idle_one_that_does_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(serve, "PING_INTERVAL_S", 0.3)
+    monkeypatch.setattr(serve, "SILENCE_MAX_S", 0.8)
+    async with served() as api, await trio.open_tcp_stream("127.0.0.1", api.port) as dead, watching(api) as alive:
+        await frame(alive)
+        await dead.send_all(HANDSHAKE)
+        heard = b""
+        with trio.fail_after(20):
+            while chunk := await dead.receive_some():
+                heard += chunk
+        assert heard.count(b"\x89\x00") >= 2
+        await api.post("/api/residualpower/8")
+        assert await frame(alive) == {"residualPower": 8}
+
+
 @pytest.mark.api("WS-fatal")
 @in_real_time
 async def test_a_failed_start_is_told() -> None:

@@ -12,6 +12,7 @@ from functools import partial
 import trio
 from hypercorn.config import Config
 from hypercorn.events import Closed, Event, RawData
+from hypercorn.protocol.ws_stream import WSStream
 from hypercorn.trio.lifespan import Lifespan
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
@@ -21,14 +22,17 @@ from quart_trio import QuartTrio
 
 _log = logging.getLogger(__name__)
 
+READ_SIZE = 65536
 SEND_MAX_S = 10.0
 """A client that takes nothing for this long is dropped [api 6]."""
 LEAVE_S = 0.5
 """How long open requests and connections may take when the server ends."""
 PING_INTERVAL_S = 30.0
-READ_MAX_S = 65
-"""Longer than two pings: a WebSocket that answers neither is dropped. Longer than any answer takes to make."""
+SILENCE_MAX_S = 65.0
+"""Longer than two pings: a WebSocket that answers neither is dropped."""
 IDLE_MAX_S = 120.0
+READ_MAX_S = 125.0
+"""For anything else that begins and does not go on; longer than any answer takes to make."""
 
 
 async def serve_http(
@@ -47,7 +51,6 @@ async def serve_http(
     config.accesslog = None
     config.errorlog = logging.getLogger("hypercorn.error")
     config.keep_alive_timeout = IDLE_MAX_S
-    config.read_timeout = READ_MAX_S
     config.websocket_ping_interval = PING_INTERVAL_S
     config.websocket_max_message_size = 64 * 1024
     config.include_server_header = False
@@ -147,6 +150,22 @@ class _Connection(TCPServer):
         if not was_taken:
             await trio.aclose_forcefully(self.stream)
             await self.protocol.handle(Closed())
+
+    async def _read_data(self) -> None:
+        while True:
+            limit_s = SILENCE_MAX_S if self._is_websocket() else READ_MAX_S
+            try:
+                with trio.fail_after(limit_s):
+                    data = await self.stream.receive_some(READ_SIZE)
+            except (trio.ClosedResourceError, trio.BrokenResourceError, trio.TooSlowError):
+                break
+            await self.protocol.handle(RawData(bytes(data)))
+            if not data:
+                break
+        await self.protocol.handle(Closed())
+
+    def _is_websocket(self) -> bool:
+        return isinstance(getattr(self.protocol.protocol, "stream", None), WSStream)
 
 
 async def _serve_connection(
