@@ -70,7 +70,10 @@ class FullStackResult(Result):
     @property
     def replay(self) -> str:
         """The one command that runs exactly this again."""
-        return f"evcc-sim days {self.trace.scenario.name} --days {max(1, round(self.days))} --seed {self.trace.seed}"
+        world = self.trace.scenario
+        has_own_length = world.hours is not None and abs(self.days * 24 - world.hours) < 1e-6
+        days = "" if has_own_length else f" --days {max(1, round(self.days))}"
+        return f"evcc-sim days {world.name}{days} --seed {self.trace.seed}"
 
     def digest(self) -> str:
         """Equal for equal runs."""
