@@ -36,10 +36,10 @@ from evcc_server.http.home import Options as HttpOptions
 from evcc_server.http.serve import serve_http
 from evcc_server.modbus.proxy import serve_proxy
 from evcc_server.mqtt.service import run_mqtt
-from evcc_server.persistence import SNAPSHOT, Persistence
+from evcc_server.persistence import Persistence
 from evcc_server.polling import Poller, keep_alive
+from evcc_server.restore import restored_site
 from evcc_server.samples import LoadpointWiring, Samples, Wiring
-from evcc_server.settings import request as setting_request
 from evcc_server.state.document import Facts
 from evcc_server.state.encode import Compat
 from evcc_server.state.hub import Hub
@@ -47,7 +47,6 @@ from evcc_server.store.store import Store
 from evcc_server.tariffs import TariffService
 from evcclib import Site
 from evcclib.config import SiteConfig
-from evcclib.errors import EvccError, IncompatibleState, InvalidSetting
 
 _log = logging.getLogger(__name__)
 
@@ -167,7 +166,7 @@ async def open_server(
         for point in built.open_points:
             _log.warning("%s: not confirmed by anybody: %s", name, point)
     store = await Store.open(_database(options.database or config.database.path), run_blocking)
-    site = await _restored_site(site_config, store, clock, keeps_settings=config.persists)
+    site = await restored_site(site_config, store, clock.now(), keeps_settings=config.persists)
     facts = Facts(
         version=f"{API_VERSION} (evcclib {_version()})",
         time_zone=time_zone(config),
@@ -282,33 +281,6 @@ async def _stop_on_signal(stop: trio.Event, *, task_status: trio.TaskStatus[None
             _log.info("%s: leaving", signal.Signals(number).name)
             stop.set()
             return
-
-
-async def _restored_site(config: SiteConfig, store: Store, clock: Clock, *, keeps_settings: bool) -> Site:
-    """The site as it was left: timers, sessions and plans from its snapshot, settings from their table."""
-    now = clock.now()
-    site = Site(config, now=now)
-    stored = await store.load_snapshot(SNAPSHOT)
-    if stored is not None:
-        try:
-            site = Site.restore(config, stored[0], now=now)
-        except IncompatibleState as error:
-            _log.warning("the stored state is not continued: %s", error)
-    if not keeps_settings:
-        return site
-    rows = list(await store.load_settings(config))
-    # A minimum may only fit once the maximum is set, so what is refused gets a second try.
-    for is_last in (False, True):
-        refused = []
-        for row in rows:
-            try:
-                site.submit(setting_request(row.setting, row.owner, row.value), now=now)
-            except (InvalidSetting, EvccError) as error:
-                refused.append(row)
-                if is_last:
-                    _log.warning("a stored setting is dropped: %s", error)
-        rows = refused
-    return site
 
 
 def _wiring(config: Config) -> Wiring:

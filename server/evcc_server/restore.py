@@ -1,0 +1,90 @@
+"""The site as it was left.
+
+    timers, sessions, plans, savings    from the stored snapshot
+    settings                            from the file; what a client or a vehicle has changed since, from its table [P-3]
+
+So an owner who edits evcc.yaml sees the edit, unless a client has set that very value. Without persistence the file alone counts.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import fields
+
+from evcc_server.persistence import SNAPSHOT
+from evcc_server.settings import request as setting_request
+from evcc_server.store.setting_rows import SettingRow
+from evcc_server.store.store import Store
+from evcclib import Site
+from evcclib.config import SiteConfig
+from evcclib.errors import EvccError, IncompatibleState
+from evcclib.model import Now
+from evcclib.requests import ChangeLoadpointSetting, ChangeSiteSetting, Request
+from evcclib.settings import LoadpointSettings, SiteSettings
+
+_log = logging.getLogger(__name__)
+
+GOALS = frozenset({"soc_min_pct", "soc_target_pct", "energy_target_kwh", "target_time", "smart_cost_limit"})
+"""What no file says; these go on as they were."""
+
+
+async def restored_site(config: SiteConfig, store: Store, now: Now, *, keeps_settings: bool) -> Site:
+    """The site to go on with; ``keeps_settings`` False: nothing that a client has set. Raises `StoreError`, `InvalidConfig`."""
+    fresh = Site(config, now=now)
+    stored = await store.load_snapshot(SNAPSHOT)
+    if stored is None:
+        site = fresh
+    else:
+        try:
+            site = Site.restore(config, stored[0], now=now)
+        except IncompatibleState as error:
+            _log.warning("the stored state is not continued: %s", error)
+            site = fresh
+    _submit(site, _as_in_file(site, fresh, has_goals=keeps_settings), now)
+    if keeps_settings:
+        rows = await store.load_settings(config)
+        changed = [row for row in rows if _present(site, row) != row.value]  # a plan's time may have passed meanwhile
+        _submit(site, [setting_request(row.setting, row.owner, row.value) for row in changed], now)
+    return site
+
+
+def _present(site: Site, row: SettingRow) -> object:
+    """The value that ``row``'s setting has now."""
+    state, name = site.state, row.setting.name
+    match row.owner:
+        case None:
+            return getattr(state.settings, name)
+        case int(loadpoint):
+            return getattr(state.loadpoints[loadpoint].settings, name)
+        case str(vehicle):
+            settings = state.vehicle_settings.get(vehicle)
+            return None if settings is None else getattr(settings, name)
+
+
+def _as_in_file(site: Site, fresh: Site, *, has_goals: bool) -> list[Request]:
+    """What must be changed in ``site`` to have the settings of ``fresh``."""
+    requests: list[Request] = []
+    for field in fields(SiteSettings):
+        value = getattr(fresh.state.settings, field.name)
+        if getattr(site.state.settings, field.name) != value:
+            requests.append(ChangeSiteSetting(field.name, value))
+    for index, (ours, files) in enumerate(zip(site.state.loadpoints, fresh.state.loadpoints, strict=True)):
+        for field in fields(LoadpointSettings):
+            value = getattr(files.settings, field.name)
+            if not (has_goals and field.name in GOALS) and getattr(ours.settings, field.name) != value:
+                requests.append(ChangeLoadpointSetting(index, field.name, value))
+    return requests
+
+
+def _submit(site: Site, requests: list[Request], now: Now) -> None:
+    """Fulfil what can be: a minimum may only fit once the maximum is set, so what is refused gets a second try."""
+    for is_last in (False, True):
+        refused = []
+        for request in requests:
+            try:
+                site.submit(request, now=now)
+            except EvccError as error:
+                refused.append(request)
+                if is_last:
+                    _log.warning("a stored setting is dropped: %s", error)
+        requests = refused
