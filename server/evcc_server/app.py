@@ -171,6 +171,7 @@ async def open_server(
         version=f"{API_VERSION} (evcclib {_version()})",
         time_zone=time_zone(config),
         currency=config.tariffs.currency,
+        language=config.language,
     )
     hub = Hub(facts)
     persistence = Persistence(store, clock, keeps_settings=config.persists)
@@ -198,6 +199,7 @@ async def open_server(
         now=clock.now,
         options=HttpOptions(
             compat=Compat(config.api_compat),
+            language=config.language,
             token=config.auth.token,
             is_local_only=config.auth.token is None and not config.auth.is_open,
             allowed_origins=frozenset(config.network.allowed_origins),

@@ -23,6 +23,7 @@ from evcc_server.config.sources import Framing, NetworkAddress
 from evcc_server.mqtt.contract import MqttOptions
 
 LOG_LEVELS = ("fatal", "error", "warn", "info", "debug", "trace")
+LANGUAGES = ("en", "de")
 COMPATIBLE_WITH = ("0.114", "0.127")
 _INTERVAL_MIN = timedelta(milliseconds=100)
 
@@ -127,6 +128,7 @@ def _config(root: Section, document: Table) -> Config:
         auth=_auth(root),
         api_compat=_compat(root.section("api")),
         time_zone=_time_zone(root),
+        language=root.word("language", LANGUAGES, default="en") or "en",
     )
     root.close(ignored=_IGNORED, unsupported=_UNSUPPORTED)
     return _finished(config, root.findings)

@@ -282,6 +282,7 @@ class Config:
     auth: Auth = field(default_factory=Auth)
     api_compat: str = "0.114"
     time_zone: str | None = None
+    language: str = "en"
     warnings: tuple[Problem, ...] = ()
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
 
