@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from evcclib import savings, session
+from evcclib.goals import planner_rates
 from evcclib.green import green_shares
-from evcclib.loadpoint import Facts, meter_total_kwh, planner_rates
+from evcclib.loadpoint import Facts, meter_total_kwh
 from evcclib.model import TariffKind
 from evcclib.session import Mix
 from evcclib.state import Figures

@@ -11,8 +11,9 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from evcclib.demand import Demand, because
+from evcclib.goals import is_climating
 from evcclib.hold import ELAPSED
-from evcclib.loadpoint import Facts, is_climating
+from evcclib.loadpoint import Facts
 from evcclib.model import PvAction
 from evcclib.phases import AT_REST, SETTLING, active_phases_max, scale
 from evcclib.reasons import Reason, ReasonCode

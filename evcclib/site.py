@@ -24,10 +24,11 @@ from evcclib.config import SiteConfig, check
 from evcclib.decision import Decision, PlanPreview
 from evcclib.demand import Demand, because
 from evcclib.events import Event, WarningCode
+from evcclib.goals import demand, is_below_minimum
 from evcclib.hold import ELAPSED
 from evcclib.layout import SiteLayout
 from evcclib.limits import allotment, committed_a, take_in
-from evcclib.loadpoint import Facts, demand, is_min_soc_active, observe, take_outcome
+from evcclib.loadpoint import Facts, observe, take_outcome
 from evcclib.model import Cause, ChargeMode, ChargerStatus, Now, TariffKind
 from evcclib.observation import look
 from evcclib.readings import Readings
@@ -185,7 +186,7 @@ def _flexible(work: Work, index: int, facts: Facts) -> float:
     return flexible_power(
         mode=loadpoint.settings.mode,
         is_charging=facts.is_charging,
-        has_floor=loadpoint.plan.is_active or is_min_soc_active(work, index),
+        has_floor=loadpoint.plan.is_active or is_below_minimum(work, index),
         power_w=facts.power_w,
         current_min_a=facts.bounds.minimum_a,
         phases=facts.active,

@@ -9,10 +9,11 @@ from evcclib import meter_ledger, plan_follow, savings, session, soc
 from evcclib.assignment import title_of
 from evcclib.decision import PlanPreview
 from evcclib.errors import UnknownTarget
+from evcclib.goals import make_plan, planner_rates, power_max_w
 from evcclib.hold import remaining
 from evcclib.layout import age
 from evcclib.limits import signed_currents
-from evcclib.loadpoint import make_plan, meter_total_kwh, planner_rates, power_max_w
+from evcclib.loadpoint import meter_total_kwh
 from evcclib.model import ChargerStatus, PhaseAction, PvAction
 from evcclib.phases import active_phases
 from evcclib.readings import ABSENT, ChargerReading, Measured, Missing, Reading, VehicleReading

@@ -13,7 +13,7 @@ from evcclib.allocation import RAMP
 from evcclib.charger import SYNC_GRACE
 from evcclib.classic import Sun
 from evcclib.hold import ELAPSED
-from evcclib.loadpoint import Facts
+from evcclib.loadpoint import NO_VEHICLE, Facts
 from evcclib.model import ChargeMode, PvAction
 from evcclib.phases import SETTLING
 from evcclib.readings import Measured
@@ -109,6 +109,9 @@ def _loadpoint_candidates(work: Work, loadpoint: LoadpointState, facts: Facts, o
         out.append(loadpoint.vehicle_since + config.unknown_soc_grace)
     if loadpoint.vehicle is not None:
         _poll_candidates(loadpoint, facts, out)
+        climate = work.readings.vehicles.get(loadpoint.vehicle, NO_VEHICLE).is_climating
+        if isinstance(climate, Measured):
+            out.append(climate.sampled_at + max(config.poll.interval, polling.CACHE) + TICK)
     if settings.target_time is not None and facts.is_connected and settings.mode is not ChargeMode.OFF:
         _plan_candidates(work, loadpoint, out)
 

@@ -9,7 +9,7 @@ import pytest
 from bench import Bench, loadpoint, run, site_config
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from evcclib.charger import ceil_to_step, floor_to_step
 from evcclib.commands import Command, Disable, Enable, Result, SetCurrent, SwitchPhases
@@ -117,7 +117,6 @@ class Home(RuleBasedStateMachine):
             self.bench.t += 10 * SECOND
             self.steps()
 
-    @precondition(lambda self: hasattr(self, "bench"))
     @rule(downtime=st.sampled_from([0, 20, 3600]))
     def restart(self, downtime: int) -> None:
         bench = self.bench
@@ -174,6 +173,7 @@ class Home(RuleBasedStateMachine):
             state.settings.mode in (ChargeMode.NOW, ChargeMode.OFF)
             or state.remote_demand is not RemoteDemand.ENABLE
             or self.bench.boxes[index].result is not Result.DONE
+            or not self.has_grid  # the pause for a lost grid meter does not wait [DEF-47]
         )
 
     def check_after(self) -> None:
@@ -204,9 +204,10 @@ class Home(RuleBasedStateMachine):
             self.energy_kwh[index] = state.ledger.total_kwh
 
 
-Home.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+Home.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
 
 
+@pytest.mark.timeout(600)  # a slow machine is no failure
 @pytest.mark.rule("INV-1", "INV-2", "INV-3", "INV-4", "INV-5", "INV-9", "INV-11")
 class TestHome(Home.TestCase):  # type: ignore[misc, name-defined]  # made by hypothesis at run time
     """The machine as a test."""
