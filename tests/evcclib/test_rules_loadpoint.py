@@ -32,7 +32,7 @@ from evcclib.model import Cause, ChargeMode, ChargerStatus, PollMode, TariffKind
 from evcclib.readings import ABSENT, Measured, Missing, Reading, VehicleReading
 from evcclib.reasons import ReasonCode
 from evcclib.site import step
-from evcclib.tariff import Rate, Rates
+from evcclib.tariff import CO2_UNIT, Rate, Rates
 from evcclib.view import LoadpointView
 
 A, B, C = ChargerStatus.A, ChargerStatus.B, ChargerStatus.C
@@ -559,3 +559,46 @@ def test_step_leaves_its_readings_and_its_state_alone() -> None:
     assert state.loadpoints == before.loadpoints
     again, same = step(bench.config, state, readings, now=bench.now, cause=Cause.INTERVAL)
     assert (again.loadpoints, same) == (later.loadpoints, decision)
+
+
+@pytest.mark.rule("PV-4", "N-3")
+def test_sun_for_exactly_the_minimum_is_enough() -> None:
+    bench = home(status=B, mode=ChargeMode.PV)
+    run(bench, range(0, 600, 10), sun_w=3 * 6 * 230.0)
+    assert bench.lp.charger.is_enabled
+    assert bench.lp.pv_timer is None
+    run(bench, range(600, 620, 10), sun_w=3 * 6 * 230.0 - 0.1)
+    assert bench.lp.pv_timer is not None
+
+
+@pytest.mark.rule("SES-6", "TAR-9", "SES-3")
+def test_session_knows_its_emissions_and_rests_between_two_charges() -> None:
+    bench = Bench(site_config(loadpoint(mode=ChargeMode.NOW, phases=1), pv_count=1))
+    bench.tariffs = {TariffKind.PLANNER: Rates((Rate(NOON, NOON + 5 * HOUR, 400.0),), unit=CO2_UNIT)}
+    bench.box.status = B
+    bench.box.phases = 1
+    bench.pv_w = [920.0]
+    run(bench, range(0, 3600, 10), sun_w=920.0)
+    bench.set("mode", ChargeMode.OFF)
+    run(bench, range(3600, 3620, 10), sun_w=920.0)
+    record = stored(bench)[-1]
+    assert record.solar_pct == pytest.approx(25.0, abs=0.5)
+    assert record.co2_g_per_kwh == pytest.approx(300.0, abs=2)
+    assert record.price is None
+    resting = bench.lp.session
+    run(bench, range(3620, 3700, 10), sun_w=0.0)
+    assert bench.lp.session == resting
+
+
+@pytest.mark.rule("PRIO-1", "DEF-20", "STR-8")
+def test_what_charges_by_a_plan_gives_nothing_up() -> None:
+    bench = Bench(site_config(loadpoint(phases=3, vehicle="zoe"), loadpoint(phases=3, priority=1), vehicles=(CAR,)))
+    bench.vehicles = {"zoe": VehicleReading(soc_pct=Measured(40.0, ZERO))}
+    for box in bench.boxes:
+        box.status = B
+    bench.set("target_time", NOON + HOUR, 0)
+    run(bench, range(0, 600, 10), sun_w=5000.0)
+    first, second = bench.site.state.loadpoints
+    assert first.plan.is_active
+    assert first.charger.is_enabled
+    assert not second.charger.is_enabled
