@@ -13,6 +13,12 @@ from pymodbus.client import ModbusSerialClient, ModbusTcpClient
 from pymodbus.framer import FramerType
 from trio_test import in_real_time
 
+from evcc_server.config.sources import SerialAddress
+from evcc_server.devices.factory import open_stream
+from evcc_server.devices.modbus_meter import ModbusMeter
+from evcc_server.devices.profile import load
+from evcc_server.modbus.link import Link
+from evcc_server.modbus.wire import Framing as LinkFraming
 from evcc_sim import scenario
 from evcc_sim.modbus_server import Framing
 from evcc_sim.wire import World, running_world, serve_on_pty
@@ -130,3 +136,16 @@ def test_the_serial_line_is_a_character_device() -> None:
             tasks.cancel_scope.cancel()
 
     run()
+
+
+@in_real_time
+async def test_our_own_driver_reads_rtu_over_a_serial_line() -> None:
+    async with running_world(scenario.parse(SITE, name="still")) as world, anyio.create_task_group() as tasks:
+        path = serve_on_pty(tasks, world.devices["grid"])
+        address = SerialAddress(device=path, baudrate=9600, comset="8N1")
+        link = Link(partial(open_stream, address), LinkFraming.RTU)
+        values = await ModbusMeter(load("eastron-sdm630"), link, 1, usage="grid").read()
+        assert values.power_w == pytest.approx(world.house.bus.grid.power_w, abs=1.0)
+        assert values.voltages_v == (230.0, 230.0, 230.0)
+        await link.aclose()
+        tasks.cancel_scope.cancel()
