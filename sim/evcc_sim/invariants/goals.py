@@ -102,6 +102,8 @@ def feasible_plans_are_met(trace: Trace) -> Found:
         taper_s = 3600.0 if target_pct > car.taper_from_pct else 0.0
         if needed_s * 1.1 + taper_s + 900 > target_s - set_s or scenario.circuit:
             continue
+        if needed_s < 660.0:
+            continue  # too short a slot is not started for [PLAN-14]
         if after.soc_pct < target_pct - 1.5:
             message = (
                 f"loadpoint {action.loadpoint + 1}: {after.soc_pct:.1f} % at the target time, planned {target_pct:g} %"
