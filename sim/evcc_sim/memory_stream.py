@@ -18,7 +18,7 @@ class MemoryStream(ByteStream):
     def __init__(self, tap: Callable[[bytes], None] | None = None) -> None:
         self._tap = tap
         self._inbox = bytearray()
-        self._arrived = trio.lowlevel.ParkingLot()
+        self._reader: trio.lowlevel.Task | None = None
         self._peer: MemoryStream | None = None
         self._is_closed = False
         self._is_ended = False  # the peer has closed, or has said that nothing more will come
@@ -32,10 +32,22 @@ class MemoryStream(ByteStream):
                 raise anyio.ClosedResourceError
             if self._is_ended:
                 raise anyio.EndOfStream
-            await self._arrived.park()
+            if self._reader is not None:
+                raise anyio.BusyResourceError("reading from")
+            self._reader = trio.lowlevel.current_task()
+            await trio.lowlevel.wait_task_rescheduled(self._stop_waiting)
         data = bytes(self._inbox[:max_bytes])
         del self._inbox[:max_bytes]
         return data
+
+    def _stop_waiting(self, _: object) -> trio.lowlevel.Abort:
+        self._reader = None
+        return trio.lowlevel.Abort.SUCCEEDED
+
+    def _wake_reader(self) -> None:
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            trio.lowlevel.reschedule(reader)
 
     async def send(self, item: bytes) -> None:
         """Put ``item`` into the other end's inbox."""
@@ -48,7 +60,7 @@ class MemoryStream(ByteStream):
         if self._tap is not None:
             self._tap(item)
         peer._inbox += item
-        peer._arrived.unpark_all()
+        peer._wake_reader()
 
     async def send_eof(self) -> None:
         """Tell the other end that nothing more will come."""
@@ -69,13 +81,13 @@ class MemoryStream(ByteStream):
     def tear(self) -> None:
         """Close without waiting."""
         self._is_closed = True
-        self._arrived.unpark_all()
+        self._wake_reader()
         self._end_peer()
 
     def _end_peer(self) -> None:
         if self._peer is not None:
             self._peer._is_ended = True
-            self._peer._arrived.unpark_all()
+            self._peer._wake_reader()
 
 
 def memory_pair(

@@ -23,12 +23,16 @@ from pymodbus.pdu import DecodePDU, ExceptionResponse, ModbusPDU
 from pymodbus.pdu.register_message import ReadHoldingRegistersRequest, ReadInputRegistersRequest
 from pymodbus.simulator.simcore import SimCore
 
+from evcc_sim.register_map import DeviceCore
+
 log = logging.getLogger(__name__)
 
 BUFFER_MAX = 1024
 """More unread bytes than two of the longest frames (ASCII: 513) can only be garbage."""
 
 MBAP_HEADER = 7
+READ_FRAME = struct.Struct(">HHHBBHH")  # a whole request to read registers
+READ_ANSWER = struct.Struct(">HHHBBB")  # its answer, up to the registers
 
 DATA_FUNCTIONS = frozenset({1, 2, 3, 4, 5, 6, 15, 16, 22, 23})
 """Functions that read or write registers and coils; all others are refused."""
@@ -149,15 +153,19 @@ class _Line:
     def __init__(self, stream: ByteStream, core: SimCore, framing: Framing, faults: FaultHook) -> None:
         self._stream = stream
         self._core = core
+        self._quick = core if isinstance(core, DeviceCore) and framing is Framing.TCP else None
         self._framing = framing
         self._framer: FramerBase = FRAMER_NAME_TO_CLASS[FRAMER_TYPE[framing]](DecodePDU(True))
         self._faults = faults
         self._last_answer = b""
+        self._asked: dict[bytes, Asked] = {}  # reads of registers that have gone well before
 
     async def run(self) -> None:
         buffer = b""
         while True:
             buffer += await self._stream.receive(4096)
+            if len(buffer) == READ_FRAME.size and await self._repeat(buffer):
+                buffer = b""
             while buffer:
                 used, request = self._take(buffer)
                 buffer = buffer[used:]
@@ -185,6 +193,31 @@ class _Line:
         except ValueError:  # ASCII: not hexadecimal
             return len(buffer), None
         return (used, decoded(pdu, unit)) if pdu else (used, None)
+
+    async def _repeat(self, frame: bytes) -> bool:
+        """Answer at once what polls are made of: a read of registers that has gone well before. False: it is none."""
+        transaction, protocol, length, unit, function, address, count = READ_FRAME.unpack(frame)
+        core = self._quick
+        if core is None or protocol != 0 or length != 6 or not core.has_read(unit, function, address, count):
+            return False
+        asked = self._asked.get(frame[6:])
+        if asked is None:
+            asked = self._asked[frame[6:]] = Asked(unit, function, address, count)
+        faults = self._faults(asked)
+        if faults:
+            await self._serve_badly(decoded(frame[MBAP_HEADER:], unit, transaction), faults)
+            return True
+        values = core.read_again(unit, function, address, count)
+        if isinstance(values, ExcCodes):
+            answer = self._frame(decoded(frame[MBAP_HEADER:], unit, transaction), ExceptionResponse(function, values))
+        else:
+            size = 2 * count
+            answer = READ_ANSWER.pack(transaction, 0, 3 + size, unit, function, size) + struct.pack(
+                f">{count}H", *values
+            )
+        self._last_answer = answer
+        await self._stream.send(answer)
+        return True
 
     async def _serve(self, request: ModbusPDU) -> None:
         asked = Asked(request.dev_id, request.function_code, request.address, request.count)

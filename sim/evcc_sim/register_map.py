@@ -63,7 +63,7 @@ class Filler:
     words: Words
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Live:
     """A value behind a register: where to get it, how to show it, where it goes in memory."""
 
@@ -71,6 +71,8 @@ class _Live:
     source: Source
     encode: Encoder
     keep: Words | None  # bits of the words that belong to others
+    shown: Value = None
+    words: Words = ()  # of `shown`
 
 
 @dataclass(slots=True)
@@ -208,12 +210,24 @@ async def _act(
         return _write(unit, function_code, address, [int(value) for value in set_values])
     if function_code not in READS:
         return None  # the echo of a write shows what was written
+    return _read_words(unit, function_code, start_address, address, count, registers)
+
+
+def _read_words(
+    unit: Unit, function_code: int, start_address: int, address: int, count: int, registers: list[int]
+) -> ExcCodes | None:
+    """Bring the part of ``registers`` that is being read up to date."""
     live = unit.live(function_code, address, count)
     if isinstance(live, ExcCodes):
         return live
     unit.heard(function_code)
     for value in live:
-        words = value.encode(value.source())
+        present = value.source()
+        if present is value.shown and value.words:  # the very same object: most texts, voltages and switches
+            words = value.words
+        else:
+            words = value.encode(present)
+            value.shown, value.words = present, words
         at = value.placed.address - start_address
         if value.keep is None:
             registers[at : at + len(words)] = words
@@ -319,19 +333,26 @@ class DeviceCore(SimCore):
         self, device_id: int, func_code: int, address: int, count: int = 1
     ) -> list[int] | list[bool] | ExcCodes:
         """Read; pymodbus's name."""
-        key = (device_id, func_code, address, count)
-        known = self._readable.get(key)
-        if known is not None:
-            unit, start, registers = known
-            refusal = await _act(unit, func_code, start, address, count, registers, None)
-            return registers[address - start : address - start + count] if refusal is None else refusal
+        if self.has_read(device_id, func_code, address, count):
+            return self.read_again(device_id, func_code, address, count)
         if func_code not in self._functions:
             return ExcCodes.ILLEGAL_FUNCTION
         values = await super().async_getValues(device_id, func_code, address, count)
         if func_code in (3, 4) and not isinstance(values, ExcCodes) and device_id in self._units:
             start, _, registers, _ = self.devices[device_id].block["h" if func_code == 3 else "i"]
-            self._readable[key] = (self._units[device_id], start, registers)
+            self._readable[device_id, func_code, address, count] = (self._units[device_id], start, registers)
         return values
+
+    def has_read(self, device_id: int, func_code: int, address: int, count: int) -> bool:
+        """Whether such a read of registers has gone well before."""
+        return (device_id, func_code, address, count) in self._readable
+
+    def read_again(self, device_id: int, func_code: int, address: int, count: int) -> list[int] | ExcCodes:
+        """What a read of registers brings that has gone well before."""
+        unit, start, registers = self._readable[device_id, func_code, address, count]
+        unit.before()
+        refusal = _read_words(unit, func_code, start, address, count, registers)
+        return registers[address - start : address - start + count] if refusal is None else refusal
 
     async def async_setValues(
         self, device_id: int, func_code: int, address: int, values: list[int] | list[bool]
