@@ -77,6 +77,7 @@ def limits_are_used(trace: Trace) -> Found:
     faults = scenario.faults(round(trace.instants[-1].second / 86_400) or 1)
     operators = operator_spans(scenario, scenario.days)
     wait_s = 2 * patience_s(scenario) + 60.0
+    flows = {circuit.name: _flows_if_taken_w(circuit, trace) for circuit in scenario.circuit}
     for index, charger in enumerate(scenario.charger):
         chain: list[CircuitSpec] = []
         name = charger.loadpoint.circuit
@@ -86,7 +87,7 @@ def limits_are_used(trace: Trace) -> Found:
         if not chain or operators:
             continue
         since: float | None = None
-        for instant in trace.instants:
+        for moment, instant in enumerate(trace.instants):
             loadpoint = instant.loadpoints[index]
             car = next((car for car in scenario.car if car.name == loadpoint.car), None)
             wanted = False
@@ -94,7 +95,10 @@ def limits_are_used(trace: Trace) -> Found:
                 high_a = min(charger.loadpoint.current_max_a, charger.box.current_max_a, car.current_max_a)
                 is_hungry = loadpoint.soc_pct < min(car.soc_limit_pct, car.taper_from_pct) - 1
                 is_quiet = not any(fault.start_s - 60 <= instant.second < fault.end_s + 600 for fault in faults)
-                room_a = min(_room_a(circuit, index, car.phases, instant, scenario) for circuit in chain)
+                room_a = min(
+                    _room_a(circuit, flows[circuit.name][moment], index, car.phases, instant, scenario)
+                    for circuit in chain
+                )
                 needed_a = charger.loadpoint.current_min_a if loadpoint.pilot_a == 0 else charger.box.current_step_a
                 is_low = loadpoint.pilot_a < high_a - 1.0
                 wanted = is_hungry and is_quiet and is_low and room_a > needed_a + 3.0
@@ -108,21 +112,34 @@ def limits_are_used(trace: Trace) -> Found:
                 since = instant.second
 
 
-def _room_a(circuit: CircuitSpec, index: int, phases: int, instant: Instant, scenario: Scenario) -> float:
-    """What a circuit leaves over on the grid phases of a station, when every other car took all it is offered [A]."""
+def _flows_if_taken_w(circuit: CircuitSpec, trace: Trace) -> list[list[float]]:
+    """At each instant, what would flow on each phase of a circuit if every car took all it is offered [W]."""
+    scenario = trace.scenario
     voltage_v = scenario.site.true_voltage_v or scenario.site.voltage_v
-    drawn_w, offered_w = [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]
-    for member in circuit_members(scenario, circuit.name):
-        loadpoint = instant.loadpoints[member]
-        car = next((car for car in scenario.car if car.name == loadpoint.car), None)
-        count = min(car.phases if car is not None else 3, loadpoint.phases)
-        for terminal, grid_phase in enumerate(scenario.charger[member].box.phase_rotation):
-            drawn_w[grid_phase - 1] += loadpoint.powers_w[grid_phase - 1]
-            if terminal < count:
-                offered_w[grid_phase - 1] += loadpoint.pilot_a * voltage_v
-    flowing_w = offered_w
-    if circuit.uses_grid_meter:
-        flowing_w = [g - d + o for g, d, o in zip(instant.grid_powers_w, drawn_w, offered_w, strict=True)]
+    phases_of = {car.name: car.phases for car in scenario.car}
+    members = circuit_members(scenario, circuit.name)
+    rotations = [scenario.charger[member].box.phase_rotation for member in members]
+    flows: list[list[float]] = []
+    for instant in trace.instants:
+        flow = list(instant.grid_powers_w) if circuit.uses_grid_meter else [0.0, 0.0, 0.0]
+        for member, rotation in zip(members, rotations, strict=True):
+            loadpoint = instant.loadpoints[member]
+            if not loadpoint.car:
+                continue
+            if circuit.uses_grid_meter:
+                for phase in range(3):
+                    flow[phase] -= loadpoint.powers_w[phase]
+            for grid_phase in rotation[: min(phases_of[loadpoint.car], loadpoint.phases)]:
+                flow[grid_phase - 1] += loadpoint.pilot_a * voltage_v
+        flows.append(flow)
+    return flows
+
+
+def _room_a(
+    circuit: CircuitSpec, flowing_w: list[float], index: int, phases: int, instant: Instant, scenario: Scenario
+) -> float:
+    """What a circuit leaves over on the grid phases of a station [A]."""
+    voltage_v = scenario.site.true_voltage_v or scenario.site.voltage_v
     used = min(phases, instant.loadpoints[index].phases)
     own = [phase - 1 for phase in scenario.charger[index].box.phase_rotation[:used]]
     room_a = float("inf")
