@@ -13,6 +13,9 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterable
+from datetime import datetime, timedelta
+from types import NoneType
+from typing import NamedTuple
 
 import trio
 
@@ -23,7 +26,7 @@ from evcc_server.mqtt.contract import Connected, Link, MqttOptions, Publication,
 from evcc_server.mqtt.topics import Aim, UnknownTopic, aim, value
 from evcc_server.settings import Context, request
 from evcc_server.state.hub import Hub, Key, News, Subscription
-from evcc_server.state.values import Value
+from evcc_server.state.values import Names, Phases, Unset, Value
 from evcc_server.store.store import StoreError
 from evcclib.config import SiteConfig
 from evcclib.errors import InvalidSetting, UnknownTarget
@@ -34,6 +37,21 @@ DOCUMENT_PERIOD_S = 1.0
 UPDATED_PERIOD_S = 1.0
 OWN_CLEAR_S = 5.0
 CLEARED_MAX = 1000
+
+
+class _Shown(NamedTuple):
+    """A value and what was made of it; most values come again unchanged in the next cycle."""
+
+    value: Value
+    publications: tuple[Publication, ...]
+
+
+_IMMUTABLE = (float, int, str, datetime, timedelta, Phases, Names, Unset, NoneType)
+
+
+def _looks_same(old: Value, new: Value) -> bool:
+    """Whether both certainly have the same topics and payloads; what nests other values is not looked into."""
+    return old is new or (type(old) is type(new) and isinstance(new, _IMMUTABLE) and old == new)
 
 
 class Bridge:
@@ -52,7 +70,7 @@ class Bridge:
         self._context = Context(site=site, has_unset_words=True)
         self._is_connected = False
         self._is_announced = False
-        self._topics: dict[Key, frozenset[str]] = {}
+        self._shown: dict[Key, _Shown] = {}
         self._known: set[str] = set()
         self._documents: dict[str, str] = {}
         self._documents_due = trio.Event()
@@ -92,10 +110,11 @@ class Bridge:
         self._publish(tree.loadpoint_count(self._root, len(document.loadpoints)))
         self._updated_s = -math.inf
         self._publish_updated()
-        self._topics.clear()
+        self._shown.clear()
         for key, each in tree.keys(document):
             self._publish_value(key, each)
-        for topic in sorted(self._known.difference(*self._topics.values())):
+        present = {publication.topic for shown in self._shown.values() for publication in shown.publications}
+        for topic in sorted(self._known - present):
             self._publish((topic, ""))  # gone, maybe while there was no connection
         self._documents.clear()
         self._publish_changed_documents()
@@ -117,13 +136,17 @@ class Bridge:
 
     def _publish_value(self, key: Key, each: Value) -> None:
         """Publish one value, and delete those of its topics that the new value no longer has."""
-        entries = dict(tree.value_entries(self._root, key, each))
-        for topic in sorted(self._topics.get(key, frozenset()) - entries.keys()):
-            self._publish((topic, ""))
-        for entry in entries.items():
-            self._publish(entry)
-        self._topics[key] = frozenset(entries)
-        self._known.update(entries)
+        shown = self._shown.get(key)
+        if shown is None or not _looks_same(shown.value, each):
+            entries = dict(tree.value_entries(self._root, key, each))
+            if shown is not None:
+                for topic in sorted({old.topic for old in shown.publications} - entries.keys()):
+                    self._publish((topic, ""))
+            shown = _Shown(each, tuple(Publication(topic, text.encode()) for topic, text in entries.items()))
+            self._shown[key] = shown
+            self._known.update(entries)
+        for publication in shown.publications:
+            self._link.publish(publication)
 
     def _publish_updated(self) -> None:
         now_s = trio.current_time()

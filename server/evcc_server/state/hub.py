@@ -96,6 +96,7 @@ class Hub:
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
         self._document: Document | None = None
+        self._values: dict[Key, Value] = {}  # of the newest document, by place
         self._version = 0
         self._subscriptions: set[Subscription] = set()
 
@@ -131,16 +132,18 @@ class Hub:
 
     def replace(self, newest: Document, *, is_cycle: bool = False) -> None:
         """`publish` for a finished document."""
-        old = dict(_flat(self._document))
-        new = dict(_flat(newest))
+        old, new = self._values, dict(_flat(newest))
         changed = {key: value for key, value in new.items() if key not in old or not _same(old[key], value)}
         changed |= {key: None for key in old if key not in new}
-        measured = {key: value for key, value in new.items() if key[1] not in SETTING_KEYS} if is_cycle else {}
         if changed or self._document is None:
-            self._document = newest
+            self._document, self._values = newest, new
             self._version += 1
+        if is_cycle and any(subscription.repeats_measurements for subscription in self._subscriptions):
+            repeated = {key: value for key, value in new.items() if key[1] not in SETTING_KEYS} | changed
+        else:
+            repeated = changed
         for subscription in self._subscriptions:
-            subscription.offer(measured | changed if subscription.repeats_measurements else changed)
+            subscription.offer(repeated if subscription.repeats_measurements else changed)
 
     def tell(self, level: Level, text: str) -> None:
         """Pass a log message to every watcher."""
@@ -149,7 +152,7 @@ class Hub:
 
     def again(self, keys: frozenset[Key]) -> None:
         """Let every watcher have these values once more, as after a refused MQTT command [M-10]."""
-        current = dict(_flat(self._document))
+        current = self._values
         for subscription in self._subscriptions:
             subscription.offer({key: current[key] for key in keys if key in current})
 
