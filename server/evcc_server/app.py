@@ -34,6 +34,7 @@ from evcc_server.http.app import build_app
 from evcc_server.http.home import Home
 from evcc_server.http.home import Options as HttpOptions
 from evcc_server.http.serve import serve_http
+from evcc_server.listening import refuse_taken_addresses
 from evcc_server.modbus.proxy import serve_proxy
 from evcc_server.mqtt.service import run_mqtt
 from evcc_server.persistence import Persistence
@@ -247,6 +248,7 @@ async def serve(
     Raises `OSError` or `evcc_server.mqtt.contract.MqttError` when an address cannot be had.
     """
     options = options or Options()
+    refuse_taken_addresses(config, options)
     async with open_server(config, options=options, opener=opener) as server:
         stop = trio.Event()
         app = build_app(server.home, stop=stop)

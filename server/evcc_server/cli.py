@@ -6,10 +6,8 @@ Exit status: 0 all is well, 1 a device or the machine has a problem, 2 the confi
 from __future__ import annotations
 
 import argparse
-import errno
 import functools
 import logging
-import socket
 import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -118,7 +116,7 @@ def run_server(config: Config, overrides: Options) -> int:
             print(f"{config.file}: {cause}", file=sys.stderr)
             return CONFIG_PROBLEM
         if isinstance(cause, OSError | MqttError | StoreError):
-            print(f"evcc-server: {_explained(cause, config, overrides)}", file=sys.stderr)
+            print(f"evcc-server: {str(cause) or type(cause).__name__}", file=sys.stderr)
             return DEVICE_PROBLEM
         raise
     return OK
@@ -129,37 +127,6 @@ def _first(error: BaseException) -> BaseException:
     while isinstance(error, BaseExceptionGroup):
         error = min(error.exceptions, key=lambda inner: isinstance(inner, KeyboardInterrupt))
     return error
-
-
-def _explained(error: BaseException, config: Config, overrides: Options) -> str:
-    """What the owner can do about it: for a port in use, which one and where it is set."""
-    if isinstance(error, OSError) and error.errno in (errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL):
-        refused = [line for line in map(_refusal, _listeners(config, overrides)) if line]
-        if refused:
-            return refused[0]
-    return str(error) or type(error).__name__
-
-
-def _listeners(config: Config, overrides: Options) -> list[tuple[str, str, int]]:
-    """Everything that listens: where it is set, host and port."""
-    port = config.network.port if overrides.port is None else overrides.port
-    found = [("network.port or --port", overrides.host or config.network.host, port)]
-    if config.mqtt.root and not config.mqtt.broker:
-        found.append(("mqtt.port", config.mqtt.host, config.mqtt.port))
-        if config.mqtt.websocket_port is not None:
-            found.append(("mqtt.websocketPort", config.mqtt.host, config.mqtt.websocket_port))
-    return found + [(f"modbusproxy[{i}].port", "", proxy.port) for i, proxy in enumerate(config.proxies)]
-
-
-def _refusal(listener: tuple[str, str, int]) -> str:
-    """Why this one cannot listen; empty when it can."""
-    place, host, port = listener
-    try:
-        socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
-    except OSError as error:
-        what = "the port is already in use" if error.errno == errno.EADDRINUSE else error.strerror or str(error)
-        return f"cannot listen on {host or '*'}:{port}: {what} ({place})"
-    return ""
 
 
 if __name__ == "__main__":

@@ -98,9 +98,11 @@ def _parser() -> argparse.ArgumentParser:
     days.set_defaults(command=_days)
 
     demo = commands.add_parser("demo", help="a simulated home and the server, in one command")
-    demo.add_argument("--host", default="127.0.0.1")
-    demo.add_argument("--port", type=int, default=7070)
-    demo.add_argument("--mqtt-port", type=int, default=1883)
+    demo.add_argument("--host", default="127.0.0.1", help="address for API and broker (default %(default)s)")
+    demo.add_argument("--port", type=port_number, default=7070, help="port of the API (default %(default)s)")
+    demo.add_argument(
+        "--mqtt-port", type=port_number, default=1883, help="port of the MQTT broker (default %(default)s)"
+    )
     demo.add_argument("--duration", type=float, metavar="SECONDS", help="end by itself")
     demo.set_defaults(command=_demo)
 
@@ -394,6 +396,13 @@ def _days(options: argparse.Namespace) -> int:
         options.scenarios or None, days=options.days, seed=options.seed, workers=options.workers
     )
     return status
+
+
+def port_number(text: str) -> int:
+    """A TCP port, for argparse."""
+    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"{text} is no port, expected 1 to 65535")
+    return int(text)
 
 
 def _demo(options: argparse.Namespace) -> int:

@@ -7,7 +7,6 @@ The home's devices listen on real TCP ports; the server finds them in a configur
 from __future__ import annotations
 
 import argparse
-import errno
 import functools
 import logging
 import sys
@@ -25,10 +24,12 @@ from evcc_server.blocking import in_thread
 from evcc_server.clock import Clock
 from evcc_server.config.load import parse_config
 from evcc_server.config.options import Options
+from evcc_server.listening import CannotListen
 from evcc_server.log import set_up_logging
 from evcc_server.mqtt.contract import MqttError
 from evcc_server.store.store import Store
 from evcc_sim import scenario
+from evcc_sim.cli import port_number
 from evcc_sim.site_devices import Extras, evcc_yaml
 from evcc_sim.wire import World, running_world, say
 from evcclib.events import SessionRecord
@@ -73,8 +74,10 @@ def main(arguments: Sequence[str]) -> int:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the demo can be told."""
     parser.add_argument("--host", default="127.0.0.1", help="address for API and broker (default %(default)s)")
-    parser.add_argument("--port", type=int, default=7070, help="port of the API (default %(default)s)")
-    parser.add_argument("--mqtt-port", type=int, default=1883, help="port of the MQTT broker (default %(default)s)")
+    parser.add_argument("--port", type=port_number, default=7070, help="port of the API (default %(default)s)")
+    parser.add_argument(
+        "--mqtt-port", type=port_number, default=1883, help="port of the MQTT broker (default %(default)s)"
+    )
     parser.add_argument("--duration", type=float, metavar="S", help="end by itself after so many seconds")
 
 
@@ -214,6 +217,6 @@ def first_cause(error: BaseException) -> BaseException:
 
 def explained(error: OSError | MqttError) -> str:
     """One line that says what to do."""
-    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
-        return f"a port is already in use ({error.strerror or error}); choose others with --port and --mqtt-port"
+    if isinstance(error, CannotListen):
+        return f"{error.reason}; choose others with --port and --mqtt-port"
     return str(error)

@@ -57,7 +57,8 @@ def test_a_port_in_use_is_one_line_that_says_where_to_change_it(
         mqtt = SITE.replace("mode: fast", "mode: off").replace('{topic: ""}', f"{{port: {port}}}")
         file.write_text(mqtt, encoding="utf-8")
         assert cli.main(["-c", str(file)]) == 1
-        assert f"127.0.0.1:{port}" in capfd.readouterr().err
+        refused = f"evcc-server: cannot listen on 127.0.0.1:{port}: the port is already in use (mqtt.port)\n"
+        assert capfd.readouterr().err == refused
 
 
 def test_a_missing_file_is_exit_status_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
