@@ -51,6 +51,8 @@ COMMAND_DEADLINE_S = 10.0
 VEHICLE_DEADLINE_S = 30.0
 ROUND_MAX_S = 1.0
 """How long an interval waits for fresh samples of devices that answered last time; the silent are not waited for."""
+FIRST_ROUND_MAX_S = 3.0
+"""How long the first step waits: devices are being connected to, and some are asked what they are."""
 
 # When several causes are pending, one step serves them all; the first of these names it.
 _RANK = (
@@ -210,18 +212,19 @@ class ControlLoop:
         tick_s = trio.current_time()
         while True:
             self._next_tick_s = tick_s + self._interval_s
-            await self._round()
+            is_first = cause is Cause.START
+            await self._round(FIRST_ROUND_MAX_S if is_first else min(ROUND_MAX_S, self._interval_s / 2))
             self._wake(cause)
             cause = Cause.INTERVAL
             tick_s = max(tick_s + self._interval_s, trio.current_time())
             await trio.sleep_until(tick_s)
 
-    async def _round(self) -> None:
+    async def _round(self, patience_s: float) -> None:
         """Ask every device for a fresh sample; wait a little for those that answered last time."""
         self._is_in_round = True
         try:
             asked = [(poller.poke(), poller.health.is_ok) for poller in self._pollers]
-            with trio.move_on_after(min(ROUND_MAX_S, self._interval_s / 2)):
+            with trio.move_on_after(patience_s):
                 for done, is_ok in asked:
                     if is_ok:
                         await done.wait()
@@ -248,12 +251,17 @@ class ControlLoop:
         """Say in the log and to watching clients what the owner should hear of."""
         for event in events:
             if isinstance(event, Warned):
-                text = warning_text(event, self._hub.facts.language)
+                text = warning_text(event, self._hub.facts.language, self._title(event.loadpoint))
                 if event.code is WarningCode.RECOVERED:
                     _log.info(text)
                 else:
                     _log.warning(text)
                     self._hub.tell(Level.WARN, text)
+
+    def _title(self, loadpoint: int | None) -> str:
+        if loadpoint is None:
+            return ""
+        return self._site.config.loadpoints[loadpoint].title or f"loadpoint {loadpoint + 1}"
 
     def _wake(self, cause: Cause) -> None:
         self._pending.add(cause)
