@@ -109,11 +109,13 @@ class Poller(Generic[V]):
     async def _read(self) -> None:
         at = self._clock.instant()
         try:
-            with trio.fail_after(self._deadline_s):
+            with trio.CancelScope(deadline=trio.current_time() + self._deadline_s) as scope:
                 if self._prepare is not None and not self._is_prepared:
                     await self._prepare()
                     self._is_prepared = True
                 values = await self._device.read()
+            if scope.cancelled_caught:
+                raise trio.TooSlowError
         except (DeviceError, trio.TooSlowError) as error:
             self.health.failed(error if isinstance(error, DeviceError) else TimeoutError("no answer in time"))
             # After a loss the device may have restarted: bring it under control again before believing it.

@@ -16,7 +16,7 @@ from evcc_server.devices.formula import names_in
 from evcc_server.devices.plan import READ_FUNCTION, Chunk, Spot, alone, merge
 from evcc_server.devices.profile import Profile, Step
 from evcc_server.devices.registers import Unwritable, encode, encode_raw
-from evcc_server.devices.snapshot import Snapshot, find_register, keys_of
+from evcc_server.devices.snapshot import Decoders, Snapshot, find_register, keys_of
 from evcc_server.devices.sunspec import Layout, discover, is_still
 from evcc_server.modbus.link import ModbusRefused, Port
 from evcc_server.modbus.turns import Priority
@@ -58,6 +58,7 @@ class Access:
         self._absent_until = 0.0
         self._split: set[str] = set()  # keys that must be read by themselves
         self._plans: dict[frozenset[str], tuple[Chunk, ...]] = {}
+        self._decoders = Decoders(profile)
 
     async def read(
         self,
@@ -72,16 +73,17 @@ class Access:
         """
         words: dict[str, Sequence[int]] = {}
         self._ask_again_for_absent()
-        for chunk in await self._plan(keys):
+        for chunk in self._plans.get(keys) or await self._plan(keys):
             await self._read_chunk(chunk, words, priority)
-        await self._check_layouts()
+        if self._layouts:
+            await self._check_layouts()
         if must_have_any and not words:
             self.forget()
             raise DeviceRefused(f"{self.profile.id}: the device has nothing of what was asked for: is it another one?")
         for key in needed:
             if key not in words:
                 raise DeviceImplausible(f"{self.profile.id}: the device has no {key}")
-        return Snapshot(self.profile, words, self._params or {})
+        return Snapshot(self.profile, words, self._params or {}, self._decoders)
 
     def _ask_again_for_absent(self) -> None:
         """A device that was just starting may have refused what it has."""
@@ -249,7 +251,7 @@ class Access:
 
     async def _check_layouts(self) -> None:
         """After a new connection, make sure that the models are where they were. Raises `DeviceImplausible`."""
-        if not self._layouts or self._openings == self.port.link.openings:
+        if self._openings == self.port.link.openings:
             return
         for unit, layout in tuple(self._layouts.items()):
             if not await is_still(self.port, layout, unit=unit):

@@ -43,6 +43,7 @@ class _Call:
 
 
 _Node = _Number | _Name | _Call
+_Function = Callable[[Lookup], float | None]
 
 
 class _Parser:
@@ -136,26 +137,47 @@ def names_in(source: str) -> tuple[str, ...]:
 
 def evaluate(source: str, lookup: Lookup) -> float | None:
     """The value of ``source``; ``lookup`` gives each name's value, or None when it is not available."""
-    return _value(_parsed(source), lookup)
+    return _compiled(source)(lookup)
 
 
-def _value(node: _Node, lookup: Lookup) -> float | None:
+@functools.lru_cache(maxsize=4096)
+def _compiled(source: str) -> _Function:
+    return _function(_parsed(source))
+
+
+def _function(node: _Node) -> _Function:
+    """``node`` as a function of the lookup: polls evaluate the same few formulas for years."""
     if isinstance(node, _Number):
-        return node.value
+        number = node.value
+        return lambda _: number
     if isinstance(node, _Name):
-        return lookup(node.key)
-    if node.operator == "first":
-        values = (_value(operand, lookup) for operand in node.operands)
-        return next((value for value in values if value is not None), None)
-    found: list[float] = []
-    is_any_known = False
-    for operand in node.operands:
-        value = _value(operand, lookup)
-        if value is None and not _is_optional(operand):
-            return None
-        is_any_known = is_any_known or value is not None
-        found.append(value or 0.0)
-    return _apply(node.operator, found) if is_any_known else None
+        key = node.key
+        return lambda lookup: lookup(key)
+    operands = tuple((_function(operand), _is_optional(operand)) for operand in node.operands)
+    operator = node.operator
+
+    def first(lookup: Lookup) -> float | None:
+        for operand, _ in operands:
+            value = operand(lookup)
+            if value is not None:
+                return value
+        return None
+
+    def combined(lookup: Lookup) -> float | None:
+        found: list[float] = []
+        is_any_known = False
+        for operand, is_optional in operands:
+            value = operand(lookup)
+            if value is None:
+                if not is_optional:
+                    return None
+                found.append(0.0)
+            else:
+                is_any_known = True
+                found.append(value)
+        return _apply(operator, found) if is_any_known else None
+
+    return first if operator == "first" else combined
 
 
 def _is_optional(node: _Node) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from evcc_server.devices.profile import Register, WordOrder
 
@@ -40,6 +40,7 @@ SUNSPEC_NAN: dict[str, tuple[int, ...]] = {
 """SunSpec's sentinels; a bitfield has the all-ones of its width."""
 
 _FLOATS = {"float32": ">f", "float64": ">d"}
+_FLOAT, _TWO_WORDS = struct.Struct(">f"), struct.Struct(">HH")
 _SIGNED = {"int16", "int32", "int64", "sunssf"}
 _HAIR = 1e-9
 """Binary fractions such as 16 / 0.1 may end a hair below the whole number that is meant."""
@@ -103,6 +104,56 @@ def decode(
             return None
         value = float(raw)
     return plausible(value * register.scale * register.sign * 10.0**sf, register.unit)
+
+
+def decoder(
+    register: Register, word_order: WordOrder = "high_first", *, sf: int = 0
+) -> Callable[[Words], float | None]:
+    """`decode` of one register, worked out beforehand; quicker for the kinds that polls are made of."""
+    straight = (register.word_order or word_order) == "high_first"
+    scale, sign, power = register.scale, register.sign, 10.0**sf
+    signed = register.type in _SIGNED
+    unavailable = frozenset(register.nan)
+    if register.model is not None:
+        unavailable |= frozenset(SUNSPEC_NAN.get(register.type, ()))
+    low, high = PLAUSIBLE.get(register.unit, (-math.inf, math.inf))
+
+    def any_kind(words: Words) -> float | None:
+        return decode(register, words, word_order, sf=sf)
+
+    def single(words: Words) -> float | None:
+        number = words[0]
+        if number in unavailable:
+            return None
+        value = float(number - 0x1_0000 if signed and number & 0x8000 else number) * scale * sign * power
+        return value + 0.0 if low <= value <= high else None
+
+    def double(words: Words) -> float | None:
+        number = words[0] << 16 | words[1] if straight else words[1] << 16 | words[0]
+        if number in unavailable:
+            return None
+        value = float(number - 0x1_0000_0000 if signed and number & 0x8000_0000 else number) * scale * sign * power
+        return value + 0.0 if low <= value <= high else None
+
+    def floats(words: Words) -> float | None:
+        above, below = words if straight else (words[1], words[0])
+        if above << 16 | below in unavailable:
+            return None
+        (number,) = _FLOAT.unpack(_TWO_WORDS.pack(above, below))
+        value: float = number * scale * sign * power
+        return value + 0.0 if low <= value <= high and math.isfinite(value) else None
+
+    if register.mask is not None or register.shift:
+        return any_kind
+    match register.type, register.count:
+        case "float32", 2:
+            return floats
+        case (("uint16" | "int16"), 1):
+            return single
+        case (("uint32" | "int32"), 2):
+            return double
+        case _:
+            return any_kind
 
 
 def plausible(value: float, unit: str) -> float | None:

@@ -2,44 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from evcc_server.devices.formula import evaluate, names_in
 from evcc_server.devices.profile import Condition, Profile, Register
-from evcc_server.devices.registers import decode, decode_raw, decode_text
+from evcc_server.devices.registers import decode_raw, decode_text, decoder
+
+_EXPONENT_MAX = 10
+
+
+class _Known(NamedTuple):
+    register: Register
+    scale: str | None  # the key of its scale factor
+    decode: Callable[[Sequence[int]], float | None]  # at scale factor 0
+
+
+class Decoders:
+    """How the registers of ``profile`` become values, each worked out once."""
+
+    def __init__(self, profile: Profile) -> None:
+        self._profile = profile
+        self._known: dict[str, _Known] = {}
+        self._scaled: dict[tuple[str, int], Callable[[Sequence[int]], float | None]] = {}
+
+    def value(self, key: str, words: Mapping[str, Sequence[int]]) -> float | None:
+        """The value of ``key`` in its unit; None also when its scale factor is not available."""
+        own = words.get(key)
+        if own is None:
+            return None
+        known = self._known.get(key) or self._look_up(key)
+        if known.scale is None:
+            return known.decode(own)
+        scale = words.get(known.scale)
+        if scale is None:
+            return None
+        exponent = decode_raw((self._known.get(known.scale) or self._look_up(known.scale)).register, scale)
+        if exponent is None or not -_EXPONENT_MAX <= exponent <= _EXPONENT_MAX:
+            return None
+        scaled = self._scaled.get((key, exponent))
+        if scaled is None:
+            scaled = decoder(known.register, self._profile.connection.word_order, sf=exponent)
+            self._scaled[key, exponent] = scaled
+        return scaled(own)
+
+    def _look_up(self, key: str) -> _Known:
+        register, _ = find_register(self._profile, key)
+        scale = None if register.sf is None else f"{register.model}.{register.sf}"
+        known = _Known(register, scale, decoder(register, self._profile.connection.word_order))
+        self._known[key] = known
+        return known
 
 
 class Snapshot:
     """What one poll has read. A value that is not available, or not on this device, is None."""
 
-    def __init__(self, profile: Profile, words: Mapping[str, Sequence[int]], params: Mapping[str, float]) -> None:
+    def __init__(
+        self,
+        profile: Profile,
+        words: Mapping[str, Sequence[int]],
+        params: Mapping[str, float],
+        decoders: Decoders | None = None,
+    ) -> None:
         self._profile = profile
         self._words = words
         self._params = params
+        self._decoders = decoders or Decoders(profile)
 
     def knowing(self, numbers: Mapping[str, float]) -> Snapshot:
         """The same, with more ``$name`` for formulas."""
-        return Snapshot(self._profile, self._words, {**self._params, **numbers}) if numbers else self
+        if not numbers:
+            return self
+        return Snapshot(self._profile, self._words, {**self._params, **numbers}, self._decoders)
 
     def value(self, key: str) -> float | None:
         """The value of ``key`` in its unit, or the parameter ``$name``."""
         if key.startswith("$"):
             return self._params.get(key[1:])
-        words = self._words.get(key)
-        if words is None:
-            return None
-        register, _ = find_register(self._profile, key)
-        return decode(register, words, self._profile.connection.word_order, sf=self._exponent(register))
-
-    def _exponent(self, register: Register) -> int | None:
-        if register.sf is None:
-            return 0
-        key = f"{register.model}.{register.sf}"
-        words = self._words.get(key)
-        if words is None:
-            return None
-        exponent = decode_raw(find_register(self._profile, key)[0], words)
-        return exponent if exponent is not None and -10 <= exponent <= 10 else None
+        return self._decoders.value(key, self._words)
 
     def raw(self, key: str) -> int | str | None:
         """The raw number of ``key``, or its text when it is a string."""

@@ -81,6 +81,7 @@ class Link:
         self._connect = connect
         self._turns = Turns()
         self._stream: ByteStream | None = None
+        self._discardable: Discardable | None = None  # the stream, if it is
         self._transaction = 0
         self.openings = 0  # how often the connection was opened: another device may be behind it now
         self._failures = 0  # to open the connection, or losses without an answer since it was opened
@@ -202,7 +203,10 @@ class Link:
         if self._is_unsettled:
             await self._settle(stream)
         elif self.framing is not Framing.SOCKET:
-            await _discard_pending(stream)
+            if self._discardable is not None:
+                self._discardable.discard_pending()
+            else:
+                await _discard_pending(stream)
         self._transaction = self._transaction % 0xFFFF + 1
         exchange = Exchange(self.framing, request, self._transaction)
         frame = exchange.frame()
@@ -225,6 +229,7 @@ class Link:
             self._note_loss()
             raise DeviceDown(f"{self.name}: cannot connect: {_reason(error)}") from error
         self._stream = stream
+        self._discardable = stream if isinstance(stream, Discardable) else None
         self.openings += 1
         if self.connect_delay_s > 0:
             await anyio.sleep(self.connect_delay_s)
