@@ -1,0 +1,217 @@
+"""The server as a process of its own, started, killed and stopped as its owner does it."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import struct
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import time
+from pathlib import Path
+
+import httpx
+import pytest
+import trio
+from modbus_by_hand import ByHand
+from server_process import finished, server_process
+from trio_test import in_real_time
+
+from evcc_sim import scenario
+from evcc_sim.modbus_server import Framing
+from evcc_sim.site_devices import Extras, evcc_yaml
+from evcc_sim.wire import World, running_world
+
+pytestmark = pytest.mark.wire
+
+NOON = time(12)
+
+SITE = """
+interval: 1s
+network: {{port: {port}}}
+mqtt: {{port: {mqtt}}}
+database: {{path: evcc.db}}
+site: {{title: Home, meters: {{grid: grid}}}}
+meters:
+- {{name: grid, type: template, template: eastron, usage: grid, modbus: rs485tcpip, host: 127.0.0.1, port: {grid}}}
+chargers:
+- {{name: box, type: template, template: keba-modbus, host: 127.0.0.1, port: {box}}}
+loadpoints:
+- {{title: Carport, charger: box, mode: pv}}
+"""
+
+HOUSE = """
+title = "A car that charges as fast as it can"
+description = "It stays until somebody pulls the plug."
+
+[site]
+interval_s = 1
+residual_power_w = 0
+
+[[pv]]
+name = "roof"
+
+[[charger]]
+box = { name = "garage", current_max_a = 32 }
+loadpoint = { title = "Garage", mode = "now", current_max_a = 32, vehicle = "blue" }
+
+[[car]]
+name = "blue"
+title = "Blue car"
+capacity_kwh = 77
+current_max_a = 32
+visits = [{ charger = "garage", arrive = "11:00", depart = "23:00", soc_pct = 30 }]
+"""
+
+
+def free_ports(count: int) -> list[int]:
+    probes = [socket.socket() for _ in range(count)]
+    for probe in probes:
+        probe.bind(("127.0.0.1", 0))
+    ports: list[int] = [probe.getsockname()[1] for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports
+
+
+@asynccontextmanager
+async def guarded_port(called: Callable[[], None]) -> AsyncIterator[int]:
+    """A port that says whenever somebody connects, and closes the connection."""
+    (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+
+    async def note(stream: trio.SocketStream) -> None:
+        called()
+        await stream.aclose()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(trio.serve_listeners, note, [listener])
+        yield listener.socket.getsockname()[1]
+        nursery.cancel_scope.cancel()
+
+
+@in_real_time
+async def test_a_server_whose_devices_are_all_away_serves_and_stops_in_time(tmp_path: Path) -> None:
+    port, mqtt, grid, box = free_ports(4)
+    (tmp_path / "evcc.yaml").write_text(SITE.format(port=port, mqtt=mqtt, grid=grid, box=box), encoding="utf-8")
+    async with (
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10) as client,
+        server_process(tmp_path) as server,
+    ):
+        await server.up()
+        await server.says("Carport: the charger does not answer", 10)
+        (loadpoint,) = (await client.get("/api/state")).json()["result"]["loadpoints"]
+        assert loadpoint["reason"]["code"] == "charger_silent"
+        assert (await client.post("/api/loadpoints/1/mode/now")).json() == {"result": "now"}
+        began = trio.current_time()
+        assert await server.end_by(signal.SIGTERM, 10) == 0
+        assert trio.current_time() - began < 2
+        assert "Traceback" not in server.said
+    assert (await _setting_after_restart(tmp_path, port, "mode")) == "now"
+
+
+async def _setting_after_restart(folder: Path, port: int, key: str) -> object:
+    async with (
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10) as client,
+        server_process(folder) as server,
+    ):
+        await server.up()
+        return (await client.get("/api/state")).json()["result"]["loadpoints"][0][key]
+
+
+@in_real_time
+async def test_a_second_server_finds_its_port_taken_and_leaves_the_devices_alone(tmp_path: Path) -> None:
+    calls: list[str] = []
+    async with guarded_port(lambda: calls.append("grid")) as grid, guarded_port(lambda: calls.append("box")) as box:
+        for taken, place in (("port", "network.port or --port"), ("mqtt", "mqtt.port")):
+            ports = dict(zip(("port", "mqtt"), free_ports(2), strict=True))
+            (tmp_path / "evcc.yaml").write_text(SITE.format(**ports, grid=grid, box=box), encoding="utf-8")
+            with socket.create_server(("127.0.0.1", ports[taken])):
+                status, said = await finished(tmp_path)
+            assert status == 1
+            assert said == (
+                f"evcc-server: cannot listen on 127.0.0.1:{ports[taken]}: the port is already in use ({place})\n"
+            )
+        assert calls == []
+        assert not (tmp_path / "evcc.db").exists()
+
+
+@in_real_time
+async def test_a_wrong_key_is_file_line_and_key_and_nothing_starts(tmp_path: Path) -> None:
+    text = SITE.format(port=0, mqtt=0, grid=1, box=1).replace("mode: pv", "mood: pv").lstrip("\n")
+    (tmp_path / "evcc.yaml").write_text(text, encoding="utf-8")
+    for command in ([], ["check"]):
+        status, said = await finished(tmp_path, *command)
+        assert status == 2
+        assert said == "evcc.yaml:11: loadpoints[0].mood: unknown key, did you mean mode?\n"
+
+
+@in_real_time
+async def test_a_session_that_is_open_when_the_server_is_killed_is_continued_and_equals_the_meter(
+    tmp_path: Path,
+) -> None:
+    port, mqtt = free_ports(2)
+    async with (
+        running_world(scenario.parse(HOUSE, name="house"), seed=1, at=NOON) as world,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10) as client,
+    ):
+        sections = {"network": {"port": port}, "mqtt": {"port": mqtt}, "database": {"path": "evcc.db"}}
+        config = evcc_yaml(world.house.scenario, world.addresses, Extras(sections=sections))
+        (tmp_path / "evcc.yaml").write_text(config, encoding="utf-8")
+        begun_kwh = await _register_kwh(world)
+
+        async with server_process(tmp_path) as server:
+            await server.up()
+            await _until(client, lambda lp: lp["charging"] and lp["chargedEnergy"] > 20, 30)
+            assert (await client.post("/api/loadpoints/1/maxcurrent/30")).json() == {"result": 30}
+            assert await server.end_by(signal.SIGKILL, 5) == -signal.SIGKILL
+
+        async with server_process(tmp_path) as server:
+            await server.up()
+            charging = await _until(client, lambda lp: lp["charging"] and lp["chargedEnergy"] > 60, 30)
+            assert (charging["mode"], charging["maxCurrent"]) == ("now", 30)
+            world.clock.sync()
+            world.house.wallboxes[0].unplug()
+            await _until(client, lambda lp: not lp["connected"], 10)
+            drawn_kwh = await _register_kwh(world) - begun_kwh
+            (session,) = (await client.get("/api/sessions")).json()["result"]
+            assert await server.end_by(signal.SIGTERM, 10) == 0
+            assert "Traceback" not in server.said
+
+        assert drawn_kwh > 0.06
+        assert session["chargedEnergy"] == pytest.approx(drawn_kwh, abs=1e-6)
+        assert session["meterStop"] - session["meterStart"] == pytest.approx(drawn_kwh, abs=1e-6)
+        assert (session["loadpoint"], session["vehicle"]) == ("Garage", "Blue car")
+
+
+async def _register_kwh(world: World) -> float:
+    """The station's energy register, read by hand: four words at 374, a float64 in Wh."""
+    address = world.addresses["garage"]
+    async with await trio.open_tcp_stream(address.host, address.port) as stream:
+        words = await ByHand(_Bytes(stream), Framing.TCP, 1).words(3, 374, 4)
+    (energy_wh,) = struct.unpack(">d", struct.pack(">4H", *words))
+    return float(energy_wh) / 1000
+
+
+class _Bytes:
+    """A trio stream with the two calls that the client by hand uses."""
+
+    def __init__(self, stream: trio.SocketStream) -> None:
+        self._stream = stream
+
+    async def send(self, data: bytes) -> None:
+        await self._stream.send_all(data)
+
+    async def receive(self) -> bytes:
+        return bytes(await self._stream.receive_some())
+
+
+async def _until(
+    client: httpx.AsyncClient, holds: Callable[[dict[str, object]], bool], patience_s: float
+) -> dict[str, object]:
+    """The first loadpoint, as soon as ``holds`` is true of it."""
+    with trio.fail_after(patience_s):
+        while True:
+            loadpoint: dict[str, object] = (await client.get("/api/state")).json()["result"]["loadpoints"][0]
+            if holds(loadpoint):
+                return loadpoint
+            await trio.sleep(0.2)
