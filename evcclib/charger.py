@@ -23,6 +23,10 @@ SYNC_GRACE = timedelta(seconds=60)
 """A charger may take so long to report what it was told [DEF-6]."""
 OFFER_TOLERANCE_A = 0.5
 """A charger that rounds its report may show so much more than it was told."""
+SWITCH_RETRY = timedelta(minutes=5)
+"""A charger that could not switch phases is left on those it has for so long, and charges on them ..."""
+SWITCH_TRIES = 3
+"""... after so many failures in a row; before, the next tick tries again [PH-7]."""
 COARSE_STEP_A = 1.0
 
 
@@ -52,6 +56,8 @@ class ChargerState:
     current_changed_at: Timer = None  # last SetCurrent that was sent
     phases: int = 0  # 0 unknown [PH-1]
     phases_switched_at: Timer = None
+    phases_refused_at: Timer = None  # last switch of phases that failed, and none has worked since
+    phases_refusals: int = 0  # how many in a row
     wake_timer: Timer = None
     pending: Pending | None = None
     number: int = 0  # of the last batch
@@ -92,6 +98,12 @@ def guard_remaining(guard: Timer, guard_duration: timedelta, instant: timedelta)
         return timedelta(0)
     left = guard + guard_duration - instant
     return timedelta(seconds=left // timedelta(seconds=1)) if left > timedelta(0) else timedelta(0)
+
+
+def may_switch(state: ChargerState, instant: timedelta) -> bool:
+    """Whether it makes sense to ask for other phases now: not soon after the charger could not do it time and again."""
+    refused_at = state.phases_refused_at
+    return refused_at is None or state.phases_refusals < SWITCH_TRIES or instant - refused_at >= SWITCH_RETRY
 
 
 class Wish(NamedTuple):
@@ -180,7 +192,14 @@ def confirm(state: ChargerState, outcome: Outcome) -> Confirmed:
             later = replace(later, current_a=command.current_a, current_changed_at=pending.issued_at)
         elif isinstance(command, SwitchPhases):
             is_phase_switched = True
-            later = replace(later, phases=command.phases, phases_switched_at=pending.issued_at, guard=None)
+            later = replace(
+                later,
+                phases=command.phases,
+                phases_switched_at=pending.issued_at,
+                phases_refused_at=None,
+                phases_refusals=0,
+                guard=None,
+            )
         elif isinstance(command, Enable | Disable):
             is_on = isinstance(command, Enable)
             # a pause for switching phases is not to be followed by a guard [DEF-2]
@@ -196,6 +215,8 @@ def confirm(state: ChargerState, outcome: Outcome) -> Confirmed:
                 wake_timer=wake_timer,
             )
             is_cleared = is_cleared or (pending.clears_pv_timer and not switches)
+    if switches and not is_phase_switched and isinstance(pending.batch.commands[applied], SwitchPhases):
+        later = replace(later, phases_refused_at=pending.issued_at, phases_refusals=later.phases_refusals + 1)
     if outcome.result is Result.UNKNOWN and applied < len(pending.batch.commands):
         later = doubt(later, pending.batch.commands[applied:])
     return Confirmed(later, is_phase_switched, is_cleared)

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import NamedTuple
 
+from evcclib.charger import may_switch
 from evcclib.demand import Demand, because
 from evcclib.goals import is_climating
 from evcclib.hold import ELAPSED
@@ -126,7 +127,8 @@ def _scale(work: Work, loadpoint: LoadpointState, facts: Facts, demand: Demand, 
     """Move the phase timer; at rest while a switch settles, and while nobody knows what the vehicle draws [PH-6, DEF-3]."""
     charger = loadpoint.charger
     switched_at = charger.phases_switched_at
-    if facts.power_w is None or (switched_at is not None and work.instant - switched_at < SETTLING):
+    is_settling = switched_at is not None and work.instant - switched_at < SETTLING
+    if facts.power_w is None or is_settling or not may_switch(charger, work.instant):
         loadpoint.scaling = AT_REST
         return
     settings = loadpoint.settings

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from evcclib import plan_follow, planner, polling, soc
+from evcclib.charger import may_switch
 from evcclib.commands import Read, VehicleRead
 from evcclib.demand import (
     Demand,
@@ -36,7 +37,7 @@ def demand(work: Work, index: int, facts: Facts) -> Demand:
     settings = loadpoint.settings
     mode = settings.mode
     charger = loadpoint.charger
-    is_switchable = facts.layout.is_switchable
+    is_switchable = facts.layout.is_switchable and may_switch(charger, work.instant)
     configured = settings.phases_configured
     minimum_a, maximum_a, _ = facts.bounds
     if not facts.is_connected:

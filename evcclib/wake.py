@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from evcclib import plan_follow, polling
 from evcclib.allocation import RAMP
-from evcclib.charger import SYNC_GRACE
+from evcclib.charger import SWITCH_RETRY, SYNC_GRACE
 from evcclib.classic import Sun
 from evcclib.hold import ELAPSED
 from evcclib.loadpoint import NO_VEHICLE, Facts
@@ -94,6 +94,8 @@ def _loadpoint_candidates(work: Work, loadpoint: LoadpointState, facts: Facts, o
         out.append(loadpoint.scaling.since + settings.disable_delay)
     if charger.phases_switched_at is not None:
         out.append(charger.phases_switched_at + SETTLING)
+    if charger.phases_refused_at is not None:
+        out.append(charger.phases_refused_at + SWITCH_RETRY)
     if charger.guard is not None:
         out.append(charger.guard + config.guard_duration - timedelta(seconds=1) + TICK)
     if charger.wake_timer is not None:

@@ -1,0 +1,51 @@
+"""A charger that cannot switch phases charges on those it has; it is asked again only after a while."""
+
+from __future__ import annotations
+
+import pytest
+from bench import Bench, loadpoint, site_config
+
+from evcclib.charger import SWITCH_RETRY, SWITCH_TRIES
+from evcclib.commands import Command, Enable, Result, SwitchPhases
+from evcclib.model import ChargeMode, ChargerStatus
+from evcclib.units import SECOND
+
+
+def tick(bench: Bench) -> None:
+    bench.at(bench.t / SECOND + 10 if bench.has_started else 0)
+
+
+def _switches(bench: Bench) -> list[Command]:
+    return [command for batch in bench.sent for command in batch if isinstance(command, SwitchPhases)]
+
+
+@pytest.mark.parametrize(("mode", "phases"), [(ChargeMode.NOW, 0), (ChargeMode.MINPV, 1), (ChargeMode.PV, 3)])
+@pytest.mark.rule("PH-8", "PH-11", "STR-10")
+def test_a_stuck_relay_does_not_keep_the_car_from_charging(mode: ChargeMode, phases: int) -> None:
+    bench = Bench(site_config(loadpoint(mode=mode, can_switch_phases=True, phases=phases), pv_count=1), grid_w=-9000.0)
+    bench.box.status = ChargerStatus.B
+    bench.box.result, bench.box.applied = Result.FAILED, 0
+    for _ in range(SWITCH_TRIES):
+        tick(bench)
+    assert len(_switches(bench)) == SWITCH_TRIES
+    bench.box.result, bench.box.applied = Result.DONE, None
+    for _ in range(12):
+        tick(bench)
+    assert Enable() in [command for batch in bench.sent for command in batch]
+    assert len(_switches(bench)) == SWITCH_TRIES
+
+
+def test_it_is_asked_again_after_a_while() -> None:
+    bench = Bench(site_config(loadpoint(mode=ChargeMode.NOW, can_switch_phases=True), pv_count=1))
+    bench.box.status = ChargerStatus.B
+    bench.box.result, bench.box.applied = Result.FAILED, 0
+    for _ in range(SWITCH_TRIES):
+        tick(bench)
+    began = bench.t
+    bench.box.result, bench.box.applied = Result.DONE, None
+    while len(_switches(bench)) == SWITCH_TRIES:
+        tick(bench)
+        assert bench.t - began <= SWITCH_RETRY + 20 * SECOND
+    assert bench.t - began >= SWITCH_RETRY
+    assert bench.lp.charger.phases == 3
+    assert bench.lp.charger.phases_refused_at is None
