@@ -19,7 +19,7 @@ from evcclib.planner import Plan
 from evcclib.units import HOUR, ZERO
 
 SMALL_SLOT = timedelta(minutes=10)
-"""A rest of a slot that is not worth starting for [PLAN-14]."""
+"""A rest of a slot that is not worth starting for while there are later ones [PLAN-14]."""
 SLOT_LENGTH = HOUR
 """A gap or a rest shorter than this does not interrupt charging [PLAN-15, DEF-12]."""
 
@@ -89,7 +89,8 @@ def _decide(
 ) -> tuple[bool, datetime | None]:
     slot = plan.slot_at(now)
     if slot is not None:
-        is_worth_it = state.is_active or slot.end - now >= SMALL_SLOT or plan.slot_at(slot.end) is not None
+        is_last = slot is plan.slots[-1]  # the goal needs it, however short
+        is_worth_it = state.is_active or slot.end - now >= SMALL_SLOT or is_last or plan.slot_at(slot.end) is not None
         return (True, slot.end) if is_worth_it else (False, None)
     if not state.is_active:
         return False, None

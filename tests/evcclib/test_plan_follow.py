@@ -75,10 +75,16 @@ def test_slot_is_active_from_its_start_until_before_its_end() -> None:
 
 @pytest.mark.rule("PLAN-14")
 def test_rest_of_less_than_ten_minutes_does_not_start_charging() -> None:
-    planned = plan_of((2, 3))
+    planned = plan_of((2, 3), (5, 6))
     assert step(IDLE, planned, at(3) - 10 * MINUTE).is_active
     assert not step(IDLE, planned, at(3) - 10 * MINUTE + TICK).is_active
     assert step(ACTIVE, planned, at(3) - TICK).is_active
+
+
+@pytest.mark.rule("PLAN-14", "INV-10")
+def test_last_slot_of_a_plan_starts_charging_however_short_it_is() -> None:
+    planned = plan_of((2, 3))
+    assert step(IDLE, planned, at(3) - TICK).is_active
 
 
 @pytest.mark.rule("DEF-11", "PLAN-14")
