@@ -91,8 +91,10 @@ def observe(work: Work, index: int) -> Facts:
     status = _fresh(reading.status, oldest)
     is_faulty = status in FAULTS
     is_usable = status is not None and not is_faulty
-    if loadpoint.is_silent is not (status is None):
-        loadpoint.is_silent = status is None
+    # What has just been started may not have been asked yet: that is no silence.
+    is_silent = status is None and not (loadpoint.status is None and work.state.started_at > oldest)
+    if loadpoint.is_silent is not is_silent:
+        loadpoint.is_silent = is_silent
         work.warn(index, WarningCode.CHARGER_SILENT, loadpoint.is_silent)
     if loadpoint.is_faulty is not is_faulty:
         loadpoint.is_faulty = is_faulty

@@ -151,22 +151,14 @@ def _warn(work: Work, *, is_grid_known: bool, is_lost: bool, facts: list[Facts])
     state = work.state
     if is_grid_known and not state.stale and _is_all_well(work, facts):
         return
-    oldest = work.oldest
     stale: list[str] = []
-    if not is_grid_known:
-        stale.append("grid")
-        if is_lost:
-            stale.append("grid_lost")
-    for kind, meters in (("pv", state.pv), ("battery", state.batteries), ("aux", state.aux)):
-        for position, meter in enumerate(meters):
-            if meter is None or meter.sampled_at < oldest:
-                stale.append(f"{kind}{position + 1}")
+    if state.started_at <= work.oldest:  # before, a meter that was not asked yet is not silent
+        stale += _silent(work, facts, is_grid_known=is_grid_known)
+    if not is_grid_known and is_lost:
+        stale.append("grid_lost")
     for position, meter in enumerate(state.pv):
         if meter is not None and meter.value < PV_SIGN_W:
             stale.append(f"pv_sign{position + 1}")
-    for position, each in enumerate(facts):
-        if each.power_w is None:
-            stale.append(f"charge{position + 1}")
     now_stale = frozenset(stale)
     for name in sorted(now_stale - state.stale):
         code = _CODES.get(name) or (WarningCode.PV_SIGN if name.startswith("pv_sign") else WarningCode.METER_STALE)
@@ -174,6 +166,18 @@ def _warn(work: Work, *, is_grid_known: bool, is_lost: bool, facts: list[Facts])
     for name in sorted(state.stale - now_stale):
         work.events.append(Warned(WarningCode.RECOVERED, None, {"meter": name}))
     state.stale = now_stale
+
+
+def _silent(work: Work, facts: list[Facts], *, is_grid_known: bool) -> list[str]:
+    """Names of the meters whose newest value is too old, or that never had one."""
+    state, oldest = work.state, work.oldest
+    names = [] if is_grid_known else ["grid"]
+    for kind, meters in (("pv", state.pv), ("battery", state.batteries), ("aux", state.aux)):
+        for position, meter in enumerate(meters):
+            if meter is None or meter.sampled_at < oldest:
+                names.append(f"{kind}{position + 1}")
+    names += [f"charge{position + 1}" for position, each in enumerate(facts) if each.power_w is None]
+    return names
 
 
 def _is_all_well(work: Work, facts: list[Facts]) -> bool:

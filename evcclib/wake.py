@@ -152,6 +152,8 @@ def _reading_candidates(work: Work, sun: Sun, out: list[timedelta]) -> None:
     """When samples become too old, and when the grid counts as lost."""
     state, oldest = work.state, work.oldest
     out.append(sun.lost_at)
+    if state.grid is None or None in (*state.pv, *state.batteries, *state.aux, *[lp.status for lp in state.loadpoints]):
+        out.append(state.started_at + work.layout.age_max)  # until then what was not seen yet is not silent
     samples: list[object] = [state.grid, *state.pv, *state.batteries, *state.aux]
     for reading in work.readings.chargers:
         samples += (reading.status, reading.power_w, reading.currents_a, reading.is_enabled, reading.phases)
