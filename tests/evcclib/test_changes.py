@@ -57,6 +57,7 @@ def with_cars() -> Bench:
         ("soc_target_pct", 80.0, 80),
         ("energy_target_kwh", 12.5, 12.5),
         ("target_time", NOON + HOUR, NOON + HOUR),
+        ("target_time", NOON, NOON),
         ("target_time", None, None),
         ("smart_cost_limit", 0.12, 0.12),
         ("smart_cost_limit", None, None),

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from bench import NOON, Bench, S, loadpoint, run, site_config
 
-from evcclib.commands import SetCurrent
+from evcclib.commands import Disable, SetCurrent, SwitchPhases
 from evcclib.config import VehicleConfig
 from evcclib.model import Cause, ChargeMode, ChargerStatus, TariffKind
 from evcclib.readings import Measured, Readings, VehicleReading
@@ -129,3 +129,33 @@ def test_wake_is_on_the_grid_of_ticks_and_two_of_them_at_once_are_one() -> None:
     assert bench.step(Cause.WAKE)
     assert bench.site.state.tick_at == 20 * S
     assert bench.decision is not None and bench.decision.wake_at == 40 * S
+
+
+@pytest.mark.rule("LIM-5", "SITE-1")
+def test_end_of_the_guard_is_a_reason_to_come_back() -> None:
+    bench = Bench(site_config(loadpoint(phases=3, disable_delay=0 * S, guard_duration=305 * S)))
+    bench.box.status = ChargerStatus.B
+    run(bench, [0, 10, 20], sun_w=5000)
+    bench.grid_w = 3000.0
+    for second in (30, 40, 50, 60, 120):
+        bench.t = second * S
+        found = wake_at(bench)
+    assert found == 310 * S  # enabled at 0 s; 305 s are over, up to one second early
+    bench.t = 310 * S
+    assert bench.step(readings=lasting(bench.readings())) == (Disable(),)
+
+
+@pytest.mark.rule("PH-7", "SITE-1")
+def test_end_of_the_phase_delay_is_a_reason_to_come_back() -> None:
+    bench = Bench(site_config(loadpoint(can_switch_phases=True, mode=ChargeMode.PV, enable_delay=400 * S)))
+    bench.box.status = ChargerStatus.B
+    bench.box.extra = {"phases": Measured(1, FOREVER)}
+    bench.box.phases = 1
+    run(bench, range(0, 200, 10), sun_w=3000)
+    bench.grid_w = -6000.0
+    for second in (200, 210, 220, 400):
+        bench.t = second * S
+        found = wake_at(bench)
+    assert found == 600 * S
+    bench.t = 600 * S
+    assert SwitchPhases(3) in bench.step(readings=lasting(bench.readings()))
