@@ -31,8 +31,6 @@ BUFFER_MAX = 1024
 """More unread bytes than two of the longest frames (ASCII: 513) can only be garbage."""
 
 MBAP_HEADER = 7
-READ_FRAME = struct.Struct(">HHHBBHH")  # a whole request to read registers
-READ_ANSWER = struct.Struct(">HHHBBB")  # its answer, up to the registers
 
 DATA_FUNCTIONS = frozenset({1, 2, 3, 4, 5, 6, 15, 16, 22, 23})
 """Functions that read or write registers and coils; all others are refused."""
@@ -153,24 +151,25 @@ class _Line:
     def __init__(self, stream: ByteStream, core: SimCore, framing: Framing, faults: FaultHook) -> None:
         self._stream = stream
         self._core = core
-        self._quick = core if isinstance(core, DeviceCore) and framing is Framing.TCP else None
+        self._quick = core if isinstance(core, DeviceCore) else None
         self._framing = framing
         self._framer: FramerBase = FRAMER_NAME_TO_CLASS[FRAMER_TYPE[framing]](DecodePDU(True))
         self._faults = faults
         self._last_answer = b""
-        self._asked: dict[bytes, Asked] = {}  # reads of registers that have gone well before
+        self._repeats: dict[bytes, Asked] = {}  # by frame: reads of registers that have gone well before
 
     async def run(self) -> None:
         buffer = b""
         while True:
             buffer += await self._stream.receive(4096)
-            if len(buffer) == READ_FRAME.size and await self._repeat(buffer):
+            if await self._repeat(buffer):
                 buffer = b""
             while buffer:
                 used, request = self._take(buffer)
-                buffer = buffer[used:]
+                frame, buffer = buffer[:used], buffer[used:]
                 if request is not None:
                     await self._serve(request)
+                    self._remember(frame, request)
                 elif not used:
                     break
             if len(buffer) > BUFFER_MAX:
@@ -196,28 +195,33 @@ class _Line:
 
     async def _repeat(self, frame: bytes) -> bool:
         """Answer at once what polls are made of: a read of registers that has gone well before. False: it is none."""
-        transaction, protocol, length, unit, function, address, count = READ_FRAME.unpack(frame)
-        core = self._quick
-        if core is None or protocol != 0 or length != 6 or not core.has_read(unit, function, address, count):
-            return False
-        asked = self._asked.get(frame[6:])
+        is_tcp = self._framing is Framing.TCP
+        asked = self._repeats.get(frame[2:] if is_tcp else frame)
         if asked is None:
-            asked = self._asked[frame[6:]] = Asked(unit, function, address, count)
+            return False
+        transaction = int.from_bytes(frame[:2], "big") if is_tcp else 0
+        core, unit, function, count = self._quick, asked.unit, asked.function, asked.count
+        assert core is not None
         faults = self._faults(asked)
         if faults:
-            await self._serve_badly(decoded(frame[MBAP_HEADER:], unit, transaction), faults)
+            await self._serve_badly(_again(asked, transaction), faults)
             return True
-        values = core.read_again(unit, function, address, count)
+        values = core.read_again(unit, function, asked.address, count)
         if isinstance(values, ExcCodes):
-            answer = self._frame(decoded(frame[MBAP_HEADER:], unit, transaction), ExceptionResponse(function, values))
+            answer = self._frame(_again(asked, transaction), ExceptionResponse(function, values))
         else:
-            size = 2 * count
-            answer = READ_ANSWER.pack(transaction, 0, 3 + size, unit, function, size) + struct.pack(
-                f">{count}H", *values
-            )
+            pdu = struct.pack(f">BB{count}H", function, 2 * count, *values)
+            answer = self._framer.encode(pdu, unit, transaction)
         self._last_answer = answer
         await self._stream.send(answer)
         return True
+
+    def _remember(self, frame: bytes, request: ModbusPDU) -> None:
+        """Note a read of registers that came as one whole ``frame`` and can be repeated."""
+        unit, function, address, count = request.dev_id, request.function_code, request.address, request.count
+        if self._quick is not None and self._quick.has_read(unit, function, address, count):
+            key = frame[2:] if self._framing is Framing.TCP else frame  # each has its own transaction
+            self._repeats[key] = Asked(unit, function, address, count)
 
     async def _serve(self, request: ModbusPDU) -> None:
         asked = Asked(request.dev_id, request.function_code, request.address, request.count)
@@ -298,6 +302,14 @@ def decoded(pdu: bytes, unit: int, transaction: int = 0) -> ModbusPDU:
         except (ModbusIOException, ValueError, IndexError, struct.error):
             request = _Unanswerable(function, ExcCodes.ILLEGAL_VALUE)
     request.dev_id, request.transaction_id = unit, transaction
+    return request
+
+
+def _again(asked: Asked, transaction: int) -> ModbusPDU:
+    """The request to read registers that ``asked`` stands for."""
+    kind = ReadHoldingRegistersRequest if asked.function == 3 else ReadInputRegistersRequest
+    request: ModbusPDU = kind(dev_id=asked.unit, address=asked.address, count=asked.count)
+    request.transaction_id = transaction
     return request
 
 
