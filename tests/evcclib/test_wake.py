@@ -147,7 +147,7 @@ def test_end_of_the_guard_is_a_reason_to_come_back() -> None:
 
 @pytest.mark.rule("PH-7", "SITE-1")
 def test_end_of_the_phase_delay_is_a_reason_to_come_back() -> None:
-    bench = Bench(site_config(loadpoint(can_switch_phases=True, mode=ChargeMode.PV, enable_delay=400 * S)))
+    bench = Bench(site_config(loadpoint(can_switch_phases=True, mode=ChargeMode.PV, enable_delay=450 * S)))
     bench.box.status = ChargerStatus.B
     bench.box.extra = {"phases": Measured(1, FOREVER)}
     bench.box.phases = 1
@@ -156,6 +156,6 @@ def test_end_of_the_phase_delay_is_a_reason_to_come_back() -> None:
     for second in (200, 210, 220, 400):
         bench.t = second * S
         found = wake_at(bench)
-    assert found == 600 * S
-    bench.t = 600 * S
+    assert found == 650 * S
+    bench.t = 650 * S
     assert SwitchPhases(3) in bench.step(readings=lasting(bench.readings()))
