@@ -9,6 +9,7 @@ time; commands to it are always tried.
 
 from __future__ import annotations
 
+import functools
 import socket
 from collections.abc import Awaitable, Callable
 from typing import Protocol, runtime_checkable
@@ -292,6 +293,12 @@ async def _discard(stream: ByteStream) -> None:
             return
 
 
+@functools.lru_cache(maxsize=4096)
+def _read_request(unit: int, function: int, address: int, count: int) -> Request:
+    """Polls ask the same again and again."""
+    return Request(unit=unit, function=function, address=address, count=count)
+
+
 class Port:
     """One unit on a link, with the manners it needs. What drivers hold."""
 
@@ -310,8 +317,14 @@ class Port:
     ) -> tuple[int, ...]:
         """``count`` registers or bits. Raises as `Link.request`."""
         assert is_read(function)
-        request = Request(unit=self._unit(unit), function=function, address=address, count=count)
-        return await self._ask(request, priority)
+        request = _read_request(self._unit(unit), function, address, count)
+        return await self.link.request(
+            request,
+            timeout_s=self.timeout_s,
+            min_delay_s=self.min_delay_s,
+            priority=priority,
+            doubles=self.doubles,
+        )
 
     async def write(
         self,
@@ -324,19 +337,16 @@ class Port:
     ) -> None:
         """Write registers or bits; returns when the device has confirmed. Raises as `Link.request`."""
         request = Request(unit=self._unit(unit), function=function, address=address, values=values)
-        await self._ask(request, priority)
-
-    def _unit(self, unit: int | None) -> int:
-        return self.unit if unit is None else unit
-
-    async def _ask(self, request: Request, priority: Priority) -> tuple[int, ...]:
-        return await self.link.request(
+        await self.link.request(
             request,
             timeout_s=self.timeout_s,
             min_delay_s=self.min_delay_s,
             priority=priority,
             doubles=self.doubles,
         )
+
+    def _unit(self, unit: int | None) -> int:
+        return self.unit if unit is None else unit
 
 
 def open_tcp(

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 import trio
 
@@ -133,7 +134,7 @@ class Hub:
     def replace(self, newest: Document, *, is_cycle: bool = False) -> None:
         """`publish` for a finished document."""
         old, new = self._values, dict(_flat(newest))
-        changed = {key: value for key, value in new.items() if key not in old or not _same(old[key], value)}
+        changed = {key: value for key, value in new.items() if not _same(old.get(key, _GONE), value)}
         changed |= {key: None for key in old if key not in new}
         if changed or self._document is None:
             self._document, self._values = newest, new
@@ -177,6 +178,9 @@ def _flat(snapshot: Document | None) -> Iterator[tuple[Key, Value]]:
             yield (loadpoint, key), value
 
 
-def _same(old: Value, new: Value) -> bool:
+_GONE: Final = object()
+
+
+def _same(old: object, new: Value) -> bool:
     """Equal and of one type: 1 and True, or 0 and 0.0, look different on the wire. Two NaN are the same."""
-    return type(old) is type(new) and (old == new or (old != old and new != new))
+    return old is new or (type(old) is type(new) and (old == new or (old != old and new != new)))
