@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from multiprocessing import get_context
 from time import perf_counter
 
 from evcc_sim import scenario
@@ -61,8 +62,8 @@ def run_days(
     started = perf_counter()
     failed = 0
     processes = workers or os.cpu_count() or 1
-    # A process for each run: nothing of one world can leak into another, and memory is given back.
-    with ProcessPoolExecutor(min(processes, len(chosen)), max_tasks_per_child=1) as pool:
+    # Fresh interpreters, but not one for each run: replacing workers can hang the pool (CPython issue 115634).
+    with ProcessPoolExecutor(min(processes, len(chosen)), mp_context=get_context("spawn")) as pool:
         runs: list[Future[Verdict]] = [pool.submit(run_one, name, days, seed) for name in chosen]
         for run in as_completed(runs):
             verdict = run.result()
