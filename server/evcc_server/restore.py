@@ -43,9 +43,18 @@ async def restored_site(config: SiteConfig, store: Store, now: Now, *, keeps_set
     _submit(site, _as_in_file(site, fresh, has_goals=keeps_settings), now)
     if keeps_settings:
         rows = await store.load_settings(config)
-        changed = [row for row in rows if _present(site, row) != row.value]  # a plan's time may have passed meanwhile
+        changed = [row for row in rows if _present(site, row) != row.value and not _is_vehicles(site, row)]
         _submit(site, [setting_request(row.setting, row.owner, row.value) for row in changed], now)
     return site
+
+
+def _is_vehicles(site: Site, row: SettingRow) -> bool:
+    """Whether the loadpoint's goal is that of the vehicle there, whose own row says whether its owner has ever set it."""
+    return (
+        isinstance(row.owner, int)
+        and row.setting.name in ("soc_min_pct", "soc_target_pct")
+        and site.state.loadpoints[row.owner].vehicle is not None
+    )
 
 
 def _present(site: Site, row: SettingRow) -> object:

@@ -12,10 +12,11 @@ from evcc_server.persistence import SNAPSHOT
 from evcc_server.restore import restored_site
 from evcc_server.store.store import Store
 from evcclib import Site
-from evcclib.config import LoadpointConfig, SiteConfig, VehicleConfig
+from evcclib.config import Actions, LoadpointConfig, SiteConfig, VehicleConfig
 from evcclib.events import SettingChanged
 from evcclib.model import ChargeMode, Now
 from evcclib.requests import ChangeLoadpointSetting, ChangeSiteSetting
+from evcclib.settings import Scope, VehicleSettings
 
 NOW = Now(timedelta(seconds=100), datetime(2026, 6, 1, 12, tzinfo=UTC))
 LATER = Now(timedelta(seconds=5), NOW.utc + timedelta(hours=1))
@@ -88,3 +89,19 @@ async def test_a_snapshot_of_another_version_is_not_continued_but_settings_are()
     await store.save_snapshot(SNAPSHOT, {"version": 99}, NOW.utc)
     site = await restored_site(FILE, store, LATER, keeps_settings=True)
     assert site.state.loadpoints[0].settings.mode is ChargeMode.NOW
+
+
+@in_virtual_time
+async def test_a_goal_that_only_identification_has_set_does_not_become_the_owners() -> None:
+    store = await Store.open(None, inline)
+    config = replace(
+        FILE,
+        vehicles=(replace(FILE.vehicles[0], on_identify=Actions(soc_target_pct=80)),),
+        loadpoints=(replace(FILE.loadpoints[0], vehicle="blue"),),
+    )
+    site = Site(config, now=NOW)
+    await store.save_settings([SettingChanged(Scope.LOADPOINT, 0, "soc_target_pct", 70)])
+    await store.save_snapshot(SNAPSHOT, site.export(now=NOW), NOW.utc)
+    restored = await restored_site(config, store, LATER, keeps_settings=True)
+    assert restored.state.loadpoints[0].settings.soc_target_pct == 80
+    assert restored.state.vehicle_settings.get("blue") in (None, VehicleSettings())
