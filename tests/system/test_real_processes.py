@@ -98,7 +98,7 @@ async def test_a_server_whose_devices_are_all_away_serves_and_stops_in_time(tmp_
         server_process(tmp_path) as server,
     ):
         await server.up()
-        await server.says("Carport: the charger does not answer", 10)
+        await server.says("cannot connect", 10)
         (loadpoint,) = (await client.get("/api/state")).json()["result"]["loadpoints"]
         assert loadpoint["reason"]["code"] == "charger_silent"
         assert (await client.post("/api/loadpoints/1/mode/now")).json() == {"result": "now"}
