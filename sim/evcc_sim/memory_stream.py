@@ -1,6 +1,7 @@
 """Byte streams in memory: a cable with two ends, for virtual time.
 
-Waits happen only where there is nothing to do: an exchange over a cable costs two turns of the scheduler.
+Waits happen only where there is nothing to do. Whoever answers at the other end in no time may do so while the question is being
+sent (`MemoryStream.answers`); the asker then waits for one turn of the scheduler, instead of for two and another task.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ class MemoryStream(ByteStream):
         self._inbox = bytearray()
         self._reader: trio.lowlevel.Task | None = None
         self._peer: MemoryStream | None = None
+        self.answers: Callable[[bytes], bytes | None] | None = None
+        """Answers a whole request at once, or gives None to let it arrive; asked only while this end waits for one."""
+        self._is_answered = False  # what is in the inbox came at once
         self._is_closed = False
         self._is_ended = False  # the peer has closed, or has said that nothing more will come
 
@@ -27,6 +31,11 @@ class MemoryStream(ByteStream):
         """The next bytes. Raises `anyio.EndOfStream` when the other end is closed, `ClosedResourceError` when this one is."""
         if self._is_closed:
             raise anyio.ClosedResourceError
+        if self._is_answered:
+            self._is_answered = False
+            await trio.lowlevel.checkpoint()
+            if self._is_closed:
+                raise anyio.ClosedResourceError
         while not self._inbox:
             if self._is_closed:
                 raise anyio.ClosedResourceError
@@ -59,6 +68,14 @@ class MemoryStream(ByteStream):
             raise anyio.BrokenResourceError
         if self._tap is not None:
             self._tap(item)
+        if peer.answers is not None and peer._reader is not None and not peer._inbox:
+            answer = peer.answers(item)
+            if answer is not None:
+                if peer._tap is not None:
+                    peer._tap(answer)
+                self._inbox += answer
+                self._is_answered = True
+                return
         peer._inbox += item
         peer._wake_reader()
 

@@ -23,6 +23,7 @@ from pymodbus.pdu import DecodePDU, ExceptionResponse, ModbusPDU
 from pymodbus.pdu.register_message import ReadHoldingRegistersRequest, ReadInputRegistersRequest
 from pymodbus.simulator.simcore import SimCore
 
+from evcc_sim.memory_stream import MemoryStream
 from evcc_sim.register_map import DeviceCore
 
 log = logging.getLogger(__name__)
@@ -156,6 +157,8 @@ class _Line:
         self._framer: FramerBase = FRAMER_NAME_TO_CLASS[FRAMER_TYPE[framing]](DecodePDU(True))
         self._faults = faults
         self._last_answer = b""
+        if isinstance(stream, MemoryStream):
+            stream.answers = self._answer_at_once
         self._repeats: dict[bytes, Asked] = {}  # by frame: reads of registers that have gone well before
 
     async def run(self) -> None:
@@ -192,6 +195,20 @@ class _Line:
         except ValueError:  # ASCII: not hexadecimal
             return len(buffer), None
         return (used, decoded(pdu, unit)) if pdu else (used, None)
+
+    def _answer_at_once(self, frame: bytes) -> bytes | None:
+        """The answer to a read of registers that has gone well before, on a line without faults; None: it is none."""
+        is_tcp = self._framing is Framing.TCP
+        asked = self._repeats.get(frame[2:] if is_tcp else frame)
+        core = self._quick
+        if asked is None or core is None or self._faults is not no_faults:
+            return None
+        values = core.read_again(asked.unit, asked.function, asked.address, asked.count)
+        if isinstance(values, ExcCodes):
+            return None
+        pdu = struct.pack(f">BB{asked.count}H", asked.function, 2 * asked.count, *values)
+        self._last_answer = self._framer.encode(pdu, asked.unit, int.from_bytes(frame[:2], "big") if is_tcp else 0)
+        return self._last_answer
 
     async def _repeat(self, frame: bytes) -> bool:
         """Answer at once what polls are made of: a read of registers that has gone well before. False: it is none."""

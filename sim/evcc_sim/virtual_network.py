@@ -52,7 +52,7 @@ class VirtualNetwork:
     async def _serve(self, stream: MemoryStream, device: Device) -> None:
         self._open.add(stream)
         try:
-            await serve_stream(stream, device.emulator.core, device.emulator.framing, device.faults)
+            await serve_stream(stream, device.emulator.core, device.emulator.framing, device.faults.hook)
         finally:
             self._open.discard(stream)
 
