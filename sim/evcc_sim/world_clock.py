@@ -23,12 +23,13 @@ class WorldClock:
     def __init__(self, house: House, *, advance: Callable[[float], None] | None = None) -> None:
         self.house = house
         self._advance = advance or house.run
-        self._origin_s = trio.current_time() - house.now_s
+        self._time = trio.lowlevel.current_clock().current_time  # asked at every access to a device
+        self._origin_s = self._time() - house.now_s
 
     @property
     def now_s(self) -> float:
         """Seconds of the house's environment, as trio's clock has it."""
-        return trio.current_time() - self._origin_s
+        return self._time() - self._origin_s
 
     def sync(self) -> None:
         """Bring the house up to now, what happens exactly now included."""
