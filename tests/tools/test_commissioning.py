@@ -85,7 +85,7 @@ def test_check_names_the_device_that_is_not_there(tmp_path: Path, capsys: pytest
         file.write_text(file.read_text(encoding="utf-8").replace(f'"port": {port}', '"port": 9'), encoding="utf-8")
         assert await tool("check") == 1
         printed = capsys.readouterr().out
-        assert re.search(r"^meter grid +no +127\.0\.0\.1:9: cannot connect", printed, re.MULTILINE)
+        assert re.search(r"^meter grid +no +127\.0\.0\.1:9: cannot connect: Connection refused$", printed, re.MULTILINE)
         assert re.search(r"^charger keba +yes", printed, re.MULTILINE)
         assert printed.rstrip().endswith("problems: meter grid")
 
@@ -98,6 +98,10 @@ def test_a_wrong_unit_id_is_said_to_be_silent(tmp_path: Path, capsys: pytest.Cap
         file.write_text(re.sub(r'("name": "grid".*"id": )1\b', r"\g<1>77", text), encoding="utf-8")
         assert await tool("meter", "grid") == 1
         assert "unit 77" in capsys.readouterr().err
+        file.write_text(re.sub(r'("name": "roof".*"id": )1\b', r"\g<1>77", text), encoding="utf-8")
+        assert await tool("meter", "roof") == 1
+        said = capsys.readouterr().err
+        assert re.search(r"no SunSpec map at .* \(unit 77: .*gateway got no response from the device", said)
 
     with_home(test, tmp_path)
 

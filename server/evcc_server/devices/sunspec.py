@@ -104,4 +104,5 @@ async def _find_base(port: Port, candidates: Sequence[int], unit: int | None) ->
             continue
         if marker == MARKER:
             return base
-    raise DeviceImplausible(f"no SunSpec map at {', '.join(map(str, candidates))}") from refusal
+    why = f" ({refusal})" if refusal is not None else ""
+    raise DeviceImplausible(f"no SunSpec map at {', '.join(map(str, candidates))}{why}") from refusal

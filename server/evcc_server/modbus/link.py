@@ -10,6 +10,7 @@ time; commands to it are always tried.
 from __future__ import annotations
 
 import functools
+import os
 import socket
 from collections.abc import Awaitable, Callable
 from typing import Protocol, runtime_checkable
@@ -262,6 +263,12 @@ class Link:
 def _reason(error: BaseException) -> str:
     if isinstance(error, TimeoutError) and not str(error):
         return f"no connection within {CONNECT_TIMEOUT_S:g} s"
+    cause = error.__cause__  # what anyio tells of a failed connect: one for each address that was tried
+    if isinstance(cause, BaseExceptionGroup):
+        cause = cause.exceptions[0]
+    for each in (cause, error):
+        if isinstance(each, OSError) and each.errno:
+            return os.strerror(each.errno) if each.errno > 0 else each.strerror or str(each)
     return str(error) or type(error).__name__
 
 
