@@ -39,6 +39,8 @@ WEATHER_FROM = time(6, 45)
 """When the demo's weather begins: about a minute before the roof delivers what a car needs."""
 
 SESSIONS_DAYS = 45
+METER_KWH, ODOMETER_KM = 1234.0, 20_000.0
+"""What the simulated stations and cars begin with."""
 SEED = 7
 
 
@@ -162,17 +164,17 @@ async def seed_sessions(database: Path) -> None:
     """Some weeks of finished sessions, so that there is something to look at."""
     store = await Store.open(database, in_thread())
     try:
-        for session in finished_sessions(_utc_now(), Random(SEED)):
+        for session in reversed(list(finished_sessions(_utc_now(), Random(SEED)))):
             await store.save_session(session)
     finally:
         await store.close()
 
 
 def finished_sessions(now: datetime, rng: Random) -> Iterator[SessionRecord]:
-    """Two cars' sessions of the last weeks, oldest first."""
-    meters_kwh = {"Carport": 1180.0, "Garage": 640.0}
-    odometers_km = {"Blue e-Golf": 31_000.0, "White Model 3": 18_500.0}
-    for day in range(SESSIONS_DAYS, 0, -1):
+    """Two cars' sessions of the last weeks, newest first; counters and odometers lead up to what the live home shows."""
+    meters_kwh = {"Carport": METER_KWH, "Garage": METER_KWH}
+    odometers_km = {"Blue e-Golf": ODOMETER_KM, "White Model 3": ODOMETER_KM}
+    for day in range(1, SESSIONS_DAYS + 1):
         for loadpoint, vehicle in (("Carport", "Blue e-Golf"), ("Garage", "White Model 3")):
             if rng.random() > 0.45:
                 continue
@@ -181,19 +183,19 @@ def finished_sessions(now: datetime, rng: Random) -> Iterator[SessionRecord]:
             energy_kwh = round(rng.uniform(3.0, 28.0), 3)
             solar_pct = round(rng.uniform(20.0, 100.0), 1)
             price = round(0.082 * solar_pct / 100 + 0.31 * (1 - solar_pct / 100), 4)
-            begin_kwh = meters_kwh[loadpoint]
-            meters_kwh[loadpoint] += energy_kwh
-            odometers_km[vehicle] += rng.uniform(15, 140)
+            end_kwh = meters_kwh[loadpoint]
+            meters_kwh[loadpoint] -= energy_kwh
+            odometers_km[vehicle] -= rng.uniform(15, 140)
             yield SessionRecord(
                 key=f"demo-{loadpoint}-{day}",
                 created=start,
                 finished=start + timedelta(hours=energy_kwh / 7.0),
                 loadpoint=loadpoint,
-                identifier="04A1B2C3" if loadpoint == "Carport" else "",
+                identifier="04a1b2c3" if loadpoint == "Carport" else "",
                 vehicle=vehicle,
                 odometer_km=round(odometers_km[vehicle], 1),
-                meter_start_kwh=round(begin_kwh, 3),
-                meter_stop_kwh=round(begin_kwh + energy_kwh, 3),
+                meter_start_kwh=round(end_kwh - energy_kwh, 3),
+                meter_stop_kwh=round(end_kwh, 3),
                 energy_charged_kwh=energy_kwh,
                 solar_pct=solar_pct,
                 price=round(price * energy_kwh, 2),
