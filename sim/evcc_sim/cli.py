@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import logging
 import sys
 from collections.abc import Callable, Sequence
 from datetime import time
@@ -160,6 +161,8 @@ def _run(options: argparse.Namespace) -> int:
     scenario = resolve(options.scenario, seed=options.seed, changes=options.set)
     with _progress(f"{scenario.name}") as progress:
         if options.full_stack:
+            # The server warns of every broken device, and those are what these worlds are made of.
+            logging.getLogger("evcc_server").setLevel(logging.CRITICAL)
             fullstack = importlib.import_module("evcc_sim.fullstack")
             result = fullstack.run_scenario(scenario, options.seed, days=options.days, progress=progress)
         else:
