@@ -73,14 +73,19 @@ class Tap(Flow):
         self.name = name
 
     def set(self, powers_w: PhaseTriple) -> None:
-        """From now on these powers flow."""
+        """From now on these powers flow.
+
+        The grid has followed before anybody is told: a listener may move another tap in turn, and finds a house in balance.
+        """
         before = self.powers_w
         if powers_w == before:
             return
         self._step(powers_w)
+        self._bus.follow(before, powers_w)
         for listener in self.listeners:
             listener()
-        self._bus.moved(before, powers_w)
+        for listener in self._bus.grid.listeners:
+            listener()
 
 
 class Bus:
@@ -99,8 +104,8 @@ class Bus:
         self.taps.append(tap)
         return tap
 
-    def moved(self, before: PhaseTriple, after: PhaseTriple) -> None:
-        """A tap has changed; the grid follows at once."""
+    def follow(self, before: PhaseTriple, after: PhaseTriple) -> None:
+        """A tap has just changed; let the grid connection follow, without telling anybody."""
         self._changes += 1
         if self._changes % REFRESH_EVERY == 0:
             total = self.sum_of_taps()
@@ -112,8 +117,6 @@ class Bus:
                 now[2] + after[2] - before[2],
             )
         self.grid._step(total)
-        for listener in self.grid.listeners:
-            listener()
 
     def sum_of_taps(self) -> PhaseTriple:
         """What all taps draw together, summed anew [W]."""
