@@ -42,6 +42,7 @@ class Fuse:
         self._drive = [0.0, 0.0, 0.0]  # (I/In)^2 since the last change
         self._since = float(env.now)
         self._timer: Timer | None = None
+        self.changed()  # what flows already, and perhaps never changes
 
     def changed(self) -> None:
         """The current has changed."""

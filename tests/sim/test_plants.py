@@ -9,7 +9,7 @@ import pytest
 import simpy
 
 from evcc_sim.battery import Battery, BatteryMode, BatterySpec
-from evcc_sim.bus import Bus
+from evcc_sim.bus import REFRESH_EVERY, Bus
 from evcc_sim.car import Car, CarSpec
 from evcc_sim.faults import Fault, FaultKind, FaultTable
 from evcc_sim.fuse import Fuse
@@ -78,6 +78,18 @@ def test_the_grid_takes_what_is_left_on_each_phase() -> None:
     assert bus.grid.energy_in_kwh == pytest.approx(0.3)
     assert roof.energy_out_kwh == pytest.approx(1.2)
     assert bus.grid.energy_in_kwh - bus.grid.energy_out_kwh == pytest.approx(load.energy_in_kwh - roof.energy_out_kwh)
+
+
+def test_the_grid_is_in_balance_when_one_plant_moves_another() -> None:
+    bus = Bus(simpy.Environment())
+    load, battery, inverter = bus.tap("load"), bus.tap("battery"), bus.tap("inverter")
+    battery.listeners.append(lambda: inverter.set((-8000.0 - battery.power_w, 0.0, 0.0)))
+    told: list[bool] = []
+    bus.grid.listeners.append(lambda: told.append(bus.grid.powers_w == bus.sum_of_taps()))
+    for step in range(3 * REFRESH_EVERY):  # so that the sum is renewed at each place of the chain
+        load.set((step % 5 * 500.0, 0.0, 0.0))
+        battery.set((step % 3 * 1000.0, 0.0, 0.0))
+    assert len(told) > 6 * REFRESH_EVERY and all(told)
 
 
 def test_a_slow_meter_shows_the_past() -> None:
@@ -165,6 +177,16 @@ def test_the_fuse_carries_what_the_standard_says_and_trips_where_it_must() -> No
     assert cold is not None and warm is not None
     assert 60 < warm < cold < 3600
     assert fuse_trip_second(6.0) == 0.0
+
+
+def test_the_fuse_feels_a_load_that_has_been_there_from_the_start() -> None:
+    env = simpy.Environment()
+    bus = Bus(env)
+    bus.tap("load").set((1.45 * 20 * 230, 0.0, 0.0))
+    fuse = Fuse(env, lambda: bus.currents_a, rated_a=20.0)
+    bus.grid.listeners.append(fuse.changed)
+    env.run(until=3600)
+    assert fuse.trips and fuse.trips[0][0] == fuse_trip_second(1.45)
 
 
 # -- the battery ------------------------------------------------------------------------------------------------------------
