@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from evcc_server.devices.profile import Condition
+from collections.abc import Mapping
+
+from evcc_server.devices.profile import Condition, Register
 
 CANDIDATES = (0, 1, 2, 3, 255)
+DIGITS_TRIED = 1000
+"""Product codes tell by their last three digits how a station was built."""
 
 
 def holds(condition: Condition, raw: float | str) -> bool:
@@ -35,6 +39,20 @@ def meeting(condition: Condition) -> int | str | None:
 def failing(condition: Condition) -> int | str | None:
     """A raw number (or text) that does not meet ``condition``."""
     return _first(condition, is_met=False)
+
+
+def fitting(register: Register, wanted: Mapping[Condition, bool]) -> int | str:
+    """A raw number (or text) of ``register`` for which each condition holds or not as wanted; its default if that will do.
+
+    Raises `LookupError`.
+    """
+    named = [raw for condition in wanted for raw in (meeting(condition), failing(condition)) if raw is not None]
+    first = [] if register.default is None else [register.default]
+    for raw in (*first, *named, *range(DIGITS_TRIED)):
+        value = raw if isinstance(raw, str) else int(raw)
+        if value not in register.nan and all(holds(condition, value) is is_met for condition, is_met in wanted.items()):
+            return value
+    raise LookupError(f"no value of {register.name} fits {wanted}")
 
 
 def _first(condition: Condition, *, is_met: bool) -> int | str | None:

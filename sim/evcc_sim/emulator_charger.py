@@ -26,7 +26,7 @@ from evcc_server.devices.profile import (
 from evcc_sim import layout
 from evcc_sim.charger_quirks import QUIRKS
 from evcc_sim.charger_status import FALLBACKS, SPREAD_STATUS, Statuses
-from evcc_sim.conditions import failing, holds, meeting
+from evcc_sim.conditions import failing, fitting, holds, meeting
 from evcc_sim.emulator import Emulator, Sync, bind, emulator
 from evcc_sim.images import Value
 from evcc_sim.quantities import of_meter
@@ -137,7 +137,8 @@ class _Station:
 
     def wire(self) -> None:
         """Bind every register that the plant has something to say about, and every one that it listens to."""
-        self.sources |= of_meter(_Terminals(self.box))
+        if self._shows_meter():
+            self.sources |= of_meter(_Terminals(self.box)) | self._own_energies()
         self.sources |= self._own_values()
         self.sources |= self._status_sources()
         self.sources |= self._setting_sources()
@@ -174,11 +175,17 @@ class _Station:
 
     # -- what it shows --------------------------------------------------------------------------------------------------
 
+    def _shows_meter(self) -> bool:
+        """Whether it has something to measure with; a kind whose meter is no option always has."""
+        return self.box.spec.has_meter or not self.charger.values.measured_when
+
+    def _own_energies(self) -> dict[str, Source]:
+        box = self.box
+        return {"energy_total": lambda: box.energy_total_kwh, "energy_session": lambda: box.energy_session_kwh}
+
     def _own_values(self) -> dict[str, Source]:
         box = self.box
         values: dict[str, Source] = {
-            "energy_total": lambda: box.energy_total_kwh,
-            "energy_session": lambda: box.energy_session_kwh,
             "charge_duration": lambda: box.charge_duration_s,
             "session_duration": lambda: box.charge_duration_s,
             "applied_current": self._offered_a,
@@ -266,21 +273,40 @@ class _Station:
 
     def _fitting_facts(self) -> dict[str, Source]:
         """Registers that tell whether it is enabled, or that must hold so that it can be used as it is built."""
-        facts: dict[str, Source] = {}
-        for condition in self.charger.requires:
-            facts[condition.register] = _constant(self._shown(condition, meeting(condition)))
+        facts = self._fitted_options()
         for section in self.sections:
             for condition in section.enable.state:
                 on, off = meeting(condition), failing(condition)
-                facts[condition.register] = self._either(self._shown(condition, on), self._shown(condition, off))
+                facts[condition.register] = self._either(
+                    self._shown(condition.register, on), self._shown(condition.register, off)
+                )
             for condition in section.phase_switch.ready if section.phase_switch is not None else ():
                 raw = meeting(condition) if self.box.spec.can_switch_phases else failing(condition)
-                facts[condition.register] = _constant(self._shown(condition, raw))
+                facts[condition.register] = _constant(self._shown(condition.register, raw))
         return facts
 
-    def _shown(self, condition: Condition, raw: int | str | None) -> Value:
+    def _fitted_options(self) -> dict[str, Source]:
+        """Registers that tell how the station was built and set up: open for control, its meter, its card reader.
+
+        One number may tell several of these at once, as a product code does.
+        """
+        charger, has_meter = self.charger, self._shows_meter()
+        wanted: dict[str, dict[Condition, bool]] = {}
+        for condition in (*charger.identity_when, *charger.requires):
+            wanted.setdefault(condition.register, {})[condition] = True
+        of_variants = (variant.values for variant in charger.variants if variant.values is not None)
+        for values in (charger.values, *of_variants):
+            for condition in values.measured_when:
+                wanted.setdefault(condition.register, {})[condition] = has_meter
+        return {
+            key: _constant(self._shown(key, fitting(self.registers[key], conditions)))
+            for key, conditions in wanted.items()
+            if key not in self.sources
+        }
+
+    def _shown(self, key: str, raw: int | str | None) -> Value:
         """A raw number as the value of its register, in its unit."""
-        register = self.registers[condition.register]
+        register = self.registers[key]
         return raw if raw is None or isinstance(raw, str) or register.scale == 1 else raw * register.scale
 
     # -- what it listens to -----------------------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 """Every charging station that the server knows: its driver commands the emulator's plant and sees what it does."""
 
+from collections.abc import Awaitable, Callable
+
 import pytest
 import trio
 from test_emulated_chargers import Place, place
@@ -19,6 +21,8 @@ from evcclib.model import ChargerStatus
 FRAMINGS = {Framing.TCP: wire.Framing.SOCKET, Framing.RTU: wire.Framing.RTU, Framing.ASCII: wire.Framing.ASCII}
 CHARGERS = [profile.id for profile in all_profiles() if profile.charger is not None]
 
+METER_IS_AN_OPTION = [p.id for p in all_profiles() if p.charger is not None and p.charger.values.measured_when]
+
 
 class Watched:
     """A driver that is polled, and kicked as often as it asks for, while time passes."""
@@ -37,11 +41,13 @@ class Watched:
             await (self.driver.read() if keepalive is None else self.driver.kick())
 
 
-async def drive(name: str) -> None:
+async def drive(name: str, check: Callable[[Watched], Awaitable[None]], *, has_meter: bool = True) -> None:
     profile = load(name)
     charger = profile.charger
     assert charger is not None
-    spec = WallboxSpec(profile=name, current_step_a=charger.step_a, can_switch_phases=can_switch(charger))
+    spec = WallboxSpec(
+        profile=name, current_step_a=charger.step_a, can_switch_phases=can_switch(charger), has_meter=has_meter
+    )
     world = place(spec)
     async with trio.open_nursery() as nursery:
         device = charger_emulator(name, world.box, world.sync)
@@ -53,7 +59,7 @@ async def drive(name: str) -> None:
 
         link = Link(connect, FRAMINGS[device.framing])
         driver = ModbusCharger(profile, link, device.unit_id)
-        await follow_a_car(Watched(world, driver))
+        await check(Watched(world, driver))
         await link.aclose()
         nursery.cancel_scope.cancel()
 
@@ -121,4 +127,55 @@ async def follow_a_car(station: Watched) -> None:
 
 @pytest.mark.parametrize("name", CHARGERS)
 def test_the_driver_commands_the_station(name: str) -> None:
-    run_deterministic(lambda: drive(name))
+    run_deterministic(lambda: drive(name, follow_a_car))
+
+
+async def counts_as_the_plant_does(station: Watched) -> None:
+    """Charge for a while at three currents: what the driver says was charged is what has flowed."""
+    driver, box = station.driver, station.world.box
+    await driver.start()
+    values = driver.facts.values
+    assert driver.config.has_power is (values.power is not None)
+    assert driver.config.has_energy_total is (values.energy_total is not None)
+    assert driver.config.has_energy_session is (values.energy_session is not None)
+    before = await driver.read()
+    flowed_kwh = -box.energy_total_kwh
+    station.world.car_arrives()
+    for current_a in (8.0, 16.0, 6.0):
+        await driver.set_current(current_a)
+        await driver.enable()
+        await station.wait(1200)
+        now = await driver.read()
+        if values.power is not None:
+            assert now.power_w == pytest.approx(box.power_w, rel=0.01)
+    flowed_kwh += box.energy_total_kwh
+    if values.energy_total is not None:
+        assert before.energy_total_kwh is not None
+        assert now.energy_total_kwh is not None
+        assert now.energy_total_kwh - before.energy_total_kwh == pytest.approx(flowed_kwh, abs=0.11)
+    if values.energy_session is not None:
+        assert now.energy_session_kwh == pytest.approx(flowed_kwh, abs=0.11)
+
+
+@pytest.mark.parametrize("name", CHARGERS)
+def test_a_station_counts_what_flows(name: str) -> None:
+    run_deterministic(lambda: drive(name, counts_as_the_plant_does))
+
+
+async def measures_nothing(station: Watched) -> None:
+    driver = station.driver
+    await driver.start()
+    config = driver.config
+    assert (config.has_power, config.has_energy_total, config.has_energy_session) == (False, False, False)
+    station.world.car_arrives()
+    await driver.set_current(10.0)
+    await driver.enable()
+    await station.wait(60)
+    values = await driver.read()
+    assert values.status is ChargerStatus.C
+    assert (values.power_w, values.energy_total_kwh, values.currents_a) == (None, None, None)
+
+
+@pytest.mark.parametrize("name", METER_IS_AN_OPTION)
+def test_a_station_without_a_meter_measures_nothing(name: str) -> None:
+    run_deterministic(lambda: drive(name, measures_nothing, has_meter=False))
