@@ -102,10 +102,13 @@ class House:
     def run(self, until_s: float) -> None:
         """Advance to ``until_s``, including events at exactly that second."""
         env = self.env
+        step = env.step
         if until_s > env.now:
-            env.run(until=until_s)
+            arrival = env.timeout(until_s - env.now)
+            while not arrival.processed:
+                step()
         while env.peek() <= until_s:
-            env.step()
+            step()
 
     @property
     def now_s(self) -> float:

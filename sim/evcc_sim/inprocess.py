@@ -45,6 +45,8 @@ from evcclib.view import SiteView
 
 ANSWER_S = 0.2
 """A batch of commands is answered this much later."""
+UNTIL_NEXT_TICK: tuple[object, ...] = ("until next tick",)
+"""In place of a fingerprint: the decision wants to be asked at the next tick anyway, so none needs to be taken."""
 SAVE_EVERY_S = 60.0
 """A killed control comes back with a state at most this old; its settings were stored at once."""
 
@@ -115,7 +117,8 @@ class Run:
         self._outcomes: list[Outcome] = []
         self._saved: dict[str, object] | None = None
         self._saved_at_s = 0.0
-        self._idle: tuple[object, ...] | None = None
+        self._never_idle = bool(self._spans or self.house.faults.all)  # limits and faults come and go by themselves
+        self._idle: tuple[object, ...] | None = None  # what was the same when there was nothing to decide
         self._wake_s: float | None = None
         self._reasons: tuple[object, ...] = ()
         self.site = control(self.config, None, now=self.now)
@@ -164,17 +167,14 @@ class Run:
         if self._idle is not None:
             second = self.house.now_s
             is_due = self._wake_s is not None and second >= self._wake_s
-            if not is_due and self._idle == self._fingerprint():
+            if not is_due and (self._idle is UNTIL_NEXT_TICK or self._idle == self._fingerprint()):
                 return
         self._decide(Cause.INTERVAL)
         if self._plan and self.house.now_s - self._saved_at_s >= SAVE_EVERY_S:
             self._save()
 
-    def _fingerprint(self) -> tuple[object, ...] | None:
-        """None when something may happen by itself: faults and limits come and go, answers are awaited."""
+    def _fingerprint(self) -> tuple[object, ...]:
         house = self.house
-        if self._spans or self._outcomes or house.faults.all:
-            return None
         return (self._poller.fingerprint(), id(house.tariffs.at(house.now_s)))
 
     def _decide(self, cause: Cause) -> None:
@@ -191,7 +191,13 @@ class Run:
         if self._outcomes:
             self.house.run(self.house.now_s + ANSWER_S)
             self._decide(Cause.OUTCOME)
-        self._idle = self._fingerprint()
+            return
+        if self._never_idle:
+            return
+        interval_s = self.scenario.site.interval_s
+        next_s = (self.house.now_s // interval_s + 1) * interval_s
+        is_asked_then = self._wake_s is not None and self._wake_s <= next_s
+        self._idle = UNTIL_NEXT_TICK if is_asked_then else self._fingerprint()
 
     def _take(self, events: tuple[Event, ...]) -> None:
         for event in events:

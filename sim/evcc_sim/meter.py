@@ -86,7 +86,6 @@ class Meter:
         self._is_plain = (
             self._history is None
             and not self._has_faults
-            and sign == 1
             and spec.rotation == (1, 2, 3)
             and spec.noise_w == spec.resolution_w == spec.counter_resolution_kwh == 0
         )
@@ -133,7 +132,10 @@ class Meter:
         if self._is_plain:  # nothing between it and the flow
             flow, offsets = self._flow, self._offsets_kwh
             energy_in, energy_out = flow.energies_kwh()
-            return Shown(flow.power_w, flow.powers_w, energy_in - offsets[0], energy_out - offsets[1])
+            if self._sign == 1:
+                return Shown(flow.power_w, flow.powers_w, energy_in - offsets[0], energy_out - offsets[1])
+            p = flow.powers_w
+            return Shown(-flow.power_w, (-p[0], -p[1], -p[2]), energy_out - offsets[0], energy_in - offsets[1])
         now = float(self.env.now)
         if self._has_faults:
             return self._shown_with_faults(now)

@@ -48,17 +48,21 @@ class Tariffs:
         self.spec = spec
         self._base = base
         self._seed = seed
-        self._cached: tuple[int, bool] | None = None
+        self._valid_s = (0.0, 0.0)  # from, until
         self._lists: Mapping[TariffKind, Rates] = {}
 
     def at(self, second: float) -> Mapping[TariffKind, Rates]:
         """What is known at ``second``; the same object until something new becomes known."""
-        local = self._base.utc(second).astimezone(self._base.zone)
-        day = (local.date() - self._base.start).days
-        key = (day, local.time() >= PUBLISHED_AT)
-        if key != self._cached:
-            self._cached = key
-            self._lists = self._build(*key)
+        start_s, end_s = self._valid_s
+        if not start_s <= second < end_s:
+            base = self._base
+            day = (base.utc(second).astimezone(base.zone).date() - base.start).days
+            published_s = base.second(day, PUBLISHED_AT)
+            is_published = second >= published_s
+            self._valid_s = (
+                (published_s, base.day_second(day + 1)) if is_published else (base.day_second(day), published_s)
+            )
+            self._lists = self._build(day, is_published)
         return self._lists
 
     def price(self, kind: TariffKind, second: float) -> float | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -24,11 +24,11 @@ class Timebase:
 
     start: date
     zone: ZoneInfo
+    epoch: datetime = field(init=False)
+    """UTC of second 0."""
 
-    @property
-    def epoch(self) -> datetime:
-        """UTC of second 0."""
-        return datetime.combine(self.start, time(0), self.zone).astimezone(UTC)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "epoch", datetime.combine(self.start, time(0), self.zone).astimezone(UTC))
 
     def utc(self, second: float) -> datetime:
         """UTC at ``second``."""

@@ -177,6 +177,7 @@ class Recorder:
             self._last[index] = loadpoint
             loadpoints.append(loadpoint)
         grid = house.bus.grid
+        grid_in_kwh, grid_out_kwh = grid.energies_kwh()
         batteries = house.batteries
         self.trace.instants.append(
             Instant(
@@ -187,8 +188,8 @@ class Recorder:
                 sum(inverter.available_w for inverter in house.inverters),
                 sum(battery.power_w for battery in batteries),
                 sum(battery.soc_pct for battery in batteries) / len(batteries) if batteries else float("nan"),
-                grid.energy_in_kwh,
-                grid.energy_out_kwh,
+                grid_in_kwh,
+                grid_out_kwh,
                 self._price_at(second),
                 tuple(loadpoints),
             )

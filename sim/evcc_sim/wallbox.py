@@ -199,8 +199,10 @@ class Wallbox(Socket):
 
     def settings_shown(self) -> tuple[ChargerStatus, bool, float, int]:
         """Status, enabled, current limit [A] and phases as shown, all at once."""
-        shown = self._shown()
-        return shown.status, shown.is_enabled, shown.current_limit_a, shown.phases
+        if self._lag_s > 0:
+            shown = self._shown()
+            return shown.status, shown.is_enabled, shown.current_limit_a, shown.phases
+        return self.true_status, self._enabled, self._limit_a, self.phases
 
     @property
     def true_status(self) -> ChargerStatus:

@@ -22,8 +22,9 @@ from evcclib.model import ChargeMode
 class Ticking(Run):
     """Asks the control at every interval, also when nothing can happen."""
 
-    def _fingerprint(self) -> None:
-        return None
+    def _tick(self) -> None:
+        self._idle = None
+        super()._tick()
 
 
 def commands(trace: Trace) -> list[tuple[float, int, str]]:
