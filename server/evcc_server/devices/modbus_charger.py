@@ -114,7 +114,9 @@ class ModbusCharger:
             {current} if current else set()
         )
         now = await self._access.read(frozenset(keys), priority=Priority.CONTROL)
-        self._is_measured = now.holds(facts.values.measured_when)
+        # A meter that was seen once is there: after a power cut it may wake up later than its station.
+        was_measured = self._is_started and self._is_measured
+        self._is_measured = was_measured or now.holds(facts.values.measured_when)
         self._knows_identity = facts.identity is not None and now.holds(facts.identity_when)
         could_switch = self._is_started and self._can_switch  # a station on one phase may look as if it had no more
         self._can_switch = switch is not None and (could_switch or now.holds(switch.ready))
