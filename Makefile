@@ -10,7 +10,7 @@ help:
 	@echo "make demo    start the simulated home and the server (API 127.0.0.1:7070, MQTT 127.0.0.1:1883)"
 	@echo "make test    all tests, in parallel"
 	@echo "make check   format, lint, types"
-	@echo "make days    every scenario, full stack, one virtual day"
+	@echo "make days    simulated days: in process, and every scenario full stack"
 	@echo "make bench   the benchmarks"
 
 # One virtual environment, rebuilt only when what it depends on changes.
@@ -30,9 +30,10 @@ demo: $(VENV)/.demo
 	@echo "== starting the simulated home and the server"
 	@$(BIN)/evcc-sim demo $(DEMO_ARGS)
 
+# Whole simulated days by the dozen are the business of `days`.
 test: $(VENV)/.dev
 	@echo "== running the tests"
-	@$(BIN)/python -m pytest -n auto --dist loadscope $(TEST_ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadscope -m 'not day' $(TEST_ARGS)
 
 check: $(VENV)/.dev
 	@echo "== format and lint"
@@ -48,6 +49,8 @@ format: $(VENV)/.dev
 	@$(BIN)/ruff check --fix .
 
 days: $(VENV)/.dev
+	@echo "== simulated days in process"
+	@$(BIN)/python -m pytest -n auto -m day
 	@echo "== every scenario, full stack, virtual time"
 	@$(BIN)/evcc-sim days
 

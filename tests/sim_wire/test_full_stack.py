@@ -74,7 +74,6 @@ def start_run(name: str, interval_s: float, seed: int, hash_seed: int) -> "subpr
     )
 
 
-@pytest.mark.day
 @pytest.mark.timeout(900)
 def test_a_whole_day_gives_the_same_bytes_twice() -> None:
     """Whatever the order in which Python happens to iterate sets."""
