@@ -138,11 +138,12 @@ class Run:
         while (tick + 1) * interval_s <= self.length_s:
             tick += 1
             second = tick * interval_s
-            self._until(second)
-            if self._plan and self._plan[0].start_s <= second:
-                tick = round(self._fail(self._plan.pop(0)) / interval_s)
-                continue
-            self._tick()
+            if not self._is_still(second):
+                self._until(second)
+                if self._plan and self._plan[0].start_s <= second:
+                    tick = round(self._fail(self._plan.pop(0)) / interval_s)
+                    continue
+                self._tick()
             if progress is not None and second >= next_report_s:
                 next_report_s += 3600.0
                 progress(min(1.0, second / self.length_s))
@@ -162,6 +163,19 @@ class Run:
             self._take(self.site.submit(due.request, now=self.now))
             self._decide(Cause.REQUEST)
         self.house.run(second)
+
+    def _is_still(self, second: float) -> bool:
+        """Whether nobody does anything up to ``second``, so that not even the fingerprint can differ."""
+        idle = self._idle
+        return (
+            idle is not None
+            and idle is not UNTIL_NEXT_TICK
+            and self._poller.changes_by_event_only
+            and self.house.env.peek() > second
+            and (self._wake_s is None or self._wake_s > second)
+            and not (self._requests and self._requests[0].second <= second)
+            and idle[1] == id(self.house.tariffs.at(second))
+        )
 
     def _tick(self) -> None:
         if self._idle is not None:

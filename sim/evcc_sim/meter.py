@@ -83,7 +83,7 @@ class Meter:
             self._history = deque((self._present(),))
             flow.listeners.append(self._remember)
         spec = self.spec
-        self._is_plain = (
+        self.is_plain = (  # shows the flow as it is now
             self._history is None
             and not self._has_faults
             and spec.rotation == (1, 2, 3)
@@ -129,7 +129,7 @@ class Meter:
 
     def shown(self) -> Shown:
         """Everything at once, of one refresh."""
-        if self._is_plain:  # nothing between it and the flow
+        if self.is_plain:  # nothing between it and the flow
             flow, offsets = self._flow, self._offsets_kwh
             energy_in, energy_out = flow.energies_kwh()
             if self._sign == 1:

@@ -47,6 +47,8 @@ class Poller:
         )
         thresholds = (site.priority_soc_pct, site.buffer_soc_pct, site.buffer_start_soc_pct)
         self._thresholds = thresholds if are_fixed else None
+        self.changes_by_event_only = house.grid_meter.is_plain and not house.batteries and not self._identities
+        """Whether the fingerprint stays the same between two events of the house."""
 
     def poll(self, outcomes: tuple[Outcome, ...] = ()) -> Readings:
         """Everything as of now."""
