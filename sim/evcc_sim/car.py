@@ -12,6 +12,7 @@ figure planners use; minimum currents of 6 A by the standard, 8-13 A in some mod
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import time
@@ -83,7 +84,7 @@ class CarSpec:
     odometer_km: float = 20_000.0
 
 
-class Socket:
+class Socket(ABC):
     """What a car sees of the station it is plugged in at; `evcc_sim.wallbox.Wallbox` fills it."""
 
     pilot_a: float = 0.0
@@ -91,13 +92,13 @@ class Socket:
     is_supplied: bool = False
     voltage_v: float = 230.0
 
+    @abstractmethod
     def request(self, wants: bool) -> None:
         """State C or B."""
-        raise NotImplementedError
 
+    @abstractmethod
     def draw(self, current_a: float, phases: int) -> None:
         """The car now draws this on its first ``phases`` phases."""
-        raise NotImplementedError
 
 
 class Car:
