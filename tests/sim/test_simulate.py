@@ -22,6 +22,9 @@ from evcclib.model import ChargeMode
 class Ticking(Run):
     """Asks the control at every interval, also when nothing can happen."""
 
+    def _is_still(self, second: float) -> bool:
+        return False
+
     def _tick(self) -> None:
         self._idle = None
         super()._tick()
