@@ -160,12 +160,12 @@ async def open_server(
     run_blocking = run_blocking or in_thread()
     topics = BrokerTopics(config.mqtt) if config.mqtt.broker else None
     devices = build(config, opener=opener, topics=topics, http=http)
-    await _meet_chargers(devices)
-    site_config = to_site_config(config, devices)
     batteries = {name: devices.meters[name] for name in config.site.battery}
     for name, built in {**batteries, **devices.chargers}.items():  # what is written to must be known for sure
         for point in built.open_points:
             _log.warning("%s: not confirmed by anybody: %s", name, point)
+    await _meet_chargers(devices)
+    site_config = to_site_config(config, devices)
     store = await Store.open(_database(options.database or config.database.path), run_blocking)
     site = await restored_site(site_config, store, clock.now(), keeps_settings=config.persists)
     facts = Facts(

@@ -99,7 +99,7 @@ function showFlows(site) {
   }));
   byId("nodes").replaceChildren(...shown.flatMap((name) => {
     const [x, y] = places[name];
-    const circle = svg("circle", { cx: x, cy: y, r: 44, fill: "var(--card)", "stroke-width": 3 });
+    const circle = svg("circle", { cx: x, cy: y, r: 42, fill: "var(--card)", "stroke-width": 3 });
     circle.style.stroke = `var(${colours[name]})`;
     const value = flows[name];
     return [
