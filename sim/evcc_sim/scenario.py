@@ -163,7 +163,7 @@ class Scenario:
     days: int = 1
     hours: float | None = None  # shorter than a day
     seed: int = 1
-    allowed: tuple[str, ...] = ()  # invariants that this world must break, because physics leaves no choice
+    allowed: tuple[str, ...] = ()  # invariants that are not kept here (yet); docs/scenarios.md says why
     site: SiteSpec = field(default_factory=SiteSpec)
     grid: GridMeterSpec = field(default_factory=GridMeterSpec)
     household: HouseholdSpec = field(default_factory=HouseholdSpec)
