@@ -10,6 +10,7 @@ import math
 from datetime import timedelta
 from typing import NamedTuple, TypeVar
 
+from evcclib.allocation import RAMP
 from evcclib.circuits import NO_LOAD, Allotment, Draw, Limit, Load
 from evcclib.commands import SwitchPhases
 from evcclib.config import CircuitConfig
@@ -150,8 +151,8 @@ def _drawn_at(work: Work, index: int, facts: Facts, metered_at: timedelta) -> Ra
         return _span([NO_LOAD, _committed_load(work, loadpoint, index, facts)])  # nobody knows
     newest = samples[-1]
     commanded_at = loadpoint.effect_at
-    if commanded_at is not None and newest.sampled_at <= commanded_at < metered_at:
-        # the meter may show what the command has changed, the sample cannot
+    if commanded_at is not None and newest.sampled_at < metered_at and newest.sampled_at < commanded_at + RAMP:
+        # what the command changes may still be under way: the meter may show it, the sample does not
         return _span([newest.value, _committed_load(work, loadpoint, index, facts)])
     later = [each for each in samples if each.sampled_at > metered_at]
     if commanded_at is not None and commanded_at >= metered_at:

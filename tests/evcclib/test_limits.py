@@ -222,6 +222,25 @@ def test_meter_that_is_faster_than_the_charger_causes_no_swing() -> None:
 
 
 @pytest.mark.rule("INV-2")
+def test_car_that_is_still_ramping_when_it_was_read_causes_no_swing() -> None:
+    bench = house(loadpoint(mode=NOW, phases=1, circuit="house"), current_max_a=25.0)
+    bench.box.phases = 1
+    grid(bench, (17.0, 0.0, 0.0))
+    assert bench.at(0) == (SetCurrent(8.0), Enable())
+    bench.t = 10 * S
+    bench.box.currents_a = (4.0, 0.0, 0.0)
+    grid(bench, (21.0, 0.0, 0.0))
+    assert bench.step() == ()
+    half_way = bench.charger_reading(bench.box)
+    bench.t = 11 * S
+    grid(bench, (25.0, 0.0, 0.0))  # all of the 8 A, and no more
+    assert bench.step(Cause.SAMPLE, replace(bench.readings(), chargers=(half_way,))) == ()
+    bench.t = 12 * S
+    grid(bench, (25.5, 0.0, 0.0))  # the house has risen too
+    assert bench.step(Cause.SAMPLE, replace(bench.readings(), chargers=(half_way,))) == (SetCurrent(7.0),)
+
+
+@pytest.mark.rule("INV-2")
 def test_charger_that_is_faster_than_the_meter_causes_no_swing() -> None:
     bench = house(
         loadpoint(mode=NOW, phases=3, circuit="house"),
