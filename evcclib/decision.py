@@ -18,7 +18,8 @@ class Decision:
 
     ``commands`` has at most one batch for each loadpoint (0-based), and none for a loadpoint whose last batch has not been
     answered yet. ``reads`` are wishes; the caller fetches what it can, and the answers arrive in later readings.
-    ``wake_at`` is the earliest instant at which the decision could differ while readings and settings stay as they are.
+    ``wake_at`` is the earliest instant at which the decision could differ while readings and settings stay as they are;
+    ``wake_renewed_at`` is the same for a caller that takes new samples at every interval, so that none becomes too old.
     """
 
     commands: Mapping[int, Batch]
@@ -26,6 +27,7 @@ class Decision:
     reasons: tuple[Reason, ...]
     reads: frozenset[Read]
     wake_at: timedelta | None
+    wake_renewed_at: timedelta | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,10 +102,10 @@ def step(
     else:
         _enforce(work, facts, retries=cause is not Cause.OUTCOME)
     accounts.settle(work, facts)
-    wake_at = next_wake(work, before, facts, sun, decided=decides)
+    wakes = next_wake(work, before, facts, sun, decided=decides)
     state.readings = readings
     reasons = tuple([loadpoint.reason for loadpoint in state.loadpoints])
-    decision = Decision(work.batches, tuple(work.events), reasons, frozenset(work.reads), wake_at)
+    decision = Decision(work.batches, tuple(work.events), reasons, frozenset(work.reads), *wakes)
     return state, decision
 
 

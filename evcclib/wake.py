@@ -7,10 +7,11 @@ delay that runs, every sample that will be too old, every price that will change
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from evcclib import plan_follow, polling
-from evcclib.allocation import RAMP
-from evcclib.charger import SWITCH_RETRY, SYNC_GRACE
+from evcclib.allocation import RAMP, is_ramping
+from evcclib.charger import OFFER_TOLERANCE_A, SWITCH_RETRY, SYNC_GRACE
 from evcclib.classic import Sun
 from evcclib.hold import ELAPSED
 from evcclib.loadpoint import NO_VEHICLE, Facts
@@ -27,30 +28,42 @@ TICK = timedelta(microseconds=1)
 NOT_DRAWING_AFTER = timedelta(seconds=60)
 
 
-def next_wake(work: Work, before: SiteState, facts: list[Facts], sun: Sun, *, decided: bool) -> timedelta | None:
-    """The tick at which to come back; None: nothing will ever change by itself."""
+class Wakes(NamedTuple):
+    """The tick at which to come back if samples stay as they are, and if new ones are taken at every interval; None: never."""
+
+    as_they_age: timedelta | None
+    renewed: timedelta | None
+
+
+def next_wake(work: Work, before: SiteState, facts: list[Facts], sun: Sun, *, decided: bool) -> Wakes:
+    """The tick at which to come back; the very next one while anything still moves."""
     instant, state = work.instant, work.state
     anchor = instant if state.tick_at is None else state.tick_at
     interval = work.layout.interval
     next_tick = anchor + ((instant - anchor) // interval + 1) * interval
     if not decided or work.batches or work.events or work.reads:
-        return next_tick
+        return Wakes(next_tick, next_tick)
     candidates: list[timedelta] = []
     for index, loadpoint in enumerate(state.loadpoints):
         if _moves(before.loadpoints[index], loadpoint, facts[index]):
-            return next_tick
+            return Wakes(next_tick, next_tick)
         _loadpoint_candidates(work, loadpoint, facts[index], candidates)
-    _reading_candidates(work, sun, candidates)
+        _report_candidates(work, index, facts[index], candidates)
     _price_candidates(work, candidates)
     held = state.savings
     if held.power_w > 0 and held.updated_at is not None:
         candidates.append(held.updated_at + HELD_MAX)  # what is held must be counted now and then
     if work.readings.operator_limit is not None:
         candidates.append(work.readings.operator_limit.expires_at)
-    soonest = min([each for each in candidates if each > instant], default=None)
-    if soonest is None:
-        return None
-    return max(next_tick, anchor - (anchor - soonest) // interval * interval)
+    renewed = min([each for each in candidates if each > instant], default=None)
+    soonest = _soonest_reading(work, sun)
+    if renewed is not None:
+        soonest = renewed if soonest is None else min(soonest, renewed)
+
+    def tick(at: timedelta | None) -> timedelta | None:
+        return None if at is None else max(next_tick, anchor - (anchor - at) // interval * interval)
+
+    return Wakes(tick(soonest), tick(renewed))
 
 
 def _moves(before: LoadpointState, after: LoadpointState, facts: Facts) -> bool:
@@ -101,11 +114,11 @@ def _loadpoint_candidates(work: Work, loadpoint: LoadpointState, facts: Facts, o
     if charger.wake_timer is not None:
         out.append(charger.wake_timer + WAKE_DELAY)
     if charger.enable_changed_at is not None:
-        out.append(charger.enable_changed_at + SYNC_GRACE)
-        out.append(charger.enable_changed_at + NOT_DRAWING_AFTER)
-    if charger.current_changed_at is not None:
-        out.append(charger.current_changed_at + SYNC_GRACE)
-    if loadpoint.effect_at is not None:
+        if charger.is_enabled and not facts.is_charging:
+            out.append(charger.enable_changed_at + NOT_DRAWING_AFTER)
+        if is_ramping(loadpoint, work.instant):
+            out.append(charger.enable_changed_at + RAMP)
+    if loadpoint.effect_at is not None and work.layout.config.circuits:
         out.append(loadpoint.effect_at + RAMP)
     if loadpoint.vehicle_since is not None:
         out.append(loadpoint.vehicle_since + config.unknown_soc_grace)
@@ -116,6 +129,27 @@ def _loadpoint_candidates(work: Work, loadpoint: LoadpointState, facts: Facts, o
             out.append(climate.sampled_at + max(config.poll.interval, polling.CACHE) + TICK)
     if settings.target_time is not None and facts.is_connected and settings.mode is not ChargeMode.OFF:
         _plan_candidates(work, loadpoint, out)
+
+
+def _report_candidates(work: Work, index: int, facts: Facts, out: list[timedelta]) -> None:
+    """When a charger's report that contradicts us will be believed; one that agrees changes nothing however long it stands."""
+    chargers, charger = work.readings.chargers, work.state.loadpoints[index].charger
+    if index >= len(chargers):
+        return
+    is_enabled, offered_a = chargers[index].is_enabled, chargers[index].current_offered_a
+    if (
+        charger.enable_changed_at is not None
+        and type(is_enabled) is Measured
+        and (is_enabled.value is not charger.is_enabled or (facts.is_charging and not is_enabled.value))
+    ):
+        out.append(charger.enable_changed_at + SYNC_GRACE)
+    if (
+        charger.current_changed_at is not None
+        and type(offered_a) is Measured
+        and charger.current_a is not None
+        and offered_a.value > charger.current_a + OFFER_TOLERANCE_A
+    ):
+        out.append(charger.current_changed_at + SYNC_GRACE)
 
 
 def _poll_candidates(loadpoint: LoadpointState, facts: Facts, out: list[timedelta]) -> None:
@@ -148,12 +182,14 @@ def _instant_of(work: Work, time: datetime) -> timedelta:
     return work.instant + (time - work.utc)
 
 
-def _reading_candidates(work: Work, sun: Sun, out: list[timedelta]) -> None:
-    """When samples become too old, and when the grid counts as lost."""
-    state, oldest = work.state, work.oldest
-    out.append(sun.lost_at)
+def _soonest_reading(work: Work, sun: Sun) -> timedelta | None:
+    """When the next sample becomes too old, or the grid counts as lost."""
+    state, instant, oldest = work.state, work.instant, work.oldest
+    soonest = sun.lost_at if sun.lost_at > instant else None
     if state.grid is None or None in (*state.pv, *state.batteries, *state.aux, *[lp.status for lp in state.loadpoints]):
-        out.append(state.started_at + work.layout.age_max)  # until then what was not seen yet is not silent
+        all_seen_at = state.started_at + work.layout.age_max  # until then what was not seen yet is not silent
+        if all_seen_at > instant and (soonest is None or all_seen_at < soonest):
+            soonest = all_seen_at
     samples: list[object] = [state.grid, *state.pv, *state.batteries, *state.aux]
     for reading in work.readings.chargers:
         samples += (reading.status, reading.power_w, reading.currents_a, reading.is_enabled, reading.phases)
@@ -161,7 +197,10 @@ def _reading_candidates(work: Work, sun: Sun, out: list[timedelta]) -> None:
         samples += (meter.currents_a, meter.powers_w, meter.power_w)
     taken = [each.sampled_at for each in samples if type(each) is Measured and each.sampled_at >= oldest]
     if taken:
-        out.append(min(taken) + work.layout.age_max + TICK)
+        too_old_at = min(taken) + work.layout.age_max + TICK
+        if soonest is None or too_old_at < soonest:
+            soonest = too_old_at
+    return soonest
 
 
 def _price_candidates(work: Work, out: list[timedelta]) -> None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from bench import NOON, Bench, S, loadpoint, run, site_config
 
-from evcclib.commands import Disable, SetCurrent, SwitchPhases
+from evcclib.commands import Disable, Enable, SetCurrent, SwitchPhases
 from evcclib.config import VehicleConfig
 from evcclib.model import Cause, ChargeMode, ChargerStatus, TariffKind
 from evcclib.readings import Measured, Readings, VehicleReading
@@ -159,3 +159,43 @@ def test_end_of_the_phase_delay_is_a_reason_to_come_back() -> None:
     assert found == 650 * S
     bench.t = 650 * S
     assert SwitchPhases(3) in bench.step(readings=lasting(bench.readings()))
+
+
+@pytest.mark.rule("DEF-6", "SITE-1")
+@pytest.mark.parametrize(("offered_a", "comes_back"), [(16.0, False), (20.0, True)])
+def test_only_a_report_that_contradicts_is_a_reason_to_come_back(offered_a: float, comes_back: bool) -> None:
+    bench = Bench(site_config(loadpoint(mode=ChargeMode.NOW, phases=3)))
+    bench.box.status = ChargerStatus.B
+    bench.box.extra = {"current_offered_a": Measured(offered_a, FOREVER)}
+    assert bench.at(0) == (SetCurrent(16.0), Enable())
+    for second in (10, 20, 40):
+        bench.t = second * S
+        wake_at(bench)
+    assert bench.decision is not None
+    assert (bench.decision.wake_renewed_at == 60 * S) is comes_back
+    bench.t = 60 * S
+    again = bench.step(readings=lasting(bench.readings()))
+    assert again == ((SetCurrent(16.0),) if comes_back else ())
+
+
+@pytest.mark.rule("DEF-6", "SITE-1")
+def test_charger_that_says_disabled_while_it_charges_is_told_after_a_minute() -> None:
+    bench = Bench(site_config(loadpoint(mode=ChargeMode.NOW, phases=3)))
+    bench.box.status = ChargerStatus.B
+    bench.at(0)
+    bench.box.is_enabled = False
+    for second in (10, 20, 30):
+        bench.t = second * S
+        wake_at(bench)
+    assert bench.decision is not None and bench.decision.wake_renewed_at == 60 * S
+    bench.t = 60 * S
+    assert Enable() in bench.step(readings=lasting(bench.readings()))
+
+
+@pytest.mark.rule("DEF-47", "SITE-1")
+def test_who_takes_new_samples_at_every_interval_need_not_come_back_for_old_ones() -> None:
+    bench = Bench(site_config(loadpoint(mode=ChargeMode.OFF)))
+    run(bench, [0, 10, 20])
+    assert bench.decision is not None
+    assert bench.decision.wake_at == 60 * S
+    assert bench.decision.wake_renewed_at is None or bench.decision.wake_renewed_at > 60 * S
