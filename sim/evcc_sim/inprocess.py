@@ -2,8 +2,9 @@
 
     result = simulate(load("april-clouds"), seed=7, days=2)
 
-The control is asked at every interval, at every request and after every batch of commands, as the server would ask it. While no
-power, status or setting has changed, intervals before the decision's own `wake_at` are skipped: nothing can differ.
+The control is asked at every interval, at every request and after every batch of commands, as the server would ask it, and
+between intervals when a meter that guards a circuit shows something new (`evcc_sim.rounds`). While no power, status or setting
+has changed, intervals before the decision's own `wake_at` are skipped: nothing can differ.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from evcc_sim.faults import Fault, FaultKind
 from evcc_sim.house import House
 from evcc_sim.invariants import check
 from evcc_sim.readings_from import Poller
+from evcc_sim.rounds import Rounds, are_needed
 from evcc_sim.scenario import Scenario
 from evcc_sim.site_config import site_config
 from evcc_sim.trace import Recorder
@@ -113,11 +115,13 @@ class Run:
         self._spans = operator_spans(scenario, self.house.days)
         self._requests = requests_of(scenario, self.house.days)
         self._poller = Poller(self.house, self._spans)
+        self._rounds = Rounds(self.house, self._poller, self._spans) if are_needed(scenario) else None
         self._plan = sorted((fault for fault in self.house.faults.of("site")), key=lambda fault: fault.start_s)
         self._outcomes: list[Outcome] = []
         self._saved: dict[str, object] | None = None
         self._saved_at_s = 0.0
-        self._never_idle = bool(self._spans or self.house.faults.all)  # limits and faults come and go by themselves
+        # limits and faults come and go by themselves
+        self._never_idle = bool(self._spans or self.house.faults.all or self._rounds)
         self._idle: tuple[object, ...] | None = None  # what was the same when there was nothing to decide
         self._wake_s: float | None = None
         self._reasons: tuple[object, ...] = ()
@@ -158,10 +162,16 @@ class Run:
         while self._requests and self._requests[0].second <= second:
             due = self._requests.pop(0)
             if due.second > self.house.now_s:
-                self.house.run(due.second)
+                self._run(due.second)
             self.recorder.note(f"request: {due.request}")
             self._take(self.site.submit(due.request, now=self.now))
             self._decide(Cause.REQUEST)
+        self._run(second)
+
+    def _run(self, second: float) -> None:
+        """Advance the house; what a circuit's meter shows on the way is news at once."""
+        while self._rounds is not None and self._rounds.next_news(second):
+            self._decide(Cause.SAMPLE)
         self.house.run(second)
 
     def _is_still(self, second: float) -> bool:
@@ -194,7 +204,7 @@ class Run:
     def _decide(self, cause: Cause) -> None:
         outcomes = tuple(self._outcomes)
         self._outcomes.clear()
-        decision = self.site.step(self._poller.poll(outcomes), now=self.now, cause=cause)
+        decision = self.site.step(self._readings(cause, outcomes), now=self.now, cause=cause)
         self._take(decision.events)
         self._wake_s = None if decision.wake_at is None else decision.wake_at.total_seconds()
         if decision.reads:
@@ -203,8 +213,11 @@ class Run:
             self._outcomes.append(self._apply(loadpoint, batch))
         self.recorder.observe(decision.reasons)
         if self._outcomes:
+            told = [outcome.loadpoint for outcome in self._outcomes]
             self.house.run(self.house.now_s + ANSWER_S)
             self._decide(Cause.OUTCOME)
+            if self._rounds is not None and self._rounds.ask_again(told):
+                self._decide(Cause.STATUS)
             return
         if self._never_idle:
             return
@@ -212,6 +225,13 @@ class Run:
         next_s = (self.house.now_s // interval_s + 1) * interval_s
         is_asked_then = self._wake_s is not None and self._wake_s <= next_s
         self._idle = UNTIL_NEXT_TICK if is_asked_then else self._fingerprint()
+
+    def _readings(self, cause: Cause, outcomes: tuple[Outcome, ...]) -> Readings:
+        if self._rounds is None:
+            return self._poller.poll(outcomes)
+        if cause in (Cause.START, Cause.INTERVAL):
+            self._rounds.ask_all()
+        return self._rounds.readings(outcomes)
 
     def _take(self, events: tuple[Event, ...]) -> None:
         for event in events:

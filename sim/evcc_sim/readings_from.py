@@ -54,14 +54,14 @@ class Poller:
         """Everything as of now."""
         house = self.house
         now = timedelta(seconds=house.now_s)
-        batteries = tuple(self._battery(index, meter, now) for index, meter in enumerate(house.battery_meters))
+        batteries = tuple(self.battery(index, meter, now) for index, meter in enumerate(house.battery_meters))
         return Readings(
-            grid=self._meter(house.grid_meter, now) if self._has_grid else None,
-            pv=tuple(self._meter(meter, now, is_grid=False) for meter in house.pv_meters) if self._sees_pv else (),
+            grid=self.meter(house.grid_meter, now) if self._has_grid else None,
+            pv=tuple(self.meter(meter, now, is_grid=False) for meter in house.pv_meters) if self._sees_pv else (),
             batteries=batteries,
-            chargers=tuple(self._charger(box, now) for box in house.wallboxes),
+            chargers=tuple(self.charger(box, now) for box in house.wallboxes),
             vehicles=self.vehicles,
-            circuits={name: self._meter(meter, now) for name, meter in house.circuit_meters.items()},
+            circuits={name: self.meter(meter, now) for name, meter in house.circuit_meters.items()},
             tariffs=house.tariffs.at(house.now_s),
             outcomes=outcomes,
             operator_limit=operator_limit_at(self._spans, house.now_s) if self._spans else None,
@@ -123,7 +123,7 @@ class Poller:
 
     # -- devices -----------------------------------------------------------------------------------------------------
 
-    def _meter(self, meter: Meter, now: timedelta, *, is_grid: bool = True) -> MeterReading:
+    def meter(self, meter: Meter, now: timedelta, *, is_grid: bool = True) -> MeterReading:
         name = meter.name
         is_faulty = name in self._faulty
         if is_faulty and self.house.silence(name):
@@ -148,7 +148,7 @@ class Poller:
             self._meters[name] = reading
         return reading
 
-    def _battery(self, index: int, meter: Meter, now: timedelta) -> BatteryReading:
+    def battery(self, index: int, meter: Meter, now: timedelta) -> BatteryReading:
         name = meter.name
         is_faulty = name in self._faulty
         if is_faulty and self.house.silence(name):
@@ -164,7 +164,7 @@ class Poller:
             self._batteries[name] = reading
         return reading
 
-    def _charger(self, box: Wallbox, now: timedelta) -> ChargerReading:
+    def charger(self, box: Wallbox, now: timedelta) -> ChargerReading:
         name = box.spec.name
         is_faulty = name in self._faulty
         if is_faulty and self.house.silence(name):

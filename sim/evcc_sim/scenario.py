@@ -52,6 +52,7 @@ class SiteSpec:
     grid_supply_max_while_battery_charges_w: float = 0.0
     has_grid_meter: bool = True
     sees_pv: bool = True  # False: the pv is there, but not configured
+    skew_s: float = 0.0  # way 1: devices answer within so long after they are asked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
