@@ -103,7 +103,25 @@ def _can_join(profile: Profile, run: list[Spot], spot: Spot) -> bool:
         return (spot.register.model, spot.register.subdevice) == (first.register.model, first.register.subdevice)
     if profile.connection.reads == "single":
         return spot.address == first.address and spot.register.count == first.register.count
-    return spot.address <= end
+    return spot.address <= end or (profile.connection.reads == "listed" and _is_listed(profile, spot, end))
+
+
+def _is_listed(profile: Profile, spot: Spot, start: int) -> bool:
+    """Whether the profile knows every register from ``start`` up to ``spot`` as one that can be read at this unit.
+
+    Registers of a unit of their own, of a connector or of a SunSpec model are not where they are listed: they don't count.
+    """
+    known = {
+        address
+        for register in profile.registers
+        if READ_FUNCTION[register.function] == spot.function
+        and "r" in register.access
+        and register.unit_id is None
+        and not register.per_connector
+        and register.model is None
+        for address in range(register.address, register.address + register.count)
+    }
+    return known.issuperset(range(start, spot.address))
 
 
 def _together(run: list[Spot]) -> Chunk:

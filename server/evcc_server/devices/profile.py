@@ -54,8 +54,10 @@ class Block(_Data, frozen=True, kw_only=True):
 class Connection(_Data, frozen=True, kw_only=True):
     """How the device is reached and what it puts up with.
 
-    ``reads``: ``adjacent`` merges values that touch each other up to ``max_read`` registers; ``single`` asks for each on its
-    own, because the device refuses anything else. ``doubles`` sends each request twice and ignores the first answer.
+    ``reads``: ``adjacent`` merges values that touch each other up to ``max_read`` registers; ``listed`` also those with nothing
+    but other registers of this profile between them, for a device whose maker says that any run may be read at once; ``single``
+    asks for each on its own, because the device refuses anything else. ``doubles`` sends each request twice and ignores the
+    first answer.
     """
 
     transports: tuple[Transport, ...]
@@ -67,7 +69,7 @@ class Connection(_Data, frozen=True, kw_only=True):
     read_functions: tuple[int, ...] = ()
     write_functions: tuple[int, ...] = ()
     max_read: int = 125
-    reads: Literal["adjacent", "single"] = "adjacent"
+    reads: Literal["adjacent", "listed", "single"] = "adjacent"
     blocks: tuple[Block, ...] = ()
     min_delay_ms: int = 0
     connect_delay_ms: int = 0
