@@ -81,6 +81,9 @@ def step(
     if is_bridging and state.power_w > 0 and state.power_at is not None and now > state.power_at:
         state = _bridged(state, state.power_at, power_w, now)
     elif power_w != state.power_w or (power_w > 0 and now != state.power_at):
+        last = state.counter_kwh
+        if read is not None and is_believed and last is not None and read.value > last:  # the usual case, in one go
+            return _counted(state, read, read.value - last, (power_w, now))
         state = replace(state, power_w=power_w, power_at=now)
     if read is None:
         return state
@@ -131,10 +134,16 @@ def _read(state: LedgerState, read: Measured[float]) -> LedgerState:
     return _counted(state, read, max(read.value, state.bridge_kwh))
 
 
-def _counted(state: LedgerState, read: Measured[float], charged_kwh: float) -> LedgerState:
+def _counted(
+    state: LedgerState, read: Measured[float], charged_kwh: float, held: tuple[float, timedelta | None] | None = None
+) -> LedgerState:
+    """Count ``charged_kwh``; ``held`` is the power from now on, with its time, if it changes too."""
     counted_kwh = state.counted_kwh + charged_kwh
+    power_w, power_at = (state.power_w, state.power_at) if held is None else held
     return replace(
         state,
+        power_w=power_w,
+        power_at=power_at,
         counter_kwh=read.value,
         counter_at=read.sampled_at,
         counted_kwh=counted_kwh,
