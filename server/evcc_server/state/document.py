@@ -95,7 +95,7 @@ def _site(view: SiteView, facts: Facts) -> Keys:
         keys["batterySoc"] = _rounded(view.battery_soc_pct)
         keys["batteryCapacity"] = _rounded(view.battery_capacity_kwh) or 0
         keys["battery"] = Records(tuple(_battery(battery) for battery in view.batteries))
-    return keys | _known(
+    keys |= _known(
         {
             "gridPowers": _phases(view.grid_powers_w),
             "gridCurrents": _phases(view.grid_currents_a),
@@ -107,6 +107,7 @@ def _site(view: SiteView, facts: Facts) -> Keys:
             "tariffEffectiveCo2": view.tariff_effective_co2,
         }
     )
+    return keys
 
 
 def _loadpoint(view: LoadpointView, facts: Facts, now: Now) -> Keys:
@@ -120,10 +121,10 @@ def _loadpoint(view: LoadpointView, facts: Facts, now: Now) -> Keys:
         "chargePower": view.charge_power_w or 0.0,
         "chargeCurrent": view.current_offered_a,
         "chargedEnergy": view.energy_charged_kwh * 1000.0,
-        "chargeDuration": whole_seconds(view.charge_duration),
-        "chargeRemainingDuration": whole_seconds(view.remaining_duration or ZERO),
+        "chargeDuration": _whole(view.charge_duration),
+        "chargeRemainingDuration": _whole(view.remaining_duration or ZERO),
         "chargeRemainingEnergy": (view.remaining_energy_kwh or 0.0) * 1000.0,
-        "connectedDuration": whole_seconds(view.connected_duration or ZERO),
+        "connectedDuration": _whole(view.connected_duration or ZERO),
         "minCurrent": settings.current_min_a,
         "maxCurrent": settings.current_max_a,
         "phasesConfigured": settings.phases_configured if view.can_switch_phases else None,
@@ -131,9 +132,9 @@ def _loadpoint(view: LoadpointView, facts: Facts, now: Now) -> Keys:
         "phasesEnabled": view.phases_enabled,
         "phasesActive": view.phases_active,
         "phaseAction": view.phase_action.value,
-        "phaseRemaining": whole_seconds(view.phase_remaining),
+        "phaseRemaining": _whole(view.phase_remaining),
         "pvAction": view.pv_action.value,
-        "pvRemaining": whole_seconds(view.pv_remaining),
+        "pvRemaining": _whole(view.pv_remaining),
         "enableThreshold": settings.enable_threshold_w,
         "disableThreshold": settings.disable_threshold_w,
         "enableDelay": settings.enable_delay,
@@ -165,18 +166,19 @@ def _loadpoint(view: LoadpointView, facts: Facts, now: Now) -> Keys:
         "vehicleFeatureOffline": view.vehicle_is_offline,
         "reason": _reason(view.reason, facts, now),
     }
-    return keys | _known(
+    keys |= _known(
         {
             "chargeCurrents": _phases(view.currents_a),
             "chargeVoltages": None if view.can_switch_phases else _phases(view.voltages_v),
             "chargeTotalImport": view.energy_total_kwh,
             "vehicleIdentity": view.vehicle_identity,
             "climaterActive": view.is_climating,
-            "planOverrun": None if view.plan_overrun is None else whole_seconds(view.plan_overrun),
+            "planOverrun": None if view.plan_overrun is None else _whole(view.plan_overrun),
             "sessionSolarPercentage": view.session_solar_pct,
             "sessionPrice": view.session_price,
         }
     )
+    return keys
 
 
 def _reason(reason: Reason, facts: Facts, now: Now) -> Structure:
@@ -217,5 +219,10 @@ def _local(time: datetime | None, facts: Facts) -> datetime | Unset:
     return UNSET_TIME if time is None else time.astimezone(facts.time_zone)
 
 
+def _whole(duration: timedelta) -> timedelta:
+    """`whole_seconds`; many durations are whole, and most of those zero."""
+    return whole_seconds(duration) if duration.microseconds else duration
+
+
 def _age(age: timedelta | None) -> timedelta | None:
-    return None if age is None else whole_seconds(age)
+    return None if age is None else _whole(age)

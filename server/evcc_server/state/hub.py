@@ -15,7 +15,7 @@ from typing import Final
 
 import trio
 
-from evcc_server.state.document import SETTING_KEYS, Document, Facts, document
+from evcc_server.state.document import SETTING_KEYS, Document, Facts, Keys, document
 from evcc_server.state.values import Value
 from evcclib.model import Now
 from evcclib.view import SiteView
@@ -97,7 +97,6 @@ class Hub:
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
         self._document: Document | None = None
-        self._values: dict[Key, Value] = {}  # of the newest document, by place
         self._version = 0
         self._subscriptions: set[Subscription] = set()
 
@@ -133,18 +132,17 @@ class Hub:
 
     def replace(self, newest: Document, *, is_cycle: bool = False) -> None:
         """`publish` for a finished document."""
-        old, new = self._values, dict(_flat(newest))
-        changed = {key: value for key, value in new.items() if not _same(old.get(key, _GONE), value)}
-        changed |= {key: None for key in old if key not in new}
+        changed = _changes(self._document, newest)
         if changed or self._document is None:
-            self._document, self._values = newest, new
+            self._document = newest
             self._version += 1
+        repeated = changed
         if is_cycle and any(subscription.repeats_measurements for subscription in self._subscriptions):
-            repeated = {key: value for key, value in new.items() if key[1] not in SETTING_KEYS} | changed
-        else:
-            repeated = changed
+            repeated = {key: value for key, value in _flat(newest) if key[1] not in SETTING_KEYS} | changed
         for subscription in self._subscriptions:
-            subscription.offer(repeated if subscription.repeats_measurements else changed)
+            news = repeated if subscription.repeats_measurements else changed
+            if news:
+                subscription.offer(news)
 
     def tell(self, level: Level, text: str) -> None:
         """Pass a log message to every watcher."""
@@ -153,7 +151,7 @@ class Hub:
 
     def again(self, keys: frozenset[Key]) -> None:
         """Let every watcher have these values once more, as after a refused MQTT command [M-10]."""
-        current = self._values
+        current = dict(_flat(self._document))
         for subscription in self._subscriptions:
             subscription.offer({key: current[key] for key in keys if key in current})
 
@@ -179,8 +177,28 @@ def _flat(snapshot: Document | None) -> Iterator[tuple[Key, Value]]:
 
 
 _GONE: Final = object()
+_NOTHING: Final[Keys] = {}
+
+
+def _changes(old: Document | None, new: Document) -> dict[Key, Value]:
+    """What differs; None for keys that are gone. Most values are the same objects as before: only the rest is compared."""
+    changed: dict[Key, Value] = {}
+    places: list[tuple[int | None, Keys, Keys]] = [(None, _NOTHING if old is None else old.site, new.site)]
+    before = () if old is None else old.loadpoints
+    for loadpoint in range(max(len(before), len(new.loadpoints))):
+        were = before[loadpoint] if loadpoint < len(before) else _NOTHING
+        are = new.loadpoints[loadpoint] if loadpoint < len(new.loadpoints) else _NOTHING
+        places.append((loadpoint, were, are))
+    for place, were, are in places:
+        for key, value in are.items():
+            was = were.get(key, _GONE)
+            if was is not value and not _same(was, value):
+                changed[place, key] = value
+        if were.keys() != are.keys():
+            changed.update({(place, key): None for key in were if key not in are})
+    return changed
 
 
 def _same(old: object, new: Value) -> bool:
     """Equal and of one type: 1 and True, or 0 and 0.0, look different on the wire. Two NaN are the same."""
-    return old is new or (type(old) is type(new) and (old == new or (old != old and new != new)))
+    return type(old) is type(new) and (old == new or (old != old and new != new))
