@@ -24,7 +24,7 @@ def requests(
         for r in registers
         if r.name in wanted.split()
     ]
-    return [[chunk.address, chunk.count] for chunk in merge(profile, spots)]
+    return [[chunk.request.address, chunk.request.count] for chunk in merge(profile, spots)]
 
 
 def test_what_touches_comes_in_one_request() -> None:

@@ -73,8 +73,7 @@ class Access:
         """
         words: dict[str, Sequence[int]] = {}
         self._ask_again_for_absent()
-        for chunk in self._plans.get(keys) or await self._plan(keys):
-            await self._read_chunk(chunk, words, priority)
+        await self._read_chunks(self._plans.get(keys) or await self._plan(keys), words, priority)
         if self._layouts:
             await self._check_layouts()
         if must_have_any and not words:
@@ -91,29 +90,27 @@ class Access:
             self._absent.clear()
             self._plans.clear()
 
-    async def _read_chunk(self, chunk: Chunk, words: dict[str, Sequence[int]], priority: Priority) -> None:
-        try:
-            answer = await self.port.read(
-                chunk.function, chunk.address, chunk.count, unit=chunk.unit, priority=priority
-            )
-        except ModbusRefused as refusal:
-            if refusal.code not in ABSENT_CODES:
-                raise
-            await self._after_refusal(chunk, words, priority)
-            return
-        for spot in chunk.spots:
-            start = spot.address - chunk.address
-            words[spot.key] = answer[start : start + spot.register.count]
+    async def _read_chunks(self, chunks: Sequence[Chunk], words: dict[str, Sequence[int]], priority: Priority) -> None:
+        while chunks:
+            answers = await self.port.read_all([chunk.request for chunk in chunks], priority=priority)
+            for chunk, answer in zip(chunks, answers, strict=False):
+                if isinstance(answer, ModbusRefused):
+                    if answer.code not in ABSENT_CODES:
+                        raise answer
+                    await self._after_refusal(chunk, words, priority)
+                else:
+                    for key, start, end in chunk.cuts:
+                        words[key] = answer[start:end]
+            chunks = chunks[len(answers) :]
 
     async def _after_refusal(self, chunk: Chunk, words: dict[str, Sequence[int]], priority: Priority) -> None:
         self._plans.clear()
-        if len(chunk.spots) == 1 and chunk.count == chunk.spots[0].register.count:
+        if len(chunk.spots) == 1 and chunk.request.count == chunk.spots[0].register.count:
             self._absent.add(chunk.spots[0].key)
             self._absent_until = anyio.current_time() + ABSENT_S
             return
         self._split.update(spot.key for spot in chunk.spots)
-        for spot in chunk.spots:
-            await self._read_chunk(alone(spot), words, priority)
+        await self._read_chunks([alone(spot) for spot in chunk.spots], words, priority)
 
     async def write(self, key: str, value: float, *, priority: Priority = Priority.CONTROL) -> None:
         """Write ``value``, in the register's unit, and wait for the confirmation. Raises `DeviceError`."""

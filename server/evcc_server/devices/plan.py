@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from evcc_server.devices.profile import Function, Profile, Register
-from evcc_server.modbus.wire import READ_COILS, READ_DISCRETE, READ_HOLDING, READ_INPUT
+from evcc_server.modbus.wire import READ_COILS, READ_DISCRETE, READ_HOLDING, READ_INPUT, Request
 
 READ_FUNCTION: Mapping[Function, int] = {
     "coil": READ_COILS,
@@ -32,20 +32,24 @@ class Spot:
         return self.address + self.register.count
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Chunk:
     """One read request and the values it brings."""
 
-    unit: int
-    function: int
-    address: int
-    count: int
+    request: Request
     spots: tuple[Spot, ...]
+    cuts: tuple[tuple[str, int, int], ...]
+    """Each value's key and where in the answer it begins and ends."""
+
+
+def _chunk(first: Spot, address: int, count: int, spots: tuple[Spot, ...]) -> Chunk:
+    request = Request(unit=first.unit, function=first.function, address=address, count=count)
+    return Chunk(request, spots, tuple((spot.key, spot.address - address, spot.end - address) for spot in spots))
 
 
 def alone(spot: Spot) -> Chunk:
     """A request for nothing but ``spot``."""
-    return Chunk(unit=spot.unit, function=spot.function, address=spot.address, count=spot.register.count, spots=(spot,))
+    return _chunk(spot, spot.address, spot.register.count, (spot,))
 
 
 def merge(profile: Profile, spots: Sequence[Spot], split: Iterable[str] = ()) -> tuple[Chunk, ...]:
@@ -63,12 +67,7 @@ def merge(profile: Profile, spots: Sequence[Spot], split: Iterable[str] = ()) ->
             blocks.setdefault(number, []).append(spot)
     for number, members in sorted(blocks.items()):
         block = connection.blocks[number]
-        first = members[0]
-        chunks.append(
-            Chunk(
-                unit=first.unit, function=first.function, address=block.address, count=block.count, spots=tuple(members)
-            )
-        )
+        chunks.append(_chunk(members[0], block.address, block.count, tuple(members)))
     run: list[Spot] = []
     for spot in sorted(rest, key=lambda spot: (spot.unit, spot.function, spot.address, spot.key)):
         if run and (spot.key in split or run[-1].key in split or not _can_join(profile, run, spot)):
@@ -126,10 +125,4 @@ def _is_listed(profile: Profile, spot: Spot, start: int) -> bool:
 
 def _together(run: list[Spot]) -> Chunk:
     first, end = run[0], max(spot.end for spot in run)
-    return Chunk(
-        unit=first.unit,
-        function=first.function,
-        address=first.address,
-        count=end - first.address,
-        spots=tuple(run),
-    )
+    return _chunk(first, first.address, end - first.address, tuple(run))

@@ -10,10 +10,11 @@ time; commands to it are always tried.
 from __future__ import annotations
 
 import functools
+import math
 import os
 import socket
-from collections.abc import Awaitable, Callable
-from typing import Protocol, runtime_checkable
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 import anyio
 import anyio.lowlevel
@@ -117,27 +118,73 @@ class Link:
         once before and that answer is ignored. Raises `DeviceSilent`, `DeviceDown`, `ModbusRefused`, `DeviceImplausible`;
         `ValueError` for what no frame can carry.
         """
+        (answer,) = await self.request_all(
+            (request,), timeout_s=timeout_s, min_delay_s=min_delay_s, priority=priority, doubles=doubles
+        )
+        if isinstance(answer, ModbusRefused):
+            raise answer
+        return answer
+
+    async def request_all(
+        self,
+        requests: Sequence[Request],
+        *,
+        timeout_s: float = 1.0,
+        min_delay_s: float = 0.0,
+        priority: Priority = Priority.POLL,
+        doubles: bool = False,
+    ) -> list[tuple[int, ...] | ModbusRefused]:
+        """Each of ``requests`` in its turn, as `request` does; others may come between them.
+
+        Ends with the first that is refused: the refusal is the last of the answers, and there are none to the requests after it.
+        """
+        answers: list[tuple[int, ...] | ModbusRefused] = []
+        while len(answers) < len(requests):
+            # One scope whose deadline moves along: a new one for each request costs as much as the request itself.
+            with trio.CancelScope() as patience:
+                for request in requests[len(answers) :]:
+                    answer = await self._request(request, patience, timeout_s, min_delay_s, priority, doubles)
+                    if answer.exception is not None:
+                        return [*answers, ModbusRefused(request, answer.exception)]
+                    answers.append(answer.values)
+                    if patience.cancel_called:
+                        break  # it came just in time; the next one must not suffer for that
+            if patience.cancelled_caught:
+                raise DeviceSilent(f"{self.name}: {requests[len(answers)]}: no answer within {timeout_s:g} s")
+        return answers
+
+    async def _request(
+        self,
+        request: Request,
+        patience: trio.CancelScope,
+        timeout_s: float,
+        min_delay_s: float,
+        priority: Priority,
+        doubles: bool,
+    ) -> Answer:
         self._check_reachable(request, priority)
-        has_waited = await self._turns.take(priority)
+        has_waited = not self._turns.take_free()
+        if has_waited:
+            patience.deadline = math.inf
+            await self._turns.take(priority)
         try:
             if has_waited:
                 self._check_reachable(request, priority)
             min_delay_s = max(min_delay_s, self.delays_s.get(request.unit, 0.0))
             if min_delay_s > 0:
+                patience.deadline = math.inf
                 await self._keep_distance(request.unit, min_delay_s)
             if doubles:
+                patience.deadline = math.inf
                 await self._wake_with(request, timeout_s)
             try:
-                answer = await self._attempt(request, timeout_s)
-            except DeviceSilent:
-                if priority is not Priority.GUEST:  # what others ask of a unit says nothing about our own polls
-                    self._note_silence(request.unit)
+                return await self._attempt(request, patience, timeout_s)
+            except trio.Cancelled:
+                if patience.cancel_called and priority is not Priority.GUEST:
+                    self._note_silence(request.unit)  # what others ask of a unit says nothing about our own polls
                 raise
         finally:
             self._turns.pass_on()
-        if answer.exception is not None:
-            raise ModbusRefused(request, answer.exception)
-        return answer.values
 
     async def aclose(self) -> None:
         """Close the connection; the next request opens it again."""
@@ -160,31 +207,31 @@ class Link:
 
     async def _wake_with(self, request: Request, timeout_s: float) -> None:
         try:
-            await self._attempt(request, timeout_s / 4)
-        except (DeviceSilent, DeviceImplausible):
+            with trio.CancelScope() as patience:
+                await self._attempt(request, patience, timeout_s / 4)
+        except DeviceImplausible:
             await anyio.lowlevel.checkpoint()  # as expected of a device that sleeps
 
-    async def _attempt(self, request: Request, timeout_s: float) -> Answer:
+    async def _attempt(self, request: Request, patience: trio.CancelScope, timeout_s: float) -> Answer:
         is_reused = self._stream is not None
         try:
-            return await self._attempt_once(request, timeout_s)
+            return await self._attempt_once(request, patience, timeout_s)
         except DeviceDown:
             if not is_reused:
                 raise
         # The far end closed an idle connection: not worth a failure. The same write twice changes nothing.
-        return await self._attempt_once(request, timeout_s)
+        return await self._attempt_once(request, patience, timeout_s)
 
-    async def _attempt_once(self, request: Request, timeout_s: float) -> Answer:
-        stream = self._stream or await self._open()
+    async def _attempt_once(self, request: Request, patience: trio.CancelScope, timeout_s: float) -> Answer:
+        stream = self._stream
+        if stream is None:
+            patience.deadline = math.inf
+            stream = await self._open()
         is_done = False
         try:
-            with trio.CancelScope(deadline=trio.current_time() + timeout_s):
-                answer = await self._exchange(stream, request)
-                is_done = True
-            if not is_done:
-                raise TimeoutError
-        except TimeoutError:
-            raise DeviceSilent(f"{self.name}: {request}: no answer within {timeout_s:g} s") from None
+            patience.deadline = trio.current_time() + timeout_s
+            answer = await self._exchange(stream, request)
+            is_done = True
         except WireError as error:
             raise DeviceImplausible(f"{self.name}: {error}") from error
         except _LOST as error:
@@ -318,6 +365,18 @@ class Port:
         self.timeout_s = timeout_s
         self.min_delay_s = min_delay_s
         self.doubles = doubles
+
+    def read_all(
+        self, requests: Sequence[Request], *, priority: Priority = Priority.POLL
+    ) -> Coroutine[Any, Any, list[tuple[int, ...] | ModbusRefused]]:
+        """As `Link.request_all`, with this unit's manners; the requests name their units themselves."""
+        return self.link.request_all(
+            requests,
+            timeout_s=self.timeout_s,
+            min_delay_s=self.min_delay_s,
+            priority=priority,
+            doubles=self.doubles,
+        )
 
     async def read(
         self, function: int, address: int, count: int, *, unit: int | None = None, priority: Priority = Priority.POLL

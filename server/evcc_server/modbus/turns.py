@@ -25,15 +25,17 @@ class Turns:
         self._arrivals = 0
         self._waiting: list[tuple[int, int, anyio.Event]] = []
 
-    async def take(self, priority: Priority) -> bool:
-        """Wait for the turn; whether there was a wait. Whoever has the turn must `pass_on`."""
+    def take_free(self) -> bool:
+        """Have the turn at once if nobody has it; whether that was so. Whoever has the turn must `pass_on`."""
         if self._is_taken:
-            await self._wait(priority)
-            return True
+            return False
         self._is_taken = True
-        return False
+        return True
 
-    async def _wait(self, priority: Priority) -> None:
+    async def take(self, priority: Priority) -> None:
+        """Wait for the turn."""
+        if self.take_free():
+            return
         self._arrivals += 1
         entry = (int(priority), self._arrivals, anyio.Event())
         heapq.heappush(self._waiting, entry)
