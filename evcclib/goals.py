@@ -149,7 +149,8 @@ def follow_plan(work: Work, index: int, facts: Facts) -> None:
         loadpoint.plan = plan_follow.IDLE
         return
     required, plan = make_plan(work, index, target, power_max_w(work, index))
-    holds_full = facts.is_charging and loadpoint.settings.soc_target_pct in (0, 100)
+    has_energy_goal = _energy_goal_remaining_kwh(work, loadpoint) is not None
+    holds_full = facts.is_charging and not has_energy_goal and loadpoint.settings.soc_target_pct in (0, 100)
     loadpoint.plan = plan_follow.step(
         loadpoint.plan, plan, required=required, target=target, now=work.utc, holds_full=holds_full
     )

@@ -491,3 +491,19 @@ def test_vehicle_that_heats_does_not_wait_for_the_guard() -> None:
     assert bench.lp.charger.is_enabled
     assert switched_off_at is not None
     assert timedelta(seconds=400) - switched_off_at < timedelta(minutes=5)
+
+
+@pytest.mark.rule("GOAL-2", "PLAN-11", "PLAN-19", "DEF-16")
+@pytest.mark.parametrize("vehicle", [None, OFFLINE])
+def test_plan_for_an_energy_goal_ends_with_it(vehicle: VehicleConfig | None) -> None:
+    """What holds a full battery's plan (a SoC goal of 100 % is the default) says nothing about energy."""
+    bench = home(vehicle)
+    bench.grid_w = 5000.0
+    at(bench, 0)
+    bench.set("energy_target_kwh", 2.0)
+    bench.set("target_time", NOON + HOUR / 3)
+    for second in range(10, 1800, 10):
+        at(bench, second)
+    assert bench.lp.ledger.session_kwh == pytest.approx(2.0, abs=0.05)
+    assert not bench.lp.plan.is_active
+    assert code(bench) is ReasonCode.TARGET_ENERGY_REACHED
