@@ -7,10 +7,11 @@ import struct
 
 import pytest
 from fake_device import ascii_frame, mbap, rtu
+from fake_device import crc16 as bitwise_crc16
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evcc_server.modbus.wire import Answer, Exchange, Framing, Inbox, Request, WireError, answer_frame
+from evcc_server.modbus.wire import Answer, Exchange, Framing, Inbox, Request, WireError, answer_frame, crc16
 
 READ = Request(unit=3, function=3, address=1000, count=4)
 WORDS = (0x1234, 0, 0xFFFF, 3)
@@ -87,6 +88,13 @@ def test_up_to_three_flipped_bits_on_a_serial_line_are_always_noticed(flips: lis
     except WireError:
         return
     assert answer is None
+
+
+@given(st.binary(max_size=260))
+def test_the_checksum_is_the_one_worked_out_bit_by_bit(frame: bytes) -> None:
+    by_bits = bitwise_crc16(frame)
+    assert crc16(frame).to_bytes(2, "little") == by_bits
+    assert crc16(frame + by_bits) == 0
 
 
 @settings(deadline=None)
