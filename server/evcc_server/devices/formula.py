@@ -137,11 +137,12 @@ def names_in(source: str) -> tuple[str, ...]:
 
 def evaluate(source: str, lookup: Lookup) -> float | None:
     """The value of ``source``; ``lookup`` gives each name's value, or None when it is not available."""
-    return _compiled(source)(lookup)
+    return compiled(source)(lookup)
 
 
 @functools.lru_cache(maxsize=4096)
-def _compiled(source: str) -> _Function:
+def compiled(source: str) -> Callable[[Lookup], float | None]:
+    """`evaluate` of ``source``, worked out beforehand. Raises `ValueError` for what cannot be read."""
     return _function(_parsed(source))
 
 

@@ -57,7 +57,8 @@ class ModbusMeter:
         port = port_for(profile, link, unit, timeout_s=timeout_s)
         self._access = Access(profile, port, params=params, units=units)
         self._keys = keys_of(profile, formulas_of(found), found.measured_when)
-        self._params_used = [name for formula in formulas_of(found) if formula for name in names_in(formula)]
+        names = [name for formula in formulas_of(found) if formula for name in names_in(formula)]
+        self._params_used = [name for name in names if name.startswith("$")]
         self._commands = anyio.Lock()
         self._mode = "normal"
 
@@ -68,7 +69,8 @@ class ModbusMeter:
 
     async def read(self) -> MeterValues:
         """Read everything once. Raises `DeviceError`."""
-        await self._access.resolve_params(self._params_used)
+        if self._params_used:
+            await self._access.resolve_params(self._params_used)
         now = await self._access.read(self._keys, must_have_any=True)
         values = self._values
         return MeterValues(

@@ -21,5 +21,8 @@ def within(value: float | None, bounds: tuple[float, float]) -> float | None:
 
 def triple(values: Sequence[float | None], bounds: tuple[float, float]) -> PhaseTriple | None:
     """Three values, or None unless each of them is known and within ``bounds``."""
-    l1, l2, l3 = (within(value, bounds) for value in values)
-    return None if l1 is None or l2 is None or l3 is None else (l1, l2, l3)
+    l1, l2, l3 = values
+    if l1 is None or l2 is None or l3 is None:
+        return None
+    low, high = bounds
+    return (l1, l2, l3) if low <= l1 <= high and low <= l2 <= high and low <= l3 <= high else None

@@ -44,8 +44,11 @@ def read_triple(now: Snapshot, formulas: Sequence[str] | None, bounds: tuple[flo
     """Three formulas as one value for each phase; L2 or L3 marked with ``?`` may be missing and is then 0."""
     if formulas is None:
         return None
-    values = [now.source(formula) for formula in formulas]
-    if values[0] is None:
+    l1, l2, l3 = now.source(formulas[0]), now.source(formulas[1]), now.source(formulas[2])
+    if l1 is None:
         return None
-    filled = [0.0 if v is None and f.rstrip().endswith("?") else v for v, f in zip(values, formulas, strict=True)]
-    return plausible.triple(filled, bounds)
+    if l2 is None and formulas[1].rstrip().endswith("?"):
+        l2 = 0.0
+    if l3 is None and formulas[2].rstrip().endswith("?"):
+        l3 = 0.0
+    return plausible.triple((l1, l2, l3), bounds)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import struct
+import sys
 from collections.abc import Callable, Sequence
 
 from evcc_server.devices.profile import Register, WordOrder
@@ -42,6 +43,7 @@ SUNSPEC_NAN: dict[str, tuple[int, ...]] = {
 _FLOATS = {"float32": ">f", "float64": ">d"}
 _FLOAT, _TWO_WORDS = struct.Struct(">f"), struct.Struct(">HH")
 _SIGNED = {"int16", "int32", "int64", "sunssf"}
+_LARGEST = sys.float_info.max
 _HAIR = 1e-9
 """Binary fractions such as 16 / 0.1 may end a hair below the whole number that is meant."""
 
@@ -111,12 +113,12 @@ def decoder(
 ) -> Callable[[Words], float | None]:
     """`decode` of one register, worked out beforehand; quicker for the kinds that polls are made of."""
     straight = (register.word_order or word_order) == "high_first"
-    scale, sign, power = register.scale, register.sign, 10.0**sf
+    scale, power = register.scale * register.sign, 10.0**sf
     signed = register.type in _SIGNED
     unavailable = frozenset(register.nan)
     if register.model is not None:
         unavailable |= frozenset(SUNSPEC_NAN.get(register.type, ()))
-    low, high = PLAUSIBLE.get(register.unit, (-math.inf, math.inf))
+    low, high = PLAUSIBLE.get(register.unit, (-_LARGEST, _LARGEST))
 
     def any_kind(words: Words) -> float | None:
         return decode(register, words, word_order, sf=sf)
@@ -125,24 +127,24 @@ def decoder(
         number = words[0]
         if number in unavailable:
             return None
-        value = float(number - 0x1_0000 if signed and number & 0x8000 else number) * scale * sign * power
+        value = float(number - 0x1_0000 if signed and number & 0x8000 else number) * scale * power
         return value + 0.0 if low <= value <= high else None
 
     def double(words: Words) -> float | None:
         number = words[0] << 16 | words[1] if straight else words[1] << 16 | words[0]
         if number in unavailable:
             return None
-        value = float(number - 0x1_0000_0000 if signed and number & 0x8000_0000 else number) * scale * sign * power
+        value = float(number - 0x1_0000_0000 if signed and number & 0x8000_0000 else number) * scale * power
         return value + 0.0 if low <= value <= high else None
 
     def floats(words: Words) -> float | None:
-        above, below = words if straight else (words[1], words[0])
-        if above << 16 | below in unavailable:
+        data = _TWO_WORDS.pack(*words) if straight else _TWO_WORDS.pack(*reversed(words))
+        if data in absent:
             return None
-        (number,) = _FLOAT.unpack(_TWO_WORDS.pack(above, below))
-        value: float = number * scale * sign * power
-        return value + 0.0 if low <= value <= high and math.isfinite(value) else None
+        value: float = _FLOAT.unpack(data)[0] * scale * power
+        return value + 0.0 if low <= value <= high else None  # no number, and infinity, are not between
 
+    absent = frozenset(number.to_bytes(4, "big") for number in unavailable if number < 1 << 32)
     if register.mask is not None or register.shift:
         return any_kind
     match register.type, register.count:
@@ -154,6 +156,22 @@ def decoder(
             return double
         case _:
             return any_kind
+
+
+def raw_decoder(register: Register, word_order: WordOrder = "high_first") -> Callable[[Words], int | str | None]:
+    """The text of a string, else `decode_raw`, worked out beforehand. Texts seldom change from one poll to the next."""
+    last: tuple[Words, str] = ((), "")
+
+    def text(words: Words) -> str:
+        nonlocal last
+        if words != last[0]:
+            last = words, decode_text(register, words)
+        return last[1]
+
+    def any_number(words: Words) -> int | None:
+        return decode_raw(register, words, word_order)
+
+    return text if register.type == "string" else any_number
 
 
 def plausible(value: float, unit: str) -> float | None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from evcc_server.devices.formula import evaluate, names_in
+from evcc_server.devices.formula import compiled, names_in
 from evcc_server.devices.profile import Condition, Profile, Register
-from evcc_server.devices.registers import decode_raw, decode_text, decoder
+from evcc_server.devices.registers import decode_raw, decoder, raw_decoder
 
 _EXPONENT_MAX = 10
 
@@ -16,6 +16,7 @@ class _Known(NamedTuple):
     register: Register
     scale: str | None  # the key of its scale factor
     decode: Callable[[Sequence[int]], float | None]  # at scale factor 0
+    raw: Callable[[Sequence[int]], int | str | None]
 
 
 class Decoders:
@@ -25,6 +26,34 @@ class Decoders:
         self._profile = profile
         self._known: dict[str, _Known] = {}
         self._scaled: dict[tuple[str, int], Callable[[Sequence[int]], float | None]] = {}
+        self.sources: dict[str, Callable[[Snapshot], float | None]] = {}
+        """By formula, as far as they have been asked for."""
+
+    def source(self, formula: str) -> Callable[[Snapshot], float | None]:
+        """How a snapshot gives the value of ``formula``; most formulas are nothing but the name of one register."""
+        read = compiled(formula)
+        names = names_in(formula)
+
+        def any_formula(now: Snapshot) -> float | None:
+            return read(now.value)
+
+        self.sources[formula] = any_formula
+        key = names[0] if names else ""
+        if key == formula.removesuffix("?") and not key.startswith("$"):
+            known = self._known.get(key) or self._look_up(key)
+            if known.scale is None:
+                decode = known.decode
+
+                def plain(now: Snapshot) -> float | None:
+                    own = now.words.get(key)
+                    return None if own is None else decode(own)
+
+                self.sources[formula] = plain
+        return self.sources[formula]
+
+    def raw(self, key: str, own: Sequence[int]) -> int | str | None:
+        """The raw number or text in the words of ``key``."""
+        return (self._known.get(key) or self._look_up(key)).raw(own)
 
     def value(self, key: str, words: Mapping[str, Sequence[int]]) -> float | None:
         """The value of ``key`` in its unit; None also when its scale factor is not available."""
@@ -49,7 +78,8 @@ class Decoders:
     def _look_up(self, key: str) -> _Known:
         register, _ = find_register(self._profile, key)
         scale = None if register.sf is None else f"{register.model}.{register.sf}"
-        known = _Known(register, scale, decoder(register, self._profile.connection.word_order))
+        order = self._profile.connection.word_order
+        known = _Known(register, scale, decoder(register, order), raw_decoder(register, order))
         self._known[key] = known
         return known
 
@@ -65,7 +95,7 @@ class Snapshot:
         decoders: Decoders | None = None,
     ) -> None:
         self._profile = profile
-        self._words = words
+        self.words = words
         self._params = params
         self._decoders = decoders or Decoders(profile)
 
@@ -73,27 +103,25 @@ class Snapshot:
         """The same, with more ``$name`` for formulas."""
         if not numbers:
             return self
-        return Snapshot(self._profile, self._words, {**self._params, **numbers}, self._decoders)
+        return Snapshot(self._profile, self.words, {**self._params, **numbers}, self._decoders)
 
     def value(self, key: str) -> float | None:
         """The value of ``key`` in its unit, or the parameter ``$name``."""
         if key.startswith("$"):
             return self._params.get(key[1:])
-        return self._decoders.value(key, self._words)
+        return self._decoders.value(key, self.words)
 
     def raw(self, key: str) -> int | str | None:
         """The raw number of ``key``, or its text when it is a string."""
-        words = self._words.get(key)
-        if words is None:
-            return None
-        register, _ = find_register(self._profile, key)
-        if register.type == "string":
-            return decode_text(register, words)
-        return decode_raw(register, words, self._profile.connection.word_order)
+        own = self.words.get(key)
+        return None if own is None else self._decoders.raw(key, own)
 
     def source(self, formula: str | None) -> float | None:
         """The value of a formula of the profile."""
-        return None if formula is None else evaluate(formula, self.value)
+        if formula is None:
+            return None
+        decoders = self._decoders
+        return (decoders.sources.get(formula) or decoders.source(formula))(self)
 
     def holds(self, conditions: Iterable[Condition]) -> bool:
         """Whether all conditions hold; what is not available holds for nothing."""
