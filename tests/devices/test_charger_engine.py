@@ -284,6 +284,54 @@ async def test_a_watchdog_that_repeats_the_setpoint_never_repeats_an_old_one() -
     await with_link(fake, use)
 
 
+@pytest.mark.parametrize(
+    ("timeout_s", "share", "poll_age_s", "is_left_out"),
+    [(60, 0.25, 0, True), (60, 0.25, 15, True), (60, 0.25, 16, False), (60, 0.5, 1, False), (60, 1.0, 0, False)],
+)
+@in_virtual_time
+async def test_a_kick_of_any_request_is_left_out_when_the_next_one_comes_in_time(
+    timeout_s: float, share: float, poll_age_s: float, is_left_out: bool
+) -> None:
+    fake = station(1)
+    profile = parse(STATION + f"  watchdog: {{kick: any, default_s: {timeout_s}, share: {share}}}\n")
+
+    async def use(link: Link) -> None:
+        charger = ModbusCharger(profile, link)
+        await charger.start()
+        fake.requests.clear()
+        await charger.kick()
+        assert len(fake.requests) == 1, "commands and questions of the start are no polls"
+        await charger.read()
+        await anyio.sleep(poll_age_s)
+        fake.requests.clear()
+        await charger.kick()
+        assert len(fake.requests) == (0 if is_left_out else 1)
+        await anyio.sleep(timeout_s / 2)
+        fake.requests.clear()
+        await charger.kick()
+        assert len(fake.requests) == 1, "nobody has polled since"
+
+    await with_link(fake, use)
+
+
+@in_virtual_time
+async def test_a_poll_that_failed_is_no_reason_to_leave_a_kick_out() -> None:
+    fake = station(1)
+    profile = parse(STATION + "  watchdog: {kick: any, default_s: 60}\n")
+
+    async def use(link: Link) -> None:
+        charger = ModbusCharger(profile, link)
+        await charger.start()
+        fake.faults = [Fault(lost=True)]
+        with pytest.raises(DeviceSilent):
+            await charger.read()
+        fake.requests.clear()
+        await charger.kick()
+        assert len(fake.requests) == 1
+
+    await with_link(fake, use)
+
+
 @in_virtual_time
 async def test_a_maximum_below_the_minimum_is_refused_before_anything_is_written() -> None:
     async def use(link: Link) -> None:

@@ -1,5 +1,7 @@
 """A server that falls silent: each station with a watchdog keeps its current while kicked, then falls to its fail-safe one."""
 
+from collections.abc import Awaitable, Callable
+
 import pytest
 import trio
 from test_emulated_chargers import Place, place
@@ -19,7 +21,10 @@ WATCHED = [
 ]
 
 
-async def drive(name: str) -> None:
+Script = Callable[[Place, ModbusCharger], Awaitable[None]]
+
+
+async def drive(name: str, script: Script) -> None:
     profile = load(name)
     assert profile.charger is not None
     world = place(WallboxSpec(profile=name, current_step_a=profile.charger.step_a))
@@ -33,7 +38,7 @@ async def drive(name: str) -> None:
 
         link = Link(connect, FRAMINGS[device.framing])
         driver = ModbusCharger(profile, link, device.unit_id)
-        await fall_silent(world, driver)
+        await script(world, driver)
         await link.aclose()
         nursery.cancel_scope.cancel()
 
@@ -65,4 +70,36 @@ async def fall_silent(world: Place, driver: ModbusCharger) -> None:
 
 @pytest.mark.parametrize("name", WATCHED)
 def test_a_silent_server_leaves_the_station_at_its_fail_safe_current(name: str) -> None:
-    run_deterministic(lambda: drive(name))
+    run_deterministic(lambda: drive(name, fall_silent))
+
+
+async def poll_for_a_while(world: Place, driver: ModbusCharger) -> None:
+    await driver.start()
+    world.car_arrives()
+    await driver.set_current(12)
+    await driver.enable()
+    keepalive, watchdog_s = driver.keepalive, world.box.spec.watchdog_s
+    assert keepalive is not None
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(kick_for_ever, driver, keepalive.total_seconds())
+        for _ in range(30):
+            await trio.sleep(watchdog_s / 10)
+            await driver.read()
+        world.sync()
+        assert world.box.pilot_a == pytest.approx(12, abs=0.3)
+        for _ in range(30):
+            await trio.sleep(watchdog_s / 10)
+            world.sync()
+            assert world.box.pilot_a == pytest.approx(12, abs=0.3), "kicks are not left out when nobody polls any more"
+        nursery.cancel_scope.cancel()
+
+
+async def kick_for_ever(driver: ModbusCharger, period_s: float) -> None:
+    while True:
+        await trio.sleep(period_s)
+        await driver.kick()
+
+
+@pytest.mark.parametrize("name", WATCHED)
+def test_polls_spare_kicks_only_while_there_are_polls(name: str) -> None:
+    run_deterministic(lambda: drive(name, poll_for_a_while))

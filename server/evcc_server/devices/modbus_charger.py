@@ -70,6 +70,7 @@ class ModbusCharger:
         self._commands = anyio.Lock()
         self._waking_until = 0.0
         self._is_seen_enabled = False
+        self._polled_at_s = -math.inf
         self._is_started = False
         self._is_measured = True
         self._knows_identity = self.facts.identity is not None
@@ -77,7 +78,7 @@ class ModbusCharger:
         self._phases_set = 3
         self._timeout_found_s: float | None = None  # what the watchdog had before it was armed
         self._timeout_s = self.facts.watchdog.default_s if self.facts.watchdog else 0.0
-        self._keys = self._keys_to_poll()
+        self._keys, self._needed = self._keys_to_poll(), self._keys_needed()
 
     @property
     def config(self) -> ChargerConfig:
@@ -130,7 +131,7 @@ class ModbusCharger:
             self._is_enabled = self._enabled(now, None)
         await self._access.run(facts.start)
         await self._arm()
-        self._keys = self._keys_to_poll()
+        self._keys, self._needed = self._keys_to_poll(), self._keys_needed()
         self._is_started = True
 
     async def _variant(self, facts: Charger) -> Charger:
@@ -212,7 +213,9 @@ class ModbusCharger:
 
     async def read(self) -> ChargerValues:
         """Read everything once, and get the station out of states it cannot leave by itself. Raises `DeviceError`."""
-        now = await self._access.read(self._keys, needed=self._needed())
+        asked_at_s = anyio.current_time()
+        now = await self._access.read(self._keys, needed=self._needed)
+        self._polled_at_s = asked_at_s
         status = await self._repair(now) or self._status(now)
         if self._is_waking and status in (ChargerStatus.E, ChargerStatus.F):
             status = ChargerStatus.B
@@ -240,7 +243,7 @@ class ModbusCharger:
             phases=self._phases(now),
         )
 
-    def _needed(self) -> frozenset[str]:
+    def _keys_needed(self) -> frozenset[str]:
         facts = self.facts.status
         rules = {condition.register for rule in facts.rules for condition in rule.when}
         return frozenset(rules | ({facts.register} if facts.register is not None else set()))
@@ -434,8 +437,16 @@ class ModbusCharger:
                 await self._access.run(watchdog.steps)
             case "rewrite":
                 await self._rewrite()
-            case "any":
+            case "any" if not self._was_polled_lately():
                 await self._access.read(self._keys_of_status(), priority=Priority.KEEPALIVE)
+
+    def _was_polled_lately(self) -> bool:
+        """Whether a kick can be left to the next one: even then not half of the watchdog's time will have passed since a poll."""
+        keepalive = self.keepalive
+        if keepalive is None:
+            return False
+        unheard_s = anyio.current_time() - self._polled_at_s + keepalive.total_seconds()
+        return unheard_s <= self._timeout_s / 2
 
     async def _rewrite(self) -> None:
         async with self._commands:  # else an old setpoint could overtake a new one

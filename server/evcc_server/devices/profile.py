@@ -306,9 +306,10 @@ class Watchdog(_Data, frozen=True, kw_only=True):
 
     ``timeout`` is the register that holds the time-out, ``default_s`` counts where there is none. Reading 0 with
     ``zero_is_off`` it is off, and is armed with ``default_s`` by ``timeout_write``; ``failsafe`` is the current that applies
-    when it expires, lowered by ``failsafe_write`` when it is above what is safe. ``kick``: ``any`` request, ``steps``, or
-    ``rewrite`` the current limit (0 while disabled). It is due every ``share`` of the time-out, at least ``least_s`` apart, or
-    every ``period_s``. ``codes``: the time-out's register holds one of these raw numbers for so many seconds; any other is off.
+    when it expires, lowered by ``failsafe_write`` when it is above what is safe. ``kick``: ``any`` request (a poll is one too),
+    ``steps``, or ``rewrite`` the current limit (0 while disabled). It is due every ``share`` of the time-out, at least
+    ``least_s`` apart, or every ``period_s``. ``codes``: the time-out's register holds one of these raw numbers for so many
+    seconds; any other is off.
     """
 
     kick: Literal["any", "steps", "rewrite"]
