@@ -1,7 +1,8 @@
 """What the site's meters say: grid, pv, batteries, aux, with their ages [SITE-5..SITE-16, DEF-18, DEF-47, DEF-48].
 
 A failed reading leaves the last one standing until it is too old; then the value is unknown, left out of the balance, and said
-so. The SoC of a home battery moves slowly: its last value stands however old it is [DEF-18].
+so. The SoC of home batteries moves slowly: the last one stands however old it is, but a battery that has stopped answering has
+no part in it while another one goes on [DEF-18].
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def look(work: Work, facts: list[Facts]) -> Sun:
     if layout.battery_count:
         battery = sum_batteries(
             _values(state.batteries, oldest),
-            [None if each is None else each.value for each in state.battery_socs],
+            _socs(state.battery_socs, layout.age_max),
             layout.capacities_kwh,
         )
     _keep_grid(work, pv_w, charge_w, is_charge_known=is_charge_known)
@@ -144,6 +145,14 @@ def _sum_positive(meters: Kept, oldest: timedelta) -> float | None:
 def _values(meters: Kept, oldest: timedelta) -> list[float | None]:
     """What each meter shows, None where it is too old."""
     return [meter.value if meter is not None and meter.sampled_at >= oldest else None for meter in meters]
+
+
+def _socs(batteries: Kept, age_max: timedelta) -> list[float | None]:
+    """The SoC of each battery that was last read along with the newest one; None for the others [DEF-18]."""
+    if len(batteries) == 1:
+        return [None if each is None else each.value for each in batteries]
+    newest = max([each.sampled_at for each in batteries if each is not None], default=timedelta(0))
+    return _values(batteries, newest - age_max)
 
 
 def _warn(work: Work, *, is_grid_known: bool, is_lost: bool, facts: list[Facts]) -> None:

@@ -99,6 +99,22 @@ def test_battery_that_fails_is_unknown_and_keeps_its_soc() -> None:
     assert shown(bench).home_power_w is None
 
 
+@pytest.mark.rule("SITE-7", "DEF-18", "DEF-48")
+def test_mean_soc_is_of_the_batteries_that_answer_and_stands_when_none_does() -> None:
+    batteries = (BatteryConfig(capacity_kwh=10.0), BatteryConfig(capacity_kwh=10.0))
+    bench = Bench(site_config(batteries=batteries))
+    bench.battery = [(0.0, 20.0), (0.0, 90.0)]
+    bench.at(0)
+    bench.battery = [(None, None), (0.0, 96.0)]
+    bench.at(30)
+    assert shown(bench).battery_soc_pct == 58.0
+    bench.at(40)
+    assert (shown(bench).battery_soc_pct, shown(bench).battery_capacity_kwh) == (96.0, 10.0)
+    bench.battery = [(None, None), (None, None)]
+    bench.at(800)
+    assert shown(bench).battery_soc_pct == 96.0
+
+
 @pytest.mark.rule("DEF-43", "SITE-7")
 @pytest.mark.parametrize("bad", [-1.0, 101.0, float("nan")])
 def test_implausible_battery_soc_is_not_believed(bad: float) -> None:
