@@ -39,6 +39,7 @@ class Watched:
             await trio.sleep(pause_s)
             seconds -= pause_s
             await (self.driver.read() if keepalive is None else self.driver.kick())
+        self.world.sync()
 
 
 async def drive(name: str, check: Callable[[Watched], Awaitable[None]], *, has_meter: bool = True) -> None:
