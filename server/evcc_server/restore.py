@@ -16,6 +16,8 @@ from evcc_server.settings import request as setting_request
 from evcc_server.store.setting_rows import SettingRow
 from evcc_server.store.store import Store
 from evcclib import Site
+from evcclib.charger import doubt
+from evcclib.commands import SetCurrent
 from evcclib.config import SiteConfig
 from evcclib.errors import EvccError, IncompatibleState
 from evcclib.model import Now
@@ -40,12 +42,23 @@ async def restored_site(config: SiteConfig, store: Store, now: Now, *, keeps_set
         except IncompatibleState as error:
             _log.warning("the stored state is not continued: %s", error)
             site = fresh
+        _doubt_currents(site)
     _submit(site, _as_in_file(site, fresh, has_goals=keeps_settings), now)
     if keeps_settings:
         rows = await store.load_settings(config)
         changed = [row for row in rows if _present(site, row) != row.value and not _is_vehicles(site, row)]
         _submit(site, [setting_request(row.setting, row.owner, row.value) for row in changed], now)
     return site
+
+
+def _doubt_currents(site: Site) -> None:
+    """Forget what stations were told to offer, so that it is told again.
+
+    Leaving in order has brought them to their minimum; after a kill a watchdog may have done so.
+    """
+    for loadpoint in site.state.loadpoints:
+        if loadpoint.charger.current_a is not None:
+            loadpoint.charger = doubt(loadpoint.charger, (SetCurrent(loadpoint.charger.current_a),))
 
 
 def _is_vehicles(site: Site, row: SettingRow) -> bool:

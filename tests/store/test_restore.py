@@ -105,3 +105,15 @@ async def test_a_goal_that_only_identification_has_set_does_not_become_the_owner
     restored = await restored_site(config, store, LATER, keeps_settings=True)
     assert restored.state.loadpoints[0].settings.soc_target_pct == 80
     assert restored.state.vehicle_settings.get("blue") in (None, VehicleSettings())
+
+
+@in_virtual_time
+async def test_what_a_station_offers_is_told_again() -> None:
+    """Leaving in order has brought it to its minimum, or a watchdog has: nobody knows what it offers."""
+    store = await Store.open(None, inline)
+    site = Site(FILE, now=NOW)
+    charger = site.state.loadpoints[0].charger
+    site.state.loadpoints[0].charger = replace(charger, is_enabled=True, is_certain=True, current_a=16.0)
+    await store.save_snapshot(SNAPSHOT, site.export(now=NOW), NOW.utc)
+    found = (await restored_site(FILE, store, LATER, keeps_settings=True)).state.loadpoints[0].charger
+    assert (found.is_enabled, found.is_certain, found.current_a) == (True, True, None)
