@@ -98,6 +98,15 @@ def _parser() -> argparse.ArgumentParser:
     days.add_argument("--workers", type=_positive)
     days.set_defaults(command=_days)
 
+    kills = commands.add_parser("kills", help="kill the server at its await points and judge what is left")
+    kills.add_argument("scenario", nargs="?", default="short-visit", help="default: %(default)s")
+    kills.add_argument("--every", action="store_true", help="at every step (default: once at every await point)")
+    kills.add_argument("--step", type=_positive, action="append", default=[], help="only before this step")
+    kills.add_argument("--more", type=int, default=0, metavar="N", help="and at N other steps")
+    kills.add_argument("--seed", type=int)
+    kills.add_argument("--workers", type=_positive)
+    kills.set_defaults(command=_kills)
+
     demo = commands.add_parser("demo", help="a simulated home and the server, in one command")
     demo.add_argument("--host", default="127.0.0.1", help="address for API and broker (default %(default)s)")
     demo.add_argument("--port", type=port_number, default=7070, help="port of the API (default %(default)s)")
@@ -397,6 +406,19 @@ def _days(options: argparse.Namespace) -> int:
     whole_days = importlib.import_module("evcc_sim.days")
     status: int = whole_days.run_days(
         options.scenarios or None, days=options.days, seed=options.seed, workers=options.workers
+    )
+    return status
+
+
+def _kills(options: argparse.Namespace) -> int:
+    kills = importlib.import_module("evcc_sim.kills")
+    status: int = kills.run_kills(
+        options.scenario,
+        steps=options.step,
+        every=options.every,
+        more=options.more,
+        seed=options.seed,
+        workers=options.workers,
     )
     return status
 

@@ -11,16 +11,18 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, timedelta
+from functools import lru_cache
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import trio
-from trio.abc import Instrument
 
 from evcc_server.app import Server, open_server
+from evcc_server.blocking import inline
 from evcc_server.clock import Clock
 from evcc_server.config.load import parse_config
 from evcc_server.config.model import Config
@@ -28,10 +30,13 @@ from evcc_server.config.options import Options
 from evcc_server.http.app import build_app
 from evcc_server.mqtt.bridge import Bridge
 from evcc_server.mqtt.contract import Connected, LinkEvent, Publication
-from evcc_sim.actions import operator_limit_at, operator_spans, requests_of
+from evcc_server.store.store import Store
+from evcc_sim.actions import Due, operator_limit_at, operator_spans, requests_of
+from evcc_sim.await_points import Steps
 from evcc_sim.faults import Fault, FaultKind
 from evcc_sim.house import House
 from evcc_sim.invariants import Violation, check
+from evcc_sim.promises import Promises
 from evcc_sim.result import Result, summarize
 from evcc_sim.scenario import Scenario
 from evcc_sim.site_devices import Extras, devices, evcc_yaml
@@ -42,7 +47,7 @@ from evcc_sim.world_clock import WorldClock
 from evcclib.commands import Command, Disable, Enable, SetCurrent
 from evcclib.decision import Decision
 from evcclib.errors import EvccError
-from evcclib.events import Event, SettingChanged
+from evcclib.events import Event, SessionRecord, SettingChanged
 from evcclib.model import ChargeMode, Now
 from evcclib.settings import Scope
 from evcclib.view import SiteView
@@ -55,6 +60,22 @@ LATE_MAX = 10
 
 LOOK_S = 900.0
 """How often somebody looks at /api/state."""
+BEGINS_S = 10.0
+"""How soon after its start a server must have decided: it meets its stations and waits for a first round of samples."""
+DOWN_S = 3.0
+"""How long it takes until a server that was killed at an await point is started again."""
+STUCK_S = 600.0
+"""A run that is not over so long after its end will never be."""
+SETTLES_S = 40.0
+"""Nobody is killed at an await point so shortly before the end: the last server must have time to put things in order."""
+
+
+class Station(NamedTuple):
+    """What a station does: whether it gives a pilot, what it then offers [A], on how many phases."""
+
+    is_enabled: bool
+    current_a: float
+    phases: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +87,8 @@ class FullStackResult(Result):
     mqtt_digest: str  # over everything published
     steps: int  # of the control loop
     seconds_between_steps_max: float
+    last: SiteView  # what the server showed at the end
+    stations: tuple[Station, ...]  # what the stations were doing then
 
     @property
     def replay(self) -> str:
@@ -86,20 +109,22 @@ def run_scenario(
     seed: int | None = None,
     *,
     days: int | None = None,
-    kill_at_step: int | None = None,
+    steps: Steps | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> FullStackResult:
     """Run ``scenario`` for its days (or ``days``) through the whole server and judge it.
 
-    ``kill_at_step``: the server is killed before this step of trio's scheduler, wherever it then is, and started again.
+    ``steps``: counts trio's steps while a server lives; a `Killer` kills it before one of them, wherever it then is, and it is
+    started again.
     """
     with tempfile.TemporaryDirectory(prefix="evcc-sim-", dir=_fast_folder()) as folder:
-        run = FullStack(scenario, seed=seed, days=days, database=Path(folder) / "evcc.db", progress=progress)
-        instruments = []
-        if kill_at_step is not None:
-            run.killer = Killer(kill_at_step)
-            instruments.append(run.killer)
-        return run_virtually(run.main, seed=run.house.seed, instruments=instruments)
+        database = Path(folder) / "evcc.db"
+        run = FullStack(scenario, seed=seed, days=days, database=database, progress=progress, steps=steps)
+        return run_virtually(run.main, seed=run.house.seed, instruments=[] if steps is None else [steps])
+
+
+_parsed = lru_cache(maxsize=2)(parse_config)
+"""The same text for each life of a server, and for each of hundreds of kills."""
 
 
 def _fast_folder() -> str | None:
@@ -144,37 +169,41 @@ class HashedLink:
 
 
 class Door:
-    """The server's way to blocking calls (`evcc_server.blocking.RunBlocking`): in place, and closed for a dead server."""
+    """The server's way to blocking calls (`evcc_server.blocking.RunBlocking`): in place. A dead server's calls never return."""
 
     def __init__(self) -> None:
         self._close: Callable[[], object] | None = None
+        self._is_shut = False
 
     async def __call__(self, function: Callable[[], T], /) -> T:
-        """Call ``function`` in place; remember how to close the database that it has opened."""
+        """Call ``function`` in place; remember how to close the database that it has opened.
+
+        The caller waits before and after, as for a thread: it can die when the call is done and it does not know yet.
+        """
         await trio.lowlevel.checkpoint()
+        if self._is_shut:
+            await trio.sleep_forever()
         result = function()
         if self._close is None:
             self._close = getattr(result, "close", None)
+        await trio.lowlevel.cancel_shielded_checkpoint()
         return result
 
     def shut(self) -> None:
-        """Close the database under the server's hands; whatever it still writes fails."""
+        """Close the database under the server's hands, as the end of its process would."""
+        self._is_shut = True
         if self._close is not None:
             self._close()
 
 
-class Killer(Instrument):
-    """Calls `kill` once, before the given step of the scheduler."""
+@dataclass(slots=True, eq=False)
+class Life:
+    """One server, from its start to its end."""
 
-    def __init__(self, at_step: int) -> None:
-        self._left = at_step
-        self.kill: Callable[[], None] | None = None
-
-    def before_task_step(self, task: trio.lowlevel.Task) -> None:  # noqa: ARG002  trio's signature
-        if self.kill is not None:
-            self._left -= 1
-            if self._left == 0:
-                self.kill()
+    scope: trio.CancelScope
+    door: Door = field(default_factory=Door)
+    server: Server | None = None  # once it is open
+    was_killed: bool = False
 
 
 @dataclass(slots=True)
@@ -186,7 +215,7 @@ class FullStack:
     days: int | None = None
     database: Path = Path(":memory:")
     progress: Callable[[float], None] | None = None
-    killer: Killer | None = None
+    steps: Steps | None = None
     house: House = field(init=False)
     recorder: Recorder = field(init=False)
     _clock: WorldClock = field(init=False)
@@ -194,20 +223,25 @@ class FullStack:
     _offset: timedelta = timedelta(0)
     _states: hashlib._Hash = field(default_factory=hashlib.sha256)
     _steps: int = 0
+    _began_s: float = 0.0
     _last_step_s: float | None = None
     _gap_max_s: float = 0.0
     _late: list[Violation] = field(default_factory=list)
-    _before_kill: SiteView | None = None
+    _promises: Promises = field(default_factory=Promises)
+    _requests: deque[Due] = field(default_factory=deque)
+    _last: SiteView | None = None
 
     def __post_init__(self) -> None:
         self.house = House(self.scenario, seed=self.seed, days=self.days)
         self.recorder = Recorder(self.house)
+        self._requests.extend(requests_of(self.scenario, self.house.days))
 
     async def main(self) -> FullStackResult:
         """The whole run; under a virtual clock."""
         length_s = self.scenario.length_s(self.days)
         broker = HashedLink()
         async with trio.open_nursery() as nursery:
+            nursery.cancel_scope.deadline = trio.current_time() + length_s + STUCK_S
             self._clock = WorldClock(self.house)
             self._network = VirtualNetwork(devices(self.house, self._clock.sync), nursery)
             nursery.start_soon(self._clock.pump)
@@ -216,13 +250,21 @@ class FullStack:
             failures = [f for f in self.house.faults.of("site") if f.kind is not FaultKind.CLOCK_JUMP]
             exported: dict[str, object] | None = None
             while self._clock.now_s < length_s:
-                fault = failures.pop(0) if failures and failures[0].start_s < length_s else None
-                exported = await self._serve(length_s if fault is None else fault.start_s, fault, broker)
-                if fault is not None:
-                    await self._pause(fault, length_s)
+                fault = failures[0] if failures and failures[0].start_s < length_s else None
+                until_s = length_s if fault is None else max(fault.start_s, self._clock.now_s)
+                exported = await self._serve(until_s, fault, broker)
+                if fault is None or self._clock.now_s < until_s:  # the end, or killed before
+                    await self._pause(self._clock.now_s + DOWN_S, length_s)
+                else:
+                    failures.pop(0)
+                    await self._pause(fault.end_s, length_s)
             self._clock.sync()
             nursery.cancel_scope.cancel()
+        if self._clock.now_s >= length_s + STUCK_S:
+            raise TimeoutError("the server is stuck")
         trace = self.recorder.finish()
+        trace.stored_sessions = await self._stored_sessions()
+        assert self._last is not None
         return FullStackResult(
             trace=trace,
             summary=summarize(trace),
@@ -234,34 +276,51 @@ class FullStack:
             mqtt_digest=broker.digest.hexdigest(),
             steps=self._steps,
             seconds_between_steps_max=self._gap_max_s,
+            last=self._last,
+            stations=tuple(Station(b.enabled, b.current_limit_a, b.phases) for b in self.house.wallboxes),
         )
 
     def config(self) -> Config:
         """The site's configuration, read from the text that an owner would have written."""
         extras = Extras(sections={"mqtt": {"json": False}})  # the same documents as /api/state, which is looked at
-        return parse_config(evcc_yaml(self.scenario, self._network.addresses(), extras), f"{self.scenario.name}.yaml")
+        return _parsed(evcc_yaml(self.scenario, self._network.addresses(), extras), f"{self.scenario.name}.yaml")
 
     # -- the server's life -------------------------------------------------------------------------------------------------
 
     async def _serve(self, until_s: float, fault: Fault | None, broker: HashedLink) -> dict[str, object]:
-        """One life of the server; ends at ``until_s``, in order or killed, or earlier by the killer."""
+        """One life of the server; ends at ``until_s``, in order or killed, or earlier by `steps`. Returns the last export."""
+        exported: dict[str, object] = {}
+        self._began_s, self._last_step_s = self._clock.now_s, None
+        with trio.CancelScope() as scope:
+            life = Life(scope)
+            if self.steps is not None:
+                self.steps.arm(lambda: self._kill_at_await_point(life))
+            try:
+                exported = await self._live(life, until_s, fault, broker)
+            except BaseException:
+                # Whatever a dead process would still have raised is heard by nobody.
+                if not life.was_killed:
+                    raise
+            finally:
+                if self.steps is not None:
+                    self.steps.disarm()
+        self._network.restore()
+        return exported
+
+    async def _live(self, life: Life, until_s: float, fault: Fault | None, broker: HashedLink) -> dict[str, object]:
         config = self.config()
         clock = Clock(epoch=self.house.base.utc(self._clock.now_s) + self._offset)
-        exported: dict[str, object] = {}
-        door = Door()
         async with open_server(
             config,
             options=Options(database=str(self.database)),
             clock=clock,
-            run_blocking=door,
+            run_blocking=life.door,
             opener=self._network.open,
         ) as server:
-            watcher = _Watcher(self, server)
-            server.loop.observer = watcher
-            self._compare_settings(server.loop.view())
+            life.server = server
+            server.loop.observer = _Watcher(self, server)
+            self._begin(server.loop.view())
             async with trio.open_nursery() as nursery:
-                if self.killer is not None:
-                    nursery.start_soon(self._die, self.killer, door, nursery.cancel_scope)
                 await nursery.start(server.run)
                 broker.reconnect()
                 mqtt = Bridge(
@@ -278,78 +337,88 @@ class FullStack:
                 nursery.start_soon(self._jump, clock)
                 nursery.start_soon(self._limit, server)
                 nursery.start_soon(self._price, server)
-                await trio.sleep(until_s - self._clock.now_s)
+                await trio.sleep(max(0.0, until_s - self._clock.now_s))
                 self._clock.sync()
+                self._judge_pace(self._clock.now_s)
                 exported = server.site.export(now=clock.now())
                 if fault is not None:
                     self.recorder.note(f"{fault.kind.value}: control is gone for {fault.duration_s:g} s")
-                    self._before_kill = server.loop.view()
                 if fault is not None and fault.kind is FaultKind.KILL:
-                    self._kill(door)
+                    self._kill(life)
                 nursery.cancel_scope.cancel()
             server.loop.observer = None
-            if self._before_kill is None and self._clock.now_s < until_s:
-                self.recorder.note("killed at an await point")
-        self._network.restore()
+        if not life.was_killed:
+            self._end(life, in_order=True)
         return exported
 
-    def _kill(self, door: Door) -> None:
-        """Nothing that the server does from now on reaches anybody."""
-        self._network.cut()
-        door.shut()
+    def _kill_at_await_point(self, life: Life) -> None:
+        if self._clock.now_s < self.scenario.length_s(self.days) - SETTLES_S:
+            self.recorder.note("killed at an await point")
+            self._kill(life)
 
-    async def _die(self, killer: Killer, door: Door, scope: trio.CancelScope) -> None:
-        """When the killer strikes, the server is cut off at once and its tasks are swept up in the next turn."""
-        struck = trio.Event()
-
-        def strike() -> None:
-            self._kill(door)
-            struck.set()
-
-        killer.kill = strike
-        await struck.wait()
-        scope.cancel()
-
-    async def _pause(self, fault: Fault, length_s: float) -> None:
-        await trio.sleep(max(0.0, min(fault.end_s, length_s) - self._clock.now_s))
-        self._last_step_s = None
-
-    def _compare_settings(self, now: SiteView) -> None:
-        before, self._before_kill = self._before_kill, None
-        if before is None:
+    def _kill(self, life: Life) -> None:
+        """Nothing that the server does from now on reaches anybody; its tasks are swept up in the next turns."""
+        if life.was_killed:
             return
+        life.was_killed = True
+        self._end(life, in_order=False)
+        if life.server is not None:
+            life.server.loop.observer = None
+        self._network.cut()
+        life.door.shut()
+        life.scope.cancel()
+
+    def _begin(self, now: SiteView) -> None:
+        """A server has started: it must know what its predecessor has promised."""
         trace = self.recorder.trace
-        trace.restarts.append(self._clock.now_s)
-        if before.settings != now.settings:
-            trace.settings_lost.append(f"site: {before.settings} became {now.settings}")
-        for old, new in zip(before.loadpoints, now.loadpoints, strict=True):
-            if old.settings != new.settings:
-                trace.settings_lost.append(f"loadpoint {old.loadpoint + 1}: {old.settings} became {new.settings}")
+        if self._last is not None:
+            trace.restarts.append(self._clock.now_s)
+            for index, box in enumerate(self.house.wallboxes):  # maybe nobody has heard of the last command any more
+                self.recorder.enabled[index], self.recorder.limits_a[index] = box.enabled, box.current_limit_a
+        start = self.house.base.utc(self._clock.now_s).astimezone(self.house.base.zone)
+        trace.settings_lost.extend(f"{lost} (start at {start:%H:%M:%S})" for lost in self._promises.check(now))
+        self._last = now
+
+    def _end(self, life: Life, *, in_order: bool) -> None:
+        if life.server is not None:
+            self._last = life.server.loop.view()
+            self._promises.ended(self._clock.now_s, self._last, in_order=in_order)
+
+    async def _pause(self, until_s: float, length_s: float) -> None:
+        await trio.sleep(max(0.0, min(until_s, length_s) - self._clock.now_s))
+
+    async def _stored_sessions(self) -> tuple[SessionRecord, ...]:
+        """What a client would see, oldest first."""
+        store = await Store.open(self.database, inline)
+        stored = await store.sessions(zone=UTC)
+        await store.close()
+        return tuple(item.session for item in reversed(stored))
 
     # -- people and other clients ------------------------------------------------------------------------------------------
 
     async def _look(self, server: Server) -> None:
+        await trio.sleep(LOOK_S)
         client = build_app(server.home, stop=trio.Event()).test_client()
         while True:
-            await trio.sleep(LOOK_S)
             with trio.CancelScope(shield=True):  # the test client does not survive being cancelled
                 answer = await client.get("/api/state")
                 data = await answer.get_data()
             assert answer.status_code == 200, data
             self._states.update(data if isinstance(data, bytes) else data.encode())
+            await trio.sleep(LOOK_S)
 
     async def _act(self, server: Server) -> None:
-        """Settings that people change, at their time; those of the past have been made in an earlier life."""
-        now_s = self._clock.now_s
-        for due in requests_of(self.scenario, self.house.days):
-            if due.second >= now_s:
-                await trio.sleep(due.second - self._clock.now_s)
-                self._clock.sync()
-                self.recorder.note(f"request: {due.request}")
-                try:
-                    await server.loop.submit(due.request)
-                except EvccError as error:
-                    self.recorder.note(f"refused: {error}")
+        """Settings that people change, at their time; whoever gets no answer asks the next server again."""
+        while self._requests:
+            due = self._requests[0]
+            await trio.sleep(max(0.0, due.second - self._clock.now_s))
+            self._clock.sync()
+            self.recorder.note(f"request: {due.request}")
+            try:
+                await server.loop.submit(due.request)
+            except EvccError as error:
+                self.recorder.note(f"refused: {error}")
+            self._requests.popleft()
 
     async def _jump(self, clock: Clock) -> None:
         now_s = self._clock.now_s
@@ -388,14 +457,20 @@ class FullStack:
             await trio.sleep(LOOK_S)
 
     def note_step(self, second: float) -> None:
-        """The loop has decided; whatever devices do, it must not have waited much longer than its interval for that."""
+        """The loop has decided."""
         self._steps += 1
-        if self._last_step_s is not None:
-            gap_s = second - self._last_step_s
-            self._gap_max_s = max(self._gap_max_s, gap_s)
-            if gap_s > self.scenario.site.interval_s + WAITS_S and len(self._late) < LATE_MAX:
-                self._late.append(Violation("keeps_its_period", second, f"{gap_s:.1f} s without a decision"))
+        self._judge_pace(second)
         self._last_step_s = second
+
+    def _judge_pace(self, second: float) -> None:
+        """Whatever devices do, the loop must not have waited much longer than its interval since the last decision."""
+        if self._last_step_s is None:
+            gap_s, allowed_s = second - self._began_s, BEGINS_S
+        else:
+            gap_s, allowed_s = second - self._last_step_s, self.scenario.site.interval_s + WAITS_S
+            self._gap_max_s = max(self._gap_max_s, gap_s)
+        if gap_s > allowed_s and len(self._late) < LATE_MAX:
+            self._late.append(Violation("keeps_its_period", second, f"{gap_s:.1f} s without a decision"))
 
     async def _report(self, length_s: float) -> None:
         assert self.progress is not None
@@ -416,11 +491,13 @@ class _Watcher:
         run._clock.sync()
         now_s = run.house.now_s
         run.note_step(now_s)
+        run._promises.changed(now_s, decision.events)
         self._take(decision.events)
         run.recorder.observe(decision.reasons)
 
     def submitted(self, events: tuple[Event, ...], now: Now) -> None:  # noqa: ARG002  the Observer's signature
         self._run._clock.sync()
+        self._run._promises.answered(events)
         self._take(events)
 
     def commanded(self, loadpoint: int, batch: int, command: Command, *, is_done: bool) -> None:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from evcc_sim.house import House
 from evcc_sim.scenario import Scenario
 from evcclib.commands import Command
-from evcclib.events import Event
+from evcclib.events import Event, SessionRecord
 from evcclib.model import ChargeMode, PhaseTriple, TariffKind
 from evcclib.reasons import Reason
 
@@ -110,6 +110,7 @@ class Trace:
     settings_lost: list[str] = field(default_factory=list)
     restarts: list[float] = field(default_factory=list)
     energy_error_kwh: float = 0.0  # energy that came from nowhere
+    stored_sessions: tuple[SessionRecord, ...] | None = None  # in the database at the end, oldest first; None: there is none
 
     def digest(self) -> str:
         """A hash over everything recorded; the same seed must give the same one."""

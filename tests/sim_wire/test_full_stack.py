@@ -1,12 +1,10 @@
-"""The real server in virtual time: same seed same bytes, a lost meter, restarts, and kills at any await point."""
+"""The real server in virtual time: same seed same bytes, a lost meter, restarts. Kills: tests/system/test_kills.py."""
 
 import os
 import subprocess
 import sys
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from evcc_sim import scenario
 from evcc_sim.fullstack import FullStackResult, run_scenario
@@ -166,17 +164,6 @@ def test_a_killed_server_comes_back_with_its_settings_and_its_session() -> None:
     assert result.trace.settings_lost == []
     assert max(currents(result, 200, 1200)) <= 8.0
     assert set(currents(result, 700, 1200)) == {8.0}
-
-
-@settings(max_examples=6, deadline=None)
-@given(st.integers(1, 2800))
-@pytest.mark.timeout(300)
-def test_a_kill_at_any_await_point_loses_nothing(step: int) -> None:
-    result = run_scenario(noon(12, LIMITED, allowed=UNUSED_SUN), kill_at_step=step)
-    assert result.violations == ()
-    assert result.trace.settings_lost == []
-    assert max(currents(result, 200, 720)) <= 8.0 + 1e-9
-    assert currents(result, 690, 720)[-1] == 8.0
 
 
 def test_commands_reach_the_station_in_order() -> None:

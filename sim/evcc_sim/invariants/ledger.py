@@ -9,7 +9,10 @@ from evcclib.events import ChargeStarted, SessionChanged
 
 
 def sessions_equal_the_meter(trace: Trace) -> Found:
-    """The energies of all sessions of a loadpoint are what its meter has counted, through restarts, resets and gaps."""
+    """The energies of all sessions of a loadpoint are what its meter has counted, through restarts, resets and gaps.
+
+    Those in the database count, where there is one: what a client would see.
+    """
     if not trace.instants:
         return
     end_s = trace.instants[-1].second
@@ -23,6 +26,9 @@ def sessions_equal_the_meter(trace: Trace) -> Found:
                 if event.session.energy_charged_kwh < 0:
                     message = f"session {event.session.key}: {event.session.energy_charged_kwh} kWh"
                     yield Violation("sessions_equal_the_meter", happened.second, message)
+        if trace.stored_sessions is not None:
+            title = charger.loadpoint.title or charger.box.name
+            sessions = {s.key: s.energy_charged_kwh for s in trace.stored_sessions if s.loadpoint == title}
         if last[index].status == "C" or not charger.box.has_meter:
             continue  # the running session is stored when it ends
         booked_kwh, counted_kwh = sum(sessions.values()), last[index].energy_kwh
@@ -44,7 +50,7 @@ def _uncertain_kwh(trace: Trace, loadpoint: int) -> float:
 def settings_survive(trace: Trace) -> Found:
     """After a restart every visible setting is what it was."""
     for text in trace.settings_lost:
-        yield Violation("settings_survive", trace.restarts[0] if trace.restarts else 0.0, text)
+        yield Violation("settings_survive", trace.restarts[-1] if trace.restarts else 0.0, text)
 
 
 def vehicle_is_asked_rarely(trace: Trace) -> Found:
