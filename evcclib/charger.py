@@ -264,7 +264,8 @@ def sync(
     """Compare with the charger's own report, sampled at ``sampled_at`` [SYN-1..SYN-4, DEF-6].
 
     The first report is adopted [LP-3]. Later ones are followed once 60 s have passed since the last enable command. A charger
-    that says disabled while its vehicle charges counts as enabled, and is told explicitly what to be.
+    that says disabled while its vehicle charges counts as enabled, and is told explicitly what to be; at once if it is found so,
+    as there is no command of ours that it could still be working on.
     """
     if state.pending is not None:
         return Synced(state, False)
@@ -277,6 +278,8 @@ def sync(
             guard=instant if is_enabled else state.guard,
             enable_changed_at=instant,
         )
+        if is_charging and not is_enabled:
+            return Synced(replace(adopted, is_enabled=True, is_certain=False), False)
         return Synced(adopted, False)
     if is_enabled is state.is_enabled and (is_enabled or not is_charging):
         return Synced(state, False)
