@@ -24,7 +24,7 @@ from evcclib.events import (
 )
 from evcclib.hold import ELAPSED
 from evcclib.layout import Bounds, LoadpointLayout
-from evcclib.model import ChargerStatus, PhaseTriple, PvAction
+from evcclib.model import ChargerStatus, PhaseTriple, PollMode, PvAction
 from evcclib.phases import (
     AT_REST,
     SETTLING,
@@ -272,7 +272,11 @@ def _see_soc(
 ) -> None:
     """Ask for the SoC when it is due and take in what there is [SOC-6..SOC-12]."""
     loadpoint = work.state.loadpoints[index]
-    charger_soc: Reading[float] = reading.soc_pct if layout.charger.has_soc else ABSENT
+    charger_soc: Reading[float] = ABSENT
+    if layout.charger.has_soc and loadpoint.connected_at is not None:
+        charger_soc = reading.soc_pct
+        if type(charger_soc) is Measured and charger_soc.sampled_at < loadpoint.connected_at:
+            charger_soc = ABSENT  # that of the car before
     vehicle_soc: Reading[float] = ABSENT
     statuses_agree = True
     if loadpoint.vehicle is not None:
@@ -292,16 +296,25 @@ def _see_soc(
                 if read is not None:
                     work.reads.add(read)
             vehicle_soc = polling.accepted(loadpoint.poll, answers.soc_pct)
-            if type(answers.status) is Measured:
+            if (
+                type(answers.status) is Measured
+                and type(vehicle_soc) is Measured
+                and type(charger_soc) is not Measured
+                and answers.status.sampled_at >= vehicle_soc.sampled_at
+            ):
                 statuses_agree = answers.status.value is loadpoint.status
         if loadpoint.odometer_asked_at == ELAPSED:
             loadpoint.odometer_asked_at = work.instant
             work.reads.add(Read(loadpoint.vehicle, VehicleRead.ODOMETER))
-        if loadpoint.odometer_asked_at is not None and type(answers.odometer_km) is Measured:
+        if (
+            loadpoint.odometer_asked_at is not None
+            and type(answers.odometer_km) is Measured
+            and answers.odometer_km.sampled_at >= loadpoint.odometer_asked_at - polling.CACHE
+        ):
             loadpoint.odometer_asked_at = None
             loadpoint.odometer_km = answers.odometer_km.value
             describe_session(work, index, odometer_km=loadpoint.odometer_km)
-    if not is_connected:
+    if not is_connected and layout.config.poll.mode is not PollMode.ALWAYS:
         return
     before = loadpoint.soc
     loadpoint.soc = soc.step(

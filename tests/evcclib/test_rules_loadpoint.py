@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -31,6 +32,7 @@ from evcclib.events import (
 from evcclib.model import Cause, ChargeMode, ChargerStatus, PollMode, TariffKind
 from evcclib.readings import ABSENT, Measured, Missing, Reading, VehicleReading
 from evcclib.reasons import ReasonCode
+from evcclib.requests import AssignVehicle
 from evcclib.site import step
 from evcclib.tariff import CO2_UNIT, Rate, Rates
 from evcclib.view import LoadpointView
@@ -104,6 +106,14 @@ def test_charger_that_is_found_disabled_is_left_alone() -> None:
     bench = home(status=A)
     assert bench.at(0) == ()
     assert not bench.lp.charger.is_enabled
+
+
+@pytest.mark.rule("LP-3", "SYN-3", "DEF-6", "INV-5")
+def test_charger_that_is_found_charging_though_disabled_is_told_at_once() -> None:
+    """There was no command of ours that it could still be working on."""
+    bench = home(status=C)
+    bench.box.starts = False
+    assert bench.at(0) == (Disable(),)
 
 
 @pytest.mark.rule("LP-4", "EV-5", "EV-2")
@@ -442,6 +452,18 @@ def test_poll_mode_always_asks_without_a_car_too() -> None:
     assert bench.reads == frozenset({Read("zoe", VehicleRead.SOC)})
 
 
+@pytest.mark.rule("SOC-8", "SOC-10")
+def test_answer_to_poll_mode_always_is_shown_without_a_car_too() -> None:
+    bench = home(CAR, vehicle="zoe", poll=PollConfig(mode=PollMode.ALWAYS))
+    bench.at(0)
+    answers(bench, 55.0)
+    bench.at(10)
+    assert shown(bench).vehicle_soc_pct == 55.0
+    answers(bench, 54.0)
+    bench.at(3600)
+    assert shown(bench).vehicle_soc_pct == 54.0
+
+
 @pytest.mark.rule("SOC-7", "EST-3", "SOC-6")
 def test_vehicle_is_not_asked_while_the_charger_tells_its_soc() -> None:
     bench = home(CAR, vehicle="zoe", status=B, has_soc=True)
@@ -465,6 +487,43 @@ def test_soc_of_the_last_connection_is_not_taken_for_new() -> None:
     answers(bench, 70.0)
     bench.at(40_010)
     assert shown(bench).vehicle_soc_pct == 70.0
+
+
+@pytest.mark.rule("EST-1", "EST-3", "SOC-6", "EV-10")
+def test_chargers_soc_of_the_last_car_is_not_that_of_the_next() -> None:
+    """A car that the charger cannot ask leaves the value of the one before standing."""
+    bench = home(CAR, status=B, has_soc=True)
+    bench.box.extra["soc_pct"] = Measured(61.0, ZERO)
+    bench.at(0)
+    assert shown(bench).vehicle_soc_pct == 61.0
+    bench.box.status = A
+    bench.at(100)
+    bench.box.status = B
+    bench.at(200)
+    bench.submit(AssignVehicle(0, "zoe"))
+    bench.at(210)
+    assert shown(bench).vehicle_soc_pct is None
+    assert bench.reads == frozenset({Read("zoe", VehicleRead.SOC)})
+    bench.box.extra["soc_pct"] = Measured(30.0, bench.t)
+    bench.at(220)
+    assert shown(bench).vehicle_soc_pct == 30.0
+
+
+@pytest.mark.rule("EST-5", "EST-6")
+def test_status_of_the_vehicle_from_before_the_answer_says_nothing_about_it() -> None:
+    """It was asked for its status to find out who it is; that it waited then does not keep it from teaching."""
+    bench = home(replace(CAR, has_status=True), vehicle="zoe", status=B, has_energy_total=True, mode=ChargeMode.NOW)
+    counter(bench, 100.0)
+    bench.at(0)
+    bench.at(10)
+    for second, soc_pct, kwh in ((20, 40.0, 100.0), (7200, 52.0, 109.0)):
+        bench.t = timedelta(seconds=second)
+        counter(bench, kwh)
+        bench.vehicles = {
+            "zoe": VehicleReading(soc_pct=Measured(soc_pct, bench.t), status=Measured(B, timedelta(seconds=5)))
+        }
+        bench.at(second)
+    assert bench.lp.soc.kwh_per_pct == pytest.approx(0.75)
 
 
 @pytest.mark.rule("SOC-10", "SOC-11", "EST-7", "EST-8")

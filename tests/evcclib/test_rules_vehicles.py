@@ -194,6 +194,24 @@ def test_odometer_is_asked_for_once_and_goes_into_the_session() -> None:
     assert [event.session.odometer_km for event in bench.events if isinstance(event, SessionChanged)][-1] == 12_345.6
 
 
+@pytest.mark.rule("VEH-7", "VEH-20", "SES-4")
+def test_odometer_of_the_last_journey_is_not_taken_for_new() -> None:
+    bench = home(car("zoe", has_odometer=True), vehicle="zoe")
+    bench.at(0)
+    bench.vehicles = {"zoe": VehicleReading(odometer_km=Measured(12_000.0, bench.t))}
+    bench.at(10)
+    assert bench.lp.odometer_km == 12_000.0
+    plug(bench, 40_000)
+    bench.set("mode", ChargeMode.NOW)
+    bench.at(40_010)
+    bench.vehicles = {"zoe": VehicleReading(odometer_km=Measured(12_080.0, bench.t))}
+    bench.at(40_020)
+    assert bench.lp.odometer_km == 12_080.0
+    kept = [event.session.odometer_km for event in bench.events if isinstance(event, SessionChanged)]
+    assert 12_000.0 not in kept
+    assert kept[-1] == 12_080.0
+
+
 @pytest.mark.rule("DEF-46", "VEH-3")
 def test_odometer_of_another_vehicle_is_not_shown() -> None:
     bench = home(car("zoe", has_odometer=True), car("kangoo"))
