@@ -35,7 +35,7 @@ def flexible_power(
 ) -> float:
     """What a loadpoint would give up for one of higher priority [W], never negative [PRIO-1, DEF-20].
 
-    ``has_floor``: it charges for a plan or a minimum SoC, and gives up nothing.
+    ``has_floor``: it charges for a plan, a minimum SoC or a low price, and gives up nothing.
     """
     if mode is ChargeMode.NOW or not is_charging or has_floor or power_w is None:
         return 0.0

@@ -24,7 +24,7 @@ from evcclib.config import SiteConfig, check
 from evcclib.decision import Decision, PlanPreview
 from evcclib.demand import Demand, because
 from evcclib.events import Event, WarningCode
-from evcclib.goals import demand, is_below_minimum
+from evcclib.goals import demand
 from evcclib.hold import ELAPSED
 from evcclib.layout import SiteLayout
 from evcclib.limits import allotment, committed_a, take_in
@@ -156,8 +156,8 @@ def _decide(work: Work, facts: list[Facts], sun: Sun) -> None:
         _decide_one(work, 0, facts[0], asked, sun, allotment(work, facts, [_claims(loadpoints[0], asked)]))
         return
     priorities = [priority_of(loadpoint) for loadpoint in loadpoints]
-    flexible_w = [_flexible(work, index, each) for index, each in enumerate(facts)]
     demands = [demand(work, index, each) for index, each in enumerate(facts)]
+    flexible_w = [_flexible(work, index, each, demands[index]) for index, each in enumerate(facts)]
     claims = [_claims(loadpoints[index], each) for index, each in enumerate(demands)]
     limits = allotment(work, facts, claims)
 
@@ -181,12 +181,12 @@ def _claims(loadpoint: LoadpointState, asked: Demand) -> bool:
     return asked.wanted_a > 0 and (asked.floor_a > 0 or loadpoint.charger.is_enabled)
 
 
-def _flexible(work: Work, index: int, facts: Facts) -> float:
+def _flexible(work: Work, index: int, facts: Facts, asked: Demand) -> float:
     loadpoint = work.state.loadpoints[index]
     return flexible_power(
         mode=loadpoint.settings.mode,
         is_charging=facts.is_charging,
-        has_floor=loadpoint.plan.is_active or is_below_minimum(work, index),
+        has_floor=asked.wanted_a > 0 and not asked.follows_sun,
         power_w=facts.power_w,
         current_min_a=facts.bounds.minimum_a,
         phases=facts.active,

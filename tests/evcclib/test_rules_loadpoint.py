@@ -661,3 +661,16 @@ def test_what_charges_by_a_plan_gives_nothing_up() -> None:
     assert first.plan.is_active
     assert first.charger.is_enabled
     assert not second.charger.is_enabled
+
+
+@pytest.mark.rule("PRIO-1", "DEF-20", "STR-8")
+def test_what_charges_for_a_low_price_gives_nothing_up() -> None:
+    bench = Bench(site_config(loadpoint(phases=3), loadpoint(phases=3, priority=1)))
+    bench.tariffs = {TariffKind.GRID: Rates((Rate(NOON, NOON + HOUR, 0.10),))}
+    for box in bench.boxes:
+        box.status = B
+    bench.set("smart_cost_limit", 0.10, 0)
+    run(bench, range(0, 600, 10), sun_w=5000.0)
+    first, second = bench.site.state.loadpoints
+    assert (first.reason.code, first.charger.current_a) == (ReasonCode.SMART_COST, 16.0)
+    assert not second.charger.is_enabled
