@@ -4,6 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 TEST_ARGS ?=
 DEMO_ARGS ?=
+NIGHTLY_ARGS ?=
 
 .PHONY: help demo test check format days bench nightly clean
 help:
@@ -12,6 +13,7 @@ help:
 	@echo "make check   format, lint, types"
 	@echo "make days    simulated days: in process, and every scenario full stack"
 	@echo "make bench   the benchmarks"
+	@echo "make nightly kills before every step, weeks full stack, 200 seeds of every world (hours)"
 
 # One virtual environment, rebuilt only when what it depends on changes.
 $(VENV)/.demo: pyproject.toml constraints.txt
@@ -54,9 +56,9 @@ days: $(VENV)/.dev
 	@echo "== every scenario, full stack, virtual time"
 	@$(BIN)/evcc-sim days
 
+# Every part is run whatever the others say, and the last lines say how each went. NIGHTLY_ARGS makes it shorter.
 nightly: $(VENV)/.dev
-	@$(BIN)/evcc-sim days --days 7
-	@$(BIN)/evcc-sim sweep --seeds 200
+	@$(BIN)/evcc-sim nightly $(NIGHTLY_ARGS)
 
 bench: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks

@@ -13,12 +13,9 @@ import sys
 from collections.abc import Callable, Sequence
 from datetime import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from evcc_sim.scenario import InvalidScenario
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 OK, FAILED, WRONG_USE = 0, 1, 2
 
@@ -107,6 +104,14 @@ def _parser() -> argparse.ArgumentParser:
     kills.add_argument("--workers", type=_positive)
     kills.set_defaults(command=_kills)
 
+    night = commands.add_parser(
+        "nightly", help="kills at every step, days full stack, a wide sweep; what `make nightly` runs"
+    )
+    night.add_argument("--days", type=_positive, default=7, help="for the full-stack days (default %(default)s)")
+    night.add_argument("--seeds", type=_positive, default=200, help="for the sweep (default %(default)s)")
+    night.add_argument("--quick-kills", action="store_true", help="once at every await point, not at every step")
+    night.set_defaults(command=_nightly)
+
     demo = commands.add_parser("demo", help="a simulated home and the server, in one command")
     demo.add_argument("--host", default="127.0.0.1", help="address for API and broker (default %(default)s)")
     demo.add_argument("--port", type=port_number, default=7070, help="port of the API (default %(default)s)")
@@ -165,10 +170,11 @@ def _duration(text: str) -> float:
 
 
 def _run(options: argparse.Namespace) -> int:
+    from evcc_sim.terminal import Progress
     from evcc_sim.variants import resolve
 
     scenario = resolve(options.scenario, seed=options.seed, changes=options.set)
-    with _progress(f"{scenario.name}") as progress:
+    with Progress(f"{scenario.name}") as progress:
         if options.full_stack:
             # The server warns of every broken device, and those are what these worlds are made of.
             logging.getLogger("evcc_server").setLevel(logging.CRITICAL)
@@ -192,6 +198,7 @@ def _print_result(result: Any) -> None:
     from rich.table import Table
 
     from evcc_sim.report import rows
+    from evcc_sim.terminal import console
 
     scenario = result.trace.scenario
     table = Table(title=f"{scenario.title or scenario.name}, {result.days:g} days, seed {result.trace.seed}")
@@ -199,22 +206,14 @@ def _print_result(result: Any) -> None:
     table.add_column("", justify="right")
     for label, value in rows(result.summary):
         table.add_row(label, value)
-    console = _console()
-    console.print(table)
+    out = console()
+    out.print(table)
     if result.ok:
-        console.print("Every invariant holds.")
+        out.print("Every invariant holds.")
     for violation in result.violations:
-        console.print(f"[red]VIOLATED[/red] {violation}", soft_wrap=True)
+        out.print(f"[red]VIOLATED[/red] {violation}", soft_wrap=True)
     if not result.ok:
-        console.print(f"again: {result.replay}", soft_wrap=True, markup=False)
-
-
-def _console() -> Console:
-    """Standard output; wide where it is no terminal, so that nothing is cut off in logs."""
-    from rich.console import Console
-
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=150)
+        out.print(f"again: {result.replay}", soft_wrap=True, markup=False)
 
 
 def _write_pictures(result: Any, options: argparse.Namespace) -> None:
@@ -230,138 +229,32 @@ def _write_pictures(result: Any, options: argparse.Namespace) -> None:
         print(f"report: {options.html}", file=sys.stderr)
 
 
-class _Progress:
-    """A bar on a terminal, silence elsewhere; as a call it takes 0..1."""
-
-    def __init__(self, what: str, total: float = 1.0) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-        console = Console(stderr=True)
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.percentage:>3.0f} %"),
-            TimeElapsedColumn(),
-        )
-        self._bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-        self._task = self._bar.add_task(what, total=total)
-
-    def __enter__(self) -> _Progress:
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self._bar.stop()
-
-    def __call__(self, done: float) -> None:
-        self._bar.update(self._task, completed=done)
-
-
-def _progress(what: str, total: float = 1.0) -> _Progress:
-    return _Progress(what, total)
-
-
 def _compare(options: argparse.Namespace) -> int:
-    from rich.table import Table
+    from evcc_sim.many_runs import Side, compare
 
-    from evcc_sim.report import compare_rows
-    from evcc_sim.sweep import jobs_for
-
-    first = jobs_for([options.first], options.seeds, days=options.days, control=options.control)
-    second_name = options.second or options.first
-    second = jobs_for([second_name], options.seeds, days=options.days, control=options.second_control)
-    outcomes = _gather([*first, *second], options.workers, None)
-    one = [outcome for outcome in outcomes if (outcome[0] < len(first))]
-    two = [outcome for outcome in outcomes if (outcome[0] >= len(first))]
-    table = Table(title=f"mean of {len(options.seeds)} seeds")
-    table.add_column("")
-    for name in (_called(options.first, options.control), _called(second_name, options.second_control), "difference"):
-        table.add_column(name, justify="right")
-    for row in compare_rows([o for _i, o in one], [o for _i, o in two]):
-        table.add_row(*row)
-    _console().print(table)
-    return _report_failures([outcome for _index, outcome in outcomes])
-
-
-def _called(scenario: str, control: str) -> str:
-    return f"{scenario} ({control})" if control else scenario
-
-
-def _gather(jobs: Sequence[Any], workers: int | None, scheduler: str | None) -> list[tuple[int, Any]]:
-    """Outcomes with the positions of their jobs, in the order of the jobs."""
-    from evcc_sim.sweep import run_here, run_on_cluster
-
-    positions: dict[tuple[str, int, str], list[int]] = {}
-    for index, job in enumerate(jobs):
-        positions.setdefault((job.scenario.name, job.seed, job.control), []).append(index)
-    found: list[tuple[int, Any]] = []
-    with _progress("running", len(jobs)) as progress:
-        running = run_here(jobs, workers=workers) if scheduler is None else run_on_cluster(jobs, scheduler)
-        for outcome in running:
-            index = positions[(outcome.name, outcome.seed, outcome.control)].pop(0)
-            found.append((index, outcome))
-            progress(len(found))
-    return sorted(found, key=lambda pair: pair[0])
-
-
-def _report_failures(outcomes: Sequence[Any]) -> int:
-    failed = [outcome for outcome in outcomes if not outcome.ok]
-    for outcome in failed[:20]:
-        print(f"\n{outcome.name}, seed {outcome.seed}:")
-        for text in (outcome.error, *outcome.violations[:3]):
-            if text:
-                print(f"  {text}")
-        print(f"  again: {outcome.replay}")
-    if len(failed) > 20:
-        print(f"\n... and {len(failed) - 20} more")
-    return FAILED if failed else OK
+    second = options.second or options.first
+    return compare(
+        Side(options.first, options.control),
+        Side(second, options.second_control),
+        seeds=options.seeds,
+        days=options.days,
+        workers=options.workers,
+    )
 
 
 def _sweep(options: argparse.Namespace) -> int:
-    from dataclasses import asdict
+    from evcc_sim.many_runs import sweep
 
-    from rich.table import Table
-
-    from evcc_sim import generators, scenario
-    from evcc_sim.report import mean_of
-    from evcc_sim.sweep import jobs_for
-
-    if options.scenarios:
-        worlds = options.scenarios
-    else:
-        worlds = [
-            *(name for name in scenario.names() if name != "hundred-chargers"),
-            *(f"@{n}" for n in generators.PACKS),
-        ]
-    jobs = jobs_for(worlds, options.seeds, days=options.days, values=options.set, control=options.control)
-    outcomes = [outcome for _index, outcome in _gather(jobs, options.workers, options.scheduler)]
-    groups: dict[str, list[Any]] = {}
-    for outcome in outcomes:
-        groups.setdefault(outcome.name.partition(":")[0] if outcome.name.startswith("@") else outcome.name, []).append(
-            outcome
-        )
-    table = Table(title=f"{len(outcomes)} runs")
-    for heading in (
-        "world",
-        "runs",
-        "failed",
-        "charged kWh",
-        "bought following the sun kWh",
-        "contactor",
-        "phases",
-        "commands",
-    ):
-        table.add_column(heading, justify="left" if heading == "world" else "right", no_wrap=heading == "world")
-    fields = ("charged_kwh", "import_in_pv_mode_kwh", "contactor_switches", "phase_switches", "commands")
-    for name, group in groups.items():
-        means = (mean_of(group, field) for field in fields)
-        failed = sum(not outcome.ok for outcome in group)
-        table.add_row(name, str(len(group)), str(failed), *("–" if m is None else f"{m:.2f}" for m in means))
-    _console().print(table)
-    if options.json is not None:
-        options.json.write_text(json.dumps([asdict(outcome) for outcome in outcomes], indent=1), encoding="utf-8")
-    return _report_failures(outcomes)
+    return sweep(
+        options.scenarios,
+        seeds=options.seeds,
+        days=options.days,
+        values=options.set,
+        control=options.control,
+        workers=options.workers,
+        scheduler=options.scheduler,
+        file=options.json,
+    )
 
 
 def _serve(options: argparse.Namespace) -> int:
@@ -423,6 +316,12 @@ def _kills(options: argparse.Namespace) -> int:
     return status
 
 
+def _nightly(options: argparse.Namespace) -> int:
+    from evcc_sim.nightly import parts, run_parts
+
+    return run_parts(parts(days=options.days, seeds=options.seeds, every=not options.quick_kills), main)
+
+
 def port_number(text: str) -> int:
     """A TCP port, for argparse."""
     if not text.isdecimal() or not 1 <= int(text) <= 65535:
@@ -473,9 +372,10 @@ def _record(options: argparse.Namespace) -> int:
 def _replay(options: argparse.Namespace) -> int:
     from evcc_sim import record
     from evcc_sim.inprocess import simulate
+    from evcc_sim.terminal import Progress
 
     spec = record.replayed(record.read(options.file), name=options.file.stem, time_zone=options.time_zone)
-    with _progress(spec.name) as progress:
+    with Progress(spec.name) as progress:
         result = simulate(spec, progress=progress)
     _print_result(result)
     _write_pictures(result, options)

@@ -1,0 +1,136 @@
+"""``evcc-sim sweep`` and ``evcc-sim compare``: many runs as tables, and what failed in them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rich.table import Table
+
+from evcc_sim import generators, scenario
+from evcc_sim.report import compare_rows, mean_of
+from evcc_sim.sweep import Job, Outcome, jobs_for, run_here, run_on_cluster
+from evcc_sim.terminal import Progress, console
+
+OK, FAILED = 0, 1
+SHOWN_MAX = 20
+"""So many failed runs are shown in full."""
+TOO_LARGE = frozenset({"hundred-chargers"})
+"""Left out of a sweep over everything."""
+
+_HEADINGS = (
+    "world",
+    "runs",
+    "failed",
+    "charged kWh",
+    "bought following the sun kWh",
+    "contactor",
+    "phases",
+    "commands",
+)
+_FIELDS = ("charged_kwh", "import_in_pv_mode_kwh", "contactor_switches", "phase_switches", "commands")
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of two things to compare: a scenario with its changes, and a control (empty: the library's own)."""
+
+    scenario: str
+    control: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.scenario} ({self.control})" if self.control else self.scenario
+
+
+def compare(first: Side, second: Side, *, seeds: Sequence[int], days: int | None, workers: int | None) -> int:
+    """Print means over ``seeds`` beside each other; returns the exit status. Raises `InvalidScenario`."""
+    jobs = [jobs_for([side.scenario], seeds, days=days, control=side.control) for side in (first, second)]
+    outcomes = _gather([*jobs[0], *jobs[1]], workers, None)
+    one, two = outcomes[: len(jobs[0])], outcomes[len(jobs[0]) :]
+    table = Table(title=f"mean of {len(seeds)} seeds")
+    table.add_column("")
+    for name in (str(first), str(second), "difference"):
+        table.add_column(name, justify="right")
+    for row in compare_rows(one, two):
+        table.add_row(*row)
+    console().print(table)
+    return _report_failures(outcomes)
+
+
+def sweep(
+    names: Sequence[str],
+    *,
+    seeds: Sequence[int],
+    days: int | None = None,
+    values: Sequence[str] = (),
+    control: str = "",
+    workers: int | None = None,
+    scheduler: str | None = None,
+    file: Path | None = None,
+) -> int:
+    """Run and judge the named worlds (all by default) with every seed and combination of ``values``; returns the exit status.
+
+    ``file`` gets every outcome as JSON. Raises `InvalidScenario`.
+    """
+    jobs = jobs_for(names or _all_worlds(), seeds, days=days, values=values, control=control)
+    outcomes = _gather(jobs, workers, scheduler)
+    table = Table(title=f"{len(outcomes)} runs")
+    for heading in _HEADINGS:
+        is_name = heading == "world"
+        table.add_column(heading, justify="left" if is_name else "right", no_wrap=is_name)
+    for name, group in _by_world(outcomes).items():
+        means = (mean_of(group, field) for field in _FIELDS)
+        failed = sum(not outcome.ok for outcome in group)
+        table.add_row(name, str(len(group)), str(failed), *("–" if m is None else f"{m:.2f}" for m in means))
+    console().print(table)
+    if file is not None:
+        file.write_text(json.dumps([asdict(outcome) for outcome in outcomes], indent=1), encoding="utf-8")
+    return _report_failures(outcomes)
+
+
+def _all_worlds() -> list[str]:
+    return [name for name in scenario.names() if name not in TOO_LARGE] + [f"@{name}" for name in generators.PACKS]
+
+
+def _by_world(outcomes: Sequence[Outcome]) -> dict[str, list[Outcome]]:
+    groups: dict[str, list[Outcome]] = {}
+    for outcome in outcomes:
+        name = outcome.name.partition(":")[0] if outcome.name.startswith("@") else outcome.name
+        groups.setdefault(name, []).append(outcome)
+    return groups
+
+
+def _gather(jobs: Sequence[Job], workers: int | None, scheduler: str | None) -> list[Outcome]:
+    """The outcomes, in the order of the jobs."""
+    positions: dict[tuple[str, int, str], list[int]] = {}
+    for index, job in enumerate(jobs):
+        positions.setdefault((job.scenario.name, job.seed, job.control), []).append(index)
+    found: list[tuple[int, Outcome]] = []
+    failed = 0
+    with Progress(f"{len(jobs)} runs", len(jobs)) as progress:
+        for outcome in _running(jobs, workers, scheduler):
+            index = positions[(outcome.name, outcome.seed, outcome.control)].pop(0)
+            found.append((index, outcome))
+            failed += not outcome.ok
+            progress(len(found), f"{failed} failed")
+    return [outcome for _index, outcome in sorted(found, key=lambda pair: pair[0])]
+
+
+def _running(jobs: Sequence[Job], workers: int | None, scheduler: str | None) -> Iterator[Outcome]:
+    return run_here(jobs, workers=workers) if scheduler is None else run_on_cluster(jobs, scheduler)
+
+
+def _report_failures(outcomes: Sequence[Outcome]) -> int:
+    failed = [outcome for outcome in outcomes if not outcome.ok]
+    for outcome in failed[:SHOWN_MAX]:
+        print(f"\n{outcome.name}, seed {outcome.seed}:")
+        for text in (outcome.error, *outcome.violations[:3]):
+            if text:
+                print(f"  {text}")
+        print(f"  again: {outcome.replay}")
+    if len(failed) > SHOWN_MAX:
+        print(f"\n... and {len(failed) - SHOWN_MAX} more")
+    print(f"{len(outcomes) - len(failed)} of {len(outcomes)} runs ok")
+    return FAILED if failed else OK

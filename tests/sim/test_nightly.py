@@ -1,0 +1,49 @@
+"""``evcc-sim nightly``: every part runs, the summary says how each went, and one that fails fails the night."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from evcc_sim import cli
+from evcc_sim.nightly import Part, parts, run_parts
+from evcc_sim.terminal import Progress
+
+
+def test_a_night_has_kills_at_every_step_days_and_a_sweep() -> None:
+    assert [str(part) for part in parts(days=2, seeds=3)] == [
+        "evcc-sim kills --every",
+        "evcc-sim days --days 2",
+        "evcc-sim sweep --seeds 3",
+    ]
+    assert str(parts(every=False)[0]) == "evcc-sim kills"
+
+
+def test_a_failed_part_fails_the_night_and_the_others_still_run() -> None:
+    statuses = {"one": 0, "two": 1, "three": 0}
+    ran: list[str] = []
+    said: list[str] = []
+
+    def run(arguments: Sequence[str]) -> int:
+        ran.append(arguments[0])
+        return statuses[arguments[0]]
+
+    chosen = [Part((name,)) for name in ("one", "two", "broken", "three")]
+    assert run_parts(chosen, run, say=said.append) == 1
+    assert ran == ["one", "two", "broken", "three"]
+    summary = said[said.index("== summary") + 1 :]
+    assert [line[:6] for line in summary] == ["ok    ", "FAILED", "FAILED", "ok    "]
+    assert run_parts(chosen[:1], run, say=said.append) == 0
+
+
+def test_a_part_that_is_typed_wrongly_is_a_failure(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_parts([Part(("kills", "no-such-world"))], cli.main) == 1
+    assert "no-such-world" in capsys.readouterr().err
+
+
+def test_where_there_is_no_terminal_progress_is_told_in_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    with Progress("work", 4, says_s=0.0) as progress:
+        progress(1)
+        progress(2, "1 failed")
+    assert capsys.readouterr().err.splitlines() == ["work: 25 % after 0 min", "work: 50 % after 0 min, 1 failed"]
