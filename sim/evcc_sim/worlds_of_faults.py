@@ -1,0 +1,185 @@
+"""Generated worlds in which something fails: cars, devices, the control itself (rows 13, 24-34, 39)."""
+
+from __future__ import annotations
+
+from datetime import time, timedelta
+
+from evcc_sim.faults import FaultKind
+from evcc_sim.packs import LIMIT_CYCLES, QUIET, Choice, Pack, Span, one_car, wall_time
+from evcc_sim.scenario import ActionSpec, ChargerSpec, CircuitSpec, FaultSpec, LoadpointSpec, Scenario, WeatherSpec
+from evcc_sim.sunshine import PvSpec, Sky
+from evcc_sim.wallbox import WallboxSpec
+
+
+def bad_car(
+    *,
+    current_min_a: float = 6.0,
+    taper_from_pct: float = 80.0,
+    soc_limit_pct: float = 100.0,
+    sleep_after_s: float = 0.0,
+    dead_time_s: float = 5.0,
+    phases: int = 3,
+    api: str = "good",
+    soc_min_pct: int = 0,
+) -> Scenario:
+    """A car with habits and an interface that may be down, lying or frozen (rows 24-29)."""
+    kind = {"down": FaultKind.SILENCE, "lying": FaultKind.LYING, "frozen": FaultKind.FROZEN}.get(api)
+    faults = (
+        (FaultSpec(kind=kind, device="blue", at=time(7, 30), lasts=timedelta(hours=2), params={"offset_pct": 15.0}),)
+        if kind is not None
+        else ()
+    )
+    return Scenario(
+        name="",
+        title="A difficult car",
+        hours=18,
+        household=QUIET,
+        weather=WeatherSpec(sky=Sky.CUMULUS),
+        pv=(PvSpec(name="roof"),),
+        charger=(
+            ChargerSpec(
+                box=WallboxSpec(name="garage", can_switch_phases=True),
+                loadpoint=LoadpointSpec(vehicle="blue", current_min_a=max(6.0, current_min_a)),
+            ),
+        ),
+        car=(
+            one_car(
+                "blue",
+                "garage",
+                8.0,
+                23.0,
+                capacity_kwh=50.0,
+                soc_pct=45.0,
+                phases=phases,
+                current_min_a=current_min_a,
+                taper_from_pct=taper_from_pct,
+                soc_limit_pct=soc_limit_pct,
+                sleep_after_s=sleep_after_s,
+                wakes_by_pilot=sleep_after_s == 0,
+                dead_time_s=dead_time_s,
+                has_wakeup=True,
+            ),
+        ),
+        fault=faults,
+        action=(ActionSpec(at=time(0), vehicle="blue", setting="soc_min_pct", value=soc_min_pct),),
+        allowed=LIMIT_CYCLES if dead_time_s > 5 else (),
+    )
+
+
+def bad_bus(
+    *,
+    kind: str = "silence",
+    device: str = "grid",
+    at_h: float = 12.0,
+    lasts_s: float = 300.0,
+    mode: str = "pv",
+    under_limit: str = "no",
+) -> Scenario:
+    """A device on the bus fails for a while (rows 13, 30-32)."""
+    circuits = (CircuitSpec(name="main", current_max_a=25.0, uses_grid_meter=True, safe_current_a=6.0),)
+    return Scenario(
+        name="",
+        title="A bad bus",
+        hours=18,
+        household=QUIET,
+        pv=(PvSpec(name="roof"),),
+        circuit=circuits if under_limit == "yes" else (),
+        charger=(
+            ChargerSpec(
+                box=WallboxSpec(name="garage"),
+                loadpoint=LoadpointSpec(mode=mode, circuit="main" if under_limit == "yes" else None),
+            ),
+        ),
+        car=(one_car("blue", "garage", 7.5, 23.0, capacity_kwh=90.0, soc_pct=15.0),),
+        fault=(FaultSpec(kind=FaultKind(kind), device=device, at=wall_time(at_h), lasts=timedelta(seconds=lasts_s)),),
+    )
+
+
+def kill_anywhere(
+    *, kind: str = "kill", at_h: float = 12.0, lasts_s: float = 120.0, jump_s: float = 0.0, mode: str = "pv"
+) -> Scenario:
+    """Control is killed at any moment, and a clock jumps (rows 32-34, 39)."""
+    faults = [FaultSpec(kind=FaultKind(kind), device="site", at=wall_time(at_h), lasts=timedelta(seconds=lasts_s))]
+    if jump_s:
+        faults.append(
+            FaultSpec(
+                kind=FaultKind.CLOCK_JUMP,
+                device="site",
+                at=wall_time(at_h + 1),
+                lasts=timedelta(seconds=1),
+                params={"seconds": jump_s},
+            )
+        )
+    return Scenario(
+        name="",
+        title="Killed anywhere",
+        hours=20,
+        household=QUIET,
+        pv=(PvSpec(name="roof"),),
+        charger=(
+            ChargerSpec(
+                box=WallboxSpec(name="garage", watchdog_s=60.0), loadpoint=LoadpointSpec(mode=mode, vehicle="blue")
+            ),
+        ),
+        car=(one_car("blue", "garage", 7.5, 19.5, capacity_kwh=90.0, soc_pct=15.0),),
+        action=(
+            ActionSpec(at=time(9), loadpoint=0, setting="current_max_a", value=13),
+            ActionSpec(at=time(9), loadpoint=0, setting="soc_target_pct", value=90),
+        ),
+        fault=tuple(faults),
+    )
+
+
+PACKS = (
+    Pack(
+        "bad_car",
+        (24, 25, 26, 27, 28, 29),
+        bad_car,
+        {
+            "current_min_a": Span(6, 10),
+            "taper_from_pct": Span(50, 95),
+            "soc_limit_pct": Choice((60, 80, 100)),
+            "sleep_after_s": Choice((0, 0, 300, 1800)),
+            "dead_time_s": Span(1, 30),
+            "phases": Choice((1, 2, 3)),
+            "api": Choice(("good", "down", "lying", "frozen")),
+            "soc_min_pct": Choice((0, 0, 30, 60)),
+        },
+    ),
+    Pack(
+        "bad_bus",
+        (13, 30, 31, 32),
+        bad_bus,
+        {
+            "kind": Choice(
+                (
+                    "silence",
+                    "nan",
+                    "half_open",
+                    "reboot",
+                    "ignored_writes",
+                    "refused_writes",
+                    "read_back_lag",
+                    "counter_reset",
+                )
+            ),
+            "device": Choice(("grid", "garage", "roof")),
+            "at_h": Span(8, 16),
+            "lasts_s": Span(5, 1800),
+            "mode": Choice(("pv", "minpv", "now")),
+            "under_limit": Choice(("no", "yes")),
+        },
+    ),
+    Pack(
+        "kill_anywhere",
+        (32, 33, 34, 39),
+        kill_anywhere,
+        {
+            "kind": Choice(("kill", "restart")),
+            "at_h": Span(6.9, 19.9),
+            "lasts_s": Span(1, 600),
+            "jump_s": Choice((0, -3600, 60, 7200)),
+            "mode": Choice(("pv", "minpv", "now", "off")),
+        },
+    ),
+)
