@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Generic, Protocol, TypeVar
@@ -94,41 +95,52 @@ class Poller(Generic[V]):
     async def run(self) -> None:
         """Poll for ever."""
         while True:
-            if self._period_s is None:
-                await self._poke.wait()
-            else:
-                with trio.move_on_after(self._period_s):
-                    await self._poke.wait()
-            self._poke = trio.Event()
-            done, self._done = self._done, trio.Event()
-            try:
-                await self._read()
-            finally:
-                done.set()
+            # One scope for all reads until one takes too long: a new one for each costs as much as a request.
+            with trio.CancelScope() as patience:
+                while not patience.cancel_called:
+                    await self._wait()
+                    self._poke = trio.Event()
+                    done, self._done = self._done, trio.Event()
+                    try:
+                        await self._read(patience)
+                    finally:
+                        done.set()
+            if patience.cancelled_caught:
+                self._lost(TimeoutError("no answer in time"))
 
-    async def _read(self) -> None:
+    async def _wait(self) -> None:
+        if self._period_s is None:
+            await self._poke.wait()
+        else:
+            with trio.CancelScope(deadline=trio.current_time() + self._period_s):
+                await self._poke.wait()
+
+    async def _read(self, patience: trio.CancelScope) -> None:
         at = self._clock.instant()
+        patience.deadline = trio.current_time() + self._deadline_s
         try:
-            with trio.CancelScope(deadline=trio.current_time() + self._deadline_s) as scope:
-                if self._prepare is not None and not self._is_prepared:
-                    await self._prepare()
-                    self._is_prepared = True
-                values = await self._device.read()
-            if scope.cancelled_caught:
-                raise trio.TooSlowError
-        except (DeviceError, trio.TooSlowError) as error:
-            self.health.failed(error if isinstance(error, DeviceError) else TimeoutError("no answer in time"))
-            # After a loss the device may have restarted: bring it under control again before believing it.
-            self._is_prepared = False
-            return
+            if self._prepare is not None and not self._is_prepared:
+                await self._prepare()
+                self._is_prepared = True
+            values = await self._device.read()
+        except DeviceError as error:
+            self._lost(error)
+        except trio.TooSlowError:
+            self._lost(TimeoutError("no answer in time"))
         except Exception as error:  # noqa: BLE001  # a driver's mistake must not take the other devices down
             if self.health.is_ok:
                 _log.exception("%s: the driver failed", self._name)
-            self.health.failed(error)
-            self._is_prepared = False
-            return
-        self.health.answered()
-        self._sink(self._name, values, at)
+            self._lost(error)
+        else:
+            self.health.answered()
+            self._sink(self._name, values, at)
+        finally:
+            patience.deadline = math.inf
+
+    def _lost(self, error: BaseException) -> None:
+        self.health.failed(error)
+        # After a loss the device may have restarted: bring it under control again before believing it.
+        self._is_prepared = False
 
 
 class Watched(Protocol):

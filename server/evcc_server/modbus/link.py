@@ -150,6 +150,8 @@ class Link:
                     if patience.cancel_called:
                         break  # it came just in time; the next one must not suffer for that
             if patience.cancelled_caught:
+                if priority is not Priority.GUEST:  # what others ask of a unit says nothing about our own polls
+                    self._note_silence(requests[len(answers)].unit)
                 raise DeviceSilent(f"{self.name}: {requests[len(answers)]}: no answer within {timeout_s:g} s")
         return answers
 
@@ -177,12 +179,7 @@ class Link:
             if doubles:
                 patience.deadline = math.inf
                 await self._wake_with(request, timeout_s)
-            try:
-                return await self._attempt(request, patience, timeout_s)
-            except trio.Cancelled:
-                if patience.cancel_called and priority is not Priority.GUEST:
-                    self._note_silence(request.unit)  # what others ask of a unit says nothing about our own polls
-                raise
+            return await self._attempt(request, patience, timeout_s)
         finally:
             self._turns.pass_on()
 
