@@ -37,7 +37,7 @@ from evcclib.commands import (
 from evcclib.decision import Decision, PlanPreview
 from evcclib.events import Event, Warned, WarningCode
 from evcclib.model import Cause, Now, TariffKind
-from evcclib.readings import Measured, OperatorLimit
+from evcclib.readings import OperatorLimit
 from evcclib.requests import Request
 from evcclib.tariff import Rates
 from evcclib.view import SiteView
@@ -126,7 +126,7 @@ class ControlLoop:
 
     def take_charger(self, name: str, values: ChargerValues, at: timedelta) -> None:
         """Sink of the chargers' pollers."""
-        before = self._status(name)
+        before = self._samples.charger_status(name)
         self._samples.charger(name, values, at)
         if not self._is_in_round and values.status is not None and values.status != before:
             self._wake(Cause.STATUS)
@@ -201,7 +201,7 @@ class ControlLoop:
             at_s = trio.current_time() + max(in_s, 0.0)
             if at_s < self._next_tick_s - 1e-3:
                 deadline = at_s
-        with trio.move_on_at(deadline) as scope:
+        with trio.CancelScope(deadline=deadline) as scope:
             await self._wakeup.wait()
         if scope.cancelled_caught:
             self._wake_at = None
@@ -224,7 +224,7 @@ class ControlLoop:
         self._is_in_round = True
         try:
             asked = [(poller.poke(), poller.health.is_ok) for poller in self._pollers]
-            with trio.move_on_after(patience_s):
+            with trio.CancelScope(deadline=trio.current_time() + patience_s):
                 for done, is_ok in asked:
                     if is_ok:
                         await done.wait()
@@ -266,13 +266,6 @@ class ControlLoop:
     def _wake(self, cause: Cause) -> None:
         self._pending.add(cause)
         self._wakeup.set()
-
-    def _status(self, name: str) -> object:
-        for loadpoint, wiring in enumerate(self._wiring.loadpoints):
-            if wiring.charger == name:
-                status = self._samples.readings().chargers[loadpoint].status
-                return status.value if isinstance(status, Measured) else None
-        return None
 
     # -- commands go out -------------------------------------------------------------------------------------------
 
