@@ -40,6 +40,8 @@ def demand(work: Work, index: int, facts: Facts) -> Demand:
     is_switchable = facts.layout.is_switchable and may_switch(charger, work.instant)
     configured = settings.phases_configured
     minimum_a, maximum_a, _ = facts.bounds
+    if loadpoint.warnings and not (facts.is_connected and _has_plan_ahead(work, loadpoint)):
+        work.warn(index, WarningCode.PLAN_UNREACHABLE, False)
     if not facts.is_connected:
         return Demand.stop(because(ReasonCode.NOT_CONNECTED))
     if is_switchable and configured and configured != charger.phases:
@@ -155,6 +157,12 @@ def follow_plan(work: Work, index: int, facts: Facts) -> None:
         loadpoint.plan, plan, required=required, target=target, now=work.utc, holds_full=holds_full
     )
     work.warn(index, WarningCode.PLAN_UNREACHABLE, not plan.is_met and target >= work.utc)
+
+
+def _has_plan_ahead(work: Work, loadpoint: LoadpointState) -> bool:
+    """Whether there is a target time to come in a mode that looks at it."""
+    target = loadpoint.settings.target_time
+    return target is not None and target >= work.utc and loadpoint.settings.mode in (ChargeMode.PV, ChargeMode.MINPV)
 
 
 def planner_rates(work: Work) -> Rates | None:

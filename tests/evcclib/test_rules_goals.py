@@ -507,3 +507,24 @@ def test_plan_for_an_energy_goal_ends_with_it(vehicle: VehicleConfig | None) -> 
     assert bench.lp.ledger.session_kwh == pytest.approx(2.0, abs=0.05)
     assert not bench.lp.plan.is_active
     assert code(bench) is ReasonCode.TARGET_ENERGY_REACHED
+
+
+@pytest.mark.rule("PLAN-7")
+@pytest.mark.parametrize("way", ["withdrawn", "off", "unplugged", "passed"])
+def test_plan_that_cannot_be_met_is_told_anew_the_next_time(way: str) -> None:
+    bench = home()
+    settle(bench, 0, 10.0)
+    bench.set("target_time", NOON + HOUR)
+    at(bench, 40)
+    if way == "withdrawn":
+        bench.set("target_time", None)
+    elif way == "off":
+        bench.set("mode", ChargeMode.OFF)
+    elif way == "unplugged":
+        bench.box.status = A
+    else:
+        bench.submit(DemandRemotely(0, RemoteDemand.HARD, "hems"))
+        at(bench, 50)
+    second = 7200.0 if way == "passed" else 50.0
+    at(bench, second)
+    assert [event.params for event in bench.found(Warned)] == [{}, {"code": "plan_unreachable"}]
