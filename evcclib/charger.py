@@ -204,7 +204,9 @@ def confirm(state: ChargerState, outcome: Outcome) -> Confirmed:
             is_on = isinstance(command, Enable)
             # a pause for switching phases is not to be followed by a guard [DEF-2]
             guard = pending.issued_at if pending.starts_guard and not (switches and not is_on) else later.guard
-            wake_timer = (later.wake_timer or pending.issued_at) if is_on else None
+            wake_timer = None
+            if is_on:
+                wake_timer = pending.issued_at if later.wake_timer is None else later.wake_timer
             later = replace(
                 later,
                 is_enabled=is_on,
@@ -288,4 +290,6 @@ def sync(
         return Synced(state, False)
     if is_charging and not is_enabled:
         return Synced(replace(state, is_enabled=True, is_certain=False), state.is_certain)
-    return Synced(replace(state, is_enabled=is_enabled, is_certain=True, current_a=None), True)
+    wake_timer = state.wake_timer if is_enabled else None
+    followed = replace(state, is_enabled=is_enabled, is_certain=True, current_a=None, wake_timer=wake_timer)
+    return Synced(followed, True)

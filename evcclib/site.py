@@ -23,7 +23,7 @@ from evcclib.commands import Command, SwitchPhases
 from evcclib.config import SiteConfig, check
 from evcclib.decision import Decision, PlanPreview
 from evcclib.demand import Demand, because
-from evcclib.events import Event, WarningCode
+from evcclib.events import Event, SettingChanged, WarningCode
 from evcclib.goals import demand
 from evcclib.hold import ELAPSED
 from evcclib.layout import SiteLayout
@@ -36,7 +36,7 @@ from evcclib.reasons import Reason, ReasonCode
 from evcclib.requests import Request
 from evcclib.safety import Clamped, clamp
 from evcclib.savings import SavingsState
-from evcclib.settings import LoadpointSettings, SiteSettings
+from evcclib.settings import SPECS, LoadpointSettings, SiteSettings
 from evcclib.state import LoadpointState, SiteState
 from evcclib.tariff import Rates
 from evcclib.view import SiteView
@@ -79,7 +79,8 @@ def step(
     """Decide. ``state`` is left as it is; the new one goes with the decision.
 
     ``readings.outcomes`` must hold every outcome since the last step. On START, INTERVAL, REQUEST and WAKE the law decides; on
-    every other cause measurements and status are taken in, and a limit that is exceeded is enforced at once.
+    every other cause measurements and status are taken in, and a limit that is exceeded is enforced at once; unless a vehicle
+    that was found brings a mode or goals, which is a request [SITE-4].
     """
     layout = layout_of(config, state)
     before = state
@@ -95,6 +96,8 @@ def step(
     sun = look(work, facts)
     if layout.config.circuits:
         take_in(work, facts)
+    if not decides and work.events:
+        decides = _is_requested(work)
     if decides:
         _decide(work, facts, sun)
         if sun.power_w is not None:
@@ -107,6 +110,11 @@ def step(
     reasons = tuple([loadpoint.reason for loadpoint in state.loadpoints])
     decision = Decision(work.batches, tuple(work.events), reasons, frozenset(work.reads), *wakes)
     return state, decision
+
+
+def _is_requested(work: Work) -> bool:
+    """Whether the step itself has changed a setting that asks for a decision, as a vehicle that was found may do [SITE-4]."""
+    return any(type(each) is SettingChanged and SPECS[each.scope, each.name].wakes_loop for each in work.events)
 
 
 def apply(config: SiteConfig, state: SiteState, request: Request, *, now: Now) -> tuple[SiteState, tuple[Event, ...]]:

@@ -674,3 +674,25 @@ def test_what_charges_for_a_low_price_gives_nothing_up() -> None:
     first, second = bench.site.state.loadpoints
     assert (first.reason.code, first.charger.current_a) == (ReasonCode.SMART_COST, 16.0)
     assert not second.charger.is_enabled
+
+
+@pytest.mark.rule("SITE-4", "SITE-3", "LP-25", "ACT-1")
+def test_mode_that_a_vehicle_brings_acts_between_two_ticks_too() -> None:
+    sporty = VehicleConfig(name="zoe", identifiers=("1",), on_identify=Actions(mode=ChargeMode.NOW))
+    bench = home(sporty, has_identity=True)
+    bench.at(0)
+    bench.box.status = B
+    bench.box.extra["identity"] = Measured("1", ZERO)
+    assert bench.at(3, Cause.STATUS) == (SetCurrent(16.0), Enable())
+
+
+@pytest.mark.rule("WAKE-1", "SYN-2")
+def test_vehicle_has_all_its_time_when_somebody_else_had_switched_off_before() -> None:
+    sleepy = VehicleConfig(name="zoe", has_wakeup=True)
+    bench = home(sleepy, vehicle="zoe", status=B, mode=ChargeMode.PV)
+    run(bench, range(0, 100, 10), sun_w=5000.0)
+    bench.box.is_enabled, bench.box.status, bench.box.starts = False, B, False
+    assert not run(bench, range(100, 200, 10), sun_w=0.0)
+    bench.set("mode", ChargeMode.NOW)
+    sent = run(bench, range(200, 300, 10))
+    assert sent == {200: (SetCurrent(16.0), Enable()), 230: (WakeVehicle("zoe"),)}
