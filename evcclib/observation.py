@@ -75,7 +75,7 @@ def look(work: Work, facts: list[Facts]) -> Sun:
     if grid_w is not None and is_charge_known and is_battery_known:
         home_w = home_power(grid_w=grid_w, pv_w=pv_w or 0.0, battery_w=battery.power_w or 0.0, charge_w=charge_w)
     work.balance = Balance(grid_w, pv_w, battery, aux_w, home_w, None if balance is None else balance.power_w)
-    since = state.started_at if grid is None else grid.sampled_at
+    since = state.started_at if grid is None else max(grid.sampled_at, state.started_at)
     lost_at = since + layout.lost_after
     _warn(work, is_grid_known=grid_w is not None, is_lost=work.instant >= lost_at, facts=facts)
     return _sun(balance, since, lost_at)

@@ -1,7 +1,7 @@
 """A state as plain data, and back: dicts, lists, strings, numbers, fit for JSON [decision 9].
 
 Instants are stored relative to the time of the export in microseconds, so that a site restarted on another clock goes on
-exactly; the time it was down counts for timers, as it did for the world. A batch in flight at export is one whose end nobody
+exactly; the time it was down counts for timers, as it did for the world, but not for meters, which nobody asked then. A batch in flight at export is one whose end nobody
 will hear of: what it would have changed is unknown and said again.
 """
 
@@ -68,6 +68,8 @@ def restored(data: Mapping[str, object], fresh: SiteState, *, now: Now) -> SiteS
             raise IncompatibleState(f"state of version {data['version']!r}, expected {VERSION}")
         down = max(now.utc - datetime.fromisoformat(str(data["at"])), timedelta(0))
         state = _decode(SiteState, data["site"], _Clock(now.instant - down), None)
+        if down > timedelta(0):
+            state.started_at = now.instant
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise IncompatibleState(f"not a state of this library: {error!r}") from error
     return _fitted(state, fresh)

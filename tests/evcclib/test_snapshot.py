@@ -29,6 +29,7 @@ from evcclib import (
     VehicleReading,
 )
 from evcclib.config import BatteryConfig
+from evcclib.events import Warned, WarningCode
 from evcclib.hold import ELAPSED
 from evcclib.snapshot import DURATIONS, TRANSIENT
 from evcclib.state import LoadpointState, SiteState
@@ -110,6 +111,23 @@ def test_time_without_the_site_counts() -> None:
     bench.utc = NOON + 620 * S - 1000 * S
     bench.t, bench.grid_w = 1000 * S, 4140.0
     assert bench.step(Cause.START) == (Disable(),)
+
+
+@pytest.mark.rule("DEF-47", "SITE-22")
+def test_meter_that_was_not_asked_while_the_site_was_away_is_not_lost() -> None:
+    bench = Bench(site_config(loadpoint(phases=3)))
+    bench.box.status = ChargerStatus.B
+    run(bench, range(0, 200, 10), sun_w=8000)
+    assert bench.box.offered_a == 11
+    bench.site = moved(bench.site, bench.config, bench.now, origin=1000 * S, down=600 * S)
+    bench.utc = NOON + 790 * S - 1000 * S
+    bench.t, bench.grid_w = 1000 * S, None
+    bench.events.clear()
+    assert bench.step(Cause.START) == (SetCurrent(6.0),)
+    assert not bench.found(Warned)
+    sent = {second: commands for second in range(1010, 1300, 10) if (commands := bench.at(second))}
+    assert sent == {1210: (Disable(),)}
+    assert [event.code for event in bench.found(Warned)] == [WarningCode.GRID_STALE, WarningCode.GRID_LOST]
 
 
 @pytest.mark.rule("CUT-4")
