@@ -1,8 +1,8 @@
 """A state as plain data, and back: dicts, lists, strings, numbers, fit for JSON [decision 9].
 
 Instants are stored relative to the time of the export in microseconds, so that a site restarted on another clock goes on
-exactly; the time it was down counts for timers, as it did for the world, but not for meters, which nobody asked then. A batch in flight at export is one whose end nobody
-will hear of: what it would have changed is unknown and said again.
+exactly; the time it was down counts for timers, as it did for the world, but not for meters, which nobody asked then. A batch in
+flight at export is one whose end nobody will hear of: what it would have changed is unknown and said again.
 """
 
 from __future__ import annotations
