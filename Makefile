@@ -43,6 +43,8 @@ check: $(VENV)/.dev
 	@$(BIN)/ruff check .
 	@echo "== types"
 	@$(BIN)/mypy
+	@# pytest.approx equals what its type does not; what a call has changed behind mypy's back is not unreachable
+	@$(BIN)/mypy --no-strict-equality --no-warn-unreachable tests
 	@echo "== import arrows"
 	@$(BIN)/python -m pytest tests/test_import_arrows.py
 

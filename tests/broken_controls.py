@@ -36,7 +36,7 @@ class _Wrapped:
 
 def overloading(config: SiteConfig, restored: dict[str, object] | None, *, now: Now) -> Control:
     """Commands 20 A more than decided."""
-    return _Wrapped(classic(config, restored, now=now))  # type: ignore[return-value]  # the rest is passed through
+    return _Wrapped(classic(config, restored, now=now))
 
 
 def crashing(config: SiteConfig, restored: dict[str, object] | None, *, now: Now) -> Control:

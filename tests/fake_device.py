@@ -106,7 +106,7 @@ class FakeDevice:
 
     def writes(self) -> list[tuple[int, int, tuple[int, ...]]]:
         """All writes so far: function, address, values."""
-        found = []
+        found: list[tuple[int, int, tuple[int, ...]]] = []
         for _, pdu in self.requests:
             if pdu[0] in (5, 6):
                 address, value = struct.unpack(">HH", pdu[1:5])

@@ -86,7 +86,7 @@ class ByHand:
         return tuple(bool(answer[2 + i // 8] >> i % 8 & 1) for i in range(count))
 
     async def f32(self, function: int, address: int) -> float:
-        return struct.unpack(">f", struct.pack(">HH", *await self.words(function, address, 2)))[0]
+        return float(struct.unpack(">f", struct.pack(">HH", *await self.words(function, address, 2)))[0])
 
     async def write(self, function: int, address: int, *words: int) -> None:
         if function in (5, 6):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -263,24 +264,21 @@ def any_requests(draw: st.DrawFn, config: SiteConfig, utc: datetime) -> Request:
     if kind == 4:
         name = draw(st.sampled_from(["soc_min_pct", "soc_target_pct"]))
         return ChangeVehicleSetting(draw(st.sampled_from(["nobody", *names])), name, draw(st.integers(-1, 101)))
-    name, values = draw(
-        st.sampled_from(
-            [
-                ("mode", list(ChargeMode)),
-                ("mode", list(ChargeMode)),
-                ("phases_configured", [0, 1, 2, 3]),
-                ("current_min_a", [0, 6, 6.5, 12, 40]),
-                ("current_max_a", [5, 6.9, 10, 16, 32, 90]),
-                ("enable_threshold_w", [-500, 0, 500]),
-                ("disable_threshold_w", [-500, 0, 500]),
-                ("enable_delay", [0 * SECOND, 30 * SECOND]),
-                ("soc_min_pct", [0, 20, 101]),
-                ("soc_target_pct", [0, 80, 100]),
-                ("energy_target_kwh", [0, 1, 10]),
-                ("target_time", [None, utc - SECOND, utc + timedelta(hours=3)]),
-                ("smart_cost_limit", [None, 0.1, 0.25]),
-                ("priority", [0, 3]),
-            ]
-        )
-    )
+    several: list[tuple[str, list[Any]]] = [
+        ("mode", list(ChargeMode)),
+        ("mode", list(ChargeMode)),
+        ("phases_configured", [0, 1, 2, 3]),
+        ("current_min_a", [0, 6, 6.5, 12, 40]),
+        ("current_max_a", [5, 6.9, 10, 16, 32, 90]),
+        ("enable_threshold_w", [-500, 0, 500]),
+        ("disable_threshold_w", [-500, 0, 500]),
+        ("enable_delay", [0 * SECOND, 30 * SECOND]),
+        ("soc_min_pct", [0, 20, 101]),
+        ("soc_target_pct", [0, 80, 100]),
+        ("energy_target_kwh", [0, 1, 10]),
+        ("target_time", [None, utc - SECOND, utc + timedelta(hours=3)]),
+        ("smart_cost_limit", [None, 0.1, 0.25]),
+        ("priority", [0, 3]),
+    ]
+    name, values = draw(st.sampled_from(several))
     return ChangeLoadpointSetting(index, name, draw(st.sampled_from(values)))

@@ -17,12 +17,12 @@ T = TypeVar("T")
 def run_deterministic(main: Callable[[], Awaitable[T]], *, seed: int = 0) -> T:
     """``trio.run`` under a clock that jumps to the next deadline, with a scheduling order fixed by ``seed``."""
     allowed = trio_run._ALLOW_DETERMINISTIC_SCHEDULING
-    trio_run._ALLOW_DETERMINISTIC_SCHEDULING = True
+    trio_run._ALLOW_DETERMINISTIC_SCHEDULING = True  # type: ignore[misc]  # trio's own Hypothesis plugin sets it too
     trio_run._r.seed(seed)
     try:
         return trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
     finally:
-        trio_run._ALLOW_DETERMINISTIC_SCHEDULING = allowed
+        trio_run._ALLOW_DETERMINISTIC_SCHEDULING = allowed  # type: ignore[misc]  # as above
 
 
 def in_virtual_time(test: Callable[P, Awaitable[None]]) -> Callable[P, None]:

@@ -31,7 +31,13 @@ OK = httpx.Response(200)
 
 @in_virtual_time
 async def test_an_http_charger_is_read_and_told() -> None:
-    answers = {"POST /enable": OK, "PUT /limit": OK, "GET /phases/1": OK, "GET /wake": OK, "GET /state": STATE}
+    answers: dict[str, httpx.Response | str | float] = {
+        "POST /enable": OK,
+        "PUT /limit": OK,
+        "GET /phases/1": OK,
+        "GET /wake": OK,
+        "GET /state": STATE,
+    }
     web = Web(dict(answers))
     async with plugin_site(charger=HTTP, web=web) as devices:
         charger = devices.charger("box")

@@ -16,6 +16,10 @@ from evcc_server.devices.snapshot import find_register, keys_of
 EVERY = pytest.mark.parametrize("name", names())
 
 
+def known(*keys: str | None) -> set[str]:
+    return {key for key in keys if key is not None}
+
+
 def chargers_of(profile: Profile) -> Iterator[Charger]:
     """The charging station, and each variant of it."""
     if profile.charger is not None:
@@ -75,13 +79,13 @@ def test_everything_that_is_read_can_be_read(name: str) -> None:
     profile = load(name)
     keys = keys_of(profile, formulas_read(profile), conditions_of(profile))
     for charger in chargers_of(profile):
-        keys |= {charger.status.register, *charger.status.by_connector.values()} - {None} | set(charger.status.keys)
+        keys |= known(charger.status.register, *charger.status.by_connector.values(), *charger.status.keys)
         if charger.identity is not None:
             keys |= {charger.identity.register, *charger.identity.registers}
         if charger.phase_switch is not None and charger.phase_switch.state is not None:
             keys |= {charger.phase_switch.state}
         if charger.watchdog is not None:
-            keys |= {charger.watchdog.timeout, charger.watchdog.failsafe} - {None}
+            keys |= known(charger.watchdog.timeout, charger.watchdog.failsafe)
     for key in keys:
         register, _ = find_register(profile, key)
         assert "r" in register.access, f"{key} cannot be read"

@@ -119,7 +119,8 @@ def test_what_is_not_a_number_is_missing_and_cannot_be_written(value: float) -> 
     (bits,) = struct.unpack(">Q", struct.pack(">d", value))
     words = tuple(bits >> 16 * place & 0xFFFF for place in (3, 2, 1, 0))
     assert decode(register("float64", 4), words) is None
-    for type_, count in (("float32", 2), ("uint16", 1)):
+    narrow: list[tuple[DataType, int]] = [("float32", 2), ("uint16", 1)]
+    for type_, count in narrow:
         with pytest.raises(Unwritable):
             encode(register(type_, count), value)
     with pytest.raises(Unwritable):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 from evcclib.commands import Batch, Command, Disable, Enable, Outcome, Read, Result, SetCurrent, SwitchPhases
 from evcclib.config import ChargerConfig, LoadpointConfig, SiteConfig
@@ -28,6 +29,8 @@ from evcclib.settings import SettingValue
 from evcclib.site import Site
 from evcclib.state import LoadpointState
 from evcclib.tariff import Rates
+
+E = TypeVar("E", bound=Event)
 
 NOON = datetime(2023, 6, 1, 12, tzinfo=UTC)
 S = timedelta(seconds=1)
@@ -208,7 +211,7 @@ class Bench:
     def set(self, name: str, value: SettingValue, index: int = 0) -> tuple[Event, ...]:
         return self.submit(ChangeLoadpointSetting(index, name, value))
 
-    def found(self, kind: type[Event]) -> list[Event]:
+    def found(self, kind: type[E]) -> list[E]:
         return [event for event in self.events if isinstance(event, kind)]
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from evcclib.charger import (
     ChargerState,
+    Confirmed,
     Planned,
     Wish,
     ceil_to_step,
@@ -48,7 +49,7 @@ def ended(
     applied: int = 0,
     starts_guard: bool = True,
     clears_pv_timer: bool = False,
-) -> Any:
+) -> Confirmed:
     state, batch = issue(state, commands, instant=at * S, starts_guard=starts_guard, clears_pv_timer=clears_pv_timer)
     return confirm(state, Outcome(0, batch.number, result, applied))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -19,12 +20,12 @@ def draw(
     return Draw(rotation=rotation, active=active, minimum_a=6.0, committed_a=committed, claims_minimum=claims)
 
 
-def load(currents: tuple[float, float, float] = (0, 0, 0), power: float = 0.0) -> dict[str, Load]:
+def load(currents: tuple[float, float, float] = (0, 0, 0), power: float = 0.0) -> dict[str, Any]:
     return {"other": Load(currents, power), "other_most": Load(currents, power)}
 
 
-def limit(amps: float | None = None, watts: float | None = None, **values: object) -> Limit:
-    return Limit(name="house", members=BOTH, current_max_a=amps, power_max_w=watts, **values)  # type: ignore[arg-type]
+def limit(amps: float | None = None, watts: float | None = None, **values: Any) -> Limit:
+    return Limit(name="house", members=BOTH, current_max_a=amps, power_max_w=watts, **values)
 
 
 def allotted(*draws: Draw, limits: tuple[Limit, ...]) -> Allotment:
@@ -122,7 +123,7 @@ def test_grants_keep_the_limit_where_it_can_be_kept(
     amps: float, others: tuple[float, float, float], draws: list[Draw], wants: list[float]
 ) -> None:
     everyone = frozenset(range(len(draws)))
-    only = Limit(name="house", members=everyone, current_max_a=amps, **load(others))  # type: ignore[arg-type]
+    only = Limit(name="house", members=everyone, current_max_a=amps, **load(others))
     house = Allotment((only,), tuple(draws), voltage_v=230.0)
     granted: list[float] = []
     for index, each in enumerate(draws):

@@ -101,7 +101,7 @@ def test_down_when_the_minimum_is_not_there_on_all_phases() -> None:
 
 @pytest.mark.rule("PH-6", "PH-7")
 def test_up_when_one_phase_is_full_and_the_minimum_is_there_on_all() -> None:
-    one = {"active": 1, "physical": 1, "site_power_w": -500.0}
+    one: dict[str, Any] = {"active": 1, "physical": 1, "site_power_w": -500.0}
     started = scaled(available_w=4140, **one)
     assert started == Scaling(100 * S, PhaseAction.SCALE_3P, False)
     assert started.phases == 3

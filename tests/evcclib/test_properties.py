@@ -174,7 +174,7 @@ class World:
 
     def __init__(self, config: SiteConfig, readings: Readings, cars: list[tuple[ChargerStatus, int, bool]]) -> None:
         self.config = config
-        self.readings = lasting(readings)
+        self.readings: Readings = lasting(readings)
         self.cars = cars
         self.statuses = [status for status, _, _ in cars]
         self.enabled = [False] * len(cars)
@@ -192,7 +192,7 @@ class World:
             is_charging = self.statuses[index] is ChargerStatus.C
             count = min(car_phases, self.phases[index])
             amps = self.offered[index] if is_charging and self.enabled[index] else 0.0
-            currents = tuple(amps if phase < count else 0.0 for phase in range(3))
+            currents = (amps if count > 0 else 0.0, amps if count > 1 else 0.0, amps if count > 2 else 0.0)
             boxes.append(
                 replace(
                     self.readings.chargers[index],

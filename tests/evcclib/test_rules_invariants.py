@@ -209,7 +209,7 @@ Home.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadl
 
 @pytest.mark.timeout(600)  # a slow machine is no failure
 @pytest.mark.rule("INV-1", "INV-2", "INV-3", "INV-4", "INV-5", "INV-9", "INV-11")
-class TestHome(Home.TestCase):  # type: ignore[misc, name-defined]  # made by hypothesis at run time
+class TestHome(Home.TestCase):  # type: ignore[misc, valid-type]  # made by hypothesis at run time
     """The machine as a test."""
 
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from bench import NOON, Bench, S, loadpoint, run, site_config
 
-from evcclib.commands import Disable, Enable, Result, SetCurrent, SwitchPhases
+from evcclib.commands import Command, Disable, Enable, Result, SetCurrent, SwitchPhases
 from evcclib.config import BatteryConfig, VehicleConfig
 from evcclib.events import Warned, WarningCode
 from evcclib.hold import ELAPSED
@@ -240,7 +240,9 @@ def test_silent_grid_meter_means_minimum_then_pause_then_recovery_without_a_jump
     run(bench, range(0, 100, 10), sun_w=9000)
     assert bench.box.offered_a == 13
     bench.grid_w = None
-    sent = {second: commands for second in range(100, 400, 10) if (commands := bench.at(second))}
+    sent: dict[float, tuple[Command, ...]] = {
+        second: commands for second in range(100, 400, 10) if (commands := bench.at(second))
+    }
     # the last sample was taken at 90 s: minimum after 30 s, pause 3 min later
     assert sent == {130: (SetCurrent(6.0),), 300: (Disable(),)}
     assert [e for e in bench.events if isinstance(e, Warned)] == [

@@ -31,7 +31,7 @@ def lasting(readings: Readings) -> Readings:
     return replace(
         readings,
         grid=replace(grid, power_w=Measured(grid.power_w.value, FOREVER)),
-        chargers=(replace(charger, **later),),  # type: ignore[arg-type]
+        chargers=(replace(charger, **later),),
     )
 
 

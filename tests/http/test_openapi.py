@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -43,7 +42,7 @@ async def test_every_example_of_the_document_is_served() -> None:
                 if path.startswith(("/api/session/", "/api/config/test")):
                     continue
                 values = {each["name"]: each["example"] for each in operation["parameters"] if each["in"] == "path"}
-                url = re.sub(r"{(\w+)}", lambda found, values=values: values[found[1]], path)
+                url = path.format_map(values)
                 response = await api.client.request(method, url)
                 assert response.status_code == 200, (method, url, response.text)
 

@@ -167,7 +167,7 @@ def requests(functions: list[int], **parts: st.SearchStrategy[object]) -> st.Sea
         unit=st.integers(0, 255),
         function=st.sampled_from(functions),
         address=st.integers(0, 65535),
-        **parts,  # type: ignore[arg-type]  # count or values
+        **parts,
     )
 
 

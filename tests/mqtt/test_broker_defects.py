@@ -6,6 +6,7 @@ from __future__ import annotations
 import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import TypedDict
 
 import pytest
 import trio
@@ -30,9 +31,17 @@ from evcc_server.mqtt.sessions import Limits
 
 pytestmark = pytest.mark.wire
 
+
+class Login(TypedDict, total=False):
+    """What a client says of itself."""
+
+    user: str
+    password: str
+
+
 SET = "evcc/loadpoints/1/mode/set"
 OTHER_SET = "evcc/loadpoints/1/minCurrent/set"
-LOGIN = {"user": "home", "password": "secret"}
+LOGIN: Login = {"user": "home", "password": "secret"}
 
 
 @asynccontextmanager
@@ -40,7 +49,7 @@ async def serving(
     limits: Limits | None = None, *, has_login: bool = False
 ) -> AsyncIterator[tuple[EmbeddedBroker, int]]:
     """A broker on a free port."""
-    login = LOGIN if has_login else {}
+    login: Login = LOGIN if has_login else {}
     link = EmbeddedBroker(MqttOptions(port=0, **login), limits)
     async with trio.open_nursery() as nursery:
         await nursery.start(link.run)
@@ -318,7 +327,7 @@ async def test_13_clients_can_not_write_state_topics_nor_leave_anything_behind(t
     "login", [{}, {"user": "home"}, {"user": "home", "password": ""}, {"user": "x", "password": "secret"}]
 )
 @in_real_time
-async def test_13_nobody_gets_in_without_the_credentials(login: dict[str, str]) -> None:
+async def test_13_nobody_gets_in_without_the_credentials(login: Login) -> None:
     async with serving(has_login=True) as (_, port), connected(port, **login) as client:
         assert client.code == 5
         await client.wait_closed()

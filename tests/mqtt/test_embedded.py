@@ -116,7 +116,7 @@ async def test_websocket_clients_are_served() -> None:
         is_there = threading.Event()
 
         def keep(_client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
-            arrived.append(message.payload)
+            arrived.append(bytes(message.payload))
             is_there.set()
 
         def subscribe(client: paho.Client, *_: object) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from example_home import CARPORT, FACTS, NOW, VIEW, example_document
@@ -65,7 +66,8 @@ OWN_LOADPOINT_KEYS = {
 @pytest.mark.api("S-1", "S-2", "S-3", "S-4", "S-6")
 def test_the_example_home_has_exactly_these_keys_and_values() -> None:
     shown = encode.rest_document(example_document())
-    carport, garage = shown.pop("loadpoints")  # type: ignore[misc]  # a list of two
+    loadpoints: Any = shown.pop("loadpoints")
+    carport, garage = loadpoints
     assert {key: value for key, value in shown.items() if key not in OWN_SITE_KEYS} == SITE
     assert {key: carport[key] for key in CARPORT_KEYS} == CARPORT_KEYS
     assert {key: garage[key] for key in GARAGE_KEYS} == GARAGE_KEYS

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
@@ -289,7 +290,7 @@ async def test_every_setting_survives_kill_9_right_after_its_answer(tmp_path: Pa
         "smartCostLimit": 0.15,
     }
     vehicle = {"minSoc": 21, "limitSoc": 82}
-    owned = {None: site, 0: loadpoint, "golf": vehicle}
+    owned: dict[object, dict[str, Any]] = {None: site, 0: loadpoint, "golf": vehicle}
     assert rows == {(owner, key): value for owner, values in owned.items() for key, value in values.items()}
 
 

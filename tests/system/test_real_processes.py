@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import time
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -161,13 +162,13 @@ async def test_a_session_that_is_open_when_the_server_is_killed_is_continued_and
 
         async with server_process(tmp_path) as server:
             await server.up()
-            await _until(client, lambda lp: lp["charging"] and lp["chargedEnergy"] > 20, 30)
+            await _until(client, lambda lp: bool(lp["charging"]) and lp["chargedEnergy"] > 20, 30)
             assert (await client.post("/api/loadpoints/1/maxcurrent/30")).json() == {"result": 30}
             assert await server.end_by(signal.SIGKILL, 5) == -signal.SIGKILL
 
         async with server_process(tmp_path) as server:
             await server.up()
-            charging = await _until(client, lambda lp: lp["charging"] and lp["chargedEnergy"] > 60, 30)
+            charging = await _until(client, lambda lp: bool(lp["charging"]) and lp["chargedEnergy"] > 60, 30)
             assert (charging["mode"], charging["maxCurrent"]) == ("now", 30)
             world.clock.sync()
             world.house.wallboxes[0].unplug()
@@ -206,12 +207,12 @@ class _Bytes:
 
 
 async def _until(
-    client: httpx.AsyncClient, holds: Callable[[dict[str, object]], bool], patience_s: float
-) -> dict[str, object]:
+    client: httpx.AsyncClient, holds: Callable[[dict[str, Any]], bool], patience_s: float
+) -> dict[str, Any]:
     """The first loadpoint, as soon as ``holds`` is true of it."""
     with trio.fail_after(patience_s):
         while True:
-            loadpoint: dict[str, object] = (await client.get("/api/state")).json()["result"]["loadpoints"][0]
+            loadpoint: dict[str, Any] = (await client.get("/api/state")).json()["result"]["loadpoints"][0]
             if holds(loadpoint):
                 return loadpoint
             await trio.sleep(0.2)
