@@ -193,7 +193,7 @@ def is_below_minimum(work: Work, index: int) -> bool:
 
 
 def _energy_goal_remaining_kwh(work: Work, loadpoint: LoadpointState) -> float | None:
-    counts = loadpoint.vehicle is None or work.layout.vehicles[loadpoint.vehicle].is_offline
+    counts = loadpoint.vehicle is None or not work.layout.vehicles[loadpoint.vehicle].can_tell_soc
     return energy_goal_remaining_kwh(
         energy_target_kwh=loadpoint.settings.energy_target_kwh,
         energy_kwh=loadpoint.ledger.session_kwh,

@@ -21,6 +21,7 @@ A, B, C = ChargerStatus.A, ChargerStatus.B, ChargerStatus.C
 HOUR = timedelta(hours=1)
 CAR = VehicleConfig(name="zoe", capacity_kwh=60.0, has_soc=True)
 OFFLINE = VehicleConfig(name="zoe", capacity_kwh=60.0, features=frozenset({VehicleFeature.OFFLINE}))
+MUTE = VehicleConfig(name="zoe", capacity_kwh=60.0, has_status=True)  # has an interface, but that does not tell the SoC
 
 
 def home(vehicle: VehicleConfig | None = CAR, **values: object) -> Bench:
@@ -93,7 +94,7 @@ def test_soc_from_the_charger_counts_for_a_guest() -> None:
 
 
 @pytest.mark.rule("GOAL-1", "GOAL-2", "STR-3")
-@pytest.mark.parametrize(("vehicle", "counts"), [(None, True), (OFFLINE, True), (CAR, False)])
+@pytest.mark.parametrize(("vehicle", "counts"), [(None, True), (OFFLINE, True), (MUTE, True), (CAR, False)])
 def test_energy_goal_counts_for_guests_and_vehicles_without_a_source(
     vehicle: VehicleConfig | None, counts: bool
 ) -> None:
