@@ -25,6 +25,7 @@ from evcc_server.mqtt import tree
 from evcc_server.mqtt.contract import Connected, Link, MqttOptions, Publication, Received
 from evcc_server.mqtt.topics import Aim, UnknownTopic, aim, value
 from evcc_server.settings import Context, request
+from evcc_server.state.encode import is_scalar, mqtt_scalar
 from evcc_server.state.hub import Hub, Key, News, Subscription
 from evcc_server.state.values import Names, Phases, Unset, Value
 from evcc_server.store.store import StoreError
@@ -46,12 +47,13 @@ class _Shown(NamedTuple):
     publications: tuple[Publication, ...]
 
 
-_IMMUTABLE = (float, int, str, datetime, timedelta, Phases, Names, Unset, NoneType)
+_IMMUTABLE = frozenset({bool, float, int, str, datetime, timedelta, Phases, Names, Unset, NoneType})
 
 
 def _looks_same(old: Value, new: Value) -> bool:
     """Whether both certainly have the same topics and payloads; what nests other values is not looked into."""
-    return old is new or (type(old) is type(new) and isinstance(new, _IMMUTABLE) and old == new)
+    kind = type(new)
+    return old is new or (type(old) is kind and kind in _IMMUTABLE and old == new)
 
 
 class Bridge:
@@ -138,15 +140,20 @@ class Bridge:
         """Publish one value, and delete those of its topics that the new value no longer has."""
         shown = self._shown.get(key)
         if shown is None or not _looks_same(shown.value, each):
-            entries = dict(tree.value_entries(self._root, key, each))
-            if shown is not None:
-                for topic in sorted({old.topic for old in shown.publications} - entries.keys()):
-                    self._publish((topic, ""))
-            shown = _Shown(each, tuple(Publication(topic, text.encode()) for topic, text in entries.items()))
-            self._shown[key] = shown
-            self._known.update(entries)
+            shown = self._shown[key] = self._made_of(key, each, shown)
         for publication in shown.publications:
             self._link.publish(publication)
+
+    def _made_of(self, key: Key, each: Value, before: _Shown | None) -> _Shown:
+        """The publications of a value; topics that ``before`` had and it has not are deleted."""
+        if before is not None and len(before.publications) == 1 and is_scalar(each) and is_scalar(before.value):
+            return _Shown(each, (Publication(before.publications[0].topic, mqtt_scalar(each).encode()),))
+        entries = dict(tree.value_entries(self._root, key, each))
+        if before is not None:
+            for topic in sorted({old.topic for old in before.publications} - entries.keys()):
+                self._publish((topic, ""))
+        self._known.update(entries)
+        return _Shown(each, tuple(Publication(topic, text.encode()) for topic, text in entries.items()))
 
     def _publish_updated(self) -> None:
         now_s = trio.current_time()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from evcc_server.state.encode import Compat
 
@@ -21,8 +21,7 @@ class Qos(IntEnum):
     EXACTLY_ONCE = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Publication:
+class Publication(NamedTuple):
     """One message to be sent; an empty retained payload deletes the topic."""
 
     topic: str

@@ -10,6 +10,8 @@ import math
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import Enum
+from types import NoneType
+from typing import TypeGuard
 
 from evcc_server.state.document import Document, Keys
 from evcc_server.state.values import Names, Phases, Records, Structure, Unset, Value
@@ -114,7 +116,16 @@ def mqtt(key: str, value: Value) -> Iterator[tuple[str, str]]:
             yield key, mqtt_scalar(value)
 
 
-def mqtt_scalar(value: float | int | bool | str | datetime | timedelta | Unset | None) -> str:
+Scalar = float | int | bool | str | datetime | timedelta | Unset | None
+_SCALARS = frozenset({float, int, bool, str, datetime, timedelta, Unset, NoneType})
+
+
+def is_scalar(value: Value) -> TypeGuard[Scalar]:
+    """Whether `mqtt` gives one topic, the key itself, and `mqtt_scalar` its payload."""
+    return type(value) in _SCALARS
+
+
+def mqtt_scalar(value: Scalar) -> str:
     """One value as text."""
     match value:
         case bool():
