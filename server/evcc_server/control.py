@@ -7,6 +7,7 @@ between intervals, a charger's status, a request, the outcome of a command, or `
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -194,13 +195,16 @@ class ControlLoop:
                 self._step(cause, nursery)
 
     async def _wait(self) -> None:
-        deadline = float("inf")
+        deadline = math.inf
         if self._wake_at is not None:
             # An interval serves what falls due with it, and has fresh samples.
             in_s = (self._wake_at - self._clock.instant()).total_seconds()
             at_s = trio.current_time() + max(in_s, 0.0)
             if at_s < self._next_tick_s - 1e-3:
                 deadline = at_s
+        if deadline == math.inf:
+            await self._wakeup.wait()
+            return
         with trio.CancelScope(deadline=deadline) as scope:
             await self._wakeup.wait()
         if scope.cancelled_caught:
@@ -226,7 +230,7 @@ class ControlLoop:
             asked = [(poller.poke(), poller.health.is_ok) for poller in self._pollers]
             with trio.CancelScope(deadline=trio.current_time() + patience_s):
                 for done, is_ok in asked:
-                    if is_ok:
+                    if is_ok and not done.is_set():
                         await done.wait()
         finally:
             self._is_in_round = False

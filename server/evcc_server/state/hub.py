@@ -138,7 +138,7 @@ class Hub:
             self._version += 1
         repeated = changed
         if is_cycle and any(subscription.repeats_measurements for subscription in self._subscriptions):
-            repeated = {key: value for key, value in _flat(newest) if key[1] not in SETTING_KEYS} | changed
+            repeated = _measurements(newest) | changed
         for subscription in self._subscriptions:
             news = repeated if subscription.repeats_measurements else changed
             if news:
@@ -174,6 +174,13 @@ def _flat(snapshot: Document | None) -> Iterator[tuple[Key, Value]]:
     for loadpoint, keys in enumerate(snapshot.loadpoints):
         for key, value in keys.items():
             yield (loadpoint, key), value
+
+
+def _measurements(snapshot: Document) -> dict[Key, Value]:
+    found: dict[Key, Value] = {(None, key): value for key, value in snapshot.site.items() if key not in SETTING_KEYS}
+    for place, keys in enumerate(snapshot.loadpoints):
+        found.update({(place, key): value for key, value in keys.items() if key not in SETTING_KEYS})
+    return found
 
 
 _GONE: Final = object()
