@@ -223,7 +223,8 @@ def _read_words(
     unit.heard(function_code)
     for value in live:
         present = value.source()
-        if present is value.shown and value.words:  # the very same object: most texts, voltages and switches
+        shown = value.shown
+        if value.words and (present is shown or (type(present) is type(shown) and present == shown)):
             words = value.words
         else:
             words = value.encode(present)
