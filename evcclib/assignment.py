@@ -167,7 +167,7 @@ def identify(work: Work, index: int) -> None:
     loadpoint = work.state.loadpoints[index]
     reading = work.readings.chargers[index]
     if work.layout.loadpoints[index].charger.has_identity:
-        identity = vehicle.identity(loadpoint.identity, reading.identity)
+        identity = vehicle.identity(loadpoint.identity, reading.identity, oldest=work.oldest)
         if identity != loadpoint.identity:
             loadpoint.identity = identity
             describe_session(work, index, identifier=identity)

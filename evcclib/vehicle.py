@@ -55,9 +55,9 @@ def assign(owners: Owners, loadpoint: int, vehicle: str | None) -> tuple[Owners,
     return (rest if vehicle is None else (*rest, (vehicle, loadpoint))), loser
 
 
-def identity(known: str, reading: Reading[str]) -> str:
-    """The charger's id now; a failed read leaves the known one [VEH-8]."""
-    return reading.value if isinstance(reading, Measured) else known
+def identity(known: str, reading: Reading[str], *, oldest: timedelta) -> str:
+    """The charger's id now; a failed read, or one from before ``oldest``, leaves the known one [VEH-8]."""
+    return reading.value if isinstance(reading, Measured) and reading.sampled_at >= oldest else known
 
 
 def vehicle_by_identity(identifier: str, vehicles: Iterable[VehicleConfig]) -> str | None:

@@ -290,6 +290,18 @@ def test_id_is_forgotten_with_the_vehicle() -> None:
     assert bench.lp.vehicle == "zoe"
 
 
+@pytest.mark.rule("VEH-8", "EV-13", "SES-1")
+def test_id_that_can_no_longer_be_read_is_not_that_of_the_next_vehicle() -> None:
+    bench = home(car("zoe", identifiers=("1",)), has_identity=True)
+    bench.box.extra["identity"] = Measured("1", timedelta(0))
+    plug(bench, 0)
+    assert (bench.lp.vehicle, bench.lp.identity) == ("zoe", "1")
+    bench.box.status = A
+    bench.at(100)
+    plug(bench, 3600)
+    assert (bench.lp.vehicle, bench.lp.identity) == (None, "")
+
+
 @pytest.mark.rule("VEH-14", "VEH-12", "CUT-2")
 def test_only_vehicle_that_says_it_is_plugged_in_is_assigned() -> None:
     bench = home(car("kangoo", has_status=True), car("zoe", has_status=True))

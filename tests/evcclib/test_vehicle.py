@@ -59,10 +59,11 @@ def test_a_vehicle_has_one_owner_and_an_owner_one_vehicle(moves: list[tuple[int,
 
 @pytest.mark.rule("VEH-8")
 def test_failed_read_of_the_id_changes_nothing() -> None:
-    assert vehicle.identity("11", Missing(since=MINUTE)) == "11"
-    assert vehicle.identity("11", ABSENT) == "11"
-    assert vehicle.identity("11", Measured("", MINUTE)) == ""
-    assert vehicle.identity("", Measured("12", MINUTE)) == "12"
+    assert vehicle.identity("11", Missing(since=MINUTE), oldest=MINUTE) == "11"
+    assert vehicle.identity("11", ABSENT, oldest=MINUTE) == "11"
+    assert vehicle.identity("11", Measured("12", MINUTE), oldest=2 * MINUTE) == "11"
+    assert vehicle.identity("11", Measured("", MINUTE), oldest=MINUTE) == ""
+    assert vehicle.identity("", Measured("12", MINUTE), oldest=MINUTE) == "12"
 
 
 @pytest.mark.rule("VEH-9", "VEH-10", "VEH-11", "DEF-32")
