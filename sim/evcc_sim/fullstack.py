@@ -448,13 +448,14 @@ class FullStack:
             await trio.sleep(1.0)
 
     async def _price(self, server: Server) -> None:
-        """Price lists that a fixed tariff cannot express come as a provider would bring them."""
-        spec = self.scenario.tariff
-        if not any(prices is not None and prices.noise > 0 for prices in (spec.grid, spec.feed_in, spec.planner)):
+        """Price lists that a fixed tariff cannot express come as soon as they are published."""
+        if self.scenario.tariff.is_fixed:
             return
+        tariffs = self.house.tariffs
         while True:
-            server.loop.take_rates(self.house.tariffs.at(self._clock.now_s))
-            await trio.sleep(LOOK_S)
+            now_s = self._clock.now_s
+            server.loop.take_rates(tariffs.at(now_s))
+            await trio.sleep(max(1e-3, tariffs.changes_at(now_s) - now_s))
 
     def note_step(self, second: float) -> None:
         """The loop has decided."""

@@ -23,6 +23,7 @@ from evcc_sim.register_map import Placed, Source, Unit
 from evcc_sim.scenario import ChargerSpec, Scenario
 from evcc_sim.site_config import is_guest
 from evcc_sim.wire_faults import WireFaults
+from evcclib.model import TariffKind
 
 CARS = "cars"
 """The device that stands for the car makers' clouds."""
@@ -320,12 +321,14 @@ def _loadpoint(spec: ChargerSpec) -> dict[str, object]:
 
 
 def _tariffs(scenario: Scenario) -> dict[str, object]:
-    """Zones by the clock; prices with noise or an auction are not something a fixed tariff can say."""
+    """Zones by the clock; prices with noise or an auction are not something a fixed tariff can say: somebody must bring them.
+
+    Then he brings all of them, as the server takes lists in together.
+    """
     spec = scenario.tariff
     document: dict[str, object] = {}
-    for key, prices in (("grid", spec.grid), ("feedin", spec.feed_in), ("planner", spec.planner)):
-        if prices is None or prices.noise > 0:
-            continue
+    for kind, prices in spec.lists if spec.is_fixed else ():
+        key = {TariffKind.GRID: "grid", TariffKind.FEED_IN: "feedin", TariffKind.PLANNER: "planner"}[kind]
         zones = sorted(prices.zones)
         entry: dict[str, object] = {"type": "fixed", "price": zones[-1][1]}
         ends = [start for start, _ in zones[1:]]
@@ -335,6 +338,6 @@ def _tariffs(scenario: Scenario) -> dict[str, object]:
                 for (start, price), end in zip(zones, ends, strict=False)
             ]
         document[key] = entry
-    if document:
+    if spec.lists:
         document = {"currency": spec.currency, **document}
     return document

@@ -15,19 +15,33 @@ from evcclib.model import TariffKind
 from evcclib.tariff import CO2_UNIT, Rate, Rates
 
 PUBLISHED_AT = time(13, 15)
+STEP_MINUTES = 15
+"""The edges of a fixed tariff's zones lie on quarters of an hour."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriceSpec:
     """``zones``: price from each time of day on. ``noise``: relative standard deviation of each slot's price.
 
-    With ``day_ahead`` tomorrow's prices are known from 13:15 on, else two days ahead.
+    With ``day_ahead`` tomorrow's prices are known from 13:15 on; with noise alone two days ahead. Without either it is a fixed
+    tariff, known for seven days.
     """
 
     zones: tuple[tuple[time, float], ...] = ((time(0), 0.30),)
     slot_minutes: int = 60
     noise: float = 0.0
     day_ahead: bool = False
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether an owner can write it down once and for all."""
+        return not self.day_ahead and self.noise == 0
+
+    def days_known(self, *, is_published: bool) -> int:
+        """How many days a client knows, today included, when tomorrow's prices have or have not been published."""
+        if self.is_fixed:
+            return 7
+        return 3 if not self.day_ahead else 2 if is_published else 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +53,17 @@ class TariffSpec:
     feed_in: PriceSpec | None = None
     planner: PriceSpec | None = None
     planner_is_co2: bool = False
+
+    @property
+    def lists(self) -> tuple[tuple[TariffKind, PriceSpec], ...]:
+        """What is configured."""
+        specs = ((TariffKind.GRID, self.grid), (TariffKind.FEED_IN, self.feed_in), (TariffKind.PLANNER, self.planner))
+        return tuple((kind, spec) for kind, spec in specs if spec is not None)
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether all of them are."""
+        return all(spec.is_fixed for _kind, spec in self.lists)
 
 
 class Tariffs:
@@ -65,6 +90,11 @@ class Tariffs:
             self._lists = self._build(day, is_published)
         return self._lists
 
+    def changes_at(self, second: float) -> float:
+        """Until when `at` gives what it gives at ``second``."""
+        self.at(second)
+        return self._valid_s[1]
+
     def price(self, kind: TariffKind, second: float) -> float | None:
         """The price in force [currency/kWh]."""
         rates = self.at(second).get(kind)
@@ -72,31 +102,29 @@ class Tariffs:
         return None if rate is None else rate.price
 
     def _build(self, day: int, is_published: bool) -> Mapping[TariffKind, Rates]:
-        specs = (
-            (TariffKind.GRID, self.spec.grid),
-            (TariffKind.FEED_IN, self.spec.feed_in),
-            (TariffKind.PLANNER, self.spec.planner),
-        )
         lists: dict[TariffKind, Rates] = {}
-        for kind, spec in specs:
-            if spec is not None:
-                days = 3 if not spec.day_ahead else 2 if is_published else 1
-                unit = CO2_UNIT if kind is TariffKind.PLANNER and self.spec.planner_is_co2 else self.spec.currency
-                rates = (rate for known in range(day, day + days) for rate in self._day(kind, spec, known))
-                lists[kind] = Rates.of(rates, unit=unit)
+        for kind, spec in self.spec.lists:
+            days = spec.days_known(is_published=is_published)
+            unit = CO2_UNIT if kind is TariffKind.PLANNER and self.spec.planner_is_co2 else self.spec.currency
+            rates = (rate for known in range(day, day + days) for rate in self._day(kind, spec, known))
+            lists[kind] = Rates.of(rates, unit=unit)
         return lists
 
     def _day(self, kind: TariffKind, spec: PriceSpec, day: int) -> list[Rate]:
         rng = stream(self._seed, "prices", kind, day)
         start, end = (self._base.utc(self._base.day_second(d)) for d in (day, day + 1))
         zones = sorted(spec.zones)
-        length = timedelta(minutes=spec.slot_minutes)
+        length = timedelta(minutes=STEP_MINUTES if spec.is_fixed else spec.slot_minutes)
         rates: list[Rate] = []
         while start < end:
             wall = start.astimezone(self._base.zone).time()
             price = next((price for begin, price in reversed(zones) if begin <= wall), zones[-1][1])
             if spec.noise > 0:
                 price = round(price * (1 + rng.gauss(0, spec.noise)), 4)
-            rates.append(Rate(start, min(end, start + length), price))
-            start += length
+            until = min(end, start + length)
+            if spec.is_fixed and rates and rates[-1].price == price:
+                rates[-1] = Rate(rates[-1].start, until, price)  # one rate for each zone
+            else:
+                rates.append(Rate(start, until, price))
+            start = until
         return rates
