@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from evcclib import savings, session
+from evcclib.assignment import store_session
 from evcclib.goals import planner_rates
 from evcclib.green import green_shares
 from evcclib.loadpoint import Facts, meter_total_kwh
@@ -74,4 +75,9 @@ def _charge(work: Work, index: int, facts: Facts, mix: Mix) -> None:
         return
     chargers = work.readings.chargers
     meter_kwh = meter_total_kwh(facts.layout, chargers[index]) if index < len(chargers) else None
-    loadpoint.session = session.charge(open_session, energy_kwh=energy_kwh, mix=mix, meter_kwh=meter_kwh)
+    counted = session.charge(open_session, energy_kwh=energy_kwh, mix=mix, meter_kwh=meter_kwh)
+    if facts.is_charging:
+        loadpoint.session = counted
+    else:  # a counter that lags behind the status shows the last of it after the stop
+        loadpoint.session = session.stop(counted, meter_kwh=meter_kwh, now=counted.finished or work.utc)
+        store_session(work, index)

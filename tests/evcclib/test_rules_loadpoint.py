@@ -403,6 +403,29 @@ def test_energy_of_the_last_minute_belongs_to_the_session_that_ends() -> None:
     assert shown(bench).energy_charged_kwh == pytest.approx(1.5)
 
 
+@pytest.mark.rule("SES-3", "INV-9", "MET-2")
+def test_energy_that_the_counter_shows_after_the_stop_belongs_to_the_session_too() -> None:
+    bench = home(status=C, has_energy_total=True, mode=ChargeMode.NOW)
+    counter(bench, 100.0)
+    bench.at(0)
+    bench.t = HOUR
+    counter(bench, 103.0)
+    bench.box.status, bench.box.starts = B, False
+    bench.at(3600)
+    assert stored(bench)[-1].energy_charged_kwh == pytest.approx(3.0)
+    bench.t = HOUR + timedelta(seconds=10)
+    counter(bench, 103.1)
+    bench.at(3610)
+    bench.at(3620)
+    bench.box.status = A
+    bench.at(3700)
+    last = stored(bench)[-1]
+    assert last.energy_charged_kwh == pytest.approx(3.1)
+    assert last.meter_stop_kwh == 103.1
+    assert last.finished == NOON + HOUR
+    assert len(stored(bench)) == 3
+
+
 @pytest.mark.rule("SES-6", "TAR-9", "DEF-40")
 def test_session_knows_what_its_energy_was_made_of() -> None:
     bench = Bench(site_config(loadpoint(mode=ChargeMode.NOW, phases=1), pv_count=1))
