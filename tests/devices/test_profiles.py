@@ -10,7 +10,18 @@ from evcc_server.devices import quirks
 from evcc_server.devices.formula import names_in
 from evcc_server.devices.plan import READ_FUNCTION
 from evcc_server.devices.polling import formulas_of
-from evcc_server.devices.profile import Charger, Condition, Profile, Step, all_profiles, by_template, load, names, parse
+from evcc_server.devices.profile import (
+    FOLDER,
+    Charger,
+    Condition,
+    Profile,
+    Step,
+    all_profiles,
+    by_template,
+    load,
+    names,
+    parse,
+)
 from evcc_server.devices.snapshot import find_register, keys_of
 
 EVERY = pytest.mark.parametrize("name", names())
@@ -18,6 +29,12 @@ EVERY = pytest.mark.parametrize("name", names())
 
 def known(*keys: str | None) -> set[str]:
     return {key for key in keys if key is not None}
+
+
+@EVERY
+def test_the_quick_way_reads_what_the_strict_one_reads(name: str) -> None:
+    strict = parse((FOLDER / f"{name}.yaml").read_text(encoding="utf-8"), source=name)
+    assert load(name) == strict
 
 
 def chargers_of(profile: Profile) -> Iterator[Charger]:
