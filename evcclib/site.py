@@ -101,7 +101,9 @@ def step(
     if decides:
         _decide(work, facts, sun)
         if sun.power_w is not None:
-            state.last_success, state.last_success_at = work.utc, work.instant
+            # a value that is only kept is no reading: what counts is when the meter was last read [SITE-18]
+            read_at = min(sun.sampled_at, work.instant) if layout.config.has_grid else work.instant
+            state.last_success, state.last_success_at = work.utc - (work.instant - read_at), read_at
     else:
         _enforce(work, facts, retries=cause is not Cause.OUTCOME)
     accounts.settle(work, facts)

@@ -124,7 +124,7 @@ class SiteView:
     tariff_effective_price: float | None
     tariff_effective_co2: float | None
     savings: SavingsView
-    last_success: datetime | None  # of a step with a fresh grid reading [SITE-18]
+    last_success: datetime | None  # when the grid meter of a decision was read [SITE-18]
     is_healthy: bool
     vehicles: tuple[str, ...]  # titles, in API order
     loadpoints: tuple[LoadpointView, ...]

@@ -190,12 +190,12 @@ def test_site_is_healthy_while_its_last_good_step_is_young() -> None:
     assert shown(bench).is_healthy
     assert shown(bench).last_success == NOON
     bench.grid_w = None
-    for seconds in range(10, 101, 10):
+    for seconds in range(10, 71, 10):
         bench.at(seconds)
-    assert shown(bench).last_success == NOON + 30 * SECOND
-    bench.t = 100 * SECOND - TICK
+    assert shown(bench).last_success == NOON
+    bench.t = 70 * SECOND - TICK
     assert shown(bench).is_healthy
-    bench.t = 100 * SECOND
+    bench.t = 70 * SECOND
     assert not shown(bench).is_healthy
 
 
