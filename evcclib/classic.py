@@ -120,7 +120,7 @@ def _follow(
     )
     loadpoint.pv_timer = step.timer
     loadpoint.pv_action = step.action
-    return Target(step.current_a, 0, False, _reason(loadpoint, step, sun, is_minpv=is_minpv))
+    return Target(step.current_a, 0, False, _reason(work, loadpoint, step, sun, is_minpv=is_minpv))
 
 
 def _scale(work: Work, loadpoint: LoadpointState, facts: Facts, demand: Demand, site_power_w: float) -> None:
@@ -157,7 +157,7 @@ def _scale(work: Work, loadpoint: LoadpointState, facts: Facts, demand: Demand, 
     )
 
 
-def _reason(loadpoint: LoadpointState, step: SurplusStep, sun: Sun, *, is_minpv: bool) -> Reason:
+def _reason(work: Work, loadpoint: LoadpointState, step: SurplusStep, sun: Sun, *, is_minpv: bool) -> Reason:
     row = step.row
     if row is Row.FOLLOWING or row is Row.ENABLED_LOW or row is Row.ENABLE_DUE:
         return because(ReasonCode.SURPLUS)
@@ -170,6 +170,9 @@ def _reason(loadpoint: LoadpointState, step: SurplusStep, sun: Sun, *, is_minpv:
     if row is Row.ENABLE_WAIT:
         assert step.timer is not None
         return Reason(ReasonCode.SURPLUS_WAIT_ENABLE, until=step.timer + settings.enable_delay)
+    plan_start = loadpoint.plan.projected_start
+    if plan_start is not None and plan_start > work.utc:
+        return Reason(ReasonCode.PLAN_WAITING, until_utc=plan_start)
     if sun.has_battery_priority:
         return because(ReasonCode.BATTERY_PRIORITY)
     return because(ReasonCode.SURPLUS_MISSING)

@@ -529,3 +529,18 @@ def test_plan_that_cannot_be_met_is_told_anew_the_next_time(way: str) -> None:
     second = 7200.0 if way == "passed" else 50.0
     at(bench, second)
     assert [event.params for event in bench.found(Warned)] == [{}, {"code": "plan_unreachable"}]
+
+
+@pytest.mark.rule("PLAN-12", "PV-4")
+def test_loadpoint_without_sun_says_that_it_waits_for_its_plan() -> None:
+    bench = home()
+    bench.set("target_time", NOON + 8 * HOUR)
+    bench.grid_w = 300.0
+    settle(bench, 0, 40.0)
+    start = bench.lp.plan.projected_start
+    assert start is not None
+    assert (code(bench), bench.lp.reason.until_utc) == (ReasonCode.PLAN_WAITING, start)
+    bench.grid_w = -9000.0
+    settle(bench, 40, 40.0)
+    settle(bench, 110, 40.0)
+    assert code(bench) is ReasonCode.SURPLUS
