@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -162,6 +163,7 @@ def warning_text(warned: Warned, language: str, title: str = "") -> str:
     return f"{where}{_WARNINGS[warned.code][_index(language)]}" + (f" ({details})" if details else "")
 
 
+@functools.cache
 def _index(language: str) -> int:
     return LANGUAGES.index("de") if language.split("-")[0].lower() == "de" else LANGUAGES.index("en")
 

@@ -7,6 +7,7 @@ of 2023 expect a number there (``chargerAge`` and ``reason`` tell the difference
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
@@ -14,7 +15,7 @@ from datetime import datetime, timedelta, tzinfo
 from evcc_server.reasons_text import reason_text
 from evcc_server.state.values import UNSET_TIME, Names, Phases, Records, Structure, Unset, Value
 from evcclib.model import Now, PhaseTriple
-from evcclib.reasons import Reason
+from evcclib.reasons import Reason, ReasonCode
 from evcclib.units import SECOND, ZERO, round_half_away, whole_seconds
 from evcclib.view import BatteryView, LoadpointView, SiteView
 
@@ -58,17 +59,25 @@ def document(view: SiteView, facts: Facts, now: Now) -> Document:
     return Document(_site(view, facts), tuple(_loadpoint(loadpoint, facts, now) for loadpoint in view.loadpoints))
 
 
+_NO_ACCOUNTS = Structure({"vehicles": Structure({})})
+
+
+@functools.cache
+def _names(words: tuple[str, ...]) -> Names:
+    return Names(words)
+
+
 def _site(view: SiteView, facts: Facts) -> Keys:
     settings = view.settings
     keys: dict[str, Value] = {
         "siteTitle": view.title,
         "version": facts.version,
-        "auth": Structure({"vehicles": Structure({})}),
+        "auth": _NO_ACCOUNTS,
         "gridConfigured": view.has_grid,
         "pvConfigured": view.has_pv,
         "batteryConfigured": view.has_battery,
         "currency": facts.currency,
-        "vehicles": Names(view.vehicles),
+        "vehicles": _names(view.vehicles),
         "bufferSoc": settings.buffer_soc_pct,
         "bufferStartSoc": settings.buffer_start_soc_pct,
         "prioritySoc": settings.priority_soc_pct,
@@ -182,15 +191,26 @@ def _loadpoint(view: LoadpointView, facts: Facts, now: Now) -> Keys:
 
 
 def _reason(reason: Reason, facts: Facts, now: Now) -> Structure:
+    if not reason.params and reason.limit is None and reason.until is None and reason.until_utc is None:
+        return _plain_reason(reason.code, facts.language)
     until = reason.until_utc
     if until is None and reason.until is not None:
         until = now.utc + (reason.until - now.instant)
     if until is not None:
         until = (until + SECOND / 2).replace(microsecond=0).astimezone(facts.time_zone)
+    return _reason_until(reason, facts.language, until)
+
+
+@functools.cache
+def _plain_reason(code: ReasonCode, language: str) -> Structure:
+    return _reason_until(Reason(code), language, None)
+
+
+def _reason_until(reason: Reason, language: str, until: datetime | None) -> Structure:
     return Structure(
         {
             "code": reason.code.value,
-            "text": reason_text(reason, facts.language, until),
+            "text": reason_text(reason, language, until),
             "params": Structure(dict(reason.params)),
             "until": UNSET_TIME if until is None else until,
             "limit": reason.limit,
@@ -216,7 +236,13 @@ def _rounded(value: float | None) -> float | None:
 
 
 def _local(time: datetime | None, facts: Facts) -> datetime | Unset:
-    return UNSET_TIME if time is None else time.astimezone(facts.time_zone)
+    return UNSET_TIME if time is None else _in_zone(time, facts.time_zone)
+
+
+@functools.lru_cache(maxsize=64)
+def _in_zone(time: datetime, zone: tzinfo) -> datetime:
+    """Times that are set stay as they are for long."""
+    return time.astimezone(zone)
 
 
 def _whole(duration: timedelta) -> timedelta:

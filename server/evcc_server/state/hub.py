@@ -197,8 +197,9 @@ def _changes(old: Document | None, new: Document) -> dict[Key, Value]:
         are = new.loadpoints[loadpoint] if loadpoint < len(new.loadpoints) else _NOTHING
         places.append((loadpoint, were, are))
     for place, were, are in places:
+        before_of = were.get
         for key, value in are.items():
-            was = were.get(key, _GONE)
+            was = before_of(key, _GONE)
             if was is not value and not _same(was, value):
                 changed[place, key] = value
         if were.keys() != are.keys():
