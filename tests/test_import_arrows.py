@@ -79,8 +79,9 @@ DOORS = {
 
 PYTEST_PLUGIN = "sim/evcc_sim/pytest_plugin.py"
 
-STARTS_THE_SERVER = ("fullstack", "demo", "cli")
-"""Modules or packages of the simulator that may import more of the server than the data of its device profiles."""
+STARTS_THE_SERVER = ("fullstack", "hashed_link", "life", "demo", "cli")
+"""Modules or packages of the simulator that may import more of the server than the data of its device profiles: the full-stack
+runner with its parts, the demo and the commands that start them."""
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ steps in the same order, so a number names a moment.
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Callable
 from pathlib import Path
@@ -32,15 +33,17 @@ class AwaitPoint(NamedTuple):
 
 
 class Steps(Instrument):
-    """Counts the scheduler's steps, from 1, between `arm` and `disarm`."""
+    """Counts the scheduler's steps, from 1, between `arm` and `disarm`, as long as anybody may be killed."""
 
     def __init__(self) -> None:
         self.count = 0
         self._strike: Callable[[], None] | None = None
+        self._until = math.inf
 
-    def arm(self, strike: Callable[[], None]) -> None:
-        """A server begins to live; ``strike`` kills it."""
+    def arm(self, strike: Callable[[], None], until: float) -> None:
+        """A server begins to live; ``strike`` kills it, if trio's clock shows less than ``until``."""
         self._strike = strike
+        self._until = until
 
     def disarm(self) -> None:
         """The server has ended."""
@@ -48,7 +51,7 @@ class Steps(Instrument):
 
     def before_task_step(self, task: trio.lowlevel.Task) -> None:
         """See trio."""
-        if self._strike is not None:
+        if self._strike is not None and trio.current_time() < self._until:
             self.count += 1
             self.step(task, self._strike)
 

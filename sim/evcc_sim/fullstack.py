@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import trio
 
@@ -29,13 +29,14 @@ from evcc_server.config.model import Config
 from evcc_server.config.options import Options
 from evcc_server.http.app import build_app
 from evcc_server.mqtt.bridge import Bridge
-from evcc_server.mqtt.contract import Connected, LinkEvent, Publication
 from evcc_server.store.store import Store
 from evcc_sim.actions import Due, operator_limit_at, operator_spans, requests_of
 from evcc_sim.await_points import Steps
 from evcc_sim.faults import Fault, FaultKind
+from evcc_sim.hashed_link import HashedLink
 from evcc_sim.house import House
 from evcc_sim.invariants import Violation, check
+from evcc_sim.life import Life
 from evcc_sim.promises import Promises
 from evcc_sim.result import Result, summarize
 from evcc_sim.scenario import Scenario
@@ -51,8 +52,6 @@ from evcclib.events import Event, SessionRecord, SettingChanged
 from evcclib.model import ChargeMode, Now
 from evcclib.settings import Scope
 from evcclib.view import SiteView
-
-T = TypeVar("T")
 
 WAITS_S = 1.5
 """How much longer than its interval the loop may take for a decision: it waits a second for samples."""
@@ -131,79 +130,6 @@ def _fast_folder() -> str | None:
     """A folder in memory where there is one: the database is synced at every commit."""
     shared = Path("/dev/shm")
     return str(shared) if os.access(shared, os.W_OK) else None
-
-
-class HashedLink:
-    """An MQTT link (`evcc_server.mqtt.contract.Link`) to a broker that nobody listens to: it keeps a hash and the last words."""
-
-    def __init__(self) -> None:
-        self.digest = hashlib.sha256()
-        self.retained_topics: dict[str, bytes] = {}
-        self._is_connected = False
-
-    def publish(self, publication: Publication) -> None:
-        """See `Link`."""
-        self.digest.update(publication.topic.encode() + b"=" + publication.payload + b"\n")
-        self.retained_topics[publication.topic] = publication.payload
-
-    async def receive(self) -> LinkEvent:
-        """See `Link`: connected, and then silence."""
-        if self._is_connected:
-            await trio.sleep_forever()
-        self._is_connected = True
-        await trio.lowlevel.checkpoint()
-        return Connected()
-
-    async def flush(self) -> None:
-        """See `Link`."""
-        await trio.lowlevel.checkpoint()
-
-    async def retained(self, filters: tuple[str, ...]) -> frozenset[str]:  # noqa: ARG002  the Link's signature
-        """See `Link`."""
-        await trio.lowlevel.checkpoint()
-        return frozenset()
-
-    def reconnect(self) -> None:
-        """The next `receive` says that the link works again."""
-        self._is_connected = False
-
-
-class Door:
-    """The server's way to blocking calls (`evcc_server.blocking.RunBlocking`): in place. A dead server's calls never return."""
-
-    def __init__(self) -> None:
-        self._close: Callable[[], object] | None = None
-        self._is_shut = False
-
-    async def __call__(self, function: Callable[[], T], /) -> T:
-        """Call ``function`` in place; remember how to close the database that it has opened.
-
-        The caller waits before and after, as for a thread: it can die when the call is done and it does not know yet.
-        """
-        await trio.lowlevel.checkpoint()
-        if self._is_shut:
-            await trio.sleep_forever()
-        result = function()
-        if self._close is None:
-            self._close = getattr(result, "close", None)
-        await trio.lowlevel.cancel_shielded_checkpoint()
-        return result
-
-    def shut(self) -> None:
-        """Close the database under the server's hands, as the end of its process would."""
-        self._is_shut = True
-        if self._close is not None:
-            self._close()
-
-
-@dataclass(slots=True, eq=False)
-class Life:
-    """One server, from its start to its end."""
-
-    scope: trio.CancelScope
-    door: Door = field(default_factory=Door)
-    server: Server | None = None  # once it is open
-    was_killed: bool = False
 
 
 @dataclass(slots=True)
@@ -294,7 +220,10 @@ class FullStack:
         with trio.CancelScope() as scope:
             life = Life(scope)
             if self.steps is not None:
-                self.steps.arm(lambda: self._kill_at_await_point(life))
+                last_s = self.scenario.length_s(self.days) - SETTLES_S
+                self.steps.arm(
+                    lambda: self._kill_at_await_point(life), trio.current_time() + last_s - self._clock.now_s
+                )
             try:
                 exported = await self._live(life, until_s, fault, broker)
             except BaseException:
@@ -352,9 +281,8 @@ class FullStack:
         return exported
 
     def _kill_at_await_point(self, life: Life) -> None:
-        if self._clock.now_s < self.scenario.length_s(self.days) - SETTLES_S:
-            self.recorder.note("killed at an await point")
-            self._kill(life)
+        self.recorder.note("killed at an await point")
+        self._kill(life)
 
     def _kill(self, life: Life) -> None:
         """Nothing that the server does from now on reaches anybody; its tasks are swept up in the next turns."""

@@ -1,6 +1,6 @@
 """The server is killed at each of its await points, started again on the same database, and nothing is lost.
 
-`make nightly` does it before every step of the scheduler.
+`make test` does it at a third of them, `make days` at the others too, `make nightly` before every step of the scheduler.
 """
 
 import logging
@@ -75,10 +75,21 @@ def test_every_await_point_of_the_server_is_chosen_once(points: tuple[AwaitPoint
 
 
 @pytest.mark.timeout(600)
-def test_a_kill_at_any_await_point_loses_nothing(points: tuple[AwaitPoint, ...], usual: kills.End) -> None:
+@pytest.mark.parametrize(
+    "share",
+    [
+        pytest.param(0, id="some"),
+        pytest.param(1, id="more", marks=pytest.mark.day),
+        pytest.param(2, id="rest", marks=pytest.mark.day),
+    ],
+)
+def test_a_kill_at_any_await_point_loses_nothing(share: int, points: tuple[AwaitPoint, ...], usual: kills.End) -> None:
+    """At every third of the places, and on longer runs at the others."""
+    steps = kills.one_of_each(points, seed=1)[share::3]
+    outcomes = [kills.kill(WORLD, step, usual) for step in steps]
     failed = [
         f"{outcome.point}: {', '.join(outcome.problems)}; again: {outcome.replay}"
-        for outcome in (kills.kill(WORLD, step, usual) for step in kills.one_of_each(points, seed=1))
+        for outcome in outcomes
         if not outcome.is_ok
     ]
     assert not failed, "\n".join(failed)
