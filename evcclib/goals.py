@@ -184,7 +184,7 @@ def is_below_minimum(work: Work, index: int) -> bool:
         energy_kwh=loadpoint.ledger.session_kwh,
         efficiency=soc.CHARGE_EFFICIENCY,
         is_soc_awaited=awaits_soc(
-            can_tell_soc=vehicle.can_tell_soc,
+            can_tell_soc=vehicle.can_tell_soc or work.layout.loadpoints[index].charger.has_soc,
             vehicle_since=loadpoint.vehicle_since,
             instant=work.instant,
             grace=work.layout.loadpoints[index].config.unknown_soc_grace,

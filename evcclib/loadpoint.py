@@ -272,11 +272,7 @@ def _see_soc(
 ) -> None:
     """Ask for the SoC when it is due and take in what there is [SOC-6..SOC-12]."""
     loadpoint = work.state.loadpoints[index]
-    charger_soc: Reading[float] = ABSENT
-    if layout.charger.has_soc and loadpoint.connected_at is not None:
-        charger_soc = reading.soc_pct
-        if type(charger_soc) is Measured and charger_soc.sampled_at < loadpoint.connected_at:
-            charger_soc = ABSENT  # that of the car before
+    charger_soc: Reading[float] = _charger_soc(loadpoint, reading) if layout.charger.has_soc else ABSENT
     vehicle_soc: Reading[float] = ABSENT
     statuses_agree = True
     if loadpoint.vehicle is not None:
@@ -330,6 +326,17 @@ def _see_soc(
         if threshold_pct > loadpoint.progress_pct and loadpoint.soc.soc_pct is not None:
             loadpoint.progress_pct = threshold_pct
             work.events.append(SocProgressed(index, loadpoint.soc.soc_pct))
+
+
+def _charger_soc(loadpoint: LoadpointState, reading: ChargerReading) -> Reading[float]:
+    """The charger's SoC of the vehicle that is connected: read since it came, or together with the status that says so."""
+    soc_pct, since = reading.soc_pct, loadpoint.connected_at
+    if since is None:
+        return ABSENT
+    if type(soc_pct) is not Measured or soc_pct.sampled_at >= since:
+        return soc_pct
+    is_read_with_status = type(reading.status) is Measured and soc_pct.sampled_at >= reading.status.sampled_at
+    return soc_pct if is_read_with_status else ABSENT
 
 
 def _sync(work: Work, index: int, report: Measured[bool], *, is_charging: bool) -> None:

@@ -176,6 +176,15 @@ def test_vehicle_without_a_source_is_not_waited_for() -> None:
     assert bench.lp.soc.soc_pct is None
 
 
+@pytest.mark.rule("DEF-1", "GOAL-4", "EST-3")
+def test_charger_that_can_tell_the_soc_is_waited_for_too() -> None:
+    bench = home(OFFLINE, has_soc=True)
+    bench.set("soc_min_pct", 10)
+    for seconds in range(0, 600, 10):
+        assert at(bench, seconds) == ()
+    assert at(bench, 600) == (SetCurrent(16.0), Enable())
+
+
 @pytest.mark.rule("GOAL-4")
 def test_guest_has_no_min_soc() -> None:
     bench = home(None)

@@ -532,6 +532,20 @@ def test_chargers_soc_of_the_last_car_is_not_that_of_the_next() -> None:
     assert shown(bench).vehicle_soc_pct == 30.0
 
 
+@pytest.mark.rule("EST-3", "SOC-6")
+def test_chargers_soc_that_was_read_with_the_connect_counts() -> None:
+    """A poll is a moment older than the step that learns of the vehicle from it."""
+    bench = home(CAR, vehicle="zoe", has_soc=True)
+    bench.at(0)
+    bench.t = timedelta(seconds=9)
+    bench.box.status = B
+    bench.box.extra["soc_pct"] = Measured(61.0, bench.t)
+    polled = bench.readings()
+    bench.t = timedelta(seconds=10)
+    bench.step(readings=polled)
+    assert shown(bench).vehicle_soc_pct == 61.0
+
+
 @pytest.mark.rule("EST-5", "EST-6")
 def test_status_of_the_vehicle_from_before_the_answer_says_nothing_about_it() -> None:
     """It was asked for its status to find out who it is; that it waited then does not keep it from teaching."""
