@@ -98,22 +98,29 @@ class Meter:
     @property
     def power_w(self) -> float:
         """Total power [W]; NaN: not available."""
+        if self.is_plain:  # without the counters, which cost more
+            return self._flow.power_w if self._sign == 1 else -self._flow.power_w
         return self.shown().power_w
 
     @property
     def powers_w(self) -> PhaseTriple:
         """Power at each of its terminals [W]."""
+        if self.is_plain:
+            p = self._flow.powers_w
+            return p if self._sign == 1 else (-p[0], -p[1], -p[2])
         return self.shown().powers_w
 
     @property
     def currents_a(self) -> PhaseTriple:
         """Current at each of its terminals, with the power's sign [A]."""
-        p, v = self.shown().powers_w, self.voltages_v
+        p, v = self.powers_w, self.voltages_v
         return p[0] / v[0], p[1] / v[1], p[2] / v[2]
 
     @property
     def voltages_v(self) -> PhaseTriple:
         """Voltage at each of its terminals [V]."""
+        if self.is_plain:
+            return self._voltages_v
         v, r = self._voltages_v, self.spec.rotation
         return v[r[0] - 1], v[r[1] - 1], v[r[2] - 1]
 

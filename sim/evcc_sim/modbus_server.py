@@ -32,6 +32,7 @@ BUFFER_MAX = 1024
 """More unread bytes than two of the longest frames (ASCII: 513) can only be garbage."""
 
 MBAP_HEADER = 7
+_TCP_HEAD = struct.Struct(">HHBBB")  # behind the transaction, up to the first register
 
 DATA_FUNCTIONS = frozenset({1, 2, 3, 4, 5, 6, 15, 16, 22, 23})
 """Functions that read or write registers and coils; all others are refused."""
@@ -206,9 +207,15 @@ class _Line:
         values = core.read_again(asked.unit, asked.function, asked.address, asked.count)
         if isinstance(values, ExcCodes):
             return None
-        pdu = struct.pack(f">BB{asked.count}H", asked.function, 2 * asked.count, *values)
-        self._last_answer = self._framer.encode(pdu, asked.unit, int.from_bytes(frame[:2], "big") if is_tcp else 0)
-        return self._last_answer
+        count = asked.count
+        if is_tcp:
+            head = frame[:2] + _TCP_HEAD.pack(0, 3 + 2 * count, asked.unit, asked.function, 2 * count)
+            answer = head + struct.pack(f">{count}H", *values)
+        else:
+            pdu = struct.pack(f">BB{count}H", asked.function, 2 * count, *values)
+            answer = self._framer.encode(pdu, asked.unit, 0)
+        self._last_answer = answer
+        return answer
 
     async def _repeat(self, frame: bytes) -> bool:
         """Answer at once what polls are made of: a read of registers that has gone well before. False: it is none."""

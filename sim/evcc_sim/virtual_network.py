@@ -14,6 +14,7 @@ from evcc_sim.modbus_server import serve_stream
 from evcc_sim.site_devices import Address, Device
 
 DOMAIN = ".sim"
+_SECOND = struct.Struct(">d")
 
 
 class VirtualNetwork:
@@ -58,7 +59,7 @@ class VirtualNetwork:
 
     def _heard(self, data: bytes) -> None:
         self.bytes += len(data)
-        self._digest.update(struct.pack(">d", self._time()) + data)
+        self._digest.update(_SECOND.pack(self._time()) + data)
 
     def digest(self) -> str:
         """A hash over every byte on every line, both ways, with its time and in its order."""
