@@ -11,7 +11,7 @@ import os
 import random
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from shlex import quote
 from time import perf_counter
@@ -20,8 +20,9 @@ from evcc_sim.await_points import AwaitPoint, Killer, Survey
 from evcc_sim.days import first, say_at_once
 from evcc_sim.fullstack import FullStackResult, run_scenario
 from evcc_sim.promises import Values, values_of, words
-from evcc_sim.scenario import Scenario, load
+from evcc_sim.scenario import Scenario
 from evcc_sim.timebase import stream
+from evcc_sim.variants import resolve
 from evcclib.events import SessionRecord
 
 SCENARIO = "short-visit"
@@ -149,12 +150,14 @@ def run_kills(
     workers: int | None = None,
     say: Callable[[str], None] = say_at_once,
 ) -> int:
-    """Kill before each of ``steps``; by default once at every await point, and at ``more`` other steps; or at every step.
+    """Kill in the world called ``name`` before each of ``steps``; by default once at every await point, and at ``more`` other steps; or at every step.
 
     Returns the exit status: 1 if anything was lost. Raises `evcc_sim.scenario.InvalidScenario`.
     """
     logging.disable(logging.CRITICAL)  # a killed server complains
-    scenario = load(name)
+    scenario = resolve(name, seed=seed)
+    if not name.startswith("@"):  # as typed, so that a command with it finds the file again
+        scenario = replace(scenario, name=name)
     started = perf_counter()
     points, usual = survey(scenario, seed)
     if usual.violations:

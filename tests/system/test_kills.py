@@ -5,6 +5,7 @@
 
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -147,3 +148,12 @@ def test_a_failed_kill_says_how_to_repeat_it() -> None:
     assert kills.run_kills(steps=[10**6], workers=1, say=said.append) == 1
     assert "         again: evcc-sim kills short-visit --seed 1 --step 1000000" in said
     assert kills.run_kills(steps=[1], workers=1, say=said.append) == 0
+
+
+def test_a_world_with_changes_and_a_file_of_ones_own_can_be_named_again(tmp_path: Path) -> None:
+    said: list[str] = []
+    own = tmp_path / "own.toml"
+    own.write_text('[[charger]]\nbox = { name = "garage" }\n', encoding="utf-8")
+    for name in (f"{own},hours=0.05", "short-visit,hours=0.05"):
+        assert kills.run_kills(name, steps=[10**6], workers=1, say=said.append) == 1
+        assert f"         again: evcc-sim kills {name} --seed 1 --step 1000000" in said
