@@ -150,9 +150,10 @@ def run_kills(
     workers: int | None = None,
     say: Callable[[str], None] = say_at_once,
 ) -> int:
-    """Kill in the world called ``name`` before each of ``steps``; by default once at every await point, and at ``more`` other steps; or at every step.
+    """Kill in the world called ``name`` before each of ``steps``, or at every step; by default once at every await point.
 
-    Returns the exit status: 1 if anything was lost. Raises `evcc_sim.scenario.InvalidScenario`.
+    ``more``: and at so many other steps. Returns the exit status: 1 if anything was lost. Raises
+    `evcc_sim.scenario.InvalidScenario`.
     """
     logging.disable(logging.CRITICAL)  # a killed server complains
     scenario = resolve(name, seed=seed)
