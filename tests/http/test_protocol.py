@@ -60,6 +60,41 @@ async def test_an_unknown_path_is_a_json_404() -> None:
             await api.refuses("GET", path, 404, "not found")
 
 
+@pytest.mark.api("http-errors")
+@in_real_time
+async def test_the_status_line_has_words_and_headers_their_usual_case() -> None:
+    async with served() as api:
+        for path, status in (
+            ("/api/state", b"200 OK"),
+            ("/api/tariff/none", b"404 Not Found"),
+            ("/api/loadpoints/1/mode/pv", b"405 Method Not Allowed"),
+        ):
+            head, _, _ = (await raw(api.port, f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())).partition(
+                b"\r\n\r\n"
+            )
+            assert head.startswith(b"HTTP/1.1 " + status + b"\r\n")
+            assert b"\r\nContent-Type: application/json; charset=UTF-8\r\n" in head
+            assert b"\r\nContent-Length: " in head
+
+
+@pytest.mark.api("http-errors", "DEV-7")
+@pytest.mark.parametrize(
+    ("request_head", "status", "text"),
+    [
+        (b"GET /api/state HTTP/1.1", 400, "bad request"),  # no Host
+        (b"what is this", 400, "bad request"),
+        (b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\nHost: x", 431, "request header fields too large"),
+    ],
+)
+@in_real_time
+async def test_what_is_no_request_gets_an_error_in_json_too(request_head: bytes, status: int, text: str) -> None:
+    async with served() as api:
+        head, _, body = (await raw(api.port, request_head + b"\r\n\r\n")).partition(b"\r\n\r\n")
+        assert head.startswith(f"HTTP/1.1 {status} ".encode())
+        assert b"\r\nContent-Type: application/json; charset=UTF-8\r\n" in head
+        assert body == f'{{"error":"{text}"}}\n'.encode()
+
+
 @pytest.mark.api("http-head")
 @in_real_time
 async def test_head_is_get_without_a_body() -> None:
@@ -90,8 +125,11 @@ async def test_preflight_names_the_methods_of_the_path() -> None:
         assert response.headers["access-control-allow-origin"] == "*"
         assert response.headers["access-control-allow-methods"] == "DELETE, OPTIONS, PATCH"
         assert "Content-Type" in response.headers["access-control-allow-headers"]
-        state = await api.client.options("/api/state")
-        assert state.headers["access-control-allow-methods"] == "GET, HEAD, OPTIONS"
+        for path in ("/api/state", "/api/openapi.json", "/api/docs", "/api/docs.js", "/api/ws"):
+            response = await api.client.options(path)
+            assert (response.status_code, response.content) == (204, b"")
+            assert response.headers["access-control-allow-origin"] == "*"
+            assert response.headers["access-control-allow-methods"] == "GET, HEAD, OPTIONS"
 
 
 @pytest.mark.api("http-cors")
@@ -144,8 +182,15 @@ def test_a_page_that_made_its_name_point_here_is_foreign() -> None:
     assert not Access(is_local_only=True).trusts_origin(rebound, "http")
     for host in ("127.0.0.1:7070", "localhost:7070", "[::1]:7070"):
         assert Access(is_local_only=True).trusts_origin({"Origin": f"http://{host}", "Host": host}, "http")
+
+
+@pytest.mark.api("http-origin")
+def test_a_page_behind_a_proxy_that_speaks_tls_is_ours() -> None:
     proxied = {"Origin": "https://home.example", "Host": "home.example"}
-    assert Access(token="x").trusts_origin(proxied, "https")
+    for scheme in ("http", "https", "ws", "wss"):
+        assert Access(token="x").trusts_origin(proxied, scheme)
+        assert not Access(token="x").trusts_origin({**proxied, "Host": "other.example"}, scheme)
+        assert not Access(token="x").trusts_origin({**proxied, "Host": "home.example:7070"}, scheme)
 
 
 @pytest.mark.api("http-token")
@@ -185,9 +230,9 @@ async def test_answers_are_compressed_as_the_client_likes() -> None:
             )
             head, _, body = answer.partition(b"\r\n\r\n")
             if given_encoding is None:
-                assert b"content-encoding" not in head
+                assert b"Content-Encoding" not in head
             else:
-                assert f"content-encoding: {given_encoding}".encode() in head
+                assert f"Content-Encoding: {given_encoding}".encode() in head
                 body = gzip.decompress(body) if given_encoding == "gzip" else zlib.decompress(body)
             assert body == plain.content
 

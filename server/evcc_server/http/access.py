@@ -52,9 +52,11 @@ class Access:
             theirs, ours = urlsplit(origin), urlsplit(f"{scheme}://{headers.get('Host', '')}")
             if self.is_local_only and not _is_loopback_name(ours.hostname or ""):
                 return False
-            return theirs.scheme in _DEFAULT_PORTS and _place(theirs.scheme, theirs.hostname, theirs.port) == _place(
-                scheme, ours.hostname, ours.port
-            )
+            if theirs.scheme not in _DEFAULT_PORTS:
+                return False
+            if theirs.netloc.lower() == ours.netloc.lower():  # https outside, http behind the owner's proxy
+                return True
+            return _place(theirs.scheme, theirs.hostname, theirs.port) == _place(scheme, ours.hostname, ours.port)
         except ValueError:
             return False
 

@@ -113,9 +113,7 @@ def _add_routes(app: QuartTrio, routes: tuple[Route, ...]) -> None:
             rule, f"{route.method} {rule}", _view(route), methods=[route.method], provide_automatic_options=False
         )
     for rule, allowed in methods.items():
-        app.add_url_rule(
-            rule, f"OPTIONS {rule}", _preflight(allowed), methods=["OPTIONS"], provide_automatic_options=False
-        )
+        _add_preflight(app, rule, allowed)
 
 
 def _view(route: Route) -> Any:
@@ -133,7 +131,8 @@ def _response(answer: Answer) -> Response:
             return Response(content, status, dict(headers), content_type=content_type)
 
 
-def _preflight(allowed: set[str]) -> Any:
+def _add_preflight(app: QuartTrio, rule: str, allowed: set[str]) -> None:
+    """OPTIONS of a path names its methods [DEV-5]."""
     listed = ", ".join(sorted(allowed | ({"HEAD"} if "GET" in allowed else set()) | {"OPTIONS"}))
 
     async def view(**_: str) -> Response:
@@ -145,7 +144,7 @@ def _preflight(allowed: set[str]) -> Any:
         }
         return Response(b"", 204, headers)
 
-    return view
+    app.add_url_rule(rule, f"OPTIONS {rule}", view, methods=["OPTIONS"], provide_automatic_options=False)
 
 
 def _add_documents(app: QuartTrio, home: Home, routes: tuple[Route, ...]) -> None:
@@ -154,7 +153,8 @@ def _add_documents(app: QuartTrio, home: Home, routes: tuple[Route, ...]) -> Non
     async def description() -> Response:
         return Response(document, 200, content_type=JSON_TYPE)
 
-    app.add_url_rule("/api/openapi.json", "openapi", description)
+    app.add_url_rule("/api/openapi.json", "openapi", description, provide_automatic_options=False)
+    _add_preflight(app, "/api/openapi.json", {"GET"})
     for path, (name, content_type) in PAGE_FILES.items():
         if home.options.ui is None or path.startswith("/api/"):
             _add_page(app, path, (PAGE / name).read_bytes(), content_type)
@@ -170,7 +170,8 @@ def _add_page(app: QuartTrio, path: str, content: bytes, content_type: str) -> N
         await response.make_conditional(request)
         return response
 
-    app.add_url_rule(path, f"page {path}", page)
+    app.add_url_rule(path, f"page {path}", page, provide_automatic_options=False)
+    _add_preflight(app, path, {"GET"})
 
 
 def _add_directory(app: QuartTrio, directory: Path) -> None:
@@ -203,7 +204,8 @@ def _add_socket(app: QuartTrio, home: Home, stop: trio.Event) -> None:
 
     for path in ("/ws", "/api/ws"):
         app.add_websocket(path, f"socket {path}", watch)
-        app.add_url_rule(path, f"plain {path}", not_a_handshake)
+        app.add_url_rule(path, f"plain {path}", not_a_handshake, provide_automatic_options=False)
+        _add_preflight(app, path, {"GET"})
 
 
 def _add_errors(app: QuartTrio) -> None:

@@ -20,6 +20,8 @@ from hypercorn.typing import AppWrapper, ConnectionState, LifespanState
 from hypercorn.utils import wrap_app
 from quart_trio import QuartTrio
 
+from evcc_server.http.http1 import speak_http1
+
 _log = logging.getLogger(__name__)
 
 READ_SIZE = 65536
@@ -152,6 +154,7 @@ class _Connection(TCPServer):
             await self.protocol.handle(Closed())
 
     async def _read_data(self) -> None:
+        speak_http1(self.protocol)
         while True:
             limit_s = SILENCE_MAX_S if self._is_websocket() else READ_MAX_S
             try:
