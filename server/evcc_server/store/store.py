@@ -15,6 +15,8 @@ from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Self, TypeVar
 
+import msgspec.json
+
 from evcc_server.blocking import RunBlocking
 from evcc_server.store.schema import migrate
 from evcc_server.store.setting_rows import SettingRow, decode, encode, row_key
@@ -118,7 +120,7 @@ class Store:
 
     async def save_snapshot(self, name: str, document: Mapping[str, object], saved: datetime) -> None:
         """Store an exported state, in place of the last one of that name."""
-        text = json.dumps(document, separators=(",", ":"))
+        text = msgspec.json.encode(document).decode()
         row = (name, saved.astimezone(UTC).isoformat(), text)
         await self._write(lambda connection: connection.execute(_UPSERT_SNAPSHOT, row))
 
