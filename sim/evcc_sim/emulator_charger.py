@@ -32,7 +32,7 @@ from evcc_sim.images import Value
 from evcc_sim.quantities import of_meter
 from evcc_sim.register_map import Sink, Source, Unit
 from evcc_sim.wallbox import Wallbox, WallboxSpec, WriteRefused
-from evcclib.model import PhaseTriple
+from evcclib.model import ChargerStatus, PhaseTriple
 
 SECOND_PLACES = ("_wallbe",)
 """Ends of names of registers that show again, at another place, what a register without this end shows."""
@@ -134,6 +134,7 @@ class _Station:
         self.sources: dict[str, Source] = {}
         self.written: dict[str, float] = {}
         self.procedures: list[_Procedure] = []
+        self.status_words: dict[tuple[str, ChargerStatus, bool], int | str] = {}
 
     def wire(self) -> None:
         """Bind every register that the plant has something to say about, and every one that it listens to."""
@@ -228,7 +229,13 @@ class _Station:
 
     def _status_word(self, register: str) -> Value:
         """A raw word that means the present state; of several the one that fits enabled or paused."""
-        shown = self.box.status
+        state = (register, self.box.status, self.box.enabled)
+        word = self.status_words.get(state)
+        if word is None:
+            word = self.status_words[state] = self._word_for(register, self.box.status)
+        return word
+
+    def _word_for(self, register: str, shown: ChargerStatus) -> int | str:
         words = self.charger.status.map
         for letter in (shown, *FALLBACKS.get(shown, ())):
             candidates = [raw for raw, meaning in words.items() if meaning == letter.value]
