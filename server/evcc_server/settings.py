@@ -347,11 +347,11 @@ def find_vehicle(text: str, context: Context) -> str | None:
     vehicles = context.site.vehicles
     if context.has_unset_words and (text.lower() in NO_VALUE_WORDS or re.fullmatch(r"-\d+|0+", text)):
         return None
+    if re.fullmatch(r"[0-9]{1,6}", text) and 1 <= int(text) <= len(vehicles):
+        return vehicles[int(text) - 1].name
     for vehicle in vehicles:
         if text == vehicle.name:
             return vehicle.name
-    if re.fullmatch(r"[0-9]{1,6}", text) and 1 <= int(text) <= len(vehicles):
-        return vehicles[int(text) - 1].name
     for vehicle in vehicles:
         if text and text.lower() in (vehicle.title.lower(), vehicle.name.lower()):
             return vehicle.name

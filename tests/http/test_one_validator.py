@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -9,7 +10,8 @@ from api_home import BERLIN, SITE
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evcc_server.settings import TABLE, Context, Setting, parse, parse_flag, parse_time
+from evcc_server.settings import TABLE, Context, Setting, find_vehicle, parse, parse_flag, parse_time
+from evcclib.config import LoadpointConfig, VehicleConfig
 from evcclib.errors import InvalidSetting
 
 EARLIEST, LATEST = datetime.fromisoformat("1971-01-01"), datetime.fromisoformat("9000-01-01")
@@ -93,6 +95,14 @@ def test_a_time_is_read_as_it_was_written(naive: datetime, zone: object) -> None
 def test_impossible_times_are_refused(text: str) -> None:
     with pytest.raises(InvalidSetting, match="invalid time"):
         parse_time("targetTime", text, BERLIN)
+
+
+@pytest.mark.api("row-22")
+def test_a_number_is_a_vehicles_place_in_the_list_whatever_vehicles_are_called() -> None:
+    vehicles = (VehicleConfig(name="2"), VehicleConfig(name="9", title="3"), VehicleConfig(name="a"))
+    context = Context(site=replace(SITE, vehicles=vehicles, loadpoints=(LoadpointConfig(),)))
+    found = [find_vehicle(text, context) for text in ("1", "2", "3", "9")]
+    assert found == ["2", "9", "a", "9"]
 
 
 def test_flags_in_every_spelling() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import mosquitto
 import pytest
 import trio
-from mqtt_by_hand import connected
+from mqtt_by_hand import CONNACK, SUBACK, Client, connected, packet, publish_packet
 from trio_test import in_real_time
 
 from evcc_server.mqtt.client import Address, BrokerClient, address
@@ -21,6 +21,7 @@ from evcc_server.mqtt.contract import Connected, MqttError, MqttOptions, Publica
 pytestmark = [pytest.mark.wire, mosquitto.needs_broker]
 
 SET = "evcc/loadpoints/1/mode/set"
+CONNECT, SUBSCRIBE = 1, 8
 
 
 OPENSSL = shutil.which("openssl")
@@ -78,6 +79,28 @@ async def test_a_command_that_lay_retained_comes_once(tmp_path: Path) -> None:
             assert await link.retained(("evcc/site/#", "evcc/loadpoints/#")) == {"evcc/site/pv/7/power"}
             await client.publish(SET, b"off")
             assert await next_event(link) == Received(SET, b"off")
+
+
+@in_real_time
+async def test_a_retained_command_may_come_before_the_subscription_is_confirmed() -> None:
+    """The standard lets a broker send what is retained first; only once we may publish can such a command be cleared."""
+
+    async def hasty(stream: trio.SocketStream) -> None:
+        server = Client(stream)
+        await server.expect(CONNECT)
+        await server.send(packet(CONNACK, 0, b"\0\0"))
+        number = (await server.expect(SUBSCRIBE))[:2]
+        await server.send(publish_packet(SET, b"pv", qos=1, is_retained=True))
+        await server.send(packet(SUBACK, 0, number + b"\1" * 5))
+        await server.wait_closed()
+
+    listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(trio.serve_listeners, hasty, listeners)
+        async with linked(listeners[0].socket.getsockname()[1]) as link:
+            assert await next_event(link) == Connected()
+            assert await next_event(link) == Received(SET, b"pv", is_retained=True)
+        nursery.cancel_scope.cancel()
 
 
 @in_real_time

@@ -81,6 +81,7 @@ class BrokerClient:
         self._found: set[str] | None = None
         self._last_found_s = 0.0
         self._retained_seen: set[tuple[str, bytes]] = set()
+        self._early: list[Received] = []
         self._token: trio.lowlevel.TrioToken | None = None
         self._send, self._receive = trio.open_memory_channel[LinkEvent](math.inf)
         self._client = self._paho()
@@ -206,6 +207,7 @@ class BrokerClient:
     def _on_connected(self) -> None:
         self._has_failed = False
         self._retained_seen.clear()
+        self._early.clear()
         self._unacknowledged.clear()
         self._outbox.clear()
         log.info("MQTT: connected to %s", self._address)
@@ -215,6 +217,9 @@ class BrokerClient:
         if not self._is_connected:
             self._is_connected = True
             self._send.send_nowait(Connected())
+            for received in self._early:
+                self._send.send_nowait(received)
+            self._early.clear()
 
     def _on_failed(self, why: str) -> None:
         if not self._has_failed:
@@ -242,10 +247,14 @@ class BrokerClient:
             if (topic, payload) in self._retained_seen:
                 return
             self._retained_seen.add((topic, payload))
-        if self._send.statistics().current_buffer_used >= COMMANDS_WAITING_MAX:
+        if self._send.statistics().current_buffer_used + len(self._early) >= COMMANDS_WAITING_MAX:
             log.warning("MQTT: too many commands at once, %.200r is dropped", topic)
             return
-        self._send.send_nowait(Received(topic, payload, is_retained))
+        received = Received(topic, payload, is_retained)
+        if self._is_connected:
+            self._send.send_nowait(received)
+        else:  # what is retained may come before the subscription is confirmed, and can't be cleared yet
+            self._early.append(received)
 
 
 class _TlsSocket(ssl.SSLSocket):
