@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 import pytest
 import trio
@@ -24,7 +25,7 @@ from evcc_server.mqtt.memory import MemoryBroker, MemoryLink
 from evcc_server.settings import TABLE
 from evcc_server.state.document import Document
 from evcc_server.state.hub import Level
-from evcc_server.state.values import Phases, Records
+from evcc_server.state.values import UNSET_TIME, Names, Phases, Records, Structure, Value
 from evcc_server.store.store import StoreError
 from evcclib.model import ChargeMode
 from evcclib.requests import ChangeLoadpointSetting, Request
@@ -203,6 +204,15 @@ async def test_the_echo_of_our_own_clearing_is_no_command() -> None:
         await trio.sleep(0.2)
         await world.command(topic, "")
         assert len(world.home.requests) == 2
+
+
+@pytest.mark.api("API-39")
+@pytest.mark.parametrize("payload", ["1", "1600000000", "2020-01-01T00:00:00Z", "set", ""])
+@in_virtual_time
+async def test_a_payload_that_the_home_refuses_leaves_the_word_to_the_topic(payload: str) -> None:
+    async with bridged() as world:
+        await world.command(f"{CARPORT}/target/time/2023-03-07T06:00:00Z/set", payload)
+        assert world.broker.payload(f"{CARPORT}/target/time") == "2023-03-07T06:00:00Z"
 
 
 @pytest.mark.parametrize(
@@ -385,6 +395,47 @@ async def test_whatever_clients_send_the_tree_stays_true_and_no_command_stays(se
         assert {topic: world.broker.payload(topic) for topic in true} == true
         assert not any(topic.endswith("/set") for topic in world.broker.retained)
     logging.getLogger("evcc_server.mqtt").setLevel(logging.NOTSET)
+
+
+shown_values = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-3, 3),
+    st.floats(-1e6, 1e6) | st.just(float("nan")),
+    st.sampled_from(["", "pv", "0"]),
+    st.builds(timedelta, seconds=st.integers(0, 9)),
+    st.just(UNSET_TIME),
+    st.builds(Phases, st.tuples(st.floats(-9, 9), st.just(0.0), st.just(-0.0))),
+    st.builds(Names, st.lists(st.sampled_from(["zoe", "kangoo"]), max_size=2).map(tuple)),
+    st.builds(Records, st.lists(st.just({"power": 1.0}), max_size=2).map(tuple)),
+    st.builds(lambda code: Structure({"code": code, "text": "why"}, main="code"), st.sampled_from(["a", "b"])),
+)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.tuples(shown_values, shown_values), min_size=1, max_size=6))
+@in_virtual_time
+async def test_whatever_a_value_becomes_its_topics_are_those_of_a_fresh_start(
+    values: list[tuple[Value, Value]],
+) -> None:
+    async with bridged() as world:
+        hub = world.home.hub
+        for site, loadpoint in values:
+            document = Document({"x": site}, ({"targetSoc": loadpoint, "y": loadpoint}, {}))
+            hub.replace(document, is_cycle=True)
+            await wait_all_tasks_blocked()
+        fresh = {
+            topic: payload
+            for key, value in tree.keys(document)
+            for topic, payload in tree.value_entries("evcc", key, value)
+            if payload
+        }
+        below = {
+            topic: world.broker.payload(topic)
+            for topic in world.broker.retained
+            if topic.startswith(("evcc/site/", "evcc/loadpoints/1/", "evcc/loadpoints/2/"))
+        }
+        assert below == fresh
 
 
 @in_virtual_time

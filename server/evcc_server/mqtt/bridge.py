@@ -24,8 +24,8 @@ from evcc_server.gateway import Gateway
 from evcc_server.mqtt import tree
 from evcc_server.mqtt.contract import Connected, Link, MqttOptions, Publication, Received
 from evcc_server.mqtt.topics import Aim, UnknownTopic, aim, value
-from evcc_server.settings import Context, request
-from evcc_server.state.encode import is_scalar, mqtt_scalar
+from evcc_server.settings import Context, Parsed, parse, request
+from evcc_server.state.encode import is_scalar, mqtt, mqtt_scalar
 from evcc_server.state.hub import Hub, Key, News, Subscription
 from evcc_server.state.values import Names, Phases, Unset, Value
 from evcc_server.store.store import StoreError
@@ -148,6 +148,11 @@ class Bridge:
         """The publications of a value; topics that ``before`` had and it has not are deleted."""
         if before is not None and len(before.publications) == 1 and is_scalar(each) and is_scalar(before.value):
             return _Shown(each, (Publication(before.publications[0].topic, mqtt_scalar(each).encode()),))
+        if before is not None and isinstance(each, Phases) and isinstance(before.value, Phases):
+            texts = [text for _, text in mqtt(key[1], each)]
+            if len(texts) == len(before.publications):
+                pairs = zip(before.publications, texts, strict=True)
+                return _Shown(each, tuple(Publication(old.topic, text.encode()) for old, text in pairs))
         entries = dict(tree.value_entries(self._root, key, each))
         if before is not None:
             for topic in sorted({old.topic for old in before.publications} - entries.keys()):
@@ -214,7 +219,7 @@ class Bridge:
             target = aim(self._root, topic, self._context)
             wanted = value(target, payload, self._context)
             if wanted is not ...:
-                await self._gateway.submit(request(target.setting, target.owner, wanted))
+                await self._submit(target, wanted)
             elif not payload:
                 return  # nothing was asked for, and nothing lies there
         except (InvalidSetting, UnknownTarget, UnknownTopic) as error:
@@ -228,6 +233,16 @@ class Bridge:
             log.exception("MQTT: %r with %r failed", topic, payload[:80])
             self._show_again(target)
         self._clear(topic)
+
+    async def _submit(self, target: Aim, wanted: Parsed) -> None:
+        try:
+            await self._gateway.submit(request(target.setting, target.owner, wanted))
+        except InvalidSetting:
+            if target.level is None:
+                raise
+            # What the home refuses, such as a time past, is no value either: the topic has the word [M-2].
+            named = parse(target.setting, target.level, self._context)
+            await self._gateway.submit(request(target.setting, target.owner, named))
 
     def _show_again(self, target: Aim | None) -> None:
         """Publish the value that still holds, so that an optimistic interface falls back to it."""
