@@ -10,10 +10,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
+from evcc_sim import scenario
 from evcc_sim.days import say_at_once
 
 USUAL_DAYS = 7
 USUAL_SEEDS = 200
+SHORT = 60
+"""Letters of a command in the summary."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +28,25 @@ class Part:
     def __str__(self) -> str:
         return " ".join(("evcc-sim", *self.arguments))
 
+    @property
+    def short(self) -> str:
+        """Enough of it to know it again."""
+        text = str(self)
+        return text if len(text) <= SHORT else f"{text[:SHORT]}..."
+
 
 def parts(*, days: int = USUAL_DAYS, seeds: int = USUAL_SEEDS, every: bool = True) -> tuple[Part, ...]:
-    """Kills at every step (or, without ``every``, once at every await point), long full-stack runs, a wide sweep."""
+    """Kills at every step (or, without ``every``, once at every await point), long full-stack runs, a wide sweep.
+
+    Scenarios that say how many hours they last, last so long.
+    """
+    names = scenario.names()
+    short = [name for name in names if scenario.load(name).hours is not None]
+    long = [name for name in names if name not in short]
     return (
         Part(("kills", *(["--every"] if every else []))),
-        Part(("days", "--days", str(days))),
+        Part(("days", *short)),
+        Part(("days", "--days", str(days), *long)),
         Part(("sweep", "--seeds", str(seeds))),
     )
 
@@ -51,7 +67,7 @@ def run_parts(
             status = 1
         failed += status != 0
         word = "ok    " if status == 0 else "FAILED"
-        lines.append(f"{word} {part} in {(perf_counter() - started) / 60:.1f} min")
+        lines.append(f"{word} {part.short} in {(perf_counter() - started) / 60:.1f} min")
     say("== summary")
     for line in lines:
         say(line)

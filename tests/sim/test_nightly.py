@@ -6,17 +6,17 @@ from collections.abc import Sequence
 
 import pytest
 
-from evcc_sim import cli
+from evcc_sim import cli, scenario
 from evcc_sim.nightly import Part, parts, run_parts
 from evcc_sim.terminal import Progress
 
 
 def test_a_night_has_kills_at_every_step_days_and_a_sweep() -> None:
-    assert [str(part) for part in parts(days=2, seeds=3)] == [
-        "evcc-sim kills --every",
-        "evcc-sim days --days 2",
-        "evcc-sim sweep --seeds 3",
-    ]
+    kills, short, long, sweep = parts(days=2, seeds=3)
+    assert (str(kills), str(sweep)) == ("evcc-sim kills --every", "evcc-sim sweep --seeds 3")
+    assert "hundred-chargers" in short.arguments
+    assert long.arguments[:3] == ("days", "--days", "2")
+    assert sorted((*short.arguments[1:], *long.arguments[3:])) == sorted(scenario.names())
     assert str(parts(every=False)[0]) == "evcc-sim kills"
 
 
