@@ -166,6 +166,24 @@ def test_a_killed_server_comes_back_with_its_settings_and_its_session() -> None:
     assert set(currents(result, 700, 1200)) == {8.0}
 
 
+FAST = """
+[[action]]
+at = "00:01"
+loadpoint = 0
+setting = "mode"
+value = "now"
+"""
+RESTARTED = KILLED.replace("kill", "restart").replace("00:09", "00:05")
+
+
+def test_a_station_that_was_left_at_its_minimum_is_told_its_current_again() -> None:
+    result = run_scenario(noon(8, FAST + RESTARTED))
+    assert result.violations == ()
+    assert set(currents(result, 200, 299)) == {16.0}
+    assert currents(result, 340, 343)[0] == 6.0  # as the server has left it
+    assert set(currents(result, 360, 480)) == {16.0}
+
+
 def test_commands_reach_the_station_in_order() -> None:
     result = run_scenario(noon(5))
     kinds = [type(sent.command) for sent in result.trace.sent]
