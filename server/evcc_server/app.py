@@ -44,6 +44,7 @@ from evcc_server.samples import LoadpointWiring, Samples, Wiring
 from evcc_server.state.document import Facts
 from evcc_server.state.encode import Compat
 from evcc_server.state.hub import Hub
+from evcc_server.state.log_lines import tell_log_lines
 from evcc_server.store.store import Store
 from evcc_server.tariffs import TariffService
 from evcclib import Site
@@ -256,6 +257,7 @@ async def serve(
         port = config.network.port if options.port is None else options.port
         async with trio.open_nursery() as nursery:
             await nursery.start(_stop_on_signal, stop)
+            await nursery.start(tell_log_lines, server.hub, config.secrets)
             bound = await nursery.start(functools.partial(serve_http, app, host=host, port=port, stop=stop))
             mqtt = await nursery.start(
                 functools.partial(

@@ -1,0 +1,40 @@
+"""Warnings and errors of the log reach clients [api 6]: once, in words, without secrets, from any thread."""
+
+from __future__ import annotations
+
+import logging
+from zoneinfo import ZoneInfo
+
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+from trio_test import in_virtual_time
+
+from evcc_server.state.document import Facts
+from evcc_server.state.hub import Hub, Level, Message
+from evcc_server.state.log_lines import tell_log_lines
+
+POLLING = logging.getLogger("evcc_server.polling")
+
+
+@pytest.mark.api("WS-messages")
+@in_virtual_time
+async def test_warnings_and_errors_of_the_log_are_told() -> None:
+    hub = Hub(Facts(version="test", time_zone=ZoneInfo("Europe/Berlin")))
+    with hub.subscribe() as subscription:
+        async with trio.open_nursery() as nursery:
+            await nursery.start(tell_log_lines, hub, frozenset({"hemmelig"}))
+            POLLING.warning("%s: not connected to http://a:b@b/, hemmelig", "grid")
+            POLLING.info("nothing to worry about")
+            await trio.to_thread.run_sync(POLLING.error, "worse")
+            logging.getLogger("evcc_server.mqtt").warning("telling this over MQTT could cause the next one")
+            logging.getLogger("evcc_server.control").warning("the loop tells what matters itself")
+            logging.getLogger("elsewhere").error("not ours")
+            await wait_all_tasks_blocked()
+            nursery.cancel_scope.cancel()
+        POLLING.error("nobody is there any more")
+        await wait_all_tasks_blocked()
+        assert subscription.take().messages == (
+            Message(Level.WARN, "grid: not connected to http://***@b/, ***"),
+            Message(Level.ERROR, "worse"),
+        )
