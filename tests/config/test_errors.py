@@ -208,6 +208,16 @@ MISTAKES = [
     ),
     (
         "vehicles:\n",
+        "mqtt: {broker: 'home:hemmelig@x:1883'}\nvehicles:\n",
+        "16: mqtt.broker: no address, expected host, host:port or tls://host:port without user and password",
+    ),
+    (
+        "vehicles:\n",
+        "mqtt: {topic: $SYS/evcc}\nvehicles:\n",
+        "16: mqtt.topic: '$SYS/evcc' is no topic, expected one without # and + that does not begin with $",
+    ),
+    (
+        "vehicles:\n",
         "mqtt: {broker: 'ws://x'}\nvehicles:\n",
         "16: mqtt.broker: ws:// is not supported, expected host:port",
     ),

@@ -185,10 +185,11 @@ def _mqtt(root: Section, network: Network) -> MqttOptions:
             prefix = "tls://" if scheme in ("tls", "ssl", "mqtts") else ""
             broker = f"{prefix}[{host}]:{port}" if ":" in host else f"{prefix}{host}:{port}"
         except ValueError:
-            section.problem("broker", "no address, expected host, host:port or tls://host:port")
+            rest = " without user and password, which are keys of their own" if "@" in broker else ""
+            section.problem("broker", f"no address, expected host, host:port or tls://host:port{rest}")
     topic = section.text("topic")
-    if topic is not None and any(character in topic for character in "#+\0"):
-        section.problem("topic", f"{topic!r} is no topic, expected one without # and +")
+    if topic is not None and (topic.strip().startswith("$") or any(character in topic for character in "#+\0")):
+        section.problem("topic", f"{topic!r} is no topic, expected one without # and + that does not begin with $")
     mqtt = MqttOptions(
         broker=broker,
         topic="evcc" if topic is None else topic.strip("/"),
