@@ -381,6 +381,18 @@ async def test_a_whole_address_in_the_request_line_is_understood() -> None:
         assert answer.endswith(b"OK\n")
 
 
+@pytest.mark.api("row-22")
+@in_real_time
+async def test_letters_beyond_ascii_need_not_be_quoted() -> None:
+    """curl sends them as they were typed."""
+    async with served() as api:
+        for head in ("Host: x", "Host: x\r\nContent-Length: 2"):
+            request = f"POST /api/loadpoints/1/vehicle/weißes%20Model%203 HTTP/1.1\r\n{head}\r\n\r\n"
+            body = b"\xc3\xa4" if "Length" in head else b""
+            answer = await raw(api.port, request.encode() + body)
+            assert answer.endswith('{"result":{"vehicle":"weißes Model 3"}}\n'.encode())
+
+
 PATHS = st.sampled_from(
     [
         "/api/loadpoints/1/{}",

@@ -1,23 +1,32 @@
 """Hypercorn's HTTP/1.1 in the form that scripts know: ``HTTP/1.1 200 OK``, ``Content-Type``, and errors as JSON [DEV-7].
 
 Hypercorn leaves the words of the status line out, sends header names in lower case, and answers what is no valid request
-with an empty body.
+with an empty body; such is for it a path with letters beyond ASCII, which curl sends as they were typed.
 """
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 
 import h11
+from hypercorn.events import Event, RawData
 from hypercorn.protocol import ProtocolWrapper
 from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.typing import H11SendableEvent
 
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
+_BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
 
 
 class Http1(H11Protocol):
     """Made by `speak_http1`."""
+
+    async def handle(self, event: Event) -> None:
+        if isinstance(event, RawData) and self.stream is None:  # a request begins
+            line, end, rest = event.data.partition(b"\n")
+            event = RawData(_BEYOND_ASCII.sub(_quoted, line) + end + rest)
+        await super().handle(event)
 
     async def _send_h11_event(self, event: H11SendableEvent) -> None:
         if isinstance(event, h11.Response | h11.InformationalResponse):
@@ -56,6 +65,10 @@ def speak_http1(wrapper: ProtocolWrapper) -> None:
             plain.server,
             plain.send,
         )
+
+
+def _quoted(byte: re.Match[bytes]) -> bytes:
+    return b"%%%02X" % ord(byte[0])
 
 
 def _phrase(status_code: int) -> str:
