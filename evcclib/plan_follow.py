@@ -71,19 +71,6 @@ def overrun(state: PlanState, target: datetime | None, now: datetime) -> timedel
     return now - target
 
 
-def next_change(state: PlanState, plan: Plan, target: datetime | None, now: datetime) -> datetime | None:
-    """The earliest time at which `step` could answer differently while the plan stays as it is."""
-    if target is None:
-        return None
-    edges = [edge for slot in plan.slots for edge in (slot.start, slot.end)]
-    if state.slot_end is not None:
-        edges.append(state.slot_end)
-    if plan.start is not None:
-        edges.append(plan.start - SLOT_LENGTH)
-    edges.append(target)
-    return min((edge for edge in edges if edge > now), default=None)
-
-
 def _decide(
     state: PlanState, plan: Plan, required: timedelta, target: datetime, now: datetime
 ) -> tuple[bool, datetime | None]:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from evcclib import plan_follow
-from evcclib.plan_follow import IDLE, PlanState, applies, next_change, overrun
+from evcclib.plan_follow import IDLE, PlanState, applies, overrun
 from evcclib.planner import NO_PLAN, Plan, plan
 from evcclib.tariff import Rate, Rates
 
@@ -164,18 +164,6 @@ def test_projected_start_is_known_while_there_is_a_plan_only() -> None:
 def test_nothing_new_returns_the_same_state() -> None:
     state = step(IDLE, plan_of((2, 3)), at(1))
     assert step(state, plan_of((2, 3)), at(1.5)) is state
-
-
-@pytest.mark.rule("PLAN-13", "PLAN-15")
-def test_next_change_is_where_the_answer_can_change() -> None:
-    planned = plan_of((2, 3), (5, 6))
-    assert next_change(IDLE, planned, at(8), at(0)) == at(1)
-    assert next_change(IDLE, planned, at(8), at(1)) == at(2)
-    assert next_change(ACTIVE, planned, at(8), at(2)) == at(3)
-    assert next_change(ACTIVE, NO_PLAN, at(8), at(2)) == at(3)
-    assert next_change(IDLE, NO_PLAN, at(8), at(2)) == at(8)
-    assert next_change(IDLE, NO_PLAN, at(8), at(8)) is None
-    assert next_change(IDLE, planned, None, at(0)) is None
 
 
 @pytest.mark.rule("DEF-12", "PLAN-15", "INV-10")
