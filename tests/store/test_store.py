@@ -167,8 +167,20 @@ async def test_flags_and_snapshots() -> None:
 
 
 @pytest.mark.api("P-1")
+@pytest.mark.parametrize(
+    ("created", "finished"),
+    [
+        ("2023-03-05 22:04:11.123456789+01:00", "0001-01-01 00:00:00+00:00"),
+        ("2023-03-05 22:04:11.123456789 +0100 CET", "0001-01-01 00:00:00 +0000 UTC"),
+        ("2023-03-05 22:04:11.123456789 +0100 CET m=+1234.5", "0001-01-01 00:00:00 +0000 UTC"),
+        ("2023-03-05T21:04:11.123456Z", ""),
+        ("2023-03-05 21:04:11.123456", None),
+    ],
+)
 @in_virtual_time
-async def test_a_database_of_evcc_is_adopted_with_its_history(tmp_path: Path) -> None:
+async def test_a_database_of_evcc_is_adopted_with_its_history(
+    tmp_path: Path, created: str, finished: str | None
+) -> None:
     path = tmp_path / "evcc.db"
     connection = sqlite3.connect(path)
     connection.execute("CREATE TABLE settings (key text PRIMARY KEY, value text)")
@@ -178,8 +190,7 @@ async def test_a_database_of_evcc_is_adopted_with_its_history(tmp_path: Path) ->
     )
     connection.execute("INSERT INTO settings VALUES ('telemetry', 'true')")
     connection.execute(
-        "INSERT INTO sessions VALUES (7, '2023-03-05 22:04:11.123456789+01:00', '0001-01-01 00:00:00+00:00', 'Carport',"
-        " '', 'e-Golf', 12345.6, 1, 2, 3)"
+        "INSERT INTO sessions VALUES (7, ?, ?, 'Carport', '', 'e-Golf', 12345.6, 1, 2, 3)", (created, finished)
     )
     connection.commit()
     connection.close()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -258,12 +259,16 @@ def _session(row: tuple[object, ...]) -> StoredSession:
     )
 
 
+_GO_ZONE = re.compile(r" ([+-][0-9]{4})( .*)?$")
+
+
 def _parsed(value: object) -> datetime | None:
-    """A stored time; evcc writes up to nine fractional digits and year 1 for none."""
+    """A stored time; evcc writes up to nine fractional digits, year 1 for none, and with some of its drivers the zone
+    as in ``22:04:11.5 +0100 CET m=+7.5``."""
     if not isinstance(value, str) or value.startswith("0001-"):
         return None
     try:
-        time = datetime.fromisoformat(value)
+        time = datetime.fromisoformat(_GO_ZONE.sub(r"\1", value))
     except ValueError:
         return None
     return time if time.tzinfo is not None else time.replace(tzinfo=UTC)
