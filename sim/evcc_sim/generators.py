@@ -8,14 +8,21 @@ draws the parameters from the seed.
 from __future__ import annotations
 
 from dataclasses import replace
+from math import isfinite
 
-from evcc_sim import worlds_of_faults, worlds_of_limits, worlds_of_prices, worlds_of_sun
+from evcc_sim import worlds_of_faults, worlds_of_limits, worlds_of_narrow_circuits, worlds_of_prices, worlds_of_sun
 from evcc_sim.packs import Value
 from evcc_sim.scenario import InvalidScenario, Scenario
 
 PACKS = {
     pack.name: pack
-    for pack in (*worlds_of_sun.PACKS, *worlds_of_limits.PACKS, *worlds_of_prices.PACKS, *worlds_of_faults.PACKS)
+    for pack in (
+        *worlds_of_sun.PACKS,
+        *worlds_of_limits.PACKS,
+        *worlds_of_narrow_circuits.PACKS,
+        *worlds_of_prices.PACKS,
+        *worlds_of_faults.PACKS,
+    )
 }
 """All of them by name."""
 
@@ -39,5 +46,7 @@ def _number(text: str) -> Value:
     try:
         number = float(text)
     except ValueError:
+        return text
+    if not isfinite(number):  # the kind of a fault is called so
         return text
     return int(number) if number == int(number) and "." not in text else number

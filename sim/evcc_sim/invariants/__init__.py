@@ -14,6 +14,7 @@ from evcc_sim.invariants.calm import (
     settles_on_its_aim,
     sun_is_used,
 )
+from evcc_sim.invariants.fairness import nobody_is_stopped_without_need, nobody_starves, raises_fit
 from evcc_sim.invariants.goals import feasible_plans_are_met, min_soc_comes_first, mode_off_is_off
 from evcc_sim.invariants.ledger import (
     sessions_equal_the_meter,
@@ -30,6 +31,7 @@ from evcc_sim.invariants.limits import (
 )
 from evcc_sim.invariants.physics import energy_runs_forward, fuse_never_trips, power_balance
 from evcc_sim.invariants.sight import recovers, stale_grid_is_safe, unknown_soc_forces_nothing
+from evcc_sim.invariants.stillness import still_worlds_stay_still
 from evcc_sim.invariants.switching import (
     guard_holds,
     no_needless_writes,
@@ -63,6 +65,9 @@ INVARIANTS: dict[str, Invariant] = {
         current_within_bounds,
         circuit_limits_hold,
         limits_are_used,
+        raises_fit,
+        nobody_is_stopped_without_need,
+        nobody_starves,
         operator_limit_holds,
         operator_limit_expires,
         no_phase_switch_under_load,
@@ -80,6 +85,7 @@ INVARIANTS: dict[str, Invariant] = {
         sun_is_used,
         nothing_is_bought_for_the_sun,
         settles_on_its_aim,
+        still_worlds_stay_still,
         sessions_equal_the_meter,
         settings_survive,
         vehicle_is_asked_rarely,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from math import isnan
 
+from evcc_sim.actions import operator_spans
 from evcc_sim.invariants.evidence import is_calm, is_tapering, patience_s
+from evcc_sim.invariants.room import Rooms
 from evcc_sim.invariants.violation import Found, Violation
 from evcc_sim.trace import Instant, Trace
 from evcclib.model import ChargeMode
@@ -14,6 +16,7 @@ def constant_inputs_settle(trace: Trace) -> Found:
     """With constant sun and household the set-point of a car that follows the sun becomes constant within ten minutes."""
     settle_s, watch_s = 600.0, 300.0
     faults = trace.scenario.faults(round(trace.instants[-1].second / 86_400) or 1)
+    spans = operator_spans(trace.scenario, trace.scenario.days)
     for index in range(len(trace.scenario.charger)):
         start_s = -1.0
         before: tuple[object, ...] | None = None
@@ -21,7 +24,8 @@ def constant_inputs_settle(trace: Trace) -> Found:
         for instant in trace.instants:
             loadpoint = instant.loadpoints[index]
             others = tuple((lp.status, lp.mode, lp.phases) for lp in instant.loadpoints)
-            inputs = (instant.household_w, instant.pv_available_w, others, loadpoint.car)
+            limits_w = tuple([span.start_s <= instant.second < min(span.end_s, span.expires_s) for span in spans])
+            inputs = (instant.household_w, instant.pv_available_w, others, loadpoint.car, limits_w)
             if (
                 inputs != before
                 or loadpoint.status != "C"
@@ -49,6 +53,7 @@ def sun_is_used(trace: Trace) -> Found:
     if any(pv.zero_feed_in for pv in scenario.pv) or not scenario.site.has_grid_meter:
         return
     residual_w = max(scenario.site.residual_power_w, 0.0)
+    rooms = Rooms(scenario)
     faults = scenario.faults(round(trace.instants[-1].second / 86_400) or 1)
     for index, charger in enumerate(scenario.charger):
         spec, box = charger.loadpoint, charger.box
@@ -75,6 +80,9 @@ def sun_is_used(trace: Trace) -> Found:
             phases = min(car.phases, loadpoint.phases)
             watts_a = scenario.site.voltage_v * phases
             high_a = min(spec.current_max_a, box.current_max_a, car.current_max_a)
+            if rooms.beside_minimums_a(index, instant) < high_a + 1.0:
+                since = None  # a limit may hold it down
+                continue
             if loadpoint.pilot_a == 0:
                 known = loadpoint.phases if spec.vehicle != car.name else phases  # an unknown car counts as three-phase
                 least_w = max(car.current_min_a, spec.current_min_a) * scenario.site.voltage_v * known
@@ -169,6 +177,7 @@ def settles_on_its_aim(trace: Trace) -> Found:
     if not scenario.site.sees_pv or not scenario.site.has_grid_meter or any(pv.zero_feed_in for pv in scenario.pv):
         return
     spec, box = scenario.charger[0].loadpoint, scenario.charger[0].box
+    rooms, spans = Rooms(scenario), operator_spans(scenario, scenario.days)
     window_s = 2 * patience_s(scenario)
     quiet_since = 0.0
     recent: list[Instant] = []
@@ -178,8 +187,11 @@ def settles_on_its_aim(trace: Trace) -> Found:
         recent = [i for i in recent if i.second >= instant.second - window_s]
         recent.append(instant)
         balances = [i.pv_available_w - i.household_w for i in recent]
-        is_still = max(balances) - min(balances) < 80.0 and all(
-            i.loadpoints[0].status == "C" and i.loadpoints[0].phases == loadpoint.phases for i in recent
+        is_limited = any(s.start_s - 1 <= instant.second < min(s.end_s, s.expires_s) + window_s for s in spans)
+        is_still = (
+            not is_limited
+            and max(balances) - min(balances) < 80.0
+            and all(i.loadpoints[0].status == "C" and i.loadpoints[0].phases == loadpoint.phases for i in recent)
         )
         if not is_still or is_tapering(trace, loadpoint.soc_pct, loadpoint.car):
             quiet_since = instant.second
@@ -188,7 +200,7 @@ def settles_on_its_aim(trace: Trace) -> Found:
         car = next((car for car in scenario.car if car.name == loadpoint.car), None)
         if instant.second - quiet_since < 60 or not free or loadpoint.reason != "surplus" or car is None:
             continue
-        if loadpoint.pilot_a > car.current_max_a - 0.2:
+        if loadpoint.pilot_a > car.current_max_a - 0.2 or rooms.beside_minimums_a(0, instant) < loadpoint.pilot_a + 1.0:
             continue
         step_w = box.current_step_a * scenario.site.voltage_v * min(car.phases, loadpoint.phases)
         error_w = instant.grid_w + scenario.site.residual_power_w

@@ -86,3 +86,9 @@ def patience_s(scenario: Scenario) -> float:
     meter = scenario.grid.meter
     slowest_s = max((car.dead_time_s + car.start_delay_s + 16 / car.ramp_a_per_s for car in scenario.car), default=10.0)
     return 3 * scenario.site.interval_s + meter.refresh_s + meter.lag_s + slowest_s + REACTION_S
+
+
+def faults_between(trace: Trace, start_s: float, end_s: float) -> bool:
+    """Whether any fault rages between the two seconds."""
+    days = round(trace.instants[-1].second / 86_400) or 1
+    return any(fault.start_s <= end_s and fault.end_s >= start_s for fault in trace.scenario.faults(days))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from evcc_sim.actions import operator_spans
-from evcc_sim.invariants.evidence import REACTION_S, bounds, circuit_members, patience_s
+from evcc_sim.faults import SILENT, FaultKind
+from evcc_sim.invariants.evidence import REACTION_S, bounds, circuit_members, faults_of, patience_s
 from evcc_sim.invariants.violation import Found, Violation
 from evcc_sim.scenario import CircuitSpec, Scenario
 from evcc_sim.trace import Instant, Trace
 from evcclib.commands import SetCurrent
 from evcclib.model import ChargeMode
+
+DISOBEDIENT = SILENT | {FaultKind.IGNORED_WRITES, FaultKind.REFUSED_WRITES, FaultKind.STUCK_CONTACTOR}
 
 
 def current_within_bounds(trace: Trace) -> Found:
@@ -34,18 +37,23 @@ def current_within_bounds(trace: Trace) -> Found:
 def circuit_limits_hold(trace: Trace) -> Found:
     """What is offered below a circuit never exceeds its current on any phase, nor its power, beyond the time of reaction.
 
-    A circuit at the grid meter counts what really flows; there only the excess that the cars cause is a violation.
+    A circuit at the grid meter counts what really flows; there only the excess that the cars cause is a violation. A meter that
+    lies, or shows what was, is believed; a station that does not obey cannot be lowered.
     """
     scenario = trace.scenario
     for circuit in scenario.circuit:
         members = circuit_members(scenario, circuit.name)
         since: float | None = None
+        guard = "grid" if circuit.uses_grid_meter else circuit.name
+        excuses = faults_of(trace, guard, frozenset({FaultKind.LYING, FaultKind.FROZEN}))
+        for member in members:
+            excuses += faults_of(trace, scenario.charger[member].box.name, DISOBEDIENT)
         patience_s = scenario.site.interval_s + REACTION_S
         if circuit.uses_grid_meter or circuit.has_meter:
             patience_s += scenario.site.interval_s + scenario.grid.meter.refresh_s + scenario.grid.meter.lag_s
         for instant in trace.instants:
             message = _circuit_excess(circuit, members, instant, scenario)
-            if message is None:
+            if message is None or any(f.start_s <= instant.second < f.end_s + patience_s for f in excuses):
                 since = None
             elif since is None:
                 since = instant.second
@@ -71,7 +79,7 @@ def _circuit_excess(circuit: CircuitSpec, members: list[int], instant: Instant, 
 
 def limits_are_used(trace: Trace) -> Found:
     """A car in mode now gets what its circuits leave over on its own phases: reduced, never stopped, never held down by a
-    phase that it does not use."""
+    phase that it does not use. A car that the loadpoint does not know waits for room on all phases."""
     scenario = trace.scenario
     parents = {circuit.name: circuit for circuit in scenario.circuit}
     faults = scenario.faults(round(trace.instants[-1].second / 86_400) or 1)
@@ -95,9 +103,10 @@ def limits_are_used(trace: Trace) -> Found:
                 high_a = min(charger.loadpoint.current_max_a, charger.box.current_max_a, car.current_max_a)
                 is_hungry = loadpoint.soc_pct < min(car.soc_limit_pct, car.taper_from_pct) - 1
                 is_quiet = not any(fault.start_s - 60 <= instant.second < fault.end_s + 600 for fault in faults)
+                is_known = loadpoint.pilot_a > 0 or charger.loadpoint.vehicle == car.name
+                phases = car.phases if is_known else 3
                 room_a = min(
-                    _room_a(circuit, flows[circuit.name][moment], index, car.phases, instant, scenario)
-                    for circuit in chain
+                    _room_a(circuit, flows[circuit.name][moment], index, phases, instant, scenario) for circuit in chain
                 )
                 needed_a = charger.loadpoint.current_min_a if loadpoint.pilot_a == 0 else charger.box.current_step_a
                 is_low = loadpoint.pilot_a < high_a - 1.0

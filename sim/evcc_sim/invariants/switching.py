@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from evcc_sim.invariants.evidence import is_calm, is_disturbed
+from evcc_sim.invariants.fairness import needed_stops
 from evcc_sim.invariants.violation import Found, Violation
 from evcc_sim.trace import Trace
 from evcclib.commands import Disable, Enable, SetCurrent, SwitchPhases
@@ -56,7 +57,10 @@ def guard_holds(trace: Trace) -> Found:
 
 
 def switching_budget(trace: Trace) -> Found:
-    """Contactors and phase relays switch no more often in any hour than delays and guard allow."""
+    """Contactors and phase relays switch no more often in any hour than delays and guard allow.
+
+    A stop for which a circuit has left no room, and the start after it, are not counted: the house has made them.
+    """
     for loadpoint, charger in enumerate(trace.scenario.charger):
         spec = charger.loadpoint
         cycle_s = max(60.0, spec.enable_delay_s + spec.disable_delay_s)
@@ -69,15 +73,26 @@ def switching_budget(trace: Trace) -> Found:
         yield from _over_budget("phase switches", moments, budget, loadpoint)
         guard_s = max(60.0, spec.guard_duration_s)
         budget = 3600 / guard_s + 4
-        moments = [
-            s.second
-            for s in trace.sent
-            if s.loadpoint == loadpoint and s.accepted and isinstance(s.command, (Enable, Disable))
-        ]
+        moments = _moments_by_choice(trace, loadpoint)
         budget += 2 * len(
             [s for s in trace.sent if s.loadpoint == loadpoint and isinstance(s.command, SwitchPhases)]
         ) + 2 * len(trace.notes)
         yield from _over_budget("enable changes", moments, budget, loadpoint)
+
+
+def _moments_by_choice(trace: Trace, loadpoint: int) -> list[float]:
+    """When a loadpoint was enabled or disabled without need."""
+    moments: list[float] = []
+    needed = needed_stops(trace, loadpoint)
+    was_needed = False
+    for sent in trace.sent:
+        if sent.loadpoint != loadpoint or not sent.accepted or not isinstance(sent.command, (Enable, Disable)):
+            continue
+        if isinstance(sent.command, Disable):
+            was_needed = sent.second in needed
+        if not was_needed:
+            moments.append(sent.second)
+    return moments
 
 
 def _over_budget(what: str, moments: list[float], budget: float, loadpoint: int) -> Found:

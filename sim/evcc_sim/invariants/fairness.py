@@ -1,0 +1,175 @@
+"""What circuits may do to a car: hold it down as far as needed, and no further."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from itertools import pairwise
+
+from evcc_sim.faults import Fault
+from evcc_sim.invariants.evidence import faults_between, is_tapering
+from evcc_sim.invariants.room import Rooms
+from evcc_sim.invariants.violation import Found, Violation
+from evcc_sim.scenario import Scenario
+from evcc_sim.trace import Instant, Sent, Trace
+from evcclib.commands import Disable
+from evcclib.model import ChargeMode
+
+FAULT_S = 180.0
+"""A fault excuses what happens up to so long after it."""
+STARVES_AFTER_S = 600.0
+SHARE = 0.5
+"""Of its minimum a car must at least have got on average."""
+
+
+def nobody_is_stopped_without_need(trace: Trace) -> Found:
+    """A limit stops a car only when its minimum did not fit beside the house and the minimums of the others.
+
+    So it must not be taken for an overload by the house what a car has begun to draw within its offer.
+    """
+    scenario = trace.scenario
+    if not scenario.circuit:
+        return
+    rooms = Rooms(scenario)
+    for sent in trace.sent:
+        room_a = room_at_stop_a(trace, rooms, sent)
+        if room_a is None or room_a < _needed_a(scenario, sent.loadpoint):
+            continue
+        if is_of_a_torn_round(trace, sent.second):
+            continue
+        start_s = sent.second - unseen_s(scenario) - FAULT_S
+        if not faults_between(trace, start_s, sent.second) and not _is_restarted(trace, start_s, sent.second):
+            message = f"loadpoint {sent.loadpoint + 1} is stopped although {room_a:.1f} A are left for it"
+            yield Violation("nobody_is_stopped_without_need", sent.second, message)
+
+
+def room_at_stop_a(trace: Trace, rooms: Rooms, sent: Sent) -> float | None:
+    """The least that was left for a car when a limit stopped it, as far as a control could know; None: no such stop [A]."""
+    if not isinstance(sent.command, Disable) or not sent.accepted or not sent.was_enabled:
+        return None
+    end = bisect_right(trace.instants, sent.second, key=lambda instant: instant.second)
+    start_s = sent.second - unseen_s(trace.scenario)
+    start = bisect_left(trace.instants, start_s, key=lambda instant: instant.second)
+    window = trace.instants[start:end]
+    if not window or window[-1].loadpoints[sent.loadpoint].reason != "limited":
+        return None
+    if not window[-1].loadpoints[sent.loadpoint].car:
+        return None
+    return min(rooms.beside_minimums_a(sent.loadpoint, instant) for instant in window)
+
+
+def needed_stops(trace: Trace, loadpoint: int) -> set[float]:
+    """The seconds at which a limit had to stop a loadpoint."""
+    if not trace.scenario.circuit:
+        return set()
+    rooms, needed_a = Rooms(trace.scenario), _needed_a(trace.scenario, loadpoint)
+    stops = [(sent.second, room_at_stop_a(trace, rooms, sent)) for sent in trace.sent if sent.loadpoint == loadpoint]
+    return {second for second, room_a in stops if room_a is not None and room_a < needed_a}
+
+
+def _needed_a(scenario: Scenario, loadpoint: int) -> float:
+    spec = scenario.charger[loadpoint]
+    return spec.loadpoint.current_min_a + spec.box.current_step_a
+
+
+def nobody_starves(trace: Trace) -> Found:
+    """A hungry car in mode now whose minimum fits beside the house and the minimums of the others charges.
+
+    Judged by energy: a car that is stopped as often as it starts has starved too.
+    """
+    scenario = trace.scenario
+    if not scenario.circuit:
+        return
+    rooms = Rooms(scenario)
+    faults = scenario.faults(round(trace.instants[-1].second / 86_400) or 1)
+    for index, charger in enumerate(scenario.charger):
+        low_a = charger.loadpoint.current_min_a
+        first: Instant | None = None
+        for instant in trace.instants:
+            loadpoint = instant.loadpoints[index]
+            car = next((car for car in scenario.car if car.name == loadpoint.car), None)
+            if (
+                car is None
+                or loadpoint.mode is not ChargeMode.NOW
+                or car.sleep_after_s > 0
+                or car.phase_pause_min_s > 0
+                or is_tapering(trace, loadpoint.soc_pct, loadpoint.car)
+                or _is_excused(faults, instant.second)
+                or rooms.beside_minimums_a(index, instant) < low_a + 1.0
+            ):
+                first = None
+                continue
+            if first is None or first.loadpoints[index].car != loadpoint.car:
+                first = instant
+            waits_s = 60.0 + 2 * scenario.site.interval_s + car.start_delay_s
+            if instant.second - first.second < STARVES_AFTER_S + waits_s:
+                continue
+            got_kwh = loadpoint.energy_kwh - first.loadpoints[index].energy_kwh
+            phases = min(car.phases, loadpoint.phases)
+            due_kwh = STARVES_AFTER_S / 3600.0 * low_a * phases * scenario.site.voltage_v / 1000.0 * SHARE
+            if got_kwh < due_kwh:
+                minutes = (instant.second - first.second) / 60
+                message = f"loadpoint {index + 1} got {got_kwh:.2f} kWh in {minutes:.0f} min although there was room"
+                yield Violation("nobody_starves", instant.second, message)
+            first = instant
+
+
+def raises_fit(trace: Trace) -> Found:
+    """Whoever is offered more still fits in all limits, if every car takes what it is offered.
+
+    The house may have risen since its last sample.
+    """
+    scenario = trace.scenario
+    rooms, window_s = Rooms(scenario), unseen_s(scenario)
+    if not rooms.ceilings:
+        return
+    recent: list[Instant] = []
+    for before, now in pairwise(trace.instants):
+        recent = [instant for instant in recent if instant.second >= now.second - window_s]
+        recent.append(before)
+        raised = [
+            index
+            for index, (old, new) in enumerate(zip(before.loadpoints, now.loadpoints, strict=True))
+            if new.pilot_a > old.pilot_a + 1e-6 and new.car and new.car == old.car
+        ]
+        if not raised or faults_between(trace, now.second - window_s - FAULT_S, now.second):
+            continue
+        if _is_restarted(trace, now.second - FAULT_S, now.second):
+            continue
+        if is_of_a_torn_round(trace, now.second):
+            continue
+        seen = [*recent, now]
+        others_w = {
+            ceiling.name: [min(rooms.others_w(ceiling, i)[phase] for i in seen) for phase in range(3)]
+            for ceiling in rooms.ceilings
+        }
+        for index in raised:
+            excess = rooms.excess(index, now, others_w)
+            if excess is not None:
+                message = f"loadpoint {index + 1} is raised to {now.loadpoints[index].pilot_a:g} A: {excess}"
+                yield Violation("raises_fit", now.second, message)
+
+
+def is_of_a_torn_round(trace: Trace, second: float) -> bool:
+    """Whether a car began or ended to draw while a round of samples was being taken: then nobody can tell it from the house."""
+    site = trace.scenario.site
+    if site.skew_s == 0 or second % site.interval_s > site.skew_s + 0.001:
+        return False
+    position = bisect_right(trace.instants, second, key=lambda instant: instant.second)
+    if position < 2:
+        return False
+    before, now = trace.instants[position - 2 : position]
+    return any(old.powers_w != new.powers_w for old, new in zip(before.loadpoints, now.loadpoints, strict=True))
+
+
+def unseen_s(scenario: Scenario) -> float:
+    """How old what a control knows of the house may be [s]."""
+    meter, site = scenario.grid.meter, scenario.site
+    return site.interval_s + meter.refresh_s + meter.lag_s + site.skew_s + 2.0
+
+
+def _is_excused(faults: tuple[Fault, ...], second: float) -> bool:
+    return any(fault.start_s - 60 <= second < fault.end_s + 600 for fault in faults)
+
+
+def _is_restarted(trace: Trace, start_s: float, end_s: float) -> bool:
+    return any(start_s <= second <= end_s for second in trace.restarts)

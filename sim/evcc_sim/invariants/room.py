@@ -1,0 +1,121 @@
+"""The room that circuits really leave, which no control knows: its judges see through every meter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from evcc_sim.actions import operator_spans
+from evcc_sim.invariants.evidence import circuit_members
+from evcc_sim.scenario import CircuitSpec, Scenario
+from evcc_sim.trace import Instant, LoadpointInstant
+from evcclib.model import ChargeMode
+
+OPERATOR = "operator"
+
+
+@dataclass(frozen=True, slots=True)
+class Ceiling:
+    """A limit over the loadpoints ``members``: a circuit, or the grid operator while one of ``spans`` lasts."""
+
+    name: str
+    members: tuple[int, ...]
+    current_max_a: float | None
+    power_max_w: float | None
+    sees_house: bool
+    spans: tuple[tuple[float, float], ...] = ()
+
+
+class Rooms:
+    """What the circuits of a scenario leave at an instant."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self._scenario = scenario
+        self._voltage_v = scenario.site.true_voltage_v or scenario.site.voltage_v
+        self._phases = {car.name: car.phases for car in scenario.car}
+        self._known = {charger.loadpoint.vehicle for charger in scenario.charger}
+        self.ceilings = tuple(_ceilings(scenario))
+
+    def over(self, loadpoint: int, second: float) -> list[Ceiling]:
+        """The limits that concern ``loadpoint`` at ``second``."""
+        return [
+            each
+            for each in self.ceilings
+            if loadpoint in each.members and (not each.spans or any(start <= second < end for start, end in each.spans))
+        ]
+
+    def beside_minimums_a(self, loadpoint: int, instant: Instant) -> float:
+        """What is left for each phase of ``loadpoint`` when every other car has just its minimum [A].
+
+        Cars that are not known to the loadpoint count with all phases of their station.
+        """
+        room_a = float("inf")
+        phases = self._assumed_phases(loadpoint, instant.loadpoints[loadpoint])
+        for ceiling in self.over(loadpoint, instant.second):
+            used_w = self.others_w(ceiling, instant)
+            for member in ceiling.members:
+                each = instant.loadpoints[member]
+                if member != loadpoint and (each.pilot_a > 0 or (each.car and each.mode is not ChargeMode.OFF)):
+                    low_w = self._scenario.charger[member].loadpoint.current_min_a * self._voltage_v
+                    for phase in self._assumed_phases(member, each):
+                        used_w[phase] += low_w
+            room_a = min(room_a, self._left_a(ceiling, used_w, phases))
+        return room_a
+
+    def excess(self, loadpoint: int, instant: Instant, other_w: dict[str, list[float]]) -> str | None:
+        """Which limit of ``loadpoint`` is exceeded, in words, if all cars take what they are offered beside ``other_w``."""
+        own = self._own_phases(loadpoint, instant.loadpoints[loadpoint])
+        for ceiling in self.over(loadpoint, instant.second):
+            used_w = list(other_w[ceiling.name])
+            for member in ceiling.members:
+                each = instant.loadpoints[member]
+                if each.car:
+                    for phase in self._own_phases(member, each):
+                        used_w[phase] += max(each.pilot_a * self._voltage_v, each.powers_w[phase])
+            used_a = max(used_w[phase] for phase in own) / self._voltage_v
+            if ceiling.current_max_a is not None and used_a > ceiling.current_max_a + 0.1:
+                return f"{ceiling.name}: {used_a:.1f} A of {ceiling.current_max_a:g} A"
+            if ceiling.power_max_w is not None and sum(used_w) > ceiling.power_max_w * 1.005 + 10:
+                return f"{ceiling.name}: {sum(used_w):.0f} W of {ceiling.power_max_w:.0f} W"
+        return None
+
+    def others_w(self, ceiling: Ceiling, instant: Instant) -> list[float]:
+        """What flows through ``ceiling`` that is not a car, on each phase [W]."""
+        if not ceiling.sees_house:
+            return [0.0, 0.0, 0.0]
+        powers = [instant.loadpoints[member].powers_w for member in ceiling.members]
+        return [instant.grid_powers_w[phase] - sum(power[phase] for power in powers) for phase in range(3)]
+
+    def _left_a(self, ceiling: Ceiling, used_w: list[float], phases: list[int]) -> float:
+        left_a = float("inf")
+        if ceiling.current_max_a is not None:
+            left_a = min(ceiling.current_max_a - used_w[phase] / self._voltage_v for phase in phases)
+        if ceiling.power_max_w is not None:
+            left_a = min(left_a, (ceiling.power_max_w - sum(used_w)) / (self._voltage_v * len(phases)))
+        return left_a
+
+    def _assumed_phases(self, index: int, loadpoint: LoadpointInstant) -> list[int]:
+        """The grid phases that a control must count on: those of a vehicle it knows, else all connected ones."""
+        if loadpoint.car in self._known:
+            return self._own_phases(index, loadpoint)
+        return [phase - 1 for phase in self._scenario.charger[index].box.phase_rotation[: loadpoint.phases]]
+
+    def _own_phases(self, index: int, loadpoint: LoadpointInstant) -> list[int]:
+        count = min(self._phases.get(loadpoint.car, 3), loadpoint.phases)
+        return [phase - 1 for phase in self._scenario.charger[index].box.phase_rotation[:count]]
+
+
+def _ceilings(scenario: Scenario) -> Iterator[Ceiling]:
+    for circuit in scenario.circuit:
+        members = tuple(circuit_members(scenario, circuit.name))
+        yield Ceiling(circuit.name, members, circuit.current_max_a, circuit.power_max_w, _sees_house(circuit, scenario))
+    everyone = tuple(range(len(scenario.charger)))
+    for span in operator_spans(scenario, scenario.days):
+        yield Ceiling(OPERATOR, everyone, None, span.power_w, False, ((span.start_s, min(span.end_s, span.expires_s)),))
+
+
+def _sees_house(circuit: CircuitSpec, scenario: Scenario) -> bool:
+    """Whether the household flows through it: it, or one that it is the parent of, is at the grid meter."""
+    if circuit.uses_grid_meter or circuit.has_meter:
+        return circuit.uses_grid_meter
+    return any(_sees_house(child, scenario) for child in scenario.circuit if child.parent == circuit.name)

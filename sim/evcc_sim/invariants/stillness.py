@@ -1,0 +1,74 @@
+"""A world in which nothing changes is left alone."""
+
+from __future__ import annotations
+
+from evcc_sim.actions import operator_spans
+from evcc_sim.invariants.evidence import is_tapering, patience_s
+from evcc_sim.invariants.violation import Found, Violation
+from evcc_sim.tariffs import TariffSpec
+from evcc_sim.trace import Trace
+from evcclib.commands import Disable, Enable, SetCurrent, SwitchPhases
+from evcclib.model import ChargeMode
+
+SETTLE_S = 600.0
+
+
+def still_worlds_stay_still(trace: Trace) -> Found:
+    """With constant sun and household, the same cars and the same wishes, commands end within ten minutes and the delays.
+
+    What a car begins or ends to draw is an answer to commands, not a change of the world. Cars that taper, are full or fall
+    asleep change by themselves; with a slow meter or a battery whoever follows the sun never comes to rest (rows 4, 5).
+    """
+    scenario = trace.scenario
+    if any(car.sleep_after_s > 0 or car.phase_pause_min_s > 0 for car in scenario.car):
+        return
+    if scenario.tariff != TariffSpec() or any(action.setting == "target_time" for action in scenario.action):
+        return  # prices and plans move by the clock
+    meter = scenario.grid.meter
+    is_sun_seen_well = not (meter.lag_s or meter.refresh_s or meter.noise_w or meter.resolution_w or scenario.battery)
+    spans = operator_spans(scenario, scenario.days)
+    faults = scenario.faults(round(trace.instants[-1].second / 86_400) or 1)
+    delays_s = max(
+        (
+            c.loadpoint.enable_delay_s + c.loadpoint.disable_delay_s + c.loadpoint.guard_duration_s
+            for c in scenario.charger
+        ),
+        default=0.0,
+    )
+    settle_s = SETTLE_S + delays_s + 2 * patience_s(scenario)
+    moves = [
+        s
+        for s in trace.sent
+        if s.accepted and isinstance(s.command, (Enable, Disable, SetCurrent, SwitchPhases)) and s.second > settle_s
+    ]
+    notes = {note.second for note in trace.notes}
+    since = 0.0
+    before: object = None
+    position = 0
+    for instant in trace.instants:
+        world = (
+            instant.household_w,
+            round(instant.pv_available_w),
+            tuple([(each.car, each.mode) for each in instant.loadpoints]),
+            tuple([span.start_s <= instant.second < min(span.end_s, span.expires_s) for span in spans]),
+        )
+        changes = (
+            world != before
+            or instant.second in notes
+            or any(is_tapering(trace, each.soc_pct, each.car) for each in instant.loadpoints)
+            or any(fault.start_s - 10 <= instant.second < fault.end_s + 120 for fault in faults)
+            or not (
+                is_sun_seen_well or all(each.mode in (ChargeMode.NOW, ChargeMode.OFF) for each in instant.loadpoints)
+            )
+        )
+        if changes:
+            before, since = world, instant.second
+        while position < len(moves) and moves[position].second <= instant.second:
+            move = moves[position]
+            position += 1
+            if move.second - since > settle_s:
+                quiet = (move.second - since) / 60
+                message = (
+                    f"loadpoint {move.loadpoint + 1}: {move.command} after {quiet:.0f} min in which nothing changed"
+                )
+                yield Violation("still_worlds_stay_still", move.second, message)
