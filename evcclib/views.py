@@ -39,7 +39,7 @@ def site_view(work: Work) -> SiteView:
     share = figures.green_share
     co2 = figures.co2_g_per_kwh
     last_at = state.last_success_at
-    powers, currents = (None, None) if grid is None else (_value(grid.powers_w), _value(grid.currents_a))
+    powers, currents = (None, None) if grid is None else (_fresh(work, grid.powers_w), _fresh(work, grid.currents_a))
     if powers is not None and currents is not None:
         currents = signed_currents(currents, powers)
     return SiteView(
@@ -121,7 +121,7 @@ def _loadpoint_view(work: Work, index: int) -> LoadpointView:
     left = None
     if is_charging and power_w is not None:
         left = soc.remaining_duration(loadpoint.soc, limit_pct, power_w, estimator)
-    own_duration: Reading[timedelta] = reading.charge_duration if layout.charger.has_duration else ABSENT
+    is_timed = layout.charger.has_duration and _fresh(work, reading.charge_duration) is not None
     return LoadpointView(
         loadpoint=index,
         title=layout.config.title,
@@ -132,10 +132,12 @@ def _loadpoint_view(work: Work, index: int) -> LoadpointView:
         is_charging=is_charging,
         charge_power_w=power_w,
         current_offered_a=(charger.current_a or 0.0) if charger.is_enabled else 0.0,
-        currents_a=_value(reading.currents_a),
-        voltages_v=_value(reading.voltages_v),
+        currents_a=_fresh(work, reading.currents_a),
+        voltages_v=_fresh(work, reading.voltages_v),
         energy_charged_kwh=loadpoint.ledger.session_kwh,
-        charge_duration=meter_ledger.charge_duration(loadpoint.timer, own_duration, work.instant),
+        charge_duration=meter_ledger.charge_duration(
+            loadpoint.timer, reading.charge_duration if is_timed else ABSENT, work.instant
+        ),
         energy_total_kwh=meter_total_kwh(layout, reading),
         remaining_duration=left,
         remaining_energy_kwh=soc.remaining_energy_kwh(loadpoint.soc, limit_pct, estimator),
@@ -214,6 +216,11 @@ def _phase_remaining(loadpoint: LoadpointState, instant: timedelta) -> timedelta
 
 def _value(reading: Reading[T]) -> T | None:
     return reading.value if isinstance(reading, Measured) else None
+
+
+def _fresh(work: Work, reading: Reading[T]) -> T | None:
+    """The value, unless it is too old to be what is there now [DEF-48]."""
+    return reading.value if isinstance(reading, Measured) and reading.sampled_at >= work.oldest else None
 
 
 def _known(work: Work, meter: Measured[float] | None) -> float | None:

@@ -25,7 +25,7 @@ from evcclib.events import (
     WarningCode,
 )
 from evcclib.model import Cause, ChargeMode, ChargerStatus, TariffKind
-from evcclib.readings import ABSENT, Measured, Missing, VehicleReading
+from evcclib.readings import ABSENT, Measured, MeterReading, Missing, VehicleReading
 from evcclib.reasons import ReasonCode
 from evcclib.site import step
 from evcclib.tariff import Rate, Rates
@@ -210,6 +210,29 @@ def test_currents_that_cannot_be_read_are_unknown() -> None:
     bench.at(60)
     assert shown(bench).currents_a is None
     assert shown(bench).phases_active == 3
+
+
+@pytest.mark.rule("MEA-3", "SITE-8", "MET-5", "DEF-48")
+def test_what_was_read_long_ago_is_not_shown_as_present() -> None:
+    """Who hands readings over keeps the last value of each, however old it is."""
+    bench = home(status=B, mode=ChargeMode.NOW, has_duration=True)
+    bench.box.extra = {
+        "currents_a": Measured((6.0, 0.0, 0.0), ZERO),
+        "voltages_v": Measured((230.0, 230.0, 230.0), ZERO),
+        "charge_duration": Measured(HOUR, ZERO),
+    }
+    triple = Measured((100.0, 200.0, 300.0), ZERO)
+    bench.grid = MeterReading(power_w=Measured(600.0, ZERO), powers_w=triple, currents_a=triple)
+    bench.at(0)
+    assert shown(bench).currents_a == (6.0, 0.0, 0.0)
+    assert shown(bench).charge_duration == HOUR
+    assert bench.site.view(now=bench.now).grid_powers_w == (100.0, 200.0, 300.0)
+    bench.at(10)
+    bench.at(40)
+    found, site = shown(bench), bench.site.view(now=bench.now)
+    assert (found.currents_a, found.voltages_v) == (None, None)
+    assert (site.grid_powers_w, site.grid_currents_a) == (None, None)
+    assert found.charge_duration < HOUR
 
 
 @pytest.mark.rule("LP-14", "LP-18", "DEF-30", "EV-4")
