@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from evcc_sim.inprocess import Control, classic
-from evcclib.commands import Batch, SetCurrent
+from evcclib.commands import Batch, Command, Disable, Enable, SetCurrent
 from evcclib.config import SiteConfig
 from evcclib.decision import Decision
 from evcclib.model import Cause, Now
@@ -16,8 +16,9 @@ from evcclib.readings import Readings
 class _Wrapped:
     """The library's site with something done to its decisions."""
 
-    def __init__(self, site: Control) -> None:
+    def __init__(self, site: Control, *, offset_a: float = 20.0) -> None:
         self._site = site
+        self._offset_a = offset_a
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._site, name)
@@ -31,7 +32,7 @@ class _Wrapped:
         return replace(decision, commands=batches)
 
     def change(self, command: Any) -> Any:
-        return SetCurrent(command.current_a + 20) if isinstance(command, SetCurrent) else command
+        return SetCurrent(command.current_a + self._offset_a) if isinstance(command, SetCurrent) else command
 
 
 def overloading(config: SiteConfig, restored: dict[str, object] | None, *, now: Now) -> Control:
@@ -42,3 +43,56 @@ def overloading(config: SiteConfig, restored: dict[str, object] | None, *, now: 
 def crashing(config: SiteConfig, restored: dict[str, object] | None, *, now: Now) -> Control:
     """Cannot even start."""
     raise ZeroDivisionError("on purpose")
+
+
+class _Forgetful(_Wrapped):
+    """Never enables anything."""
+
+    def change(self, command: Any) -> Any:
+        return Disable() if isinstance(command, Enable) else command
+
+
+class _Restless(_Wrapped):
+    """Never twice the same current."""
+
+    def __init__(self, site: Control) -> None:
+        super().__init__(site, offset_a=0.0)
+        self._turn = 0
+
+    def step(self, readings: Readings, *, now: Now, cause: Cause) -> Decision:
+        decision = super().step(readings, now=now, cause=cause)
+        self._turn += 1
+        if decision.commands or self._turn % 5 or cause is not Cause.INTERVAL:
+            return decision
+        return replace(decision, commands={0: Batch(10_000 + self._turn, self._whim())})
+
+    def _whim(self) -> tuple[Command, ...]:
+        return (SetCurrent(7.0 if self._turn % 2 else 8.0),)
+
+
+class _Jumpy(_Restless):
+    """Off and on."""
+
+    def _whim(self) -> tuple[Command, ...]:
+        return (Disable(), Enable())
+
+
+def forgetful(config: SiteConfig, restored: dict[str, object] | None, *, now: Now) -> Control:
+    """Lets cars wait for ever."""
+    return _Forgetful(classic(config, restored, now=now))
+
+
+def generous(config: SiteConfig, restored: dict[str, object] | None, *, now: Now) -> Control:
+    """Knows nothing of circuits."""
+    free = replace(config, circuits=(), loadpoints=tuple(replace(each, circuit=None) for each in config.loadpoints))
+    return _Wrapped(classic(free, restored, now=now), offset_a=0.0)
+
+
+def restless(config: SiteConfig, restored: dict[str, object] | None, *, now: Now) -> Control:
+    """Changes the current all the time."""
+    return _Restless(classic(config, restored, now=now))
+
+
+def jumpy(config: SiteConfig, restored: dict[str, object] | None, *, now: Now) -> Control:
+    """Switches the contactor all the time."""
+    return _Jumpy(classic(config, restored, now=now))

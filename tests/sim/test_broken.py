@@ -35,6 +35,14 @@ class Break:
 
 BREAKS = (
     Break(
+        "a car that begins to draw is taken for the house",
+        "limits",
+        "newest.sampled_at < metered_at and newest.sampled_at < commanded_at + RAMP:",
+        "newest.sampled_at <= commanded_at < metered_at:",
+        "unbalance,hours=9",
+        "switching_budget",
+    ),
+    Break(
         "a limit is dropped",
         "safety",
         "if ceiling is not None and ceiling.current_a < current_a:",

@@ -129,7 +129,7 @@ def raises_fit(trace: Trace) -> Found:
         raised = [
             index
             for index, (old, new) in enumerate(zip(before.loadpoints, now.loadpoints, strict=True))
-            if new.pilot_a > old.pilot_a + 1e-6 and new.car and new.car == old.car
+            if new.pilot_a > old.pilot_a + 1e-6 and new.car
         ]
         if not raised or faults_between(trace, now.second - window_s - FAULT_S, now.second):
             continue
