@@ -226,6 +226,8 @@ class FullStack:
                 )
             try:
                 exported = await self._live(life, until_s, fault, broker)
+            except KeyboardInterrupt:
+                raise
             except BaseException:
                 # Whatever a dead process would still have raised is heard by nobody.
                 if not life.was_killed:
