@@ -16,6 +16,7 @@ for every other loadpoint what it may be drawing already, so that nobody is rais
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -51,13 +52,15 @@ class Limit:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draw:
     """One loadpoint as the limits see it: the grid phases (0-based) behind its L1, L2, L3, of which it uses the first ``active``,
-    its minimum, what it may be drawing already, and whether it counts on its minimum."""
+    its minimum, what it is offered already, whether it counts on its minimum, and what it may still be drawing of an offer that
+    was higher."""
 
     rotation: tuple[int, ...]
     active: int
     minimum_a: float
     committed_a: float
     claims_minimum: bool
+    drawable_a: float = 0.0
 
 
 class Ceiling(NamedTuple):
@@ -70,11 +73,12 @@ class Ceiling(NamedTuple):
 class _Sum:
     """What all members of a limit take together, under one of the three ways of counting them."""
 
-    __slots__ = ("currents_a", "power_w")
+    __slots__ = ("currents_a", "power_w", "waiting")
 
     def __init__(self) -> None:
         self.currents_a = [0.0, 0.0, 0.0]
         self.power_w = 0.0
+        self.waiting = 0  # how many of them claim a minimum and draw nothing yet
 
     def add(self, current_a: float, phases: tuple[int, ...], voltage_v: float) -> None:
         for phase in phases:
@@ -96,7 +100,7 @@ class Allotment:
         for draw in draws:
             phases = draw.rotation[: draw.active]
             claim = draw.minimum_a if draw.claims_minimum else 0.0
-            self._counted.append([(claim, phases), (0.0, phases), (draw.committed_a, phases)])
+            self._counted.append([(claim, phases), (0.0, phases), (max(draw.committed_a, draw.drawable_a), phases)])
         self._limits_of: list[list[tuple[Limit, list[_Sum]]]] = [[] for _ in draws]
         for limit in limits:
             sums = [_Sum(), _Sum(), _Sum()]
@@ -104,6 +108,35 @@ class Allotment:
                 self._limits_of[index].append((limit, sums))
                 for total, (current_a, phases) in zip(sums, self._counted[index], strict=True):
                     total.add(current_a, phases, voltage_v)
+                sums[0].waiting += self._waits(index)
+
+    def waive(self, order: Sequence[int]) -> None:
+        """Drop claims in vain: whoever waits, and whose minimum does not fit beside those of the others, holds nothing back.
+
+        ``order``: those who come first keep their claims longest.
+        """
+        for index in reversed(order):
+            draw = self._draws[index]
+            claim_a, phases = self._counted[index][0]
+            if self._waits(index) and self._vacant(index, draw.active) < draw.minimum_a:
+                self._counted[index][0] = (0.0, phases)
+                for _, sums in self._limits_of[index]:
+                    sums[0].add(-claim_a, phases, self._voltage_v)
+                    sums[0].waiting -= 1
+
+    def _waits(self, loadpoint: int) -> bool:
+        draw = self._draws[loadpoint]
+        return draw.claims_minimum and draw.committed_a == 0
+
+    def _vacant(self, loadpoint: int, phases: int) -> float:
+        """What is left for ``loadpoint`` beside the claims of all others [A]."""
+        rooms = [
+            self._room(limit, sums, limit.other_most, loadpoint, phases, 0)
+            if limit.safe_current_a is None
+            else limit.safe_current_a
+            for limit, sums in self._limits_of[loadpoint]
+        ]
+        return min(rooms, default=float("inf"))
 
     def ceiling(self, loadpoint: int, phases: int) -> Ceiling | None:
         """The most that ``loadpoint`` may be commanded now on ``phases`` phases; None when no limit concerns it."""
@@ -120,22 +153,34 @@ class Allotment:
                 )
                 room = raised
                 if committed_a > 0:
-                    room = max(raised, min(self._share(limit, sums, limit.other, loadpoint, phases), committed_a))
+                    room = max(raised, min(self._kept(limit, sums, loadpoint, phases), committed_a))
             if tightest is None or room < tightest.current_a:
                 tightest = Ceiling(room, limit.name)
         return tightest
 
     def grant(self, loadpoint: int, current_a: float, phases: int = 0) -> None:
-        """``loadpoint`` will be offered ``current_a`` on ``phases`` phases (0: as many as now); those asked later see it."""
+        """``loadpoint`` will be offered ``current_a`` on ``phases`` phases (0: as many as now); those asked later see it.
+
+        Whoever must wait until others have been lowered keeps its claim, so that they are.
+        """
         draw, counted = self._draws[loadpoint], self._counted[loadpoint]
         now = (current_a, draw.rotation[: phases or draw.active])
         # until it has followed, it may be drawing the one or the other
-        drawing = (max(current_a, draw.committed_a), draw.rotation[: max(phases, draw.active)])
-        for way, new in enumerate((now, now, drawing)):
+        drawing = (max(current_a, draw.committed_a, draw.drawable_a), draw.rotation[: max(phases, draw.active)])
+        claim = counted[0] if current_a == 0 and self._waits(loadpoint) else now
+        for way, new in enumerate((claim, now, drawing)):
             old, counted[way] = counted[way], new
             for _, sums in self._limits_of[loadpoint]:
                 sums[way].add(-old[0], old[1], self._voltage_v)
                 sums[way].add(*new, self._voltage_v)
+
+    def _kept(self, limit: Limit, sums: list[_Sum], loadpoint: int, phases: int) -> float:
+        """What ``loadpoint`` may keep: with the benefit of the doubt, but above its minimum not at the cost of who waits."""
+        kept = self._share(limit, sums, limit.other, loadpoint, phases)
+        if sums[0].waiting > self._waits(loadpoint):
+            doubtless = self._share(limit, sums, limit.other_most, loadpoint, phases)
+            kept = max(doubtless, min(kept, self._draws[loadpoint].minimum_a))
+        return kept
 
     def _share(self, limit: Limit, sums: list[_Sum], other: Load, loadpoint: int, phases: int) -> float:
         """What is left by those before and the minimums of those after; one's own minimum comes before theirs."""

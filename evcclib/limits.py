@@ -17,7 +17,7 @@ from evcclib.config import CircuitConfig
 from evcclib.loadpoint import Facts
 from evcclib.model import PhaseTriple
 from evcclib.readings import ABSENT, Measured, MeterReading, Reading
-from evcclib.state import LoadpointState
+from evcclib.state import Offer
 from evcclib.work import Work
 
 T = TypeVar("T")
@@ -26,6 +26,12 @@ OPERATOR = "operator"
 GRID = ""
 UNKNOWN_METER = MeterReading(power_w=ABSENT)
 SAMPLES_KEPT = 4
+ROUND = timedelta(milliseconds=500)
+"""Samples that were asked for together are no further apart."""
+METER_LAG = timedelta(seconds=3)
+"""What a meter shows may have flowed so long before it was read."""
+OBEDIENCE = timedelta(seconds=5)
+"""A vehicle follows a lower offer within so long (IEC 61851-1)."""
 
 
 class Range(NamedTuple):
@@ -64,6 +70,19 @@ def take_in(work: Work, facts: list[Facts]) -> None:
         sample = _sample(work, index, each)
         if sample is not None and (not loadpoint.drawn or loadpoint.drawn[-1] != sample):
             loadpoint.drawn = (*loadpoint.drawn, sample)[-SAMPLES_KEPT:]
+        _see_offer(work, index, each)
+
+
+def _see_offer(work: Work, index: int, facts: Facts) -> None:
+    """Keep what a loadpoint is offered, since when more than before, and the most it may have drawn since its newest sample."""
+    loadpoint = work.state.loadpoints[index]
+    before, drawn = loadpoint.offer, loadpoint.drawn
+    current_a = committed_a(work, index, facts) if loadpoint.charger.is_enabled else 0.0
+    raised_at = work.instant if current_a > before.current_a else before.raised_at
+    effect_at = loadpoint.effect_at
+    is_obeyed = drawn and (effect_at is None or drawn[-1].sampled_at >= effect_at + OBEDIENCE)
+    drawable_a = current_a if is_obeyed else max(current_a, before.drawable_a)
+    loadpoint.offer = Offer(current_a, drawable_a, raised_at)
 
 
 def _limits(work: Work, facts: list[Facts]) -> tuple[Limit, ...]:
@@ -102,6 +121,7 @@ def _draw(work: Work, index: int, facts: Facts, claims_minimum: bool) -> Draw:
         active=active,
         minimum_a=facts.bounds.minimum_a,
         committed_a=committed_a(work, index, facts),
+        drawable_a=work.state.loadpoints[index].offer.drawable_a,
         claims_minimum=claims_minimum,
     )
 
@@ -148,22 +168,32 @@ def _drawn_at(work: Work, index: int, facts: Facts, metered_at: timedelta) -> Ra
     loadpoint = work.state.loadpoints[index]
     samples = loadpoint.drawn
     if not samples or samples[-1].sampled_at < work.oldest:
-        return _span([NO_LOAD, _committed_load(work, loadpoint, index, facts)])  # nobody knows
+        return _span([NO_LOAD, _load(work, facts, loadpoint.offer.drawable_a)])  # nobody knows
     newest = samples[-1]
-    commanded_at = loadpoint.effect_at
-    if commanded_at is not None and newest.sampled_at < metered_at and newest.sampled_at < commanded_at + RAMP:
-        # what the command changes may still be under way: the meter may show it, the sample does not
-        return _span([newest.value, _committed_load(work, loadpoint, index, facts)])
-    later = [each for each in samples if each.sampled_at > metered_at]
-    if commanded_at is not None and commanded_at >= metered_at:
-        later = [each for each in samples if each.sampled_at >= commanded_at]
-    earlier = [each for each in samples if each not in later]
-    around = [*earlier[-1:], *later]
-    return _span([each.value for each in around])
+    shown_from = metered_at - METER_LAG
+    offer, commanded_at = loadpoint.offer, loadpoint.effect_at
+    around = [each.value for each in samples if each.sampled_at > shown_from]
+    before = next((each.value for each in reversed(samples) if each.sampled_at <= shown_from), None)
+    if before is not None:
+        is_obeyed = commanded_at is not None and commanded_at + OBEDIENCE <= shown_from
+        around.append(_at_most(before, offer.current_a, work.layout.voltage_v) if is_obeyed else before)
+    is_ramping = offer.raised_at is not None and newest.sampled_at < offer.raised_at + RAMP
+    if is_ramping or newest.sampled_at < metered_at - ROUND:
+        # the meter may show what no sample does yet: how a command takes effect, or a vehicle that begins by itself
+        around.append(_load(work, facts, offer.drawable_a))
+    return _span(around)
 
 
-def _committed_load(work: Work, loadpoint: LoadpointState, index: int, facts: Facts) -> Load:
-    current_a = committed_a(work, index, facts) if loadpoint.charger.is_enabled else 0.0
+def _at_most(load: Load, current_a: float, voltage_v: float) -> Load:
+    """``load`` after the vehicle has followed an offer of ``current_a``."""
+    if max(load.currents_a) <= current_a:
+        return load
+    first, second, third = (min(each, current_a) for each in load.currents_a)
+    return Load((first, second, third), min(load.power_w, (first + second + third) * voltage_v))
+
+
+def _load(work: Work, facts: Facts, current_a: float) -> Load:
+    """``current_a`` on the phases that a loadpoint uses."""
     currents = [0.0, 0.0, 0.0]
     for phase in facts.layout.config.phase_rotation[: facts.active]:
         currents[phase - 1] = current_a

@@ -175,7 +175,10 @@ def _decide(work: Work, facts: list[Facts], sun: Sun) -> None:
         return outstanding(loadpoints[index], sampled_at=sun.sampled_at, instant=work.instant)
 
     all_unseen_w = sum([unseen_w(index) for index in range(len(loadpoints))])
-    for index in order(priorities):
+    turns = order(priorities)
+    if limits is not None:
+        limits.waive(turns)
+    for index in turns:
         mine, own_w = sun, unseen_w(index)
         if sun.power_w is not None:
             power_w = sun.power_w + all_unseen_w - own_w

@@ -29,13 +29,25 @@ from evcclib.session import SessionState
 from evcclib.settings import LoadpointSettings, SiteSettings, VehicleSettings
 
 
+class Offer(NamedTuple):
+    """What a vehicle is offered, and the most it may have drawn since its newest sample [A]; ``raised_at``: since when more."""
+
+    current_a: float
+    drawable_a: float
+    raised_at: Timer
+
+
+NO_OFFER = Offer(0.0, 0.0, None)
+
+
 @dataclass(slots=True)
 class LoadpointState:
     """One loadpoint. Instants are monotonic.
 
     ``effect_w`` is what its batch of ``effect_at`` will change of the site power; ``priority_of_vehicle`` replaces the setting
     while its vehicle is active [DEF-20]. SoC goals set without a vehicle live in ``settings`` until disconnect.
-    ``drawn`` are the newest samples of its load on the grid phases, kept only where a circuit limits it, and not exported.
+    ``drawn`` are the newest samples of its load on the grid phases, ``offer`` is what it was offered meanwhile; both are kept
+    only where a circuit limits it, and not exported.
     ``odometer_asked_at`` is `ELAPSED` while it is still to be asked for.
     """
 
@@ -51,6 +63,7 @@ class LoadpointState:
     measured_phases: int = 0
     power: Measured[float] | None = None
     drawn: tuple[Measured[Load], ...] = ()
+    offer: Offer = NO_OFFER
     remote_demand: RemoteDemand = RemoteDemand.ENABLE
     remote_source: str = ""
     vehicle: str | None = None

@@ -120,6 +120,8 @@ def _loadpoint_candidates(work: Work, loadpoint: LoadpointState, facts: Facts, o
             out.append(charger.enable_changed_at + RAMP)
     if loadpoint.effect_at is not None and work.layout.config.circuits:
         out.append(loadpoint.effect_at + RAMP)
+    if loadpoint.offer.raised_at is not None:
+        out.append(loadpoint.offer.raised_at + RAMP)
     if loadpoint.vehicle_since is not None:
         out.append(loadpoint.vehicle_since + config.unknown_soc_grace)
     if loadpoint.vehicle is not None:

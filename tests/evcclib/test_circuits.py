@@ -72,6 +72,31 @@ def test_minimum_of_the_first_comes_before_that_of_the_second() -> None:
     assert second is not None and second.current_a == 4
 
 
+@pytest.mark.rule("DEF-49")
+def test_who_waits_keeps_its_claim_so_that_another_is_lowered() -> None:
+    house = allotted(draw(), draw(committed=16), limits=(limit(20),))
+    house.grant(0, 0)
+    assert house.ceiling(1, 3) == Ceiling(14, "house")
+
+
+@pytest.mark.rule("DEF-49")
+def test_claim_in_vain_holds_nobody_down() -> None:
+    house = allotted(draw(committed=11), draw(), limits=(limit(11),))
+    assert house.ceiling(0, 3) == Ceiling(6, "house")
+    house.waive([0, 1])
+    assert house.ceiling(0, 3) == Ceiling(11, "house")
+    house = allotted(draw(committed=14), draw(), limits=(limit(14),))
+    house.waive([0, 1])
+    assert house.ceiling(0, 3) == Ceiling(8, "house")
+
+
+@pytest.mark.rule("DEF-49")
+def test_doubt_is_not_kept_at_the_cost_of_who_waits() -> None:
+    doubtful = limit(20, other=Load((1, 1, 1), 0), other_most=Load((3, 3, 3), 0))
+    assert allotted(draw(committed=19), draw(claims=False), limits=(doubtful,)).ceiling(0, 3) == Ceiling(19, "house")
+    assert allotted(draw(committed=16), draw(), limits=(doubtful,)).ceiling(0, 3) == Ceiling(11, "house")
+
+
 @pytest.mark.rule("INV-2")
 def test_nobody_is_raised_before_another_has_been_lowered() -> None:
     house = allotted(draw(), draw(committed=16, claims=True), limits=(limit(20),))

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from bench import Bench, S, loadpoint, run, site_config
 
-from evcclib.commands import Disable, Enable, SetCurrent, SwitchPhases
+from evcclib.commands import Disable, Enable, Outcome, Result, SetCurrent, SwitchPhases
 from evcclib.config import CircuitConfig
 from evcclib.events import Warned, WarningCode
 from evcclib.model import Cause, ChargeMode, ChargerStatus, PhaseTriple
@@ -238,6 +238,57 @@ def test_car_that_is_still_ramping_when_it_was_read_causes_no_swing() -> None:
     bench.t = 12 * S
     grid(bench, (25.5, 0.0, 0.0))  # the house has risen too
     assert bench.step(Cause.SAMPLE, replace(bench.readings(), chargers=(half_way,))) == (SetCurrent(7.0),)
+
+
+@pytest.mark.rule("INV-2")
+def test_car_that_begins_by_itself_long_after_any_command_is_not_taken_for_the_house() -> None:
+    bench = house(loadpoint(mode=NOW, phases=1, circuit="house"), current_max_a=25.0)
+    bench.box.phases, bench.box.starts = 1, False
+    for second in range(0, 110, 10):
+        bench.t = second * S
+        grid(bench, (17.0, 0.0, 0.0))
+        bench.step()
+    assert bench.box.offered_a == 8
+    idle = bench.charger_reading(bench.box)
+    bench.t = 103 * S
+    grid(bench, (25.0, 0.0, 0.0))  # preheating, say
+    assert bench.step(Cause.SAMPLE, replace(bench.readings(), chargers=(idle,))) == ()
+    bench.t = 104 * S
+    grid(bench, (25.5, 0.0, 0.0))  # the house has risen too
+    assert bench.step(Cause.SAMPLE, replace(bench.readings(), chargers=(idle,))) == (SetCurrent(7.0),)
+
+
+@pytest.mark.rule("INV-2")
+def test_one_overload_is_answered_once() -> None:
+    bench = house(loadpoint(mode=NOW, phases=1, circuit="house"), current_max_a=25.0)
+    bench.box.phases, bench.box.starts = 1, False
+    grid(bench, (9.0, 0.0, 0.0))
+    assert bench.at(0) == (SetCurrent(16.0), Enable())
+    idle = bench.charger_reading(bench.box)
+    bench.t = 8 * S
+    grid(bench, (28.0, 0.0, 0.0))  # the car, and 3 A more of the house
+    bench.answers_at_once = False
+    assert bench.step(Cause.SAMPLE, replace(bench.readings(), chargers=(idle,))) == (SetCurrent(13.0),)
+    assert bench.decision is not None
+    bench.outcomes.append(Outcome(0, bench.decision.commands[0].number, Result.DONE, 1))
+    assert bench.step(Cause.OUTCOME, replace(bench.readings(), chargers=(idle,))) == ()
+
+
+@pytest.mark.rule("DEF-49", "INV-2")
+def test_first_loadpoint_that_comes_late_gets_its_minimum() -> None:
+    lps = [loadpoint(mode=NOW, phases=3, circuit="house") for _ in range(2)]
+    bench = house(*lps)
+    bench.boxes[0].status = ChargerStatus.A
+    seen = []
+    for second in range(0, 50, 10):
+        bench.t = second * S
+        total = sum(box.offered_a for box in bench.boxes if box.is_enabled)
+        grid(bench, (total, total, total))
+        bench.step()
+        seen.append(tuple(box.offered_a if box.is_enabled else 0 for box in bench.boxes))
+        bench.boxes[0].status = bench.boxes[0].status if second else ChargerStatus.B
+        assert sum(seen[-1]) <= 20
+    assert seen == [(0, 16), (0, 14), (6, 14), (6, 14), (6, 14)]
 
 
 @pytest.mark.rule("INV-2")

@@ -37,10 +37,18 @@ BREAKS = (
     Break(
         "a car that begins to draw is taken for the house",
         "limits",
-        "newest.sampled_at < metered_at and newest.sampled_at < commanded_at + RAMP:",
-        "newest.sampled_at <= commanded_at < metered_at:",
+        "    if is_ramping or newest.sampled_at < metered_at - ROUND:\n",
+        "    if False:\n",
         "unbalance,hours=9",
         "switching_budget",
+    ),
+    Break(
+        "a car that begins late is taken for the house",
+        "limits",
+        "    if is_ramping or newest.sampled_at < metered_at - ROUND:\n",
+        "    if is_ramping:\n",
+        "@narrow_circuit:start_delay_s=90",
+        "nobody_starves",
     ),
     Break(
         "a limit is dropped",
