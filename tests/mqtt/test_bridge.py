@@ -130,7 +130,7 @@ async def test_measurements_come_every_cycle_and_settings_on_change() -> None:
         topics = [topic for topic, _ in world.since(mark)]
         assert topics[0] == "evcc/updated"
         assert f"{CARPORT}/chargePower" in topics
-        assert f"{CARPORT}/mode" not in topics
+        assert f"{CARPORT}/minSoc" not in topics
 
 
 @in_virtual_time
@@ -258,10 +258,12 @@ async def test_an_unknown_target_is_logged_cleared_and_ignored(caplog: pytest.Lo
 async def test_without_set_nothing_is_writable_and_the_next_cycle_corrects_it() -> None:
     async with bridged() as world:
         await world.command(f"{CARPORT}/chargePower", "9999", is_retained=True)
+        await world.command(f"{CARPORT}/mode", "now", is_retained=True)
         await world.command(f"{CARPORT}/target/soc/80", "80")
         assert world.home.requests == []
         await world.cycle()
         assert world.broker.payload(f"{CARPORT}/chargePower") == "0"
+        assert world.broker.payload(f"{CARPORT}/mode") == "pv"
 
 
 @in_virtual_time

@@ -43,7 +43,7 @@ class Document:
 SETTING_KEYS = frozenset(
     {
         "siteTitle", "version", "auth", "gridConfigured", "pvConfigured", "batteryConfigured", "currency", "vehicles",
-        "bufferSoc", "bufferStartSoc", "prioritySoc", "residualPower", "savingsSince", "title", "mode", "minCurrent",
+        "bufferSoc", "bufferStartSoc", "prioritySoc", "residualPower", "savingsSince", "title", "minCurrent",
         "maxCurrent", "phasesConfigured", "phases", "enableThreshold", "disableThreshold", "enableDelay",
         "disableDelay", "minSoc", "targetSoc", "targetEnergy", "targetTime", "priority", "smartCostLimit",
         "remoteDisabled", "remoteDisabledSource", "chargerFeatureIntegratedDevice", "chargerIcon", "vehiclePresent",
@@ -51,7 +51,8 @@ SETTING_KEYS = frozenset(
         "vehicleFeatureOffline", "tariffGrid", "tariffFeedIn", "tariffCo2",
     }
 )  # fmt: skip
-"""Keys that are published when they change; all others are measurements, published in every control cycle [api 7.4]."""
+"""Keys that are published when they change; all others are measurements, published in every control cycle [api 7.4]; so is
+``mode`` [api 3.3], which people also publish to by mistake [M-4]."""
 
 
 def document(view: SiteView, facts: Facts, now: Now) -> Document:
