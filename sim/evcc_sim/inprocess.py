@@ -206,7 +206,8 @@ class Run:
         self._outcomes.clear()
         decision = self.site.step(self._readings(cause, outcomes), now=self.now, cause=cause)
         self._take(decision.events)
-        self._wake_s = None if decision.wake_at is None else decision.wake_at.total_seconds()
+        wake_at = decision.wake_renewed_at  # every tick would poll anew
+        self._wake_s = None if wake_at is None else wake_at.total_seconds()
         if decision.reads:
             self._poller.answer(decision.reads)
         for loadpoint, batch in decision.commands.items():

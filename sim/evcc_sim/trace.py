@@ -110,7 +110,7 @@ class Trace:
     settings_lost: list[str] = field(default_factory=list)
     restarts: list[float] = field(default_factory=list)
     energy_error_kwh: float = 0.0  # energy that came from nowhere
-    stored_sessions: tuple[SessionRecord, ...] | None = None  # in the database at the end, oldest first; None: there is none
+    stored_sessions: tuple[SessionRecord, ...] | None = None  # in the database, oldest first; None: no database
 
     def digest(self) -> str:
         """A hash over everything recorded; the same seed must give the same one."""

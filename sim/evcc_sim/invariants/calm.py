@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterable
 from math import isnan
 
 from evcc_sim.actions import operator_spans
@@ -31,7 +33,7 @@ def constant_inputs_settle(trace: Trace) -> Found:
                 or loadpoint.status != "C"
                 or not (is_calm(loadpoint.reason) or loadpoint.reason in {"minimum_power", "limited"})
                 or any(is_tapering(trace, lp.soc_pct, lp.car) for lp in instant.loadpoints)
-                or any(fault.start_s - 10 <= instant.second < fault.end_s + 60 for fault in faults)
+                or (faults and any(fault.start_s - 10 <= instant.second < fault.end_s + 60 for fault in faults))
             ):
                 before, start_s, limits = inputs, instant.second, []
                 continue
@@ -54,6 +56,7 @@ def sun_is_used(trace: Trace) -> Found:
         return
     residual_w = max(scenario.site.residual_power_w, 0.0)
     rooms = Rooms(scenario)
+    cars = {car.name: car for car in scenario.car}
     faults = scenario.faults(round(trace.instants[-1].second / 86_400) or 1)
     for index, charger in enumerate(scenario.charger):
         spec, box = charger.loadpoint, charger.box
@@ -63,7 +66,7 @@ def sun_is_used(trace: Trace) -> Found:
         since: float | None = None
         for instant in trace.instants:
             loadpoint = instant.loadpoints[index]
-            car = next((car for car in scenario.car if car.name == loadpoint.car), None)
+            car = cars.get(loadpoint.car)
             surplus_w = -instant.grid_w - residual_w
             if not isnan(instant.battery_soc_pct) and instant.battery_soc_pct > scenario.site.priority_soc_pct + 1:
                 surplus_w += max(0.0, -instant.battery_w)
@@ -72,7 +75,7 @@ def sun_is_used(trace: Trace) -> Found:
                 and loadpoint.mode in (ChargeMode.PV, ChargeMode.MINPV)
                 and loadpoint.reason not in NOT_FOR_THE_SUN
                 and loadpoint.soc_pct < min(car.soc_limit_pct, car.taper_from_pct) - 1
-                and not any(fault.start_s - 60 <= instant.second < fault.end_s + 900 for fault in faults)
+                and not (faults and any(fault.start_s - 60 <= instant.second < fault.end_s + 900 for fault in faults))
             )
             if not usable or car is None:
                 since = None
@@ -125,6 +128,7 @@ NOT_FOR_THE_SUN = frozenset(
 def nothing_is_bought_for_the_sun(trace: Trace) -> Found:
     """A car in mode pv that is above its minimum follows downwards; at its minimum it stops after the delays [INV-8]."""
     scenario = trace.scenario
+    cars = {car.name: car for car in scenario.car}
     faults = scenario.faults(round(trace.instants[-1].second / 86_400) or 1)
     residual_w = min(scenario.site.residual_power_w, 0.0)
     for index, charger in enumerate(scenario.charger):
@@ -142,10 +146,10 @@ def nothing_is_bought_for_the_sun(trace: Trace) -> Found:
                 and is_calm(loadpoint.reason)
                 and loadpoint.reason != "battery_buffer"
                 and scenario.site.has_grid_meter
-                and not any(fault.start_s - 60 <= instant.second < fault.end_s + 600 for fault in faults)
+                and not (faults and any(fault.start_s - 60 <= instant.second < fault.end_s + 600 for fault in faults))
             )
             bought_w = instant.grid_w + residual_w
-            car = next((car for car in scenario.car if car.name == loadpoint.car), None)
+            car = cars.get(loadpoint.car)
             watts_a = scenario.site.voltage_v * min(car.phases if car is not None else 3, loadpoint.phases)
             if follows and bought_w > 2 * watts_a + 150 and loadpoint.pilot_a > spec.current_min_a + 0.5:
                 since = instant.second if since is None else since
@@ -180,24 +184,24 @@ def settles_on_its_aim(trace: Trace) -> Found:
     rooms, spans = Rooms(scenario), operator_spans(scenario, scenario.days)
     window_s = 2 * patience_s(scenario)
     quiet_since = 0.0
-    recent: list[Instant] = []
+    cars = {car.name: car for car in scenario.car}
+    recent: deque[Instant] = deque()
     for instant in trace.instants:
         loadpoint = instant.loadpoints[0]
-        balance_w = instant.pv_available_w - instant.household_w
-        recent = [i for i in recent if i.second >= instant.second - window_s]
         recent.append(instant)
-        balances = [i.pv_available_w - i.household_w for i in recent]
+        while len(recent) > 1 and recent[1].second <= instant.second - window_s:
+            recent.popleft()  # the first one left held when the window began
         is_limited = any(s.start_s - 1 <= instant.second < min(s.end_s, s.expires_s) + window_s for s in spans)
-        is_still = (
-            not is_limited
-            and max(balances) - min(balances) < 80.0
-            and all(i.loadpoints[0].status == "C" and i.loadpoints[0].phases == loadpoint.phases for i in recent)
-        )
-        if not is_still or is_tapering(trace, loadpoint.soc_pct, loadpoint.car):
+        if (
+            loadpoint.status != "C"
+            or is_limited
+            or not _is_still(recent, loadpoint.phases)
+            or is_tapering(trace, loadpoint.soc_pct, loadpoint.car)
+        ):
             quiet_since = instant.second
             continue
         free = spec.current_min_a + 0.2 < loadpoint.pilot_a < min(spec.current_max_a, box.current_max_a) - 0.2
-        car = next((car for car in scenario.car if car.name == loadpoint.car), None)
+        car = cars.get(loadpoint.car)
         if instant.second - quiet_since < 60 or not free or loadpoint.reason != "surplus" or car is None:
             continue
         if loadpoint.pilot_a > car.current_max_a - 0.2 or rooms.beside_minimums_a(0, instant) < loadpoint.pilot_a + 1.0:
@@ -205,6 +209,19 @@ def settles_on_its_aim(trace: Trace) -> Found:
         step_w = box.current_step_a * scenario.site.voltage_v * min(car.phases, loadpoint.phases)
         error_w = instant.grid_w + scenario.site.residual_power_w
         if not -step_w - 110.0 <= error_w <= 110.0:
-            message = f"grid at {instant.grid_w:.0f} W, aim {-scenario.site.residual_power_w:.0f} W, balance {balance_w:.0f} W"
+            aim_w, balance_w = -scenario.site.residual_power_w, instant.pv_available_w - instant.household_w
+            message = f"grid at {instant.grid_w:.0f} W, aim {aim_w:.0f} W, balance {balance_w:.0f} W"
             yield Violation("settles_on_its_aim", instant.second, message)
             quiet_since = instant.second
+
+
+def _is_still(instants: Iterable[Instant], phases: int) -> bool:
+    """Whether the car charged on ``phases`` phases all the time, and sun and household hardly moved."""
+    low_w, high_w = float("inf"), -float("inf")
+    for instant in instants:
+        loadpoint = instant.loadpoints[0]
+        if loadpoint.status != "C" or loadpoint.phases != phases:
+            return False
+        balance_w = instant.pv_available_w - instant.household_w
+        low_w, high_w = min(low_w, balance_w), max(high_w, balance_w)
+    return high_w - low_w < 80.0
