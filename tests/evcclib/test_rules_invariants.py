@@ -145,11 +145,12 @@ class Home(RuleBasedStateMachine):
         place, box = self.places[index], self.bench.boxes[index]
         settings_now = self.bench.site.state.loadpoints[index].settings
         step_a = place.charger.current_step_a
+        if any(isinstance(command, SwitchPhases) for command in commands):
+            self.free[index] = True  # a switch of phases is forced: its pause waits for no guard
         for command in commands:
             if isinstance(command, SwitchPhases):
                 assert place.charger.can_switch_phases  # INV-1
                 assert command.phases in (1, 3)
-                self.free[index] = True
             elif isinstance(command, SetCurrent):  # INV-2
                 lowest = ceil_to_step(settings_now.current_min_a, step_a)
                 highest = floor_to_step(settings_now.current_max_a, step_a)
