@@ -360,10 +360,11 @@ class _Station:
         return all(self.written.get(key) == value for key, value in last.items())
 
     def _watch(self, steps: Iterable[Step], do: Callable[[], None]) -> None:
+        """Let ``do`` follow those of ``steps`` that are always made."""
         writes = tuple(
             (step.write, float(step.value))
             for step in steps
-            if step.write is not None and isinstance(step.value, (int, float))
+            if step.write is not None and isinstance(step.value, (int, float)) and not step.when
         )
         if writes:
             self.procedures.append(_Procedure(writes, do))

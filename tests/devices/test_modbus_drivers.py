@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -310,6 +311,32 @@ def alfen() -> FakeDevice:
     fake.put(1, "holding", 1214, 1, 3)
     fake.put_float(200, "holding", 1100, 25.0)
     return fake
+
+
+@pytest.mark.parametrize(
+    ("volts", "phases", "can_switch"),
+    [(0.0, 1, True), (math.nan, 1, True), (0.0, 3, False), (math.nan, 3, False), (0.0, 0, False), (230.0, 0, True)],
+)
+@in_virtual_time
+async def test_alfen_with_its_relay_on_one_phase_shows_no_voltage_on_the_others(
+    volts: float, phases: int, can_switch: bool
+) -> None:
+    fake = alfen()
+    fake.put_float(1, "holding", 308, volts)
+    fake.put_float(1, "holding", 310, volts)
+    fake.put(1, "holding", 1215, phases)
+
+    async def use(link: Link) -> None:
+        charger = ModbusCharger(load("alfen-ng9xx"), link)
+        await charger.start()
+        assert charger.config.can_switch_phases is can_switch
+        assert (await charger.read()).phases == (phases if phases and can_switch else None)
+        if can_switch:
+            fake.requests.clear()
+            await charger.switch_phases(3)
+            assert fake.writes() == [(6, 1215, (3,))]
+
+    await with_link(fake, use)
 
 
 @in_virtual_time

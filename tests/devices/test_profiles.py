@@ -80,7 +80,7 @@ def conditions_of(profile: Profile) -> Iterator[Condition]:
         for repair in charger.repairs:
             yield from repair.when
         if charger.phase_switch is not None:
-            yield from charger.phase_switch.ready
+            yield from (*charger.phase_switch.ready, *charger.phase_switch.ready_on_one)
 
 
 def formulas_read(profile: Profile) -> list[str]:

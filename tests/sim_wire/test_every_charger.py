@@ -43,9 +43,7 @@ class Watched:
 
 
 async def drive(name: str, check: Callable[[Watched], Awaitable[None]], *, has_meter: bool = True) -> None:
-    profile = load(name)
-    charger = profile.charger
-    assert charger is not None
+    profile, charger = load(name), facts_of(name)
     spec = WallboxSpec(
         profile=name, current_step_a=charger.step_a, can_switch_phases=can_switch(charger), has_meter=has_meter
     )
@@ -63,6 +61,12 @@ async def drive(name: str, check: Callable[[Watched], Awaitable[None]], *, has_m
         await check(Watched(world, driver))
         await link.aclose()
         nursery.cancel_scope.cancel()
+
+
+def facts_of(name: str) -> Charger:
+    charger = load(name).charger
+    assert charger is not None
+    return charger
 
 
 def can_switch(charger: Charger) -> bool:
@@ -129,6 +133,27 @@ async def follow_a_car(station: Watched) -> None:
 @pytest.mark.parametrize("name", CHARGERS)
 def test_the_driver_commands_the_station(name: str) -> None:
     run_deterministic(lambda: drive(name, follow_a_car))
+
+
+async def is_found_on_one_phase(station: Watched) -> None:
+    driver, box = station.driver, station.world.box
+    box.switch_phases(1)
+    await trio.sleep(60)
+    station.world.sync()
+    assert box.phases == 1
+    await driver.start()
+    assert driver.config.can_switch_phases
+    assert (await driver.read()).phases in (None, 1)
+    await driver.set_current(10.0)
+    await driver.switch_phases(3)
+    await station.wait(60)
+    assert box.phases == 3
+    assert (await driver.read()).phases in (None, 3)
+
+
+@pytest.mark.parametrize("name", [name for name in CHARGERS if can_switch(facts_of(name))])
+def test_a_station_that_is_found_on_one_phase_gets_three_again(name: str) -> None:
+    run_deterministic(lambda: drive(name, is_found_on_one_phase))
 
 
 async def counts_as_the_plant_does(station: Watched) -> None:

@@ -19,7 +19,7 @@ from evcc_server.devices import plausible
 from evcc_server.devices.access import Access
 from evcc_server.devices.contract import ChargerValues, DeviceImplausible
 from evcc_server.devices.polling import formulas_of, port_for, read_triple
-from evcc_server.devices.profile import Charger, Condition, Profile, Step
+from evcc_server.devices.profile import Charger, Condition, PhaseSwitch, Profile, Step
 from evcc_server.devices.quirks import CURRENT, ENABLE, STATUS
 from evcc_server.devices.registers import truncate
 from evcc_server.devices.snapshot import Snapshot, keys_of
@@ -108,7 +108,7 @@ class ModbusCharger:
         await self._require()
         facts, switch = self.facts, self.facts.phase_switch
         once: list[Condition] = [*facts.values.measured_when, *facts.identity_when]
-        once += switch.ready if switch is not None else ()
+        once += (*switch.ready, *switch.ready_on_one) if switch is not None else ()
         offered = [facts.max_current] if facts.max_current is not None else []
         current = self._readable_current()
         keys = keys_of(self.profile, offered, [*once, *facts.enable.state, *facts.enable.known_when]) | (
@@ -119,8 +119,8 @@ class ModbusCharger:
         was_measured = self._is_started and self._is_measured
         self._is_measured = was_measured or now.holds(facts.values.measured_when)
         self._knows_identity = facts.identity is not None and now.holds(facts.identity_when)
-        could_switch = self._is_started and self._can_switch  # a station on one phase may look as if it had no more
-        self._can_switch = switch is not None and (could_switch or now.holds(switch.ready))
+        could_switch = self._is_started and self._can_switch  # in the midst of a switch it may look as if it had none
+        self._can_switch = switch is not None and (could_switch or _is_ready(switch, now))
         own_max_a = now.source(facts.max_current)
         self._max_a = min(facts.max_a, self._owner_max_a)
         if own_max_a is not None and own_max_a >= facts.min_a:
@@ -466,6 +466,10 @@ def _of_connector(facts: Charger, connector: int | None) -> Charger:
     if own is None:
         return facts
     return msgspec.structs.replace(facts, status=msgspec.structs.replace(facts.status, register=own))
+
+
+def _is_ready(switch: PhaseSwitch, now: Snapshot) -> bool:
+    return now.holds(switch.ready) or (bool(switch.ready_on_one) and now.holds(switch.ready_on_one))
 
 
 _PER_SECOND: Mapping[str, float] = {"s": 1.0, "ms": 1000.0, "min": 1 / 60}

@@ -288,7 +288,8 @@ class Enable(_Data, frozen=True, kw_only=True):
 class PhaseSwitch(_Data, frozen=True, kw_only=True):
     """The device's own procedure for one or three phases.
 
-    ``ready``: it is offered only where this holds at start. ``state`` is read back: raw value to phases; a value that is not
+    ``ready``: it is offered only where this holds at start. ``ready_on_one``: or where this does, for stations that are found on
+    one phase and do not show then what ``ready`` asks for. ``state`` is read back: raw value to phases; a value that is not
     listed means that the change is still under way. With ``pause_s`` charging is disabled before, this long [s], and enabled
     again ``resume_s`` after, if it was enabled. Steps know ``$current`` [A].
     """
@@ -296,6 +297,7 @@ class PhaseSwitch(_Data, frozen=True, kw_only=True):
     one: tuple[Step, ...]
     three: tuple[Step, ...]
     ready: tuple[Condition, ...] = ()
+    ready_on_one: tuple[Condition, ...] = ()
     state: str | None = None
     states: dict[int, int] = {}
     pause_s: float | None = None
