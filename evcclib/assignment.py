@@ -145,6 +145,7 @@ def disconnect(work: Work, index: int) -> None:
     config = work.layout.loadpoints[index].config
     loadpoint.session = None
     loadpoint.connected_at = None
+    loadpoint.limited_at = None
     loadpoint.measured_phases = 0
     loadpoint.identity = ""
     loadpoint.detection = vehicle.stop_searching(loadpoint.detection)

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from evcclib import accounts, changes, snapshot, views
 from evcclib.allocation import effect_of, flexible_for, flexible_power, is_ramping, order, outstanding
 from evcclib.assignment import assign
-from evcclib.charger import ChargerState, Wish, issue, plan
+from evcclib.charger import ChargerState, Wish, guard_remaining, issue, plan
 from evcclib.circuits import Allotment
 from evcclib.classic import Sun, Target, law, with_limit
 from evcclib.commands import Command, SwitchPhases
@@ -39,6 +39,7 @@ from evcclib.savings import SavingsState
 from evcclib.settings import SPECS, LoadpointSettings, SiteSettings
 from evcclib.state import LoadpointState, SiteState
 from evcclib.tariff import Rates
+from evcclib.units import ZERO
 from evcclib.view import SiteView
 from evcclib.wake import next_wake
 from evcclib.wakeup import is_due, wake_commands
@@ -163,12 +164,12 @@ def _decide(work: Work, facts: list[Facts], sun: Sun) -> None:
     loadpoints = work.state.loadpoints
     if len(loadpoints) == 1:
         asked = demand(work, 0, facts[0])
-        _decide_one(work, 0, facts[0], asked, sun, allotment(work, facts, [_claims(loadpoints[0], asked)]))
+        _decide_one(work, 0, facts[0], asked, sun, allotment(work, facts, [_claims(work, 0, facts[0], asked)]))
         return
     priorities = [priority_of(loadpoint) for loadpoint in loadpoints]
     demands = [demand(work, index, each) for index, each in enumerate(facts)]
     flexible_w = [_flexible(work, index, each, demands[index]) for index, each in enumerate(facts)]
-    claims = [_claims(loadpoints[index], each) for index, each in enumerate(demands)]
+    claims = [_claims(work, index, facts[index], each) for index, each in enumerate(demands)]
     limits = allotment(work, facts, claims)
 
     def unseen_w(index: int) -> float:
@@ -189,9 +190,21 @@ def _decide(work: Work, facts: list[Facts], sun: Sun) -> None:
         all_unseen_w += unseen_w(index) - own_w
 
 
-def _claims(loadpoint: LoadpointState, asked: Demand) -> bool:
+def _claims(work: Work, index: int, facts: Facts, asked: Demand) -> bool:
     """Whether a loadpoint counts on its minimum current when a limit is divided."""
-    return asked.wanted_a > 0 and (asked.floor_a > 0 or loadpoint.charger.is_enabled)
+    is_enabled = work.state.loadpoints[index].charger.is_enabled
+    return asked.wanted_a > 0 and (asked.floor_a > 0 or is_enabled) and not _must_rest(work, index, facts)
+
+
+def _must_rest(work: Work, index: int, facts: Facts) -> bool:
+    """Whether a limit has stopped a loadpoint a moment ago: a house that swings around the limit must not wear its contactor out.
+
+    Stops by a limit wait for nothing, so it is the start after one that the guard holds back, in every mode.
+    """
+    loadpoint = work.state.loadpoints[index]
+    if loadpoint.limited_at is None or loadpoint.charger.is_enabled:
+        return False
+    return guard_remaining(loadpoint.limited_at, facts.layout.config.guard_duration, work.instant) > ZERO
 
 
 def _flexible(work: Work, index: int, facts: Facts, asked: Demand) -> float:
@@ -220,6 +233,11 @@ def _decide_one(work: Work, index: int, facts: Facts, asked: Demand, sun: Sun, l
         phases = 0
         clamped = _clamp(index, target.current_a, facts, limits)
     is_paused = clamped.current_a == 0 < target.current_a
+    if is_paused and charger.is_enabled:
+        loadpoint.limited_at = work.instant
+    must_rest = clamped.current_a > 0 and _must_rest(work, index, facts)
+    if must_rest:
+        clamped = clamped._replace(current_a=0.0)
     wish = Wish(clamped.current_a, phases, target.is_forced or is_paused)
     planned = plan(
         charger,
@@ -229,6 +247,8 @@ def _decide_one(work: Work, index: int, facts: Facts, asked: Demand, sun: Sun, l
         guard_duration=facts.layout.config.guard_duration,
     )
     loadpoint.reason = _reason(work, loadpoint, facts, target, clamped, is_guarded=planned.is_guarded)
+    if must_rest and loadpoint.limited_at is not None:
+        loadpoint.reason = Reason(ReasonCode.GUARD, until=loadpoint.limited_at + facts.layout.config.guard_duration)
     if clamped.limit is None:
         work.warn(index, WarningCode.LIMIT_EXCEEDED, False)
     commands = planned.commands
@@ -311,6 +331,8 @@ def _enforce(work: Work, facts: list[Facts], *, retries: bool) -> None:
             )
             limit = clamped.limit or "loadpoint"
             loadpoint.reason = with_limit(loadpoint.reason, limit, is_paused=clamped.current_a == 0)
+            if clamped.current_a == 0:
+                loadpoint.limited_at = work.instant
             work.warn(index, WarningCode.LIMIT_EXCEEDED, True, limit=limit)
             _send(work, index, each, planned.commands, clears_pv_timer=True, elapses=False)
         if limits is not None:

@@ -31,6 +31,7 @@ TRANSIENT = frozenset(
         (SiteState, "layout"),
         (SiteState, "meters"),
         (LoadpointState, "drawn"),
+        (LoadpointState, "offer"),
         (LoadpointState, "remote_demand"),
         (LoadpointState, "remote_source"),
     }

@@ -48,6 +48,7 @@ class LoadpointState:
     while its vehicle is active [DEF-20]. SoC goals set without a vehicle live in ``settings`` until disconnect.
     ``drawn`` are the newest samples of its load on the grid phases, ``offer`` is what it was offered meanwhile; both are kept
     only where a circuit limits it, and not exported.
+    ``limited_at`` is when a limit has stopped it last: it starts again no sooner than its guard allows.
     ``odometer_asked_at`` is `ELAPSED` while it is still to be asked for.
     """
 
@@ -64,6 +65,7 @@ class LoadpointState:
     power: Measured[float] | None = None
     drawn: tuple[Measured[Load], ...] = ()
     offer: Offer = NO_OFFER
+    limited_at: Timer = None
     remote_demand: RemoteDemand = RemoteDemand.ENABLE
     remote_source: str = ""
     vehicle: str | None = None

@@ -120,6 +120,8 @@ def _loadpoint_candidates(work: Work, loadpoint: LoadpointState, facts: Facts, o
             out.append(charger.enable_changed_at + RAMP)
     if loadpoint.effect_at is not None and work.layout.config.circuits:
         out.append(loadpoint.effect_at + RAMP)
+    if loadpoint.limited_at is not None and not charger.is_enabled:
+        out.append(loadpoint.limited_at + config.guard_duration - timedelta(seconds=1) + TICK)
     if loadpoint.offer.raised_at is not None:
         out.append(loadpoint.offer.raised_at + RAMP)
     if loadpoint.vehicle_since is not None:

@@ -64,9 +64,52 @@ def test_below_the_minimum_it_pauses_and_says_why() -> None:
     grid(bench, (15.0, 0.0, 0.0))
     assert bench.step() == ()
     assert bench.lp.reason.params == {"wanted": "mode_now"}
-    bench.t = 20 * S
+    bench.t = 290 * S
+    grid(bench, (2.0, 0.0, 0.0))
+    assert bench.step() == ()  # there is room, but the contactor has just been opened
+    assert (bench.lp.reason.code, bench.lp.reason.until) == (ReasonCode.GUARD, 303 * S)
+    bench.t = 310 * S
     grid(bench, (2.0, 0.0, 0.0))
     assert bench.step() == (SetCurrent(16.0), Enable())
+
+
+@pytest.mark.rule("INV-2", "LIM-5")
+def test_house_that_swings_around_the_limit_does_not_wear_the_contactor_out() -> None:
+    bench = house()
+    starts = 0
+    for second in range(0, 3600, 30):
+        bench.t = second * S
+        drawn_a = bench.currents(bench.box)[0]
+        house_a = 2.0 if second % 60 == 0 else 18.0
+        grid(bench, (house_a + drawn_a, 2.0 + drawn_a, 2.0 + drawn_a))
+        starts += Enable() in bench.step(Cause.INTERVAL)
+    assert 2 <= starts <= 12  # five minutes apart
+
+
+@pytest.mark.rule("INV-2")
+def test_who_rests_holds_nobody_down_and_the_next_vehicle_does_not_rest() -> None:
+    lps = [loadpoint(mode=NOW, phases=3, circuit="house") for _ in range(2)]
+    bench = house(*lps)
+    grid(bench, (0.0, 0.0, 0.0))
+    bench.boxes[1].status = ChargerStatus.A
+    bench.at(0)
+    bench.t = 5 * S
+    grid(bench, (32.0, 18.0, 18.0))
+    assert bench.step(Cause.OVERLOAD) == (Disable(),)
+    bench.boxes[1].status = ChargerStatus.B
+    for second in (20, 30):
+        bench.t = second * S
+        drawn_a = bench.currents(bench.boxes[1])[0]
+        grid(bench, (2.0 + drawn_a, 2.0 + drawn_a, 2.0 + drawn_a))
+        bench.step()
+    assert bench.boxes[1].offered_a == 16  # all there is for one
+    bench.boxes[0].status = ChargerStatus.A
+    bench.at(40)
+    bench.boxes[0].status, bench.boxes[1].status = ChargerStatus.B, ChargerStatus.A
+    bench.at(50)
+    bench.t = 60 * S
+    grid(bench, (2.0, 2.0, 2.0))
+    assert Enable() in bench.step()
 
 
 @pytest.mark.rule("DEF-47")
@@ -74,7 +117,7 @@ def test_below_the_minimum_it_pauses_and_says_why() -> None:
 def test_limit_whose_meter_is_silent_falls_to_the_safe_current_at_once(
     safe_a: float, expected: tuple[object, ...]
 ) -> None:
-    bench = house(safe_current_a=safe_a)
+    bench = house(loadpoint(mode=NOW, phases=3, circuit="house", guard_duration=0 * S), safe_current_a=safe_a)
     grid(bench, (2.0, 2.0, 2.0))
     bench.at(0)
     bench.grid = MeterReading(power_w=Missing(5 * S), currents_a=Missing(5 * S))
@@ -161,7 +204,7 @@ def test_circuit_without_a_meter_adds_up_what_hangs_below_it() -> None:
 
 @pytest.mark.rule("INV-2")
 def test_operator_limit_holds_for_the_sum_and_ends_by_itself() -> None:
-    lps = [loadpoint(mode=NOW, phases=3, current_step_a=0.1) for _ in range(2)]
+    lps = [loadpoint(mode=NOW, phases=3, current_step_a=0.1, guard_duration=60 * S) for _ in range(2)]
     bench = Bench(site_config(*lps))
     for box in bench.boxes:
         box.status = ChargerStatus.B

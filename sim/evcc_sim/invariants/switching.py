@@ -59,7 +59,7 @@ def guard_holds(trace: Trace) -> Found:
 def switching_budget(trace: Trace) -> Found:
     """Contactors and phase relays switch no more often in any hour than delays and guard allow.
 
-    A stop for which a circuit has left no room, and the start after it, are not counted: the house has made them.
+    A stop for which a circuit has left no room is not counted: the house has made it. The start after it is.
     """
     for loadpoint, charger in enumerate(trace.scenario.charger):
         spec = charger.loadpoint
@@ -81,18 +81,16 @@ def switching_budget(trace: Trace) -> Found:
 
 
 def _moments_by_choice(trace: Trace, loadpoint: int) -> list[float]:
-    """When a loadpoint was enabled or disabled without need."""
-    moments: list[float] = []
+    """When a loadpoint was enabled, or disabled without need."""
     needed = needed_stops(trace, loadpoint)
-    was_needed = False
-    for sent in trace.sent:
-        if sent.loadpoint != loadpoint or not sent.accepted or not isinstance(sent.command, (Enable, Disable)):
-            continue
-        if isinstance(sent.command, Disable):
-            was_needed = sent.second in needed
-        if not was_needed:
-            moments.append(sent.second)
-    return moments
+    return [
+        sent.second
+        for sent in trace.sent
+        if sent.loadpoint == loadpoint
+        and sent.accepted
+        and isinstance(sent.command, (Enable, Disable))
+        and not (isinstance(sent.command, Disable) and sent.second in needed)
+    ]
 
 
 def _over_budget(what: str, moments: list[float], budget: float, loadpoint: int) -> Found:
