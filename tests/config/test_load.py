@@ -212,6 +212,13 @@ def test_what_has_no_effect_is_accepted_with_a_warning_that_names_its_line() -> 
     assert config.network.port == 7071
 
 
+def test_the_announced_name_of_a_sample_file_means_all_interfaces() -> None:
+    config = parse_config(SMALLEST + "network: {schema: http, host: evcc.local, port: 7070}\n", environment={})
+    assert (config.network.host, config.network.port) == ("0.0.0.0", 7070)
+    (warning,) = config.warnings
+    assert "network.host: evcc.local is a name to announce" in str(warning)
+
+
 def test_a_file_that_cannot_be_read_is_a_configuration_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"missing\.yaml:1: cannot be read: No such file"):
         load_config(tmp_path / "missing.yaml")

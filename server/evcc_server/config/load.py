@@ -152,8 +152,13 @@ def _network(root: Section) -> Network:
     if section is None:
         return Network(host=host, port=port)
     section.text("schema")
+    host = section.text("host", default=host) or host
+    if host.lower().endswith(".local"):
+        # Sample files say evcc.local: the name that evcc announced, while it listened everywhere.
+        section.warn("host", f"{host} is a name to announce, not an address: serving on all interfaces")
+        host = "0.0.0.0"  # what the owner of such a file expects
     network = Network(
-        host=section.text("host", default=host) or host,
+        host=host,
         port=section.integer("port", default=port, low=0, high=65535),
         allowed_origins=section.texts("allowedOrigins"),
     )
