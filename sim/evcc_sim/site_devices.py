@@ -273,6 +273,8 @@ def _vehicles(scenario: Scenario, cloud: Address | None, extras: Extras) -> Iter
             entry["limitsoc"] = point(SOC_LIMIT)
         if car.has_climate:
             entry["climater"] = point(CLIMATE)
+        if car.has_wakeup:
+            entry["wakeup"] = point(WAKE) | {"register": {"address": WAKE, "type": "writesingle", "decode": "uint16"}}
         yield {"type": "custom"} | entry
 
 
