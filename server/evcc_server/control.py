@@ -274,32 +274,45 @@ class ControlLoop:
     # -- commands go out -------------------------------------------------------------------------------------------
 
     async def _apply(self, loadpoint: int, batch: Batch) -> None:
+        """Send the commands in order; the first that fails ends it, unless it wakes somebody [WAKE-3]."""
         name = self._wiring.loadpoints[loadpoint].charger
-        charger = self._chargers[name]
         applied = 0
         result, error = Result.DONE, ""
-        try:
-            for command in batch.commands:
-                with trio.fail_after(COMMAND_DEADLINE_S):
-                    await self._command(charger, command)
-                applied += 1
-                if self.observer is not None:
-                    self.observer.commanded(loadpoint, batch.number, command, is_done=True)
-        except DeviceError as failure:
-            result, error = Result.FAILED, str(failure) or type(failure).__name__
-            _log.warning("%s: %s failed: %s", name, type(batch.commands[applied]).__name__, error)
-        except trio.TooSlowError:
-            result, error = Result.UNKNOWN, "no answer in time"
-            _log.warning("%s: %s was not answered in time", name, type(batch.commands[applied]).__name__)
-        except Exception as failure:  # noqa: BLE001  # a driver's mistake must not take the other loadpoints down
-            result, error = Result.UNKNOWN, str(failure) or type(failure).__name__
-            _log.exception("%s: the driver failed", name)
-        if result is not Result.DONE and self.observer is not None:
-            self.observer.commanded(loadpoint, batch.number, batch.commands[applied], is_done=False)
+        for command in batch.commands:
+            result, error = await self._attempt(name, command)
+            if self.observer is not None:
+                self.observer.commanded(loadpoint, batch.number, command, is_done=result is Result.DONE)
+            if isinstance(command, WakeCharger | WakeVehicle):
+                # nobody relies on it, and there may be another way
+                result, error = Result.DONE, ""
+            if result is not Result.DONE:
+                break
+            applied += 1
         self._outcomes.append(Outcome(loadpoint, batch.number, result, applied, error))
         self._wake(Cause.OUTCOME)
         if name in self._poller_by_name:
             self._poller_by_name[name].poke()
+
+    async def _attempt(self, name: str, command: Command) -> tuple[Result, str]:
+        """Send one command to charger ``name``, or to the vehicle that it is for: what became of it, and why."""
+        charger = self._chargers[name]
+        kind = type(command).__name__
+        if isinstance(command, WakeVehicle):
+            name = command.vehicle
+        try:
+            with trio.fail_after(COMMAND_DEADLINE_S):
+                await self._command(charger, command)
+        except DeviceError as failure:
+            error = str(failure) or type(failure).__name__
+            _log.warning("%s: %s failed: %s", name, kind, error)
+            return Result.FAILED, error
+        except trio.TooSlowError:
+            _log.warning("%s: %s was not answered in time", name, kind)
+            return Result.UNKNOWN, "no answer in time"
+        except Exception as failure:  # noqa: BLE001  # a driver's mistake must not take the other loadpoints down
+            _log.exception("%s: the driver failed", name)
+            return Result.UNKNOWN, str(failure) or type(failure).__name__
+        return Result.DONE, ""
 
     async def _command(self, charger: Charger, command: Command) -> None:
         match command:

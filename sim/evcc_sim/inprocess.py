@@ -245,13 +245,13 @@ class Run:
     # -- commands ----------------------------------------------------------------------------------------------------
 
     def _apply(self, loadpoint: int, batch: Batch) -> Outcome:
-        """Apply a batch in order; the first failure ends it."""
+        """Apply a batch in order; the first failure ends it, but for a wake-up's [WAKE-3]."""
         box = self.house.wallboxes[loadpoint]
         done = 0
         for command in batch.commands:
             was_enabled = self.recorder.enabled[loadpoint]
             error, result = "", Result.DONE
-            if self.house.silence(box.name):
+            if self.house.silence(box.name) and not isinstance(command, WakeVehicle):
                 error, result = "no answer", Result.UNKNOWN
             else:
                 try:
@@ -261,7 +261,7 @@ class Run:
             self.recorder.sent(
                 loadpoint, command, accepted=result is Result.DONE, batch=batch.number, was_enabled=was_enabled
             )
-            if result is not Result.DONE:
+            if result is not Result.DONE and not isinstance(command, WakeCharger | WakeVehicle):
                 return Outcome(loadpoint, batch.number, result, done, error)
             done += 1
             match command:
