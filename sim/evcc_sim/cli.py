@@ -8,13 +8,13 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
-import logging
 import sys
 from collections.abc import Callable, Sequence
 from datetime import time
 from pathlib import Path
 from typing import Any
 
+from evcc_sim.quiet import quiet
 from evcc_sim.scenario import InvalidScenario
 
 OK, FAILED, WRONG_USE = 0, 1, 2
@@ -176,10 +176,9 @@ def _run(options: argparse.Namespace) -> int:
     scenario = resolve(options.scenario, seed=options.seed, changes=options.set)
     with Progress(f"{scenario.name}") as progress:
         if options.full_stack:
-            # The server warns of every broken device, and those are what these worlds are made of.
-            logging.getLogger("evcc_server").setLevel(logging.CRITICAL)
             fullstack = importlib.import_module("evcc_sim.fullstack")
-            result = fullstack.run_scenario(scenario, options.seed, days=options.days, progress=progress)
+            with quiet():
+                result = fullstack.run_scenario(scenario, options.seed, days=options.days, progress=progress)
         else:
             from evcc_sim.inprocess import simulate
             from evcc_sim.sweep import control_of

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -12,6 +11,7 @@ from multiprocessing import get_context
 from time import perf_counter
 
 from evcc_sim import scenario
+from evcc_sim.quiet import quiet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,11 +77,11 @@ def run_days(
     return 1 if failed else 0
 
 
+@quiet()
 def run_one(name: str, days: int | None, seed: int | None) -> Verdict:
     """One scenario in this process. An error of the server is a failed run, not the end of all."""
     from evcc_sim.fullstack import run_scenario  # the web stack is slow to import, and the parent does not need it
 
-    logging.disable(logging.CRITICAL)  # warnings about broken devices are what these worlds are made of
     world = scenario.load(name)
     if days is None and world.hours is None:
         days = 1

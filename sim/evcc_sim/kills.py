@@ -20,6 +20,7 @@ from evcc_sim.await_points import AwaitPoint, Killer, Survey
 from evcc_sim.days import first, say_at_once
 from evcc_sim.fullstack import FullStackResult, run_scenario
 from evcc_sim.promises import Values, values_of, words
+from evcc_sim.quiet import quiet
 from evcc_sim.scenario import Scenario
 from evcc_sim.timebase import stream
 from evcc_sim.variants import resolve
@@ -140,6 +141,7 @@ def kill(scenario: Scenario, step: int, usual: End, *, seed: int | None = None) 
     )
 
 
+@quiet()
 def run_kills(
     name: str = SCENARIO,
     *,
@@ -155,7 +157,6 @@ def run_kills(
     ``more``: and at so many other steps. Returns the exit status: 1 if anything was lost. Raises
     `evcc_sim.scenario.InvalidScenario`.
     """
-    logging.disable(logging.CRITICAL)  # a killed server complains
     scenario = resolve(name, seed=seed)
     if not name.startswith("@"):  # as typed, so that a command with it finds the file again
         scenario = replace(scenario, name=name)

@@ -3,7 +3,6 @@
 `make test` does it at a third of them, `make days` at the others too, `make nightly` before every step of the scheduler.
 """
 
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,17 +13,17 @@ from evcc_server.store.store import Store
 from evcc_sim import kills, scenario
 from evcc_sim.await_points import AwaitPoint, Survey
 from evcc_sim.fullstack import run_scenario
+from evcc_sim.quiet import quiet
 from evcclib.events import Event, SettingChanged
 
 WORLD = scenario.load(kills.SCENARIO)
 
 
 @pytest.fixture(scope="module", autouse=True)
-def quiet() -> Iterator[None]:
+def without_complaints() -> Iterator[None]:
     """A killed server complains."""
-    logging.disable(logging.CRITICAL)
-    yield
-    logging.disable(logging.NOTSET)
+    with quiet():
+        yield
 
 
 @pytest.fixture(scope="module")
