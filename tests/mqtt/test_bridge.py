@@ -27,6 +27,7 @@ from evcc_server.state.document import Document
 from evcc_server.state.hub import Level
 from evcc_server.state.values import UNSET_TIME, Names, Phases, Records, Structure, Value
 from evcc_server.store.store import StoreError
+from evcc_sim.quiet import quiet
 from evcclib.model import ChargeMode
 from evcclib.requests import ChangeLoadpointSetting, Request
 from evcclib.settings import Scope
@@ -379,9 +380,9 @@ commands = st.tuples(
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(commands, max_size=25))
+@quiet()
 @in_virtual_time
 async def test_whatever_clients_send_the_tree_stays_true_and_no_command_stays(sent: list[tuple[str, str]]) -> None:
-    logging.getLogger("evcc_server.mqtt").setLevel(logging.CRITICAL)
     async with bridged() as world:
         for topic, payload in sent:
             await world.command(topic, payload, is_retained=True)
@@ -396,7 +397,6 @@ async def test_whatever_clients_send_the_tree_stays_true_and_no_command_stays(se
         }
         assert {topic: world.broker.payload(topic) for topic in true} == true
         assert not any(topic.endswith("/set") for topic in world.broker.retained)
-    logging.getLogger("evcc_server.mqtt").setLevel(logging.NOTSET)
 
 
 shown_values = st.one_of(
