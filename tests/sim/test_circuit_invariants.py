@@ -14,7 +14,7 @@ from evcc_sim.invariants import check
 from evcc_sim.trace import Sent, Trace
 from evcclib.commands import Disable
 
-HUNGRY = {"slack_a": 12.0, "phases": "three"}
+HUNGRY: dict[str, float | str] = {"slack_a": 12.0, "phases": "three"}
 
 
 @cache
