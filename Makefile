@@ -6,7 +6,7 @@ TEST_ARGS ?=
 DEMO_ARGS ?=
 NIGHTLY_ARGS ?=
 
-.PHONY: help demo test check format days bench nightly clean
+.PHONY: help demo test check format days bench nightly second-opinion clean
 help:
 	@echo "make demo    start the simulated home and the server (API 127.0.0.1:7070, MQTT 127.0.0.1:1883)"
 	@echo "make test    all tests, in parallel"
@@ -14,6 +14,7 @@ help:
 	@echo "make days    simulated days: in process, and every scenario full stack"
 	@echo "make bench   the benchmarks"
 	@echo "make nightly kills before every step, weeks full stack, 200 seeds of every world (hours)"
+	@echo "make second-opinion  the same days in ACN-Sim, in an environment of its own"
 
 # One virtual environment, rebuilt only when what it depends on changes.
 $(VENV)/.demo: pyproject.toml constraints.txt
@@ -62,8 +63,19 @@ days: $(VENV)/.dev
 nightly: $(VENV)/.dev
 	@$(BIN)/evcc-sim nightly $(NIGHTLY_ARGS)
 
+# ACN-Sim wants an older numpy than we do.
+$(VENV)-acn/.ready: pyproject.toml
+	@echo "== creating $(VENV)-acn with ACN-Sim (once)"
+	@test -x $(VENV)-acn/bin/python || $(PYTHON) -m venv $(VENV)-acn
+	@$(VENV)-acn/bin/python -m pip install --quiet --disable-pip-version-check -e '.[sim]' pytest pytest-timeout hypothesis acnportal==0.3.3 'numpy<2' 'pandas<2.3'
+	@touch $@
+
+second-opinion: $(VENV)-acn/.ready
+	@echo "== ACN-Sim on the same days"
+	@$(VENV)-acn/bin/python -m pytest -W default tests/second_opinion
+
 bench: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks
 
 clean:
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf $(VENV) $(VENV)-acn .mypy_cache .ruff_cache .pytest_cache .hypothesis
