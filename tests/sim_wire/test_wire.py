@@ -104,8 +104,6 @@ async def test_mbpoll_reads_rtu_over_a_serial_line() -> None:
 
 @in_real_time
 async def test_pymodbus_reads_rtu_over_a_serial_line_twice() -> None:
-    pytest.importorskip("serial")
-
     def read(path: str) -> list[int]:
         with ModbusSerialClient(path, framer=FramerType.RTU, baudrate=19200, timeout=5) as client:
             return list(client.read_input_registers(0, count=2, device_id=1).registers)
