@@ -193,18 +193,20 @@ def _decide(work: Work, facts: list[Facts], sun: Sun) -> None:
 def _claims(work: Work, index: int, facts: Facts, asked: Demand) -> bool:
     """Whether a loadpoint counts on its minimum current when a limit is divided."""
     is_enabled = work.state.loadpoints[index].charger.is_enabled
-    return asked.wanted_a > 0 and (asked.floor_a > 0 or is_enabled) and not _must_rest(work, index, facts)
+    return asked.wanted_a > 0 and (asked.floor_a > 0 or is_enabled) and _rests_until(work, index, facts) is None
 
 
-def _must_rest(work: Work, index: int, facts: Facts) -> bool:
-    """Whether a limit has stopped a loadpoint a moment ago: a house that swings around the limit must not wear its contactor out.
+def _rests_until(work: Work, index: int, facts: Facts) -> timedelta | None:
+    """Until when a loadpoint rests that a limit has stopped: a house that swings around it must not wear the contactor out.
 
     Stops by a limit wait for nothing, so it is the start after one that the guard holds back, in every mode.
     """
     loadpoint = work.state.loadpoints[index]
+    guard_duration = facts.layout.config.guard_duration
     if loadpoint.limited_at is None or loadpoint.charger.is_enabled:
-        return False
-    return guard_remaining(loadpoint.limited_at, facts.layout.config.guard_duration, work.instant) > ZERO
+        return None
+    is_over = guard_remaining(loadpoint.limited_at, guard_duration, work.instant) == ZERO
+    return None if is_over else loadpoint.limited_at + guard_duration
 
 
 def _flexible(work: Work, index: int, facts: Facts, asked: Demand) -> float:
@@ -235,8 +237,8 @@ def _decide_one(work: Work, index: int, facts: Facts, asked: Demand, sun: Sun, l
     is_paused = clamped.current_a == 0 < target.current_a
     if is_paused and charger.is_enabled:
         loadpoint.limited_at = work.instant
-    must_rest = clamped.current_a > 0 and _must_rest(work, index, facts)
-    if must_rest:
+    rests_until = _rests_until(work, index, facts) if clamped.current_a > 0 else None
+    if rests_until is not None:
         clamped = clamped._replace(current_a=0.0)
     wish = Wish(clamped.current_a, phases, target.is_forced or is_paused)
     planned = plan(
@@ -247,8 +249,8 @@ def _decide_one(work: Work, index: int, facts: Facts, asked: Demand, sun: Sun, l
         guard_duration=facts.layout.config.guard_duration,
     )
     loadpoint.reason = _reason(work, loadpoint, facts, target, clamped, is_guarded=planned.is_guarded)
-    if must_rest and loadpoint.limited_at is not None:
-        loadpoint.reason = Reason(ReasonCode.GUARD, until=loadpoint.limited_at + facts.layout.config.guard_duration)
+    if rests_until is not None:
+        loadpoint.reason = Reason(ReasonCode.GUARD, until=rests_until)
     if clamped.limit is None:
         work.warn(index, WarningCode.LIMIT_EXCEEDED, False)
     commands = planned.commands

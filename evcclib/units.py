@@ -22,7 +22,7 @@ def round_half_away(value: float) -> int:
 
 def whole_seconds(duration: timedelta) -> timedelta:
     """``duration`` rounded to whole seconds, halves away from zero [N-1]."""
-    return timedelta(seconds=round_half_away(duration / SECOND))
+    return timedelta(seconds=round_half_away(duration / SECOND)) if duration.microseconds else duration
 
 
 def energy_kwh(power_w: float, duration: timedelta) -> float:

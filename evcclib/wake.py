@@ -14,6 +14,7 @@ from evcclib.allocation import RAMP, is_ramping
 from evcclib.charger import OFFER_TOLERANCE_A, SWITCH_RETRY, SYNC_GRACE
 from evcclib.classic import Sun
 from evcclib.hold import ELAPSED
+from evcclib.limits import METER_LAG, OBEDIENCE
 from evcclib.loadpoint import NO_VEHICLE, Facts
 from evcclib.model import ChargeMode, PvAction
 from evcclib.phases import SETTLING
@@ -119,7 +120,7 @@ def _loadpoint_candidates(work: Work, loadpoint: LoadpointState, facts: Facts, o
         if is_ramping(loadpoint, work.instant):
             out.append(charger.enable_changed_at + RAMP)
     if loadpoint.effect_at is not None and work.layout.config.circuits:
-        out.append(loadpoint.effect_at + RAMP)
+        out.append(loadpoint.effect_at + OBEDIENCE + METER_LAG)
     if loadpoint.limited_at is not None and not charger.is_enabled:
         out.append(loadpoint.limited_at + config.guard_duration - timedelta(seconds=1) + TICK)
     if loadpoint.offer.raised_at is not None:

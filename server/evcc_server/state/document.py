@@ -131,10 +131,10 @@ def _loadpoint(view: LoadpointView, facts: Facts, now: Now) -> Keys:
         "chargePower": view.charge_power_w or 0.0,
         "chargeCurrent": view.current_offered_a,
         "chargedEnergy": view.energy_charged_kwh * 1000.0,
-        "chargeDuration": _whole(view.charge_duration),
-        "chargeRemainingDuration": _whole(view.remaining_duration or ZERO),
+        "chargeDuration": whole_seconds(view.charge_duration),
+        "chargeRemainingDuration": whole_seconds(view.remaining_duration or ZERO),
         "chargeRemainingEnergy": (view.remaining_energy_kwh or 0.0) * 1000.0,
-        "connectedDuration": _whole(view.connected_duration or ZERO),
+        "connectedDuration": whole_seconds(view.connected_duration or ZERO),
         "minCurrent": settings.current_min_a,
         "maxCurrent": settings.current_max_a,
         "phasesConfigured": settings.phases_configured if view.can_switch_phases else None,
@@ -142,9 +142,9 @@ def _loadpoint(view: LoadpointView, facts: Facts, now: Now) -> Keys:
         "phasesEnabled": view.phases_enabled,
         "phasesActive": view.phases_active,
         "phaseAction": view.phase_action.value,
-        "phaseRemaining": _whole(view.phase_remaining),
+        "phaseRemaining": whole_seconds(view.phase_remaining),
         "pvAction": view.pv_action.value,
-        "pvRemaining": _whole(view.pv_remaining),
+        "pvRemaining": whole_seconds(view.pv_remaining),
         "enableThreshold": settings.enable_threshold_w,
         "disableThreshold": settings.disable_threshold_w,
         "enableDelay": settings.enable_delay,
@@ -183,7 +183,7 @@ def _loadpoint(view: LoadpointView, facts: Facts, now: Now) -> Keys:
             "chargeTotalImport": view.energy_total_kwh,
             "vehicleIdentity": view.vehicle_identity,
             "climaterActive": view.is_climating,
-            "planOverrun": None if view.plan_overrun is None else _whole(view.plan_overrun),
+            "planOverrun": None if view.plan_overrun is None else whole_seconds(view.plan_overrun),
             "sessionSolarPercentage": view.session_solar_pct,
             "sessionPrice": view.session_price,
         }
@@ -246,10 +246,5 @@ def _in_zone(time: datetime, zone: tzinfo) -> datetime:
     return time.astimezone(zone)
 
 
-def _whole(duration: timedelta) -> timedelta:
-    """`whole_seconds`; many durations are whole, and most of those zero."""
-    return whole_seconds(duration) if duration.microseconds else duration
-
-
 def _age(age: timedelta | None) -> timedelta | None:
-    return None if age is None else _whole(age)
+    return None if age is None else whole_seconds(age)
