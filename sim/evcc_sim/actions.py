@@ -16,7 +16,7 @@ from evcclib.requests import (
     ChangeVehicleSetting,
     Request,
 )
-from evcclib.settings import SPECS, Kind, Scope, SettingValue
+from evcclib.settings import SPECS, Kind, SettingValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +80,11 @@ def operator_limit_at(spans: list[OperatorSpan], second: float) -> OperatorLimit
 def _request(spec: ActionSpec, base: Timebase, second: float, name: str) -> Request:
     if spec.assign is not None:
         return AssignVehicle(spec.loadpoint or 0, spec.assign or None)
-    scope = Scope.VEHICLE if spec.vehicle is not None else Scope.LOADPOINT if spec.loadpoint is not None else Scope.SITE
-    known = SPECS.get((scope, spec.setting))
-    if known is None:
-        raise InvalidScenario(f"{name}: action sets unknown {scope.value} setting {spec.setting!r}")
-    value = _value(known.kind, spec.value, base, second)
+    known = SPECS[spec.scope, spec.setting]
+    try:
+        value = _value(known.kind, spec.value, base, second)
+    except (ValueError, OverflowError) as error:
+        raise InvalidScenario(f"{name}: action sets {spec.setting} to {spec.value!r}: {error}") from error
     if spec.vehicle is not None:
         return ChangeVehicleSetting(spec.vehicle, spec.setting, value)
     if spec.loadpoint is not None:

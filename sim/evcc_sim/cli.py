@@ -42,14 +42,14 @@ def _parser() -> argparse.ArgumentParser:
         "scenario", help="a name from `evcc-sim scenarios`, a .toml file, or @generator[:parameter=value,...]"
     )
     run.add_argument("--days", type=_positive, help="how many days (default: the scenario's)")
-    run.add_argument("--seed", type=int, help="the seed of its chances (default: the scenario's)")
+    run.add_argument("--seed", type=_count, help="the seed of its chances (default: the scenario's)")
     run.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="change a value, e.g. site.interval_s=30"
     )
     run.add_argument("--full-stack", action="store_true", help="through the whole server, in virtual time")
     run.add_argument("--control", default="", metavar="MODULE:FACTORY", help="another control than the library's")
-    run.add_argument("--plot", type=Path, metavar="day.png", help="write a picture")
-    run.add_argument("--html", type=Path, metavar="report.html", help="write a report")
+    run.add_argument("--plot", type=_picture, metavar="day.png", help="write a picture")
+    run.add_argument("--html", type=_new_file, metavar="report.html", help="write a report")
     run.add_argument("--json", action="store_true", help="print the numbers as JSON")
     run.set_defaults(command=_run)
 
@@ -73,25 +73,25 @@ def _parser() -> argparse.ArgumentParser:
     sweep.add_argument("--control", default="", metavar="MODULE:FACTORY")
     sweep.add_argument("--workers", type=_positive, help="processes (default: all cores)")
     sweep.add_argument("--scheduler", metavar="tcp://HOST:PORT", help="a Dask scheduler (extra `cluster`)")
-    sweep.add_argument("--json", type=Path, metavar="FILE", help="write every outcome")
+    sweep.add_argument("--json", type=_new_file, metavar="FILE", help="write every outcome")
     sweep.set_defaults(command=_sweep)
 
     serve = commands.add_parser("serve", help="a scenario as devices on the network, in real time")
     serve.add_argument("scenario")
-    serve.add_argument("--seed", type=int)
+    serve.add_argument("--seed", type=_count)
     serve.add_argument("--host", default="127.0.0.1")
     serve.add_argument(
         "--first-port", type=int, default=0, help="consecutive TCP ports from here (default: any free ones)"
     )
-    serve.add_argument("--at", type=time.fromisoformat, default=time(12), metavar="HH:MM", help="when its day begins")
-    serve.add_argument("--factor", type=float, default=1.0, help="how much faster sun and household live")
+    serve.add_argument("--at", type=_time, default=time(12), metavar="HH:MM", help="when its day begins")
+    serve.add_argument("--factor", type=_factor, default=1.0, help="how much faster sun and household live")
     serve.add_argument("--serial", action="store_true", help="RTU devices on pseudo terminals too")
     serve.set_defaults(command=_serve)
 
     days = commands.add_parser("days", help="scenarios through the whole server, in virtual time")
     days.add_argument("scenarios", nargs="*", help="default: the whole library")
     days.add_argument("--days", type=_positive, help="how many days (default: one)")
-    days.add_argument("--seed", type=int)
+    days.add_argument("--seed", type=_count)
     days.add_argument("--workers", type=_positive)
     days.set_defaults(command=_days)
 
@@ -99,8 +99,8 @@ def _parser() -> argparse.ArgumentParser:
     kills.add_argument("scenario", nargs="?", default="short-visit", help="default: %(default)s")
     kills.add_argument("--every", action="store_true", help="at every step (default: once at every await point)")
     kills.add_argument("--step", type=_positive, action="append", default=[], help="only before this step")
-    kills.add_argument("--more", type=int, default=0, metavar="N", help="and at N other steps")
-    kills.add_argument("--seed", type=int)
+    kills.add_argument("--more", type=_count, default=0, metavar="N", help="and at N other steps")
+    kills.add_argument("--seed", type=_count)
     kills.add_argument("--workers", type=_positive)
     kills.set_defaults(command=_kills)
 
@@ -118,7 +118,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument(
         "--mqtt-port", type=port_number, default=1883, help="port of the MQTT broker (default %(default)s)"
     )
-    demo.add_argument("--duration", type=float, metavar="SECONDS", help="end by itself")
+    demo.add_argument("--duration", type=_duration, metavar="SECONDS", help="end by itself")
     demo.set_defaults(command=_demo)
 
     listing = commands.add_parser("scenarios", help="what there is")
@@ -126,7 +126,7 @@ def _parser() -> argparse.ArgumentParser:
 
     recording = commands.add_parser("record", help="record a real site from its API")
     recording.add_argument("url", help="for example http://192.168.1.20:7070")
-    recording.add_argument("file", type=Path, help="the CSV file to write")
+    recording.add_argument("file", type=_new_file, help="the CSV file to write")
     recording.add_argument("--for", dest="duration", type=_duration, default=86_400.0, help="how long: 600, 10m, 24h")
     recording.add_argument("--interval", type=_duration, default=10.0)
     recording.set_defaults(command=_record)
@@ -134,8 +134,8 @@ def _parser() -> argparse.ArgumentParser:
     replay = commands.add_parser("replay", help="live through a recording again, charging decided anew")
     replay.add_argument("file", type=Path)
     replay.add_argument("--time-zone", default="Europe/Berlin")
-    replay.add_argument("--plot", type=Path)
-    replay.add_argument("--html", type=Path)
+    replay.add_argument("--plot", type=_picture)
+    replay.add_argument("--html", type=_new_file)
     replay.set_defaults(command=_replay)
     return parser
 
@@ -144,26 +144,72 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("expected a number from 1 on")
-    return value
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number from 1 on")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number from 0 on")
+    return int(text)
 
 
 def _seeds(text: str) -> list[int]:
     first, separator, last = text.partition("-")
-    if separator:
-        return list(range(int(first), int(last) + 1))
-    return list(range(1, int(first) + 1))
+    seeds: list[int] = []
+    if first.isdecimal() and (last.isdecimal() or not separator):
+        seeds = list(range(int(first), int(last) + 1)) if separator else list(range(1, int(first) + 1))
+    if not seeds:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a number of seeds from 1 on, or a range such as 3-12")
+    return seeds
 
 
 def _duration(text: str) -> float:
     from evcc_sim.scenario import seconds_of
 
     try:
-        return float(text)
+        seconds = seconds_of(float(text) if text.replace(".", "", 1).isdecimal() else text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: {error}") from error
+    if seconds <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected more than 0")
+    return seconds
+
+
+def _factor(text: str) -> float:
+    try:
+        factor = float(text)
     except ValueError:
-        return seconds_of(text)
+        factor = 0.0
+    if not 0 < factor <= 10_000:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a number above 0, at most 10000")
+    return factor
+
+
+def _time(text: str) -> time:
+    try:
+        return time.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a time of day such as 12:30") from error
+
+
+def _new_file(text: str) -> Path:
+    """Where something will be written, told before a long run and not after it."""
+    path = Path(text)
+    if path.is_dir() or not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r}: there is no folder {str(path.parent)!r} to write a file to")
+    return path
+
+
+def _picture(text: str) -> Path:
+    path = _new_file(text)
+    if path.suffix.lower() not in PICTURES:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a name that ends in {', '.join(PICTURES)}")
+    return path
+
+
+PICTURES = (".png", ".svg", ".pdf")
 
 
 # -- commands ---------------------------------------------------------------------------------------------------------------

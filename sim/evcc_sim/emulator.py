@@ -54,13 +54,22 @@ def framing_of(profile: Profile) -> Framing:
     return Framing.ASCII if any(t.startswith("ascii") for t in transports) else Framing.RTU
 
 
-def bind(units: Iterable[Unit], quantities: Quantities, *, by_model: Mapping[int, Quantities] | None = None) -> None:
-    """Put a live value behind every register whose meaning is known; SunSpec points look under their model first."""
+def bind(
+    units: Iterable[Unit],
+    quantities: Quantities,
+    *,
+    by_model: Mapping[int, Quantities] | None = None,
+    magnitudes: frozenset[str] = frozenset(),
+) -> None:
+    """Put a live value behind every register whose meaning is known; SunSpec points look under their model first.
+
+    Registers among ``magnitudes`` show no direction.
+    """
     for unit in units:
         for placed in unit.placed:
             source = _source(placed, quantities, by_model or {})
             if source is not None:
-                unit.sources[placed.key] = source
+                unit.sources[placed.key] = _absolute(source) if placed.key in magnitudes else source
 
 
 def _source(placed: Placed, quantities: Quantities, by_model: Mapping[int, Quantities]) -> Source | None:
@@ -96,6 +105,45 @@ def _absolute(source: Source) -> Source:
 
 
 # -- meters, inverters, batteries ---------------------------------------------------------------------------------------
+
+PLANT_WIDE = frozenset({"sma-data-manager", "sungrow-sg"})
+"""Called meter or inverter, but they show the grid connection too."""
+
+MAGNITUDES: Mapping[str, frozenset[str]] = {
+    "sma-hybrid": frozenset({"grid_current_l1", "grid_current_l2", "grid_current_l3"}),
+    "solaredge-hybrid": frozenset({"203.AphA", "203.AphB", "203.AphC"}),
+}
+"""Signed registers in which the device shows a current without its direction, says its documentation."""
+
+
+def part_emulator(
+    name: str,
+    usage: str,
+    sync: Sync,
+    *,
+    meter: MeterPlant | None = None,
+    battery: BatteryPlant | None = None,
+    unit_id: int | None = None,
+) -> Emulator:
+    """The device of profile ``name`` in one of its usages, with what it is there for behind it: a battery, else a meter.
+
+    Raises `ValueError` for a device that cannot be that.
+    """
+    profile = load(name)
+    if usage not in map(str, profile.usages):
+        raise ValueError(f"{name} cannot be a {usage}, only {', '.join(map(str, profile.usages))}")
+    if meter is not None and profile.kind in ("meter", "inverter") and name not in PLANT_WIDE:
+        return meter_emulator(name, meter, usage, sync, unit_id=unit_id)
+    return hybrid_emulator(
+        name,
+        sync,
+        grid=meter if usage == "grid" else None,
+        pv=meter if usage == "pv" else None,
+        battery=battery if usage == "battery" else None,
+        load_meter=meter if usage in ("charge", "aux") else None,
+        unit_id=unit_id,
+    )
+
 
 COUNTS_BACKWARDS = frozenset({"sunspec-meter"})
 """Meters in front of an inverter that show generation as positive power, but count it as export."""
@@ -155,7 +203,8 @@ def hybrid_emulator(
         by_model |= dict.fromkeys(GRID_MODELS, of_meter(grid))
     if load_meter is not None:
         values |= of_meter(load_meter, "load_")
-    bind(units, values | _modules(profile, pv, battery), by_model=by_model)
+    magnitudes = MAGNITUDES.get(name, frozenset())
+    bind(units, values | _modules(profile, pv, battery), by_model=by_model, magnitudes=magnitudes)
     if battery is not None:
         listen_to_battery(profile, units, battery)
         for condition in profile.battery.requires if profile.battery is not None else ():

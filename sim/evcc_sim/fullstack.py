@@ -9,6 +9,7 @@ sockets, threads and clocks are replaced. One seed gives one run, byte for byte.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import tempfile
 from collections import deque
@@ -39,7 +40,7 @@ from evcc_sim.invariants import Violation, check
 from evcc_sim.life import Life
 from evcc_sim.promises import Promises
 from evcc_sim.result import Result, summarize
-from evcc_sim.scenario import Scenario
+from evcc_sim.scenario import InvalidScenario, Scenario
 from evcc_sim.site_devices import Extras, devices, evcc_yaml
 from evcc_sim.trace import Recorder
 from evcc_sim.virtual_network import VirtualNetwork
@@ -158,6 +159,8 @@ class FullStack:
     _last: SiteView | None = None
 
     def __post_init__(self) -> None:
+        if not self.scenario.charger:
+            raise InvalidScenario(f"{self.scenario.name}: the server needs at least one charger")
         self.house = House(self.scenario, seed=self.seed, days=self.days)
         self.recorder = Recorder(self.house)
         self._requests.extend(requests_of(self.scenario, self.house.days))
@@ -335,6 +338,9 @@ class FullStack:
                 data = await answer.get_data()
             assert answer.status_code == 200, data
             self._states.update(data if isinstance(data, bytes) else data.encode())
+            shown = json.loads(data)["result"]
+            self._clock.sync()
+            self.recorder.looked({meter: shown.get(f"{meter}Power") for meter in ("grid", "pv", "battery")})
             await trio.sleep(LOOK_S)
 
     async def _act(self, server: Server) -> None:

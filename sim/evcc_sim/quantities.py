@@ -76,6 +76,7 @@ def _of_phase(meter: MeterPlant, phase: int, sign: int) -> dict[str, Source]:
         f"power_factor_l{phase}": lambda: 1.0,
         f"current_l{phase}": lambda: sign * meter.currents_a[index],
         f"voltage_l{phase}": lambda: meter.voltages_v[index],
+        f"energy_l{phase}": lambda: meter.energy_import_kwh / 3,  # the plant counts all three together
     }
 
 

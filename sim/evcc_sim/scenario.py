@@ -6,10 +6,11 @@ as seconds or "10m", "2h". docs/scenarios.md describes the format.
 
 from __future__ import annotations
 
+import difflib
 import tomllib
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
 from datetime import date, datetime, time, timedelta
 from enum import Enum
@@ -18,6 +19,9 @@ from importlib import resources
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from evcc_server.devices.profile import load as load_profile
+from evcc_server.devices.profile import names as profile_names
+from evcc_sim.allowed_values import problems
 from evcc_sim.battery import BatterySpec
 from evcc_sim.car import CarSpec
 from evcc_sim.faults import Fault, FaultKind
@@ -27,6 +31,10 @@ from evcc_sim.sunshine import PvSpec, Sky
 from evcc_sim.tariffs import TariffSpec
 from evcc_sim.timebase import Timebase
 from evcc_sim.wallbox import WallboxSpec
+from evcclib.settings import SPECS, Scope
+
+LONGEST_S = 3660 * 86_400.0
+FIRST_YEAR, LAST_YEAR = 1980, 2100
 
 
 class InvalidScenario(ValueError):
@@ -152,6 +160,13 @@ class ActionSpec:
         None  # the operator's heartbeat is lost after this time: the limit must expire by itself
     )
 
+    @property
+    def scope(self) -> Scope:
+        """Whose setting it changes."""
+        if self.vehicle is not None:
+            return Scope.VEHICLE
+        return Scope.SITE if self.loadpoint is None else Scope.LOADPOINT
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
@@ -212,6 +227,9 @@ class Scenario:
 # -- reading ------------------------------------------------------------------------------------------------------------
 
 
+REPEAT_MAX = 1000
+
+
 def load(name_or_path: str | Path) -> Scenario:
     """A scenario of the library by its name, or any file by its path. Raises `InvalidScenario`."""
     path = Path(name_or_path)
@@ -249,19 +267,22 @@ def from_table(table: Mapping[str, typing.Any], *, name: str) -> Scenario:
     """
     table = {"name": name, **table}
     for key in ("charger", "car"):
-        if key in table:
-            table[key] = [copy for entry in table[key] for copy in _repeated(entry)]
+        entries = table.get(key)
+        if isinstance(entries, list) and all(isinstance(entry, Mapping) for entry in entries):
+            table[key] = [copy for entry in entries for copy in _repeated(entry, f"{name}.{key}")]
     scenario: Scenario = build(Scenario, table, name)
     _check(scenario)
     return scenario
 
 
-def _repeated(entry: Mapping[str, typing.Any]) -> list[typing.Any]:
+def _repeated(entry: Mapping[str, typing.Any], where: str) -> list[typing.Any]:
     count = entry.get("repeat")
     if count is None:
         return [entry]
+    if type(count) is not int or not 1 <= count <= REPEAT_MAX:
+        raise InvalidScenario(f"{where}.repeat: {count!r} is not allowed, only 1 to {REPEAT_MAX}")
     rest = {key: value for key, value in entry.items() if key != "repeat"}
-    return [_numbered(rest, number) for number in range(1, int(count) + 1)]
+    return [_numbered(rest, number) for number in range(1, count + 1)]
 
 
 def _numbered(value: typing.Any, number: int) -> typing.Any:
@@ -275,21 +296,126 @@ def _numbered(value: typing.Any, number: int) -> typing.Any:
 
 
 def _check(scenario: Scenario) -> None:
-    """Names that refer to nothing are errors too."""
-    chargers = {charger.box.name for charger in scenario.charger}
-    cars = {car.name for car in scenario.car}
-    devices = {"grid", "site", *chargers, *cars}
-    devices |= {spec.name for spec in scenario.pv} | {spec.name for spec in scenario.battery}
-    devices |= {spec.name for spec in scenario.circuit}
-    for car in scenario.car:
+    """Values that cannot be, and names that refer to nothing, are errors too."""
+    for problem in (*problems(scenario, scenario.name), *_contradictions(scenario)):
+        raise InvalidScenario(problem)
+
+
+def _contradictions(scenario: Scenario) -> Iterator[str]:
+    """What each value on its own could be, but not together."""
+    where = scenario.name
+    try:
+        ZoneInfo(scenario.site.time_zone)
+    except (KeyError, ValueError, OSError):
+        yield f"{where}.site.time_zone: {scenario.site.time_zone!r} is no time zone, expected for example 'Europe/Berlin'"
+    if not FIRST_YEAR <= scenario.site.start.year <= LAST_YEAR:
+        yield f"{where}.site.start: {scenario.site.start} is not allowed, only {FIRST_YEAR} to {LAST_YEAR}"
+    if abs(sum(scenario.household.split) - 1.0) > 1e-6:
+        yield f"{where}.household.split: {scenario.household.split} must add up to 1"
+    yield from _wrong_names(scenario, where)
+    yield from _wrong_profiles(scenario, where)
+    yield from _wrong_circuits(scenario.circuit, where)
+    for index, battery in enumerate(scenario.battery):
+        if battery.soc_min_pct > battery.soc_max_pct:
+            yield f"{where}.battery[{index}]: soc_min_pct {battery.soc_min_pct:g} is above soc_max_pct {battery.soc_max_pct:g}"
+    for index, car in enumerate(scenario.car):
+        if car.current_min_a > car.current_max_a:
+            yield f"{where}.car[{index}]: current_min_a {car.current_min_a:g} is above current_max_a {car.current_max_a:g}"
+    for index, charger in enumerate(scenario.charger):
+        box, loadpoint = charger.box, charger.loadpoint
+        if loadpoint.current_min_a > loadpoint.current_max_a:
+            yield (
+                f"{where}.charger[{index}].loadpoint: current_min_a {loadpoint.current_min_a:g} is above "
+                f"current_max_a {loadpoint.current_max_a:g}"
+            )
+        yield from _wrong_rotation(box.phase_rotation, f"{where}.charger[{index}].box.phase_rotation")
+        yield from _wrong_rotation(box.meter.rotation, f"{where}.charger[{index}].box.meter.rotation")
+    yield from _wrong_rotation(scenario.grid.meter.rotation, f"{where}.grid.meter.rotation")
+
+
+def _wrong_rotation(phases: tuple[int, ...], where: str) -> Iterator[str]:
+    if sorted(phases) != [1, 2, 3]:
+        yield f"{where}: {list(phases)} is not 1, 2 and 3 in some order"
+
+
+def _wrong_names(scenario: Scenario, where: str) -> Iterator[str]:
+    chargers = [charger.box.name for charger in scenario.charger]
+    cars = [car.name for car in scenario.car]
+    roofs, batteries = [spec.name for spec in scenario.pv], [spec.name for spec in scenario.battery]
+    circuits = [spec.name for spec in scenario.circuit]
+    devices = [*chargers, *cars, *roofs, *batteries, *circuits, *RESERVED]
+    twice = sorted({name for name in devices if devices.count(name) > 1})
+    if twice:
+        yield f"{where}: names of devices, cars and circuits must be unique, {twice[0]!r} is not"
+    for index, car in enumerate(scenario.car):
         for visit in car.visits:
             if visit.charger not in chargers:
-                raise InvalidScenario(f"{scenario.name}: car {car.name!r} visits unknown charger {visit.charger!r}")
-    for fault in scenario.fault:
+                yield f"{where}.car[{index}]: car {car.name!r} visits unknown charger {visit.charger!r}"
+    for index, fault in enumerate(scenario.fault):
         if fault.device not in devices:
-            raise InvalidScenario(f"{scenario.name}: fault at unknown device {fault.device!r}")
-    if len(chargers) != len(scenario.charger) or len(cars) != len(scenario.car):
-        raise InvalidScenario(f"{scenario.name}: names of chargers and cars must be unique")
+            yield f"{where}.fault[{index}]: fault at unknown device {fault.device!r}"
+    for index, charger in enumerate(scenario.charger):
+        loadpoint = charger.loadpoint
+        if loadpoint.vehicle is not None and loadpoint.vehicle not in cars:
+            yield f"{where}.charger[{index}].loadpoint.vehicle: there is no car {loadpoint.vehicle!r}"
+        if loadpoint.circuit is not None and loadpoint.circuit not in circuits:
+            yield f"{where}.charger[{index}].loadpoint.circuit: there is no circuit {loadpoint.circuit!r}"
+    for index, action in enumerate(scenario.action):
+        if action.loadpoint is not None and action.loadpoint >= len(chargers):
+            yield f"{where}.action[{index}].loadpoint: {action.loadpoint} is not allowed, there are {len(chargers)}, from 0 on"
+        known = {name for scope, name in SPECS if scope is action.scope}
+        if action.assign is None and action.operator_limit_w is None and action.setting not in known:
+            yield (
+                f"{where}.action[{index}].setting: unknown {action.scope.value} setting {action.setting!r}; "
+                f"known: {', '.join(sorted(known))}"
+            )
+        for car_name in (action.vehicle, action.assign):
+            if car_name and car_name not in cars:
+                yield f"{where}.action[{index}]: there is no car {car_name!r}"
+
+
+RESERVED = ("grid", "site", "cars")
+"""Devices that every world may have; no other may be called so."""
+
+
+def _wrong_circuits(circuits: Sequence[CircuitSpec], where: str) -> Iterator[str]:
+    parents = {circuit.name: circuit.parent for circuit in circuits}
+    for index, circuit in enumerate(circuits):
+        above, name = {circuit.name}, circuit.parent
+        while name is not None:
+            if name not in parents:
+                yield f"{where}.circuit[{index}].parent: there is no circuit {name!r}"
+                break
+            if name in above:
+                yield f"{where}.circuit[{index}].parent: {circuit.name!r} is below itself"
+                break
+            above.add(name)
+            name = parents[name]
+
+
+def _wrong_profiles(scenario: Scenario, where: str) -> Iterator[str]:
+    used = [(scenario.grid.profile, "grid", f"{where}.grid")]
+    used += [(spec.profile, "pv", f"{where}.pv[{index}]") for index, spec in enumerate(scenario.pv)]
+    used += [(spec.profile, "battery", f"{where}.battery[{index}]") for index, spec in enumerate(scenario.battery)]
+    used += [(c.box.profile, "charger", f"{where}.charger[{index}].box") for index, c in enumerate(scenario.charger)]
+    for profile, part, place in used:
+        parts = _parts(profile)
+        if not parts:
+            known = [name for name in profile_names() if part in _parts(name)]
+            near = difflib.get_close_matches(profile, known, n=3, cutoff=0.0)
+            yield f"{place}.profile: there is no device {profile!r}, but for example {', '.join(near)}"
+        elif part not in parts:
+            yield f"{place}.profile: {profile!r} cannot be a {part}, only {', '.join(sorted(parts))}"
+
+
+@cache
+def _parts(profile: str) -> frozenset[str]:
+    """What a device of the server's can be in a site; empty for an unknown one."""
+    try:
+        found = load_profile(profile)
+    except KeyError:
+        return frozenset()
+    return frozenset(map(str, found.usages)) | ({"charger"} if found.charger is not None else frozenset())
 
 
 def build(cls: typing.Any, table: Mapping[str, typing.Any], path: str) -> typing.Any:
@@ -369,8 +495,16 @@ def _convert_scalar(kind: typing.Any, value: typing.Any, path: str) -> typing.An
 def seconds_of(value: float | str) -> float:
     """Seconds of a duration: a number of them, or "90s", "10m", "2h". Raises ValueError."""
     if isinstance(value, (int, float)):
-        return float(value)
+        return _a_length(float(value))
     units = {"s": 1.0, "m": 60.0, "h": 3600.0}
-    if value[-1:] not in units:
-        raise ValueError("expected a number of seconds, or for example '10m'")
-    return float(value[:-1]) * units[value[-1]]
+    try:
+        seconds = float(value[:-1]) * units[value[-1:]]
+    except (KeyError, ValueError) as error:
+        raise ValueError("expected a number of seconds, or for example '10m'") from error
+    return _a_length(seconds)
+
+
+def _a_length(seconds: float) -> float:
+    if not 0 <= seconds <= LONGEST_S:
+        raise ValueError(f"expected a length of time from 0 to {LONGEST_S / 86_400:g} days")
+    return seconds

@@ -15,7 +15,7 @@ from pymodbus.constants import ExcCodes
 from evcc_server.devices.profile import Connection, Profile, Register, load
 from evcc_sim.battery import Battery
 from evcc_sim.car import Car
-from evcc_sim.emulator import Emulator, Sync, emulator, hybrid_emulator, meter_emulator
+from evcc_sim.emulator import Emulator, Sync, emulator, part_emulator
 from evcc_sim.emulator_charger import charger_emulator
 from evcc_sim.house import House
 from evcc_sim.meter import Meter
@@ -51,13 +51,15 @@ def devices(house: House, sync: Sync) -> dict[str, Device]:
     scenario = house.scenario
     found: dict[str, Emulator] = {}
     if scenario.site.has_grid_meter:
-        found["grid"] = meter_emulator(scenario.grid.profile, house.grid_meter, "grid", sync)
+        found["grid"] = part_emulator(scenario.grid.profile, "grid", sync, meter=house.grid_meter)
     for pv, meter in zip(scenario.pv, house.pv_meters, strict=True):
-        found[pv.name] = meter_emulator(pv.profile, meter, "pv", sync)
+        found[pv.name] = part_emulator(pv.profile, "pv", sync, meter=meter)
     for battery, plant, meter in zip(scenario.battery, house.batteries, house.battery_meters, strict=True):
-        found[battery.name] = hybrid_emulator(battery.profile, sync, battery=_MeteredBattery(plant, meter))
+        found[battery.name] = part_emulator(
+            battery.profile, "battery", sync, meter=meter, battery=_MeteredBattery(plant, meter)
+        )
     for circuit, meter in house.circuit_meters.items():
-        found[circuit] = meter_emulator(CIRCUIT_PROFILE, meter, "grid", sync)
+        found[circuit] = part_emulator(CIRCUIT_PROFILE, "grid", sync, meter=meter)
     for charger, box in zip(scenario.charger, house.wallboxes, strict=True):
         found[charger.box.name] = charger_emulator(charger.box.profile, box, sync)
     cars = [car for car in house.cars.values() if car.spec.has_api]

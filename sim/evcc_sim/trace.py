@@ -7,7 +7,7 @@ Equal worlds give equal digests, byte for byte.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -88,6 +88,15 @@ class Note(NamedTuple):
     text: str
 
 
+class Look(NamedTuple):
+    """What a client was shown of ``meter`` (``grid``, ``pv`` or ``battery``) while ``flows_w`` flowed; None: no value."""
+
+    second: float
+    meter: str
+    flows_w: float
+    shown_w: float | None
+
+
 @dataclass(slots=True)
 class Trace:
     """A run's record. ``settings_lost`` names settings that differ after a restart."""
@@ -111,6 +120,7 @@ class Trace:
     restarts: list[float] = field(default_factory=list)
     energy_error_kwh: float = 0.0  # energy that came from nowhere
     stored_sessions: tuple[SessionRecord, ...] | None = None  # in the database, oldest first; None: no database
+    looks: list[Look] = field(default_factory=list)  # at /api/state; none in process, where no driver reads a meter
 
     def digest(self) -> str:
         """A hash over everything recorded; the same seed must give the same one."""
@@ -211,6 +221,17 @@ class Recorder:
     def note(self, text: str) -> None:
         """The world or a person has done something."""
         self.trace.notes.append(Note(self.house.now_s, text))
+
+    def looked(self, shown_w: Mapping[str, float | None]) -> None:
+        """A client has looked at the powers of the meters, each under its name in `Look`."""
+        house = self.house
+        site = house.scenario.site
+        flows_w = {"grid": house.bus.grid.power_w, "pv": sum(inverter.power_w for inverter in house.inverters)}
+        flows_w["battery"] = sum(battery.power_w for battery in house.batteries)
+        is_there = {"grid": site.has_grid_meter, "pv": site.sees_pv and house.inverters, "battery": house.batteries}
+        for meter, power_w in flows_w.items():
+            if is_there[meter]:
+                self.trace.looks.append(Look(house.now_s, meter, power_w, shown_w.get(meter)))
 
     def finish(self) -> Trace:
         """The record with what only the plants know."""

@@ -45,6 +45,8 @@ def _table(name: str) -> dict[str, typing.Any]:
             return tomllib.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
             raise InvalidScenario(f"{path}: {error.strerror}") from error
+        except ValueError as error:
+            raise InvalidScenario(f"{path}: {error}") from error
     entry = resources.files("evcc_sim").joinpath("scenarios", f"{name}.toml")
     if not entry.is_file():
         raise InvalidScenario(f"unknown scenario {name!r}; known: {', '.join(scenario.names())}")

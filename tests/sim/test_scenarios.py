@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from evcc_sim import scenario
 from evcc_sim.actions import operator_limit_at, operator_spans, requests_of
+from evcc_sim.allowed_values import ALLOWED, problems
+from evcc_sim.battery import BatterySpec
+from evcc_sim.car import CarSpec, Visit
+from evcc_sim.generators import PACKS
+from evcc_sim.household import HouseholdSpec
 from evcc_sim.inprocess import simulate
 from evcc_sim.invariants import INVARIANTS
+from evcc_sim.meter import MeterSpec
 from evcc_sim.scenario import InvalidScenario
 from evcc_sim.site_config import site_config
+from evcc_sim.sunshine import PvSpec
+from evcc_sim.tariffs import PriceSpec, TariffSpec
 from evcc_sim.variants import resolve
+from evcc_sim.wallbox import WallboxSpec
 
 DOCS = Path(__file__).parents[2] / "docs" / "scenarios.md"
 
@@ -71,6 +82,42 @@ def test_configurations_follow_from_scenarios() -> None:
         ),
         ("[[car]]\nname = 'a'\n[[car]]\nname = 'a'", "must be unique"),
         ("days = ", "wrong: "),
+        ("[[action]]\nat = '10:00'\nsetting = 'colour'\nvalue = 1", "unknown site setting 'colour'; known: "),
+        ("[[action]]\nat = '10:00'\nloadpoint = 1\nsetting = 'mode'", "action[0].loadpoint: 1 is not allowed"),
+        ("[[action]]\nat = '10:00'\nvehicle = 'x'\nsetting = 'soc_min_pct'", "there is no car 'x'"),
+        (
+            "[[car]]\ncapacity_kwh = -5",
+            "wrong.car[0].capacity_kwh: -5.0 is not allowed, only more than 0, at most 100000",
+        ),
+        ("[[car]]\ncapacity_kwh = 0", "wrong.car[0].capacity_kwh: 0.0 is not allowed"),
+        ("[[car]]\nsoc_pct = 140", "wrong.car[0].soc_pct: 140.0 is not allowed, only 0 to 100"),
+        ("[[car]]\nsoc_pct = nan", "wrong.car[0].soc_pct: nan is not allowed"),
+        ("[[car]]\nphases = 7", "wrong.car[0].phases: 7 is not allowed, only 1, 2 or 3"),
+        ("[[car]]\ncurrent_min_a = 20", "wrong.car[0]: current_min_a 20 is above current_max_a 16"),
+        ("[[car]]\nvisits = [{charger = 'x', arrive = '25:00', depart = '11:00'}]", "wrong.car[0].visits[0].arrive"),
+        ("[site]\ninterval_s = 0", "wrong.site.interval_s: 0.0 is not allowed, only 1 to 3600"),
+        ("[site]\ntime_zone = 'Mars/Olympus'", "wrong.site.time_zone: 'Mars/Olympus' is no time zone"),
+        ("[site]\nstart = 9999-12-31", "wrong.site.start: 9999-12-31 is not allowed, only 1980 to 2100"),
+        ("[[pv]]\npeak_w = -3", "wrong.pv[0].peak_w: -3.0 is not allowed"),
+        ("[[pv]]\nsteps = [['10:00', 5.0], ['11:00', -1.0]]", "wrong.pv[0].steps[1][1]: -1.0 is not allowed"),
+        (
+            "[[pv]]\nprofile = 'sungrow'",
+            "wrong.pv[0].profile: there is no device 'sungrow', but for example sungrow-sh",
+        ),
+        ("[[pv]]\nprofile = 'keba-p30'", "wrong.pv[0].profile: 'keba-p30' cannot be a pv, only charger"),
+        ("[[charger]]\nbox = { profile = 'e3dc' }", "'e3dc' cannot be a charger, only battery, grid, pv"),
+        ("[[charger]]\nbox = { phase_rotation = [1, 1, 3] }", "[1, 1, 3] is not 1, 2 and 3 in some order"),
+        ("[[charger]]\nloadpoint = { mode = 'fast' }", "mode: 'fast' is not allowed, only off, now, minpv or pv"),
+        ("[[charger]]\nloadpoint = { vehicle = 'x' }", "charger[0].loadpoint.vehicle: there is no car 'x'"),
+        ("[[charger]]\nloadpoint = { circuit = 'x' }", "charger[0].loadpoint.circuit: there is no circuit 'x'"),
+        ("[[charger]]\nrepeat = -1", "wrong.charger.repeat: -1 is not allowed, only 1 to 1000"),
+        ("[[circuit]]\nname = 'a'\nparent = 'b'", "wrong.circuit[0].parent: there is no circuit 'b'"),
+        ("[[circuit]]\nname = 'a'\nparent = 'a'", "wrong.circuit[0].parent: 'a' is below itself"),
+        ("[[circuit]]\nname = 'grid'", "must be unique, 'grid' is not"),
+        ("[[battery]]\nsoc_min_pct = 60\nsoc_max_pct = 50", "soc_min_pct 60 is above soc_max_pct 50"),
+        ("[household]\nsplit = [1, 1, 1]", "wrong.household.split: (1.0, 1.0, 1.0) must add up to 1"),
+        ("[[fault]]\nkind = 'silence'\ndevice = 'grid'\nat = '10:00'\nlasts = -5", "expected a length of time from 0"),
+        ("hours = 0", "wrong.hours: 0.0 is not allowed, only more than 0"),
     ],
 )
 def test_a_wrong_file_names_what_is_wrong(text: str, words: str) -> None:
@@ -79,9 +126,32 @@ def test_a_wrong_file_names_what_is_wrong(text: str, words: str) -> None:
     assert words in str(caught.value)
 
 
-def test_an_unknown_setting_of_an_action_is_an_error() -> None:
-    spec = scenario.parse("[[action]]\nat = '10:00'\nloadpoint = 0\nsetting = 'colour'\nvalue = 1", name="wrong")
-    with pytest.raises(InvalidScenario, match="unknown loadpoint setting 'colour'"):
+def test_every_number_of_the_format_has_its_range() -> None:
+    found = {f"{spec.__name__}.{item.name}": item.type for spec in SPECIFICATIONS for item in fields(spec)}
+    numbers = {key for key, kind in found.items() if re.search(r"\b(int|float)\b", str(kind))}
+    assert numbers - set(ALLOWED) == {"FaultSpec.params", "ActionSpec.value"}  # the kind of fault, evcclib say which
+    assert set(ALLOWED) - set(found) == set()
+
+
+SPECIFICATIONS = (
+    scenario.Scenario, scenario.SiteSpec, scenario.GridMeterSpec, scenario.LoadpointSpec, scenario.ChargerSpec,
+    scenario.CircuitSpec, scenario.WeatherSpec, scenario.FaultSpec, scenario.ActionSpec, BatterySpec, CarSpec, Visit,
+    HouseholdSpec, MeterSpec, PvSpec, PriceSpec, TariffSpec, WallboxSpec,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(PACKS))
+def test_generated_worlds_are_possible(name: str) -> None:
+    for seed in range(20):
+        spec = PACKS[name].draw(seed)
+        assert list(problems(spec, spec.name)) == []
+
+
+def test_an_action_whose_value_is_none_says_so() -> None:
+    spec = scenario.parse(
+        "[[charger]]\n[[action]]\nat = '10:00'\nloadpoint = 0\nsetting = 'mode'\nvalue = 'x'", name="wrong"
+    )
+    with pytest.raises(InvalidScenario, match="wrong: action sets mode to 'x'"):
         requests_of(spec, 1)
 
 

@@ -30,7 +30,7 @@ from evcc_sim.invariants.limits import (
     operator_limit_holds,
 )
 from evcc_sim.invariants.physics import energy_runs_forward, fuse_never_trips, power_balance
-from evcc_sim.invariants.sight import recovers, stale_grid_is_safe, unknown_soc_forces_nothing
+from evcc_sim.invariants.sight import recovers, stale_grid_is_safe, unknown_soc_forces_nothing, what_flows_is_seen
 from evcc_sim.invariants.stillness import still_worlds_stay_still
 from evcc_sim.invariants.switching import (
     guard_holds,
@@ -77,6 +77,7 @@ INVARIANTS: dict[str, Invariant] = {
         no_needless_writes,
         stale_grid_is_safe,
         recovers,
+        what_flows_is_seen,
         unknown_soc_forces_nothing,
         mode_off_is_off,
         min_soc_comes_first,

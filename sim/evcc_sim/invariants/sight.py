@@ -67,6 +67,38 @@ def recovers(trace: Trace) -> Found:
                     yield Violation("recovers", instant.second, message)
 
 
+UNSEEN_W = 500.0
+"""So much must flow before it counts as unseen ..."""
+SEEN_SHARE = 0.1
+"""... while less than this part of it is shown."""
+LOOK_BACK_S = 1800.0
+
+
+def what_flows_is_seen(trace: Trace) -> Found:
+    """What flows through a meter is shown to clients: the same meter is not found blind at two looks in a row."""
+    scenario = trace.scenario
+    devices = {
+        "grid": ["grid"],
+        "pv": [spec.name for spec in scenario.pv],
+        "battery": [spec.name for spec in scenario.battery],
+    }
+    for meter, names in devices.items():
+        faults = [fault for name in (*names, "site") for fault in faults_of(trace, name, frozenset(FaultKind))]
+        was_blind = False
+        for look in trace.looks:
+            if look.meter != meter:
+                continue
+            is_blind = abs(look.flows_w) >= UNSEEN_W and (
+                look.shown_w is None or abs(look.shown_w) < SEEN_SHARE * abs(look.flows_w)
+            )
+            if any(fault.start_s <= look.second and look.second - LOOK_BACK_S < fault.end_s for fault in faults):
+                is_blind = False
+            if is_blind and was_blind:
+                shown = "nothing" if look.shown_w is None else f"{look.shown_w:.0f} W"
+                yield Violation("what_flows_is_seen", look.second, f"{meter}: {look.flows_w:.0f} W flow, {shown} shown")
+            was_blind = is_blind
+
+
 def unknown_soc_forces_nothing(trace: Trace) -> Found:
     """An unknown SoC is not 0 %: no forced charge for a minimum SoC before the grace time is over [DEF-1]."""
     for car in trace.scenario.car:
