@@ -1,16 +1,22 @@
 """Cheapest slots in which to charge for a time before a target [PLAN-5..PLAN-9].
 
 Among equal prices the latest slot wins. The slot that is not needed in full starts late if it is the earliest of the plan, so
-that the plan is as compact as it can be, and ends early otherwise [DEF-11].
+that the plan is as compact as it can be, and ends early otherwise [DEF-11]. Time for which the list has no price, before its
+first rate or in a hole, is the last resort: taken when all priced time is, the latest of it first.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from evcclib.tariff import Rate, Rates
 from evcclib.units import HOUR, ZERO
+
+UNPRICED = math.nan
+"""The price of a slot for which a list of prices has none; without any list a plan's price is 0 [PLAN-6]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +62,8 @@ def duration_at(energy_kwh: float, power_w: float) -> timedelta | None:
 def plan(rates: Rates | None, required: timedelta, target: datetime, now: datetime) -> Plan:
     """The cheapest way to charge for ``required`` between ``now`` and ``target``, both timezone-aware.
 
-    Without usable prices (no list, outdated, nothing from now on) it is the last possible moment [PLAN-6, DEF-14].
+    Without usable prices (no list, outdated, nothing from now on) it is the last possible moment [PLAN-6, DEF-14]. Slots in a
+    hole of the list cost `UNPRICED`.
     """
     if required <= ZERO:
         return NO_PLAN
@@ -74,11 +81,11 @@ def plan(rates: Rates | None, required: timedelta, target: datetime, now: dateti
         if required <= ZERO:
             return Plan((), is_met)
         target = horizon
-    slots, missing = _cheapest(rates, required, target, now)
-    return Plan(slots, is_met and missing <= ZERO)
+    return Plan(_cheapest(rates, required, target, now), is_met)
 
 
-def _cheapest(rates: Rates, required: timedelta, target: datetime, now: datetime) -> tuple[tuple[Rate, ...], timedelta]:
+def _cheapest(rates: Rates, required: timedelta, target: datetime, now: datetime) -> tuple[Rate, ...]:
+    """The slots for ``required``, which is not more than there is between ``now`` and ``target``."""
     chosen: list[Rate] = []
     for rate in rates.by_price:
         if rate.start >= target or rate.end <= now:
@@ -90,7 +97,26 @@ def _cheapest(rates: Rates, required: timedelta, target: datetime, now: datetime
             break
     if required < ZERO:
         chosen[-1] = _shortened(chosen, -required)
-    return tuple(sorted(chosen, key=lambda slot: slot.start)), required
+    elif required > ZERO:
+        for hole in _holes_latest_first(rates, target, now):
+            chosen.append(Rate(max(hole.start, hole.end - required), hole.end, UNPRICED))
+            required -= hole.end - hole.start
+            if required <= ZERO:
+                break
+    return tuple(sorted(chosen, key=lambda slot: slot.start))
+
+
+def _holes_latest_first(rates: Rates, target: datetime, now: datetime) -> Iterator[Rate]:
+    """The time between ``now`` and ``target`` that has no price."""
+    end = target
+    for rate in reversed(rates.rates):
+        if rate.end <= now:
+            break
+        if rate.end < end:
+            yield Rate(rate.end, end, UNPRICED)
+        end = min(end, rate.start)
+    if now < end:
+        yield Rate(now, end, UNPRICED)
 
 
 def _shortened(chosen: list[Rate], surplus: timedelta) -> Rate:

@@ -9,18 +9,19 @@ from itertools import combinations
 from evcclib.tariff import Rate
 
 
-def cheapest_cost(
+def cheapest_choice(
     rates: Sequence[Rate], required: timedelta, target: datetime, now: datetime, unit: timedelta
-) -> float:
-    """Cost (price times hours) of the best choice of ``unit``-long pieces between ``now`` and ``target``: tries them all."""
-    pieces = [
-        rate.price
-        for rate in rates
-        for piece in range(int((rate.end - rate.start) / unit))
-        if now <= rate.start + piece * unit and rate.start + (piece + 1) * unit <= target
-    ]
-    count = min(int(required / unit), len(pieces))
-    return min(sum(choice) for choice in combinations(pieces, count)) * (unit / timedelta(hours=1))
+) -> tuple[int, float]:
+    """How many ``unit``-long pieces without a price the best choice between ``now`` and ``target`` needs, and what its priced
+    ones cost (price times hours): tries all choices of as many pieces as ``required`` takes, or all there are."""
+    pieces = [now + number * unit for number in range(int((target - now) / unit))]
+    prices = [next((rate.price for rate in rates if rate.start <= piece < rate.end), None) for piece in pieces]
+    count = min(int(required / unit), len(prices))
+    hours = unit / timedelta(hours=1)
+    return min(
+        (choice.count(None), hours * sum(price for price in choice if price is not None))
+        for choice in combinations(prices, count)
+    )
 
 
 def home_power_w(*, grid_w: float, pv_w: float, battery_w: float, charge_w: float) -> float:

@@ -237,13 +237,13 @@ def any_readings(draw: st.DrawFn, config: SiteConfig, instant: timedelta, pendin
 
 @st.composite
 def tariffs(draw: st.DrawFn) -> Mapping[TariffKind, Rates]:
-    """Hourly prices for a night, or none."""
+    """Hourly prices for a night, perhaps with holes, or none."""
     if draw(st.booleans()):
         return {}
-    prices = draw(st.lists(st.sampled_from([-0.05, 0.1, 0.2, 0.3]), min_size=1, max_size=12))
+    prices = draw(st.lists(st.sampled_from([-0.05, 0.1, 0.2, 0.3, None]), min_size=1, max_size=12))
     hour = timedelta(hours=1)
-    rates = Rates(tuple(Rate(START + n * hour, START + (n + 1) * hour, price) for n, price in enumerate(prices)))
-    return {TariffKind.GRID: rates}
+    hours = ((START + n * hour, price) for n, price in enumerate(prices))
+    return {TariffKind.GRID: Rates.of(Rate(at, at + hour, price) for at, price in hours if price is not None)}
 
 
 @st.composite

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oracles import cheapest_cost
+from oracles import cheapest_choice
 
 from evcclib.planner import NO_PLAN, Plan, duration_at, plan
 from evcclib.tariff import Rate, Rates
@@ -30,7 +31,11 @@ def slots(planned: Plan) -> list[tuple[float, float]]:
 
 
 def cost(planned: Plan) -> float:
-    return sum(slot.price * ((slot.end - slot.start) / HOUR) for slot in planned.slots)
+    return sum(slot.price * ((slot.end - slot.start) / HOUR) for slot in planned.slots if slot.price == slot.price)
+
+
+def unpriced(planned: Plan) -> list[tuple[float, float]]:
+    return slots(Plan(tuple(slot for slot in planned.slots if math.isnan(slot.price))))
 
 
 @pytest.mark.rule("PLAN-5")
@@ -135,12 +140,42 @@ def test_target_that_has_passed_leaves_an_empty_plan(rates: Rates | None, now: f
     assert plan(rates, HOUR, at(1), at(now)) == Plan((), is_met=False)
 
 
+@pytest.mark.rule("PLAN-9", "PLAN-7")
+def test_time_without_a_price_is_the_last_resort_and_the_latest_of_it_comes_first() -> None:
+    holed = Rates.of([*hourly(9).rates, *hourly(8, first=5).rates])
+    planned = plan(holed, 3 * HOUR, at(6), at(0))
+    assert slots(planned) == [(0, 1), (4, 5), (5, 6)]
+    assert unpriced(planned) == [(4, 5)]
+    assert planned.is_met
+    assert slots(plan(holed, 2 * HOUR, at(6), at(0))) == [(0, 1), (5, 6)]
+    planned = plan(holed, 6 * HOUR, at(6), at(0))
+    assert (slots(planned), planned.is_met) == ([(0, 1), (1, 5), (5, 6)], True)
+    planned = plan(holed, 7 * HOUR, at(6), at(0))
+    assert (slots(planned), planned.is_met) == ([(0, 1), (1, 5), (5, 6)], False)
+
+
 @pytest.mark.rule("PLAN-9")
-def test_gap_in_the_prices_leaves_a_partial_plan_and_says_so() -> None:
-    rates = Rates.of([*hourly(1).rates, *hourly(2, first=3).rates])
-    planned = plan(rates, 3 * HOUR, at(4), at(0))
-    assert slots(planned) == [(0, 1), (3, 4)]
-    assert not planned.is_met
+def test_prices_that_begin_after_the_target_leave_the_last_moment_before_it() -> None:
+    planned = plan(hourly(1, 2, first=3), HOUR, at(1.5), at(0))
+    assert (slots(planned), planned.is_met) == ([(0.5, 1.5)], True)
+    planned = plan(hourly(1, first=1), 1.5 * HOUR, at(2), at(0))
+    assert (slots(planned), unpriced(planned)) == ([(0.5, 1), (1, 2)], [(0.5, 1)])
+
+
+@pytest.mark.rule("PLAN-9", "PLAN-8")
+def test_holes_are_filled_from_the_end_and_what_lies_beyond_the_last_price_still_comes_first() -> None:
+    holed = Rates.of([*hourly(9).rates, *hourly(8, first=2).rates, *hourly(7, first=4).rates])
+    assert slots(plan(holed, 4.5 * HOUR, at(5), at(0))) == [(0, 1), (1.5, 2), (2, 3), (3, 4), (4, 5)]
+    assert unpriced(plan(holed, 4.5 * HOUR, at(5), at(0))) == [(1.5, 2), (3, 4)]
+    assert slots(plan(holed, 4.5 * HOUR, at(6), at(0))) == [(0, 1), (2, 3), (3.5, 4), (4, 5)]
+    assert plan(holed, HOUR, at(6), at(0)) == Plan((), is_met=True)
+
+
+@pytest.mark.rule("PLAN-9")
+def test_now_in_the_middle_of_a_hole() -> None:
+    holed = Rates.of([*hourly(1).rates, *hourly(5, first=3).rates])
+    assert slots(plan(holed, 1.5 * HOUR, at(4), at(2))) == [(2.5, 3), (3, 4)]
+    assert slots(plan(holed, 0.5 * HOUR, at(2.5), at(1.5))) == [(2, 2.5)]
 
 
 @pytest.mark.rule("PLAN-9")
@@ -183,35 +218,46 @@ QUARTER = HOUR / 4
 
 @settings(max_examples=150, deadline=None)
 @given(
-    prices=st.lists(st.integers(-3, 9).map(float), min_size=1, max_size=4),
+    prices=st.lists(st.one_of(st.none(), st.integers(-3, 9).map(float)), min_size=1, max_size=4),
     now_quarter=st.integers(0, 6),
     length=st.integers(1, 10),
     required=st.integers(1, 10),
 )
-@pytest.mark.rule("INV-10")
-def test_no_other_choice_of_quarters_is_cheaper(
-    prices: list[float], now_quarter: int, length: int, required: int
+@pytest.mark.rule("INV-10", "PLAN-9")
+def test_no_other_choice_of_quarters_is_cheaper_or_needs_less_unpriced_time(
+    prices: list[float | None], now_quarter: int, length: int, required: int
 ) -> None:
-    rates = hourly(*prices)
+    rates = Rates.of(
+        rate for hour, price in enumerate(prices) if price is not None for rate in hourly(price, first=hour).rates
+    )
     now = MIDNIGHT + now_quarter * QUARTER
-    target = min(now + length * QUARTER, rates.rates[-1].end)
-    if target <= now:
+    target = now + length * QUARTER
+    if not rates.rates or rates.rates[-1].end <= now:
         return
+    target = min(target, rates.rates[-1].end)
     planned = plan(rates, required * QUARTER, target, now)
-    assert cost(planned) == pytest.approx(cheapest_cost(rates.rates, required * QUARTER, target, now, QUARTER))
+    pieces, priced_cost = cheapest_choice(rates.rates, required * QUARTER, target, now, QUARTER)
+    assert sum(end - start for start, end in unpriced(planned)) == pytest.approx(pieces / 4)
+    assert cost(planned) == pytest.approx(priced_cost)
+    assert planned.duration() == min(required, int((target - now) / QUARTER)) * QUARTER
+    assert planned.is_met == (required * QUARTER <= target - now)
 
 
 @given(
-    prices=st.lists(st.floats(-1, 1, allow_nan=False), min_size=1, max_size=30),
+    prices=st.lists(st.one_of(st.none(), st.floats(-1, 1, allow_nan=False)), min_size=1, max_size=30),
     now_minute=st.floats(0, 600),
     span_minutes=st.floats(1, 2000),
     required_minutes=st.floats(0.1, 2000),
 )
 @pytest.mark.rule("INV-10", "PLAN-9")
 def test_slots_are_disjoint_within_the_time_and_add_up(
-    prices: list[float], now_minute: float, span_minutes: float, required_minutes: float
+    prices: list[float | None], now_minute: float, span_minutes: float, required_minutes: float
 ) -> None:
-    rates = hourly(*prices)
+    rates = Rates.of(
+        rate for hour, price in enumerate(prices) if price is not None for rate in hourly(price, first=hour).rates
+    )
+    if not rates.rates:
+        return
     now = MIDNIGHT + timedelta(minutes=now_minute)
     target = now + timedelta(minutes=span_minutes)
     required = timedelta(minutes=required_minutes)

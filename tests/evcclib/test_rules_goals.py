@@ -295,6 +295,45 @@ def test_plan_charges_in_the_cheap_hours_and_only_then() -> None:
     assert code(bench) is ReasonCode.TARGET_SOC_REACHED
 
 
+@pytest.mark.rule("PLAN-9", "PLAN-10", "PLAN-17", "STR-8")
+def test_plan_charges_in_a_hole_of_the_prices_as_late_as_it_can() -> None:
+    bench = home()
+    rates = prices(30, 30, 10, 30, 20, 30, 30, 30)[TariffKind.GRID].rates
+    bench.tariffs = {TariffKind.GRID: Rates.of([rates[0], rates[5]])}
+    bench.grid_w = 5000.0
+    bench.set("soc_target_pct", 80)
+    bench.set("target_time", NOON + 6 * HOUR)
+    at(bench, 0, 40.0)  # 26.7 kWh at 11.04 kW: 2 h 25 min
+    preview = bench.site.plan(0, now=bench.now)
+    assert preview.slots is not None and preview.is_met
+    assert [(slot.start - NOON, slot.end - NOON) for slot in preview.slots] == [
+        (timedelta(0), HOUR),
+        (5 * HOUR - timedelta(seconds=8696 - 7200), 5 * HOUR),
+        (5 * HOUR, 6 * HOUR),
+    ]
+    active = []
+    for minute in range(5, 360, 5):
+        at(bench, minute * 60)
+        if bench.lp.plan.is_active:
+            active.append(minute)
+    assert active == [*range(5, 60, 5), *range(280, 360, 5)]
+
+
+@pytest.mark.rule("TAR-1", "STR-9")
+def test_time_without_a_price_is_not_cheap() -> None:
+    bench = home()
+    rates = prices(-10, -10, -10)[TariffKind.GRID].rates
+    bench.tariffs = {TariffKind.GRID: Rates.of([rates[0], rates[2]])}
+    bench.grid_w = 500.0
+    bench.set("smart_cost_limit", 0.0)
+    codes = []
+    for second in range(10, 3 * 3600, 1800):
+        at(bench, second)
+        codes.append(code(bench) is ReasonCode.SMART_COST)
+    assert codes == [True, True, False, False, True, True]
+    assert bench.site.view(now=bench.now).tariff_grid == -0.1
+
+
 @pytest.mark.rule("PLAN-2", "EST-8", "PLAN-17", "PLAN-4", "PH-5")
 def test_plan_can_be_looked_at_without_changing_anything() -> None:
     bench = home()

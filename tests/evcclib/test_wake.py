@@ -115,6 +115,41 @@ def test_price_change_and_plan_are_reasons_to_come_back() -> None:
     assert NOON + found <= start + 10 * S
 
 
+@pytest.mark.rule("TAR-10", "SITE-1", "PLAN-9")
+def test_hole_in_the_prices_begins_and_ends_with_a_wake_up_and_so_does_the_plan_in_it() -> None:
+    bench = Bench(
+        site_config(loadpoint(vehicle="car"), vehicles=(VehicleConfig(name="car", capacity_kwh=54.0, has_soc=True),))
+    )
+    bench.box.status = ChargerStatus.B
+    hour = timedelta(hours=1)
+    rates = (Rate(NOON, NOON + hour, 0.2), Rate(NOON + 8 * hour, NOON + 9 * hour, 0.1))
+    bench.tariffs = {TariffKind.GRID: Rates(rates)}
+    bench.vehicles = {"car": VehicleReading(soc_pct=Measured(40.0, FOREVER))}
+    bench.grid_w = 500.0
+    run(bench, [0, 10])
+    bench.grid_w = 500.0
+
+    def settled(*seconds: float) -> timedelta | None:
+        for second in seconds:
+            bench.t = second * S
+            found = wake_at(bench)
+        return found
+
+    assert settled(1000, 1010, 1020) == hour
+    assert settled(3600, 3610, 28000, 28010) == 8 * hour
+    bench.t = 4000 * S
+    bench.submit(ChangeVehicleSetting("car", "soc_target_pct", 45))
+    bench.tariffs = {TariffKind.GRID: Rates((Rate(NOON + 8 * hour, NOON + 9 * hour, 0.1),))}
+    bench.set("target_time", NOON + 7 * hour)
+    found = settled(4010, 4020, 4030)
+    start = bench.lp.plan.projected_start
+    assert start is not None and NOON + 6 * hour < start < NOON + 7 * hour
+    assert found is not None and NOON + found <= start + 10 * S
+    bench.t = start - NOON + 10 * S
+    bench.step()
+    assert bench.lp.plan.is_active
+
+
 @pytest.mark.rule("SITE-2")
 def test_wake_is_on_the_grid_of_ticks_and_two_of_them_at_once_are_one() -> None:
     bench = Bench(site_config(loadpoint(phases=3)))

@@ -280,6 +280,19 @@ async def test_the_plan_for_a_time_and_for_none() -> None:
         assert (await api.get("/api/loadpoints/1/target/plan")).json()["result"]["plan"]
 
 
+@pytest.mark.api("row-16", "API-18")
+@in_real_time
+async def test_the_plan_in_a_hole_of_the_prices_has_null_for_a_price() -> None:
+    async with served() as api:
+        known = api.home.tariffs[TariffKind.GRID].rates
+        api.home.tariffs[TariffKind.GRID] = Rates.of(known[-1:])
+        api.home.cycle()
+        await api.post("/api/loadpoints/1/target/soc/80")
+        end = known[-1].start.isoformat().replace("+00:00", "Z")
+        plan = (await api.get(f"/api/loadpoints/1/target/plan?targetTime={end}")).json()["result"]["plan"]
+        assert plan[-1]["price"] is None
+
+
 @pytest.mark.api("row-22", "row-23", "row-24")
 @in_real_time
 async def test_vehicles_are_assigned_removed_and_detected() -> None:

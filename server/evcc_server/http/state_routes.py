@@ -19,21 +19,27 @@ from evcclib.tariff import Rate
 
 TELEMETRY = "telemetry"
 
-_RATE: Schema = {
-    "type": "object",
-    "properties": {
-        "start": {"type": "string", "format": "date-time"},
-        "end": {"type": "string", "format": "date-time"},
-        "price": {"type": "number"},
-    },
-    "required": ["start", "end", "price"],
-}
+
+def _rate_schema(price: Schema) -> Schema:
+    return {
+        "type": "object",
+        "properties": {
+            "start": {"type": "string", "format": "date-time"},
+            "end": {"type": "string", "format": "date-time"},
+            "price": price,
+        },
+        "required": ["start", "end", "price"],
+    }
+
+
+_RATE = _rate_schema({"type": "number"})
+_SLOT = _rate_schema({"type": ["number", "null"], "description": "null where the price list has none"})
 _RATE_EXAMPLE: Json = {"start": "2023-03-06T00:00:00+01:00", "end": "2023-03-07T00:00:00+01:00", "price": 0.399}
 _PLAN: Schema = {
     "type": "object",
     "properties": {
         "duration": {"type": "integer", "description": "seconds needed at power"},
-        "plan": {"type": ["array", "null"], "items": _RATE},
+        "plan": {"type": ["array", "null"], "items": _SLOT},
         "unit": {"type": "string"},
         "power": {"type": "number", "description": "W"},
     },
