@@ -88,7 +88,7 @@ def is_climating(work: Work, index: int, facts: Facts) -> bool:
     loadpoint.climate_poll, read = polling.step(
         loadpoint.climate_poll,
         vehicle=loadpoint.vehicle,
-        reading=VehicleReading(soc_pct=_as_number(reading.is_climating), must_retry=reading.must_retry),
+        reading=VehicleReading(soc_pct=_as_answer(reading.is_climating), must_retry=reading.must_retry),
         now=work.instant,
         config=config,
         is_connected=facts.is_connected,
@@ -139,7 +139,9 @@ def plan_required(work: Work, index: int, power_w: float) -> timedelta | None:
     if loadpoint.vehicle is None:
         return None
     target_pct = soc.effective_target_pct(settings.soc_target_pct)
-    return soc.remaining_duration(loadpoint.soc, target_pct, power_w, work.layout.estimator(index, loadpoint.vehicle))
+    estimator = work.layout.estimator(index, loadpoint.vehicle)
+    state = soc.by_energy(loadpoint.soc, loadpoint.ledger.session_kwh, estimator)
+    return soc.remaining_duration(state, target_pct, power_w, estimator)
 
 
 def follow_plan(work: Work, index: int, facts: Facts) -> None:
@@ -177,13 +179,20 @@ def is_below_minimum(work: Work, index: int) -> bool:
     if loadpoint.vehicle is None or loadpoint.settings.soc_min_pct <= 0:
         return False
     vehicle = work.layout.vehicles[loadpoint.vehicle]
+    energy_kwh, soc_pct = loadpoint.ledger.session_kwh, loadpoint.soc.soc_pct
+    is_unknown = soc_pct is None
+    estimator = work.layout.estimator(index, loadpoint.vehicle)
+    if soc_pct is not None and soc_pct < loadpoint.settings.soc_min_pct:
+        # What stays below, however much is charged, would force charging without end.
+        soc_pct = None if soc.is_doubted(loadpoint.soc, energy_kwh, estimator) else soc_pct
     return is_below_min_soc(
         soc_min_pct=loadpoint.settings.soc_min_pct,
-        soc_pct=loadpoint.soc.soc_pct,
+        soc_pct=soc_pct,
         capacity_kwh=vehicle.config.capacity_kwh,
-        energy_kwh=loadpoint.ledger.session_kwh,
+        energy_kwh=energy_kwh,
         efficiency=soc.CHARGE_EFFICIENCY,
-        is_soc_awaited=awaits_soc(
+        is_soc_awaited=is_unknown
+        and awaits_soc(
             can_tell_soc=vehicle.can_tell_soc or work.layout.loadpoints[index].charger.has_soc,
             vehicle_since=loadpoint.vehicle_since,
             instant=work.instant,
@@ -211,7 +220,8 @@ def _goal_reached(work: Work, index: int) -> ReasonCode | None:
     return None
 
 
-def _as_number(reading: Reading[bool]) -> Reading[float]:
+def _as_answer(reading: Reading[bool]) -> Reading[float]:
+    """``reading`` as `polling` looks at one: whether it is an answer, not what it says."""
     if isinstance(reading, Measured):
-        return Measured(float(reading.value), reading.sampled_at)
+        return Measured(soc.FULL_PCT, reading.sampled_at)
     return reading

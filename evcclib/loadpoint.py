@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from evcclib import meter_ledger, polling, session, soc
+from evcclib import meter_ledger, plausible, polling, session, soc
 from evcclib.assignment import connect, describe_session, disconnect, identify, open_session, store_session
 from evcclib.charger import confirm, doubt_current, sync
 from evcclib.commands import Outcome, Read, Result, VehicleRead
@@ -274,12 +274,13 @@ def _see_soc(
     loadpoint = work.state.loadpoints[index]
     charger_soc: Reading[float] = _charger_soc(loadpoint, reading) if layout.charger.has_soc else ABSENT
     vehicle_soc: Reading[float] = ABSENT
+    is_told_by_charger = plausible.tells_soc(charger_soc)
     statuses_agree = True
     if loadpoint.vehicle is not None:
         vehicle = work.layout.vehicles[loadpoint.vehicle]
         answers = work.readings.vehicles.get(loadpoint.vehicle, NO_VEHICLE)
         if vehicle.can_tell_soc:
-            if type(charger_soc) is not Measured:
+            if not is_told_by_charger:
                 loadpoint.poll, read = polling.step(
                     loadpoint.poll,
                     vehicle=loadpoint.vehicle,
@@ -295,7 +296,7 @@ def _see_soc(
             if (
                 type(answers.status) is Measured
                 and type(vehicle_soc) is Measured
-                and type(charger_soc) is not Measured
+                and not is_told_by_charger
                 and answers.status.sampled_at >= vehicle_soc.sampled_at
             ):
                 statuses_agree = answers.status.value is loadpoint.status
@@ -305,6 +306,7 @@ def _see_soc(
         if (
             loadpoint.odometer_asked_at is not None
             and type(answers.odometer_km) is Measured
+            and plausible.is_odometer(answers.odometer_km.value)
             and answers.odometer_km.sampled_at >= loadpoint.odometer_asked_at - polling.CACHE
         ):
             loadpoint.odometer_asked_at = None

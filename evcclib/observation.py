@@ -14,6 +14,7 @@ from evcclib.balance import NO_BATTERY, SitePower, home_power, site_power, sum_b
 from evcclib.classic import Sun
 from evcclib.events import Warned, WarningCode
 from evcclib.loadpoint import Facts
+from evcclib.plausible import is_soc
 from evcclib.readings import ABSENT, Measured, Reading
 from evcclib.state import Balance
 from evcclib.work import Work
@@ -127,10 +128,8 @@ def _newer(old: Measured[float] | None, new: Reading[float]) -> Measured[float] 
 
 def _kept_socs(old: Kept, new: Sequence[Reading[float]], count: int) -> Kept:
     """As `_kept`, for plausible SoCs only [DEF-43]."""
-    plausible = [
-        reading if type(reading) is not Measured or 0.0 <= reading.value <= 100.0 else ABSENT for reading in new
-    ]
-    return _kept(old, plausible, count)
+    believed = [reading if type(reading) is not Measured or is_soc(reading.value) else ABSENT for reading in new]
+    return _kept(old, believed, count)
 
 
 def _sum_positive(meters: Kept, oldest: timedelta) -> float | None:

@@ -12,6 +12,7 @@ from datetime import timedelta
 from evcclib.commands import Read, VehicleRead
 from evcclib.config import PollConfig
 from evcclib.model import PollMode
+from evcclib.plausible import tells_soc
 from evcclib.readings import ABSENT, Measured, Reading, VehicleReading
 from evcclib.units import SECOND
 
@@ -121,4 +122,10 @@ def _is_due(
 
 
 def _is_answered(state: PollState, soc: Reading[float]) -> bool:
-    return isinstance(soc, Measured) and state.answered_from is not None and soc.sampled_at >= state.answered_from
+    """Whether the last wish has brought a SoC; one of 0 % may be none, and is asked for again as if the read had failed."""
+    return (
+        isinstance(soc, Measured)
+        and tells_soc(soc)
+        and state.answered_from is not None
+        and soc.sampled_at >= state.answered_from
+    )

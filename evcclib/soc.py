@@ -4,7 +4,9 @@
    soc  = fetched + (energy - energy when it was fetched) / kwh_per_pct        at most 100
    kwh_per_pct starts at capacity / 0.9 / 100 and is learned once the SoC has risen by more than 10 %
 ```
-The estimate is bounded: it never falls below what the vehicle said, and never rises faster than without any loss.
+The estimate is bounded: it never falls below what the vehicle said, and never rises faster than without any loss. An answer of
+0 % may mean that there is none: it never replaces another answer, nothing is learned from it, and an answer that stays although
+energy goes into the vehicle is doubted (`is_doubted`).
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import math
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from evcclib.plausible import is_soc, is_sure_soc
 from evcclib.readings import Measured, Missing, Reading
 from evcclib.units import HOUR, ZERO, whole_seconds
 
@@ -21,6 +24,12 @@ GRADIENT_RISE_PCT = 10.0
 """The SoC must have risen by more than this before a gradient is learned [EST-6]."""
 EFFICIENCY_MIN = 0.5
 """A learned gradient that would mean more loss than this is capped: a plan made from it would start hours too early."""
+MOVED_PCT = 2.0
+"""Less is no movement of the SoC: it may be rounding."""
+UNMOVED_SHARE = 0.1
+"""A SoC that has not moved while this share of the capacity was charged is doubted ..."""
+UNMOVED_KWH = 10.0
+"""... or this much, where the capacity is not known: some 10 % of the largest batteries."""
 FULL_PCT = 100.0
 PROGRESS_STEP_PCT = 10.0
 
@@ -40,7 +49,10 @@ class EstimatorConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SocState:
-    """``soc_pct`` None: not known yet. ``kwh_per_pct`` [kWh of charged energy per %] None: nothing has been learned."""
+    """``soc_pct`` None: not known yet. ``kwh_per_pct`` [kWh of charged energy per %] None: nothing has been learned.
+
+    ``initial_pct``: where the rise that teaches the gradient starts. ``moved_pct``: the answer that has moved last.
+    """
 
     soc_pct: float | None = None
     fetched_pct: float | None = None
@@ -48,6 +60,8 @@ class SocState:
     initial_pct: float | None = None
     initial_energy_kwh: float = 0.0
     kwh_per_pct: float | None = None
+    moved_pct: float | None = None
+    moved_energy_kwh: float = 0.0
 
 
 UNKNOWN = SocState()
@@ -65,14 +79,16 @@ def step(
 ) -> SocState:
     """The state after one look at the charger's SoC, the vehicle's SoC and the session's energy.
 
-    A charger that supplies a SoC goes before the vehicle; while it fails the last value stands [EST-3]. Values outside 0..100
-    count as failed [DEF-43]. ``statuses_agree`` False: charger and vehicle disagree on whether it charges, so nothing is
-    learned from this value [EST-5]. The same state comes back when nothing has changed.
+    A charger that supplies a SoC goes before the vehicle; while it fails the last value stands [EST-3]. Values that are no SoC
+    count as not there [DEF-43], and so does 0 % where there is another. ``statuses_agree`` False: charger and vehicle disagree
+    on whether it charges, so nothing is learned from this value [EST-5]. The same state comes back when nothing has changed.
     """
     fetched = _source(charger_soc, vehicle_soc, state.fetched_pct)
     if fetched is None:
         return state
     energy_kwh = max(energy_kwh, 0.0)
+    if state.moved_pct is None or abs(fetched - state.moved_pct) >= MOVED_PCT or energy_kwh < state.moved_energy_kwh:
+        state = replace(state, moved_pct=fetched, moved_energy_kwh=energy_kwh)
     if not config.is_active:
         if state.soc_pct == fetched and state.fetched_pct == fetched:
             return state
@@ -82,6 +98,24 @@ def step(
         soc_pct = min(fetched + (energy_kwh - state.fetched_energy_kwh) / per_pct, FULL_PCT)
         return state if soc_pct == state.soc_pct else replace(state, soc_pct=soc_pct)
     return _fetched(state, fetched, energy_kwh, config, statuses_agree=statuses_agree)
+
+
+def is_doubted(state: SocState, energy_kwh: float, config: EstimatorConfig) -> bool:
+    """Whether the answers have not moved although the session's energy says that they should have."""
+    if state.moved_pct is None:
+        return False
+    unmoved_kwh = UNMOVED_SHARE * config.capacity_kwh / CHARGE_EFFICIENCY if config.capacity_kwh > 0 else UNMOVED_KWH
+    return energy_kwh - state.moved_energy_kwh > unmoved_kwh
+
+
+def by_energy(state: SocState, energy_kwh: float, config: EstimatorConfig) -> SocState:
+    """``state`` with a SoC that counts what was charged since it moved last, if it is doubted and not an estimate already."""
+    if config.is_active or config.capacity_kwh <= 0 or state.moved_pct is None:
+        return state
+    if not is_doubted(state, energy_kwh, config):
+        return state
+    risen_pct = (energy_kwh - state.moved_energy_kwh) / gradient_kwh_per_pct(state, config)
+    return replace(state, soc_pct=min(state.moved_pct + risen_pct, FULL_PCT))
 
 
 def gradient_kwh_per_pct(state: SocState, config: EstimatorConfig) -> float:
@@ -115,7 +149,9 @@ def effective_target_pct(target_pct: float) -> float:
 
 def shown_limit_pct(target_pct: float, vehicle_limit_pct: float | None) -> float:
     """The SoC at which charging ends: the target or the vehicle's own limit, whichever comes first [SOC-10]."""
-    limit_pct = FULL_PCT if vehicle_limit_pct is None else float(math.trunc(vehicle_limit_pct))
+    limit_pct = FULL_PCT
+    if vehicle_limit_pct is not None and is_sure_soc(vehicle_limit_pct):
+        limit_pct = float(math.trunc(vehicle_limit_pct))
     return min(limit_pct, effective_target_pct(target_pct))
 
 
@@ -128,18 +164,16 @@ def progress(threshold_pct: float, soc_pct: float | None) -> float:
 
 
 def _source(charger_soc: Reading[float], vehicle_soc: Reading[float], last_pct: float | None) -> float | None:
-    match charger_soc:
-        case Measured(value=value):
-            return value if _is_plausible(value) else last_pct
-        case Missing(since=since) if since is not None:
-            return last_pct
-    if isinstance(vehicle_soc, Measured) and _is_plausible(vehicle_soc.value):
-        return vehicle_soc.value
-    return last_pct
-
-
-def _is_plausible(soc_pct: float) -> bool:
-    return 0.0 <= soc_pct <= FULL_PCT
+    if isinstance(charger_soc, Missing) and charger_soc.since is not None:
+        return last_pct
+    is_zero = False
+    for reading in (charger_soc, vehicle_soc):
+        if isinstance(reading, Measured):
+            if is_sure_soc(reading.value):
+                return reading.value
+            is_zero = is_zero or is_soc(reading.value)
+    # Nobody falls to exactly 0 while plugged in; the answer before was a better one.
+    return 0.0 if is_zero and last_pct is None else last_pct
 
 
 def _fetched(
@@ -149,7 +183,7 @@ def _fetched(
     initial_pct, initial_energy_kwh, kwh_per_pct = state.initial_pct, state.initial_energy_kwh, state.kwh_per_pct
     if energy_kwh < state.fetched_energy_kwh:
         initial_pct = None  # the old baseline belongs to the old counter [DEF-22]
-    if initial_pct is None and statuses_agree:
+    if not initial_pct and statuses_agree:  # a rise from 0 % may be the step from no SoC to one
         initial_pct, initial_energy_kwh = fetched, energy_kwh
     if initial_pct is not None and statuses_agree:
         rise_pct, charged_kwh = fetched - initial_pct, energy_kwh - initial_energy_kwh
@@ -163,4 +197,6 @@ def _fetched(
         initial_pct=initial_pct,
         initial_energy_kwh=initial_energy_kwh,
         kwh_per_pct=kwh_per_pct,
+        moved_pct=state.moved_pct,
+        moved_energy_kwh=state.moved_energy_kwh,
     )

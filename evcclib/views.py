@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from evcclib import meter_ledger, plan_follow, savings, session, soc
+from evcclib import meter_ledger, plan_follow, plausible, savings, session, soc
 from evcclib.assignment import title_of
 from evcclib.decision import PlanPreview
 from evcclib.errors import UnknownTarget
@@ -115,7 +116,11 @@ def _loadpoint_view(work: Work, index: int) -> LoadpointView:
     vehicle = None if loadpoint.vehicle is None else work.layout.vehicles[loadpoint.vehicle]
     answers = VehicleReading() if vehicle is None else work.readings.vehicles.get(vehicle.config.name, VehicleReading())
     power_w = _power(work, loadpoint, layout.charger.has_power, is_charging=is_charging)
-    vehicle_limit_pct = _value(answers.soc_limit_pct) if vehicle is not None and vehicle.config.has_soc_limit else None
+    vehicle_limit_pct = range_km = None
+    if vehicle is not None and vehicle.config.has_soc_limit:
+        vehicle_limit_pct = _plausible(answers.soc_limit_pct, plausible.is_sure_soc)
+    if vehicle is not None and vehicle.config.has_range:
+        range_km = _plausible(answers.range_km, plausible.is_distance)
     estimator = work.layout.estimator(index, loadpoint.vehicle)
     limit_pct = soc.shown_limit_pct(settings.soc_target_pct, vehicle_limit_pct)
     left = None
@@ -167,7 +172,7 @@ def _loadpoint_view(work: Work, index: int) -> LoadpointView:
         vehicle_icon="" if vehicle is None else vehicle.config.icon,
         vehicle_capacity_kwh=0.0 if vehicle is None else vehicle.config.capacity_kwh,
         vehicle_soc_pct=loadpoint.soc.soc_pct,
-        vehicle_range_km=_value(answers.range_km) if vehicle is not None and vehicle.config.has_range else None,
+        vehicle_range_km=range_km,
         vehicle_soc_limit_pct=vehicle_limit_pct,
         vehicle_odometer_km=loadpoint.odometer_km,
         vehicle_identity=loadpoint.identity or None,
@@ -216,6 +221,11 @@ def _phase_remaining(loadpoint: LoadpointState, instant: timedelta) -> timedelta
 
 def _value(reading: Reading[T]) -> T | None:
     return reading.value if isinstance(reading, Measured) else None
+
+
+def _plausible(reading: Reading[float], is_one: Callable[[object], bool]) -> float | None:
+    value = _value(reading)
+    return value if is_one(value) else None
 
 
 def _fresh(work: Work, reading: Reading[T]) -> T | None:

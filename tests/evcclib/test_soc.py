@@ -266,6 +266,58 @@ def test_gradient_counts_from_the_first_answer() -> None:
     assert follow(LARGE, (0, 40), (0, 41), (9, 52)).kwh_per_pct == pytest.approx(9 / 12)
 
 
+@pytest.mark.rule("EST-6", "DEF-22", "DEF-43")
+def test_zero_that_is_no_soc_teaches_nothing() -> None:
+    state = follow(SMALL, (0, 0), (0, 20), (1.1, 31), (1.2, 32), (6.0, 80))
+    assert soc.gradient_kwh_per_pct(state, SMALL) * 100 == pytest.approx(10.0)
+    assert (state.initial_pct, state.initial_energy_kwh) == (20, 0)
+
+
+@pytest.mark.rule("EST-6", "EST-5")
+def test_really_empty_car_counts_up_from_zero_and_teaches_from_its_first_percent_on() -> None:
+    state = follow(LARGE, (0, 0), (2, 0))
+    assert state.soc_pct == pytest.approx(3)
+    state = follow(LARGE, (0, 0), (2, 2), (9.5, 12), (10.25, 13))
+    assert soc.gradient_kwh_per_pct(state, LARGE) * 100 == pytest.approx(75)
+
+
+@pytest.mark.rule("DEF-43", "EST-4", "EST-6")
+def test_zero_does_not_replace_an_answer() -> None:
+    state = follow(LARGE, (0, 40), (3, 40))
+    assert step(state, 6, 0.0).soc_pct == pytest.approx(49)
+    assert step(state, 6, None, charger=value(0.0)).soc_pct == pytest.approx(49)
+    raw = EstimatorConfig(capacity_kwh=60, estimates=False)
+    assert follow(raw, (0, 40), (3, 0)).soc_pct == 40
+
+
+@pytest.mark.rule("EST-3", "DEF-43")
+@pytest.mark.parametrize("none", [0.0, 255.0, float("nan")])
+def test_vehicle_answers_where_the_charger_has_nothing_to_say(none: float) -> None:
+    assert step(UNKNOWN, 0, 40, charger=value(none)).soc_pct == 40
+    assert step(UNKNOWN, 0, None, charger=value(none)).soc_pct == (0 if none == 0 else None)
+
+
+@pytest.mark.rule("DEF-1", "EST-9")
+def test_answer_that_stays_while_energy_is_charged_is_doubted() -> None:
+    raw = EstimatorConfig(capacity_kwh=60, estimates=False)
+    state = follow(raw, (0, 40), (6.6, 41), (6.6, 40))
+    assert not soc.is_doubted(UNKNOWN, 99, raw)
+    assert not soc.is_doubted(state, 6.6, raw)
+    assert soc.is_doubted(state, 6.7, raw)
+    assert soc.by_energy(state, 6.6, raw) is state
+    assert soc.by_energy(state, 13.33, raw).soc_pct == pytest.approx(60, abs=0.01)
+    assert soc.by_energy(state, 99, raw).soc_pct == 100
+    assert soc.by_energy(follow(LARGE, (0, 40)), 13.33, LARGE).soc_pct == 40  # an estimate counts by itself
+    assert not soc.is_doubted(step(state, 6.7, 42, raw), 13.3, raw)
+    assert not soc.is_doubted(step(state, 6.7, 38, raw), 13.3, raw)
+    unknown = EstimatorConfig(capacity_kwh=0)
+    assert not soc.is_doubted(follow(unknown, (1, 40)), 11, unknown)
+    assert soc.is_doubted(follow(unknown, (1, 40)), 11.1, unknown)
+    assert soc.by_energy(follow(unknown, (1, 40)), 50, unknown).soc_pct == 40
+    restarted = step(follow(raw, (50, 40)), 1, 40, raw)
+    assert soc.is_doubted(restarted, 8, raw)
+
+
 @pytest.mark.rule("EST-5", "EST-9")
 def test_small_batteries_are_estimated_and_agreement_is_assumed() -> None:
     scooter = EstimatorConfig(capacity_kwh=0.9)
