@@ -32,7 +32,7 @@ def settle(work: Work, facts: list[Facts]) -> None:
     shares = None
     if balance.home_w is not None:
         shares = green_shares(
-            pv_w=balance.pv_w or 0.0,
+            pv_w=balance.pv_w or 0.0,  # home power is known, so they are; or there is no battery
             battery_w=balance.battery.power_w or 0.0,
             home_w=balance.home_w,
             charge_w=charge_w,
@@ -45,7 +45,7 @@ def settle(work: Work, facts: list[Facts]) -> None:
         price_feed_in,
         co2,
     )
-    cars = 0.0 if shares is None else shares.cars
+    cars = None if shares is None else shares.cars
     state.savings = savings.step(
         state.savings,
         now=work.now,
@@ -55,11 +55,12 @@ def settle(work: Work, facts: list[Facts]) -> None:
         feed_in_price=price_feed_in,
     )
     if is_any_session:
-        known = None if shares is None else cars
         mix = Mix(
-            green_share=known,
-            price_per_kwh=None if known is None else effective_price(price_grid, price_feed_in, known),
-            co2_g_per_kwh=None if known is None else effective_co2(co2, known),
+            green_share=cars,
+            price_per_kwh=None
+            if cars is None
+            else effective_price(price_grid, price_feed_in, cars, has_feed_in=TariffKind.FEED_IN in tariffs),
+            co2_g_per_kwh=None if cars is None else effective_co2(co2, cars),
         )
         for index, each in enumerate(facts):
             _charge(work, index, each, mix)
@@ -74,7 +75,9 @@ def _charge(work: Work, index: int, facts: Facts, mix: Mix) -> None:
     if not facts.is_charging and energy_kwh <= open_session.energy_kwh:
         return
     chargers = work.readings.chargers
-    meter_kwh = meter_total_kwh(facts.layout, chargers[index]) if index < len(chargers) else None
+    meter_kwh = None
+    if index < len(chargers):
+        meter_kwh = meter_total_kwh(facts.layout, chargers[index], loadpoint.ledger)
     counted = session.charge(open_session, energy_kwh=energy_kwh, mix=mix, meter_kwh=meter_kwh)
     if facts.is_charging:
         loadpoint.session = counted

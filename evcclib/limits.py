@@ -16,6 +16,7 @@ from evcclib.commands import SwitchPhases
 from evcclib.config import CircuitConfig
 from evcclib.loadpoint import Facts
 from evcclib.model import PhaseTriple
+from evcclib.plausible import are_numbers
 from evcclib.readings import ABSENT, Measured, MeterReading, Reading
 from evcclib.state import Offer
 from evcclib.work import Work
@@ -205,8 +206,9 @@ def _sample(work: Work, index: int, facts: Facts) -> Measured[Load] | None:
     rotation = facts.layout.config.phase_rotation
     power = work.state.loadpoints[index].power
     drawn = [0.0, 0.0, 0.0]
-    if facts.currents_a is not None:
-        for phase, current in zip(rotation, facts.currents_a, strict=True):
+    currents_a = facts.currents_a if facts.currents_a is None or are_numbers(facts.currents_a) else None
+    if currents_a is not None:
+        for phase, current in zip(rotation, currents_a, strict=True):
             drawn[phase - 1] = max(current, 0.0)
     elif facts.power_w is not None:
         for phase in rotation[: facts.active]:
@@ -216,7 +218,7 @@ def _sample(work: Work, index: int, facts: Facts) -> Measured[Load] | None:
     power_w = sum(drawn) * work.layout.voltage_v if facts.power_w is None else max(facts.power_w, 0.0)
     chargers = work.readings.chargers
     sampled_at = work.instant if power is None else power.sampled_at
-    if facts.currents_a is not None and index < len(chargers) and isinstance(chargers[index].currents_a, Measured):
+    if currents_a is not None and index < len(chargers) and isinstance(chargers[index].currents_a, Measured):
         currents = chargers[index].currents_a
         sampled_at = currents.sampled_at if isinstance(currents, Measured) else sampled_at
     return Measured(Load((drawn[0], drawn[1], drawn[2]), power_w), sampled_at)
@@ -238,9 +240,10 @@ def _phase_currents(work: Work, meter: MeterReading) -> Measured[PhaseTriple] | 
 
 
 def signed_currents(currents_a: PhaseTriple, powers_w: PhaseTriple) -> PhaseTriple:
-    """Currents of a meter that shows them without sign: negative where the phase's power is [SITE-8]."""
+    """Currents of a meter that shows them without sign: negative where the phase's power is [SITE-8], NaN without a power."""
     first, second, third = (
-        -current if current > 0 and power < 0 else current for current, power in zip(currents_a, powers_w, strict=True)
+        -current if current > 0 and power < 0 else current if power == power else math.nan
+        for current, power in zip(currents_a, powers_w, strict=True)
     )
     return (first, second, third)
 

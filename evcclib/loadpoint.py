@@ -31,6 +31,7 @@ from evcclib.phases import (
     active_phases,
     phases_in_use,
     phases_with_voltage,
+    with_rest,
 )
 from evcclib.readings import ABSENT, ChargerReading, Measured, Missing, Reading, VehicleReading
 from evcclib.state import LoadpointState
@@ -45,7 +46,10 @@ NO_VEHICLE = VehicleReading()
 
 @dataclass(slots=True)
 class Facts:
-    """What one step knows of a loadpoint; ``power_w`` None: unknown; ``is_usable`` False: the charger must not be commanded."""
+    """What one step knows of a loadpoint; ``power_w`` None: unknown; ``is_usable`` False: the charger must not be commanded.
+
+    In ``currents_a`` NaN stands for a phase of which nothing is known; at least one is.
+    """
 
     layout: LoadpointLayout
     bounds: Bounds
@@ -111,8 +115,9 @@ def observe(work: Work, index: int) -> Facts:
     if not layout.is_switchable and type(reading.voltages_v) is Measured:
         _see_voltages(loadpoint, reading.voltages_v.value)
     currents_a = _fresh(reading.currents_a, oldest)
-    if currents_a is not None and sum(currents_a) - sum(currents_a) != 0.0:
-        currents_a = None  # not numbers [MEA-3]
+    if currents_a is not None and not plausible.are_numbers(currents_a):
+        rest_of_w = _number(_fresh(reading.power_w, oldest)) if layout.charger.has_power else None
+        currents_a = with_rest(currents_a, rest_of_w, work.layout.voltage_v)
     if currents_a is not None and is_charging:
         _see_currents(work, loadpoint, currents_a)
     if layout.is_switchable:
@@ -155,10 +160,11 @@ def observe(work: Work, index: int) -> Facts:
     )
 
 
-def meter_total_kwh(layout: LoadpointLayout, reading: ChargerReading) -> float | None:
-    """The charge meter's counter, if there is one and it answers."""
+def meter_total_kwh(layout: LoadpointLayout, reading: ChargerReading, ledger: meter_ledger.LedgerState) -> float | None:
+    """The charge meter's counter, if there is one that answers, and the ledger believes it."""
     if layout.charger.has_energy_total and isinstance(reading.energy_total_kwh, Measured):
-        return reading.energy_total_kwh.value
+        total_kwh = reading.energy_total_kwh.value
+        return total_kwh if meter_ledger.believes(ledger, total_kwh) else None
     return None
 
 
@@ -167,6 +173,10 @@ def _fresh(reading: Reading[Any], oldest: timedelta) -> Any:
     if type(reading) is Measured and reading.sampled_at >= oldest:
         return reading.value
     return None
+
+
+def _number(value: float | None) -> float | None:
+    return value if plausible.is_number(value) else None
 
 
 def _power(
@@ -227,7 +237,7 @@ def _handle(
     """What a change of status entails, in order [EV-10..EV-13]."""
     loadpoint = work.state.loadpoints[index]
     layout = work.layout.loadpoints[index]
-    meter_kwh = meter_total_kwh(layout, reading)
+    meter_kwh = meter_total_kwh(layout, reading, loadpoint.ledger)
     for transition in happened:
         if transition is Transition.CONNECT:
             connect(work, index)

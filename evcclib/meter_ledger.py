@@ -5,9 +5,9 @@
    ledger:        counted_kwh           + bridge_kwh                      counted again, bridge dropped
 ```
 The ledger never runs backwards and never invents energy: a counter that starts again goes on from its new value, a jump of
-more than 1000 kWh is a misread, and while a counter is silent (or missing altogether) power is integrated instead. One ledger
-runs for the life of the loadpoint; a session is the difference between two of its readings, so that the sum of all
-sessions is what the meter counted, whatever happened in between.
+more than 1000 kWh, or from 0 to more than can have been charged, is a misread, and while a counter is silent (or missing
+altogether) power is integrated instead. One ledger runs for the life of the loadpoint; a session is the difference between two
+of its readings, so that the sum of all sessions is what the meter counted, whatever happened in between.
 """
 
 from __future__ import annotations
@@ -90,6 +90,12 @@ def step(
     return _read(state, read) if is_believed else _doubted(state, read)
 
 
+def believes(state: LedgerState, counter_kwh: float) -> bool:
+    """Whether the counter may be shown as ``counter_kwh``: not a 0 that only says that it cannot be read, nor a misread."""
+    last = state.counter_kwh
+    return last is not None and last - JITTER_KWH <= counter_kwh <= last + JITTER_KWH
+
+
 def _is_usable(state: LedgerState, read: Measured[float], now: timedelta) -> bool:
     if not math.isfinite(read.value) or read.value < 0:
         return False
@@ -103,7 +109,7 @@ def _is_in_reach(state: LedgerState, read: Measured[float]) -> bool:
     last = state.counter_kwh
     if last is None:
         return True
-    if read.value >= last - JITTER_KWH:
+    if last > 0 and read.value >= last - JITTER_KWH:  # a 0 may have stood for a counter that could not be read yet
         return read.value <= last + JUMP_MAX_KWH
     return read.value <= POWER_MAX_KW * (max(read.sampled_at - state.counter_at, ZERO) / HOUR)
 

@@ -1,8 +1,9 @@
 """What the site's meters say: grid, pv, batteries, aux, with their ages [SITE-5..SITE-16, DEF-18, DEF-47, DEF-48].
 
 A failed reading leaves the last one standing until it is too old; then the value is unknown, left out of the balance, and said
-so. The SoC of home batteries moves slowly: the last one stands however old it is, but a battery that has stopped answering has
-no part in it while another one goes on [DEF-18].
+so. A total of which a part is unknown is unknown itself, and so is what follows from it: home power, green share. The SoC of
+home batteries moves slowly: the last one stands however old it is, but a battery that has stopped answering has no part in it
+while another one goes on [DEF-18].
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def look(work: Work, facts: list[Facts]) -> Sun:
         )
     if layout.config.aux_count:
         state.aux = _kept(state.aux, [meter.power_w for meter in readings.aux], layout.config.aux_count)
-    pv_w = _sum_positive(state.pv, oldest)
+    pv_w = _sum_positive(state.pv, oldest) if layout.config.pv_count else None
     charge_w = 0.0
     is_charge_known = True
     for each in facts:
@@ -55,7 +56,7 @@ def look(work: Work, facts: list[Facts]) -> Sun:
     _keep_grid(work, pv_w, charge_w, is_charge_known=is_charge_known)
     grid = state.grid
     grid_w = grid.value if grid is not None and grid.sampled_at >= oldest else None
-    aux_w = sum([power or 0.0 for power in _values(state.aux, oldest)]) if state.aux else 0.0
+    aux = _values(state.aux, oldest)
     if not layout.config.pv_count and grid_w is not None and is_charge_known:
         pv_w = max(0.0, charge_w - grid_w + state.settings.residual_power_w)  # [SITE-9]
     balance = None
@@ -64,18 +65,20 @@ def look(work: Work, facts: list[Facts]) -> Sun:
             grid_w=grid_w,
             battery_w=battery.power_w,
             battery_soc_pct=battery.soc_pct,
-            aux_w=aux_w,
+            aux_w=sum([power for power in aux if power is not None]),
             residual_power_w=state.settings.residual_power_w,
             priority_soc_pct=state.settings.priority_soc_pct,
             buffer_soc_pct=state.settings.buffer_soc_pct,
             buffer_start_soc_pct=state.settings.buffer_start_soc_pct,
             grid_supply_max_w=layout.config.grid_supply_max_while_battery_charges_w,
         )
-    is_battery_known = not layout.battery_count or battery.power_w is not None
+    battery_w = battery.power_w if layout.battery_count else 0.0
+    if None in _values(state.batteries, oldest):
+        battery_w, battery = None, battery._replace(power_w=None)
     home_w = None
-    if grid_w is not None and is_charge_known and is_battery_known:
-        home_w = home_power(grid_w=grid_w, pv_w=pv_w or 0.0, battery_w=battery.power_w or 0.0, charge_w=charge_w)
-    work.balance = Balance(grid_w, pv_w, battery, aux_w, home_w, None if balance is None else balance.power_w)
+    if grid_w is not None and pv_w is not None and battery_w is not None and is_charge_known:
+        home_w = home_power(grid_w=grid_w, pv_w=pv_w, battery_w=battery_w, charge_w=charge_w)
+    work.balance = Balance(grid_w, pv_w, battery, _total(aux), home_w, None if balance is None else balance.power_w)
     since = state.started_at if grid is None else max(grid.sampled_at, state.started_at)
     lost_at = since + layout.lost_after
     _warn(work, is_grid_known=grid_w is not None, is_lost=work.instant >= lost_at, facts=facts)
@@ -133,12 +136,19 @@ def _kept_socs(old: Kept, new: Sequence[Reading[float]], count: int) -> Kept:
 
 
 def _sum_positive(meters: Kept, oldest: timedelta) -> float | None:
-    """Sum of the known powers, a negative one counts as nothing [SITE-6]; None if none is known."""
-    total: float | None = None
+    """Sum of the powers, a negative one counts as nothing [SITE-6]; None unless each is known."""
+    total = 0.0
     for meter in meters:
-        if meter is not None and meter.sampled_at >= oldest:
-            total = (total or 0.0) + max(0.0, meter.value)
+        if meter is None or meter.sampled_at < oldest:
+            return None
+        total += max(0.0, meter.value)
     return total
+
+
+def _total(values: Sequence[float | None]) -> float | None:
+    """Their sum; None unless each is known."""
+    known = [value for value in values if value is not None]
+    return sum(known) if len(known) == len(values) else None
 
 
 def _values(meters: Kept, oldest: timedelta) -> list[float | None]:

@@ -10,11 +10,13 @@ does not charge, and no lowering happens for a vehicle that merely draws less th
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 from typing import NamedTuple
 
 from evcclib.hold import Timer
 from evcclib.model import PhaseAction, PhaseTriple
+from evcclib.plausible import are_numbers
 
 UNKNOWN_PHASES = 3
 """Assumed while the number of phases is not known [PH-2]."""
@@ -22,6 +24,8 @@ ACTIVE_CURRENT_A = 1.0
 """More than this flows in a phase that is in use [MEA-4]."""
 ACTIVE_VOLTAGE_V = 207.0
 """A phase with at least this is connected: 230 V - 10 % [MEA-6, DEF-31]."""
+REST_SHARE = 0.1
+"""A rest of the power below this is the tolerance of voltages and power factor, and no current in another phase."""
 SETTLING = timedelta(seconds=60)
 """After a switch nothing is measured and nothing switched automatically for so long [DEF-3]."""
 
@@ -38,17 +42,35 @@ def active_phases_max(*, vehicle: int, physical: int, measured: int, configured:
     return min(vehicle or UNKNOWN_PHASES, possible or UNKNOWN_PHASES, known_measured or UNKNOWN_PHASES)
 
 
+def with_rest(currents_a: PhaseTriple, power_w: float | None, voltage_v: float) -> PhaseTriple | None:
+    """``currents_a`` [A] with what ``power_w`` leaves for the phases that are not known, spread evenly [MEA-3].
+
+    A meter with one phase says NaN for those it has not. Without a power they stay unknown; None if no phase is known.
+    """
+    known = [current for current in currents_a if math.isfinite(current)]
+    if not known or len(known) == len(currents_a):
+        return currents_a if known else None
+    rest_a = math.nan
+    if power_w is not None:
+        rest_w = power_w - sum(known) * voltage_v
+        rest_a = rest_w / voltage_v / (len(currents_a) - len(known)) if rest_w > REST_SHARE * power_w else 0.0
+    first, second, third = (current if math.isfinite(current) else rest_a for current in currents_a)
+    return (first, second, third)
+
+
 def phases_in_use(currents_a: PhaseTriple) -> int:
-    """How many phases carry current; 0 says nothing about the vehicle [MEA-4]."""
+    """How many phases carry current; 0 says nothing about the vehicle, nor do phases of which one is not known [MEA-4]."""
+    if not are_numbers(currents_a):
+        return 0
     return sum(current > ACTIVE_CURRENT_A for current in currents_a)
 
 
 def phases_with_voltage(voltages_v: PhaseTriple) -> int:
     """1 or 3 phases connected to a charger without phase switch, 0 when the voltages do not tell [MEA-6]."""
     first, *others = (voltage >= ACTIVE_VOLTAGE_V for voltage in voltages_v)
-    if first and not any(others):
-        return 1
-    return 3 if first or any(others) else 0
+    if any(others):
+        return 3
+    return 1 if first and are_numbers(voltages_v) else 0
 
 
 class Scaling(NamedTuple):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 
+from evcclib.model import PhaseTriple
 from evcclib.readings import Measured, Reading
 
 SOC_PCT = (0.0, 100.0)
@@ -17,6 +18,11 @@ SOC_PCT = (0.0, 100.0)
 def is_number(value: object) -> bool:
     """Whether it is a finite number; true and false are none."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def are_numbers(values: PhaseTriple) -> bool:
+    """Whether the values of all three phases are numbers: NaN stands for one that is not known."""
+    return math.isfinite(sum(values))
 
 
 def is_soc(value: object) -> bool:

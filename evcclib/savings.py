@@ -24,7 +24,10 @@ HELD_MAX = GAP_MAX / 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavingsState:
-    """Totals since ``since`` in kWh and currency, and the power, share and prices that hold from ``updated_at`` on."""
+    """Totals since ``since`` in kWh and currency, and the power, share and prices that hold from ``updated_at`` on.
+
+    ``unknown_kwh`` is what was charged while nobody knew whose energy it was: part of neither side.
+    """
 
     since: datetime
     grid_kwh: float = 0.0
@@ -32,9 +35,10 @@ class SavingsState:
     saved_cost: float = 0.0
     self_kwh: float = 0.0
     self_cost: float = 0.0
+    unknown_kwh: float = 0.0
     updated_at: timedelta | None = None
     power_w: float = 0.0
-    green_share: float = 0.0
+    green_share: float | None = None
     grid_price: float = DEFAULT_GRID_PRICE
     feed_in_price: float = DEFAULT_FEED_IN_PRICE
 
@@ -44,19 +48,19 @@ def step(
     *,
     now: Now,
     charge_power_w: float,
-    green_share: float,
+    green_share: float | None,
     grid_price: float | None,
     feed_in_price: float | None,
 ) -> SavingsState:
     """Account for the time since the last step, then hold the new ``charge_power_w`` [W] of all loadpoints together.
 
-    ``green_share`` (0..1) is the cars' [DEF-40]; unknown prices take the defaults [SAV-3]. The same state comes back while
-    nothing is being charged, and for a while when nothing has changed.
+    ``green_share`` (0..1) is the cars' [DEF-40], None while unknown; unknown prices take the defaults [SAV-3]. The same state
+    comes back while nothing is being charged, and for a while when nothing has changed.
     """
     power_w = max(0.0, charge_power_w)
     if power_w == 0.0 and state.power_w == 0.0:
         return state
-    green_share = min(max(green_share, 0.0), 1.0)
+    green_share = None if green_share is None else min(max(green_share, 0.0), 1.0)
     grid_price = DEFAULT_GRID_PRICE if grid_price is None else grid_price
     feed_in_price = DEFAULT_FEED_IN_PRICE if feed_in_price is None else feed_in_price
     if (
@@ -81,15 +85,15 @@ def step(
 def view(state: SavingsState, *, now: Now, grid_price: float | None) -> SavingsView:
     """The totals up to ``now``; before anything is charged the effective price is the grid's [SAV-4]."""
     counted = replace(state, **_totals(state, now.instant))  # type: ignore[arg-type]  # its own fields
-    total_kwh = counted.grid_kwh + counted.self_kwh
+    known_kwh = counted.grid_kwh + counted.self_kwh
     none_price = DEFAULT_GRID_PRICE if grid_price is None else grid_price
     return SavingsView(
         since=counted.since,
-        total_charged_kwh=total_kwh,
+        total_charged_kwh=known_kwh + counted.unknown_kwh,
         grid_charged_kwh=counted.grid_kwh,
         self_consumption_charged_kwh=counted.self_kwh,
-        self_consumption_pct=100.0 * counted.self_kwh / total_kwh if total_kwh > 0 else 0.0,
-        effective_price=(counted.grid_cost + counted.self_cost) / total_kwh if total_kwh > 0 else none_price,
+        self_consumption_pct=100.0 * counted.self_kwh / known_kwh if known_kwh > 0 else 0.0,
+        effective_price=(counted.grid_cost + counted.self_cost) / known_kwh if known_kwh > 0 else none_price,
         amount=counted.saved_cost,
     )
 
@@ -102,6 +106,8 @@ def _totals(state: SavingsState, instant: timedelta) -> dict[str, float]:
     if not timedelta(0) < elapsed <= GAP_MAX + HELD_MAX:
         return {}
     charged_kwh = energy_kwh(state.power_w, elapsed)
+    if state.green_share is None:
+        return {"unknown_kwh": state.unknown_kwh + charged_kwh}
     self_kwh = charged_kwh * state.green_share
     grid_kwh = charged_kwh - self_kwh
     return {

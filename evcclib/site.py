@@ -38,6 +38,7 @@ from evcclib.safety import Clamped, clamp
 from evcclib.savings import SavingsState
 from evcclib.settings import SPECS, LoadpointSettings, SiteSettings
 from evcclib.state import LoadpointState, SiteState
+from evcclib.surplus import busiest
 from evcclib.tariff import Rates
 from evcclib.units import ZERO
 from evcclib.view import SiteView
@@ -367,7 +368,7 @@ def _send(
         is_charging=facts.is_charging,
         is_ramping=is_ramping(loadpoint, work.instant),
         current_a=charger.current_a,
-        drawn_a=None if facts.currents_a is None else max(facts.currents_a),
+        drawn_a=None if facts.currents_a is None else busiest(facts.currents_a),
         power_w=facts.power_w,
         phases=facts.active,
         voltage_v=work.layout.voltage_v,

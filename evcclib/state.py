@@ -102,7 +102,7 @@ class Balance(NamedTuple):
     grid_w: float | None = None
     pv_w: float | None = None
     battery: BatterySum = NO_BATTERY
-    aux_w: float = 0.0
+    aux_w: float | None = 0.0
     home_w: float | None = None
     site_w: float | None = None
 

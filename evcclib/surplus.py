@@ -54,13 +54,18 @@ class SurplusStep(NamedTuple):
         return PvAction.INACTIVE
 
 
+def busiest(currents_a: PhaseTriple) -> float:
+    """The highest current that is known [A]; at least one is."""
+    return max(current for current in currents_a if current == current)
+
+
 def effective_current(*, is_charging: bool, currents_a: PhaseTriple | None, current_offered_a: float) -> float:
     """What the vehicle draws in its busiest phase plus slack, at most what it is offered [PV-2, DEF-8]."""
     if not is_charging:
         return 0.0
     if currents_a is None:
         return current_offered_a
-    return min(max(currents_a) + CURRENT_SLACK_A, current_offered_a)
+    return min(busiest(currents_a) + CURRENT_SLACK_A, current_offered_a)
 
 
 def target_current(*, effective_a: float, site_power_w: float, phases: int, voltage_v: float) -> float:

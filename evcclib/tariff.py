@@ -77,9 +77,14 @@ def co2_at(planner: Rates | None, time: datetime) -> float | None:
     return price_at(planner, time)
 
 
-def effective_price(grid: float | None, feed_in: float | None, green_share: float) -> float | None:
-    """What a kWh costs of which ``green_share`` is own energy that could have been sold; None without a grid price [TAR-9]."""
-    if grid is None:
+def effective_price(
+    grid: float | None, feed_in: float | None, green_share: float, *, has_feed_in: bool = False
+) -> float | None:
+    """What a kWh costs of which ``green_share`` is own energy that could have been sold; None without a grid price [TAR-9].
+
+    ``has_feed_in``: there is a list of feed-in prices, so none at present is an unknown one; else own energy costs nothing.
+    """
+    if grid is None or (has_feed_in and feed_in is None and green_share > 0):
         return None
     return grid * (1 - green_share) + (feed_in or 0.0) * green_share
 

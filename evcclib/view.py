@@ -94,7 +94,7 @@ class BatteryView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiteView:
-    """The whole site. Ages are those of the newest reading; None: never seen."""
+    """The whole site. Ages are those of the newest reading; None: never seen. A total is None unless all its parts are known."""
 
     title: str
     settings: SiteSettings
@@ -114,7 +114,7 @@ class SiteView:
     battery_soc_pct: float | None
     battery_capacity_kwh: float | None
     batteries: tuple[BatteryView, ...]
-    aux_power_w: float
+    aux_power_w: float | None
     home_power_w: float | None
     site_power_w: float | None
     green_share: float | None

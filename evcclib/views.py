@@ -15,7 +15,7 @@ from evcclib.hold import remaining
 from evcclib.layout import age
 from evcclib.limits import signed_currents
 from evcclib.loadpoint import meter_total_kwh
-from evcclib.model import ChargerStatus, PhaseAction, PvAction
+from evcclib.model import ChargerStatus, PhaseAction, PvAction, TariffKind
 from evcclib.phases import active_phases
 from evcclib.readings import ABSENT, ChargerReading, Measured, Missing, Reading, VehicleReading
 from evcclib.settings import VehicleSettings
@@ -78,7 +78,9 @@ def site_view(work: Work) -> SiteView:
         tariff_co2=co2,
         tariff_effective_price=None
         if share is None
-        else effective_price(figures.price_grid, figures.price_feed_in, share),
+        else effective_price(
+            figures.price_grid, figures.price_feed_in, share, has_feed_in=TariffKind.FEED_IN in readings.tariffs
+        ),
         tariff_effective_co2=None if share is None else effective_co2(co2, share),
         savings=savings.view(state.savings, now=work.now, grid_price=figures.price_grid),
         last_success=state.last_success,
@@ -143,7 +145,7 @@ def _loadpoint_view(work: Work, index: int) -> LoadpointView:
         charge_duration=meter_ledger.charge_duration(
             loadpoint.timer, reading.charge_duration if is_timed else ABSENT, work.instant
         ),
-        energy_total_kwh=meter_total_kwh(layout, reading),
+        energy_total_kwh=meter_total_kwh(layout, reading, loadpoint.ledger),
         remaining_duration=left,
         remaining_energy_kwh=soc.remaining_energy_kwh(loadpoint.soc, limit_pct, estimator),
         connected_duration=None

@@ -1,7 +1,8 @@
 """The latest-value table: what each device said last and when, ready as `evcclib.readings.Readings`.
 
 Conversion happens when a sample arrives, once, so that a step finds its readings made. A value that a poll could not read
-keeps its last sample, whose age evcclib judges; a value that was never read is `Missing`.
+keeps its last sample, whose age evcclib judges; a value that was never read is `Missing`. A station that answers without a SoC
+has none (few know that of every vehicle), so the vehicle is asked.
 """
 
 from __future__ import annotations
@@ -121,7 +122,7 @@ class Samples:
             energy_session_kwh=_newer(values.energy_session_kwh, at, old.energy_session_kwh),
             charge_duration=_newer(values.charge_duration, at, old.charge_duration),
             identity=_newer(values.identity, at, old.identity),
-            soc_pct=_newer(values.soc_pct, at, old.soc_pct),
+            soc_pct=ABSENT if values.soc_pct is None else Measured(values.soc_pct, at),
             current_offered_a=_newer(values.current_offered_a, at, old.current_offered_a),
             phases=_newer(values.phases, at, old.phases),
         )

@@ -1,7 +1,8 @@
 """A real site as a scenario: record what its API says, and live through it again.
 
-A recording is a CSV file with one row for each look at ``/api/state``: the site's own time, its powers, its cars. Replayed,
-sun and household follow the recording and cars come and go as they did; the charging is decided anew.
+A recording is a CSV file with one row for each look at ``/api/state``: the site's own time, its powers, its cars; a cell stays
+empty where the site did not know. Replayed, sun and household follow the recording, and go on as they were where it has no
+value; cars come and go as they did; the charging is decided anew.
 """
 
 from __future__ import annotations
@@ -28,15 +29,15 @@ LOADPOINT_COLUMNS = ("title", "connected", "charge_w", "soc_pct", "mode")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """One row. ``loadpoints``: title, connected, power [W], SoC [%] (0: unknown), mode."""
+    """One row; None: not known. ``loadpoints``: title, connected, power [W], SoC [%] (0: unknown, as the API says it), mode."""
 
     time: datetime
-    home_w: float
-    pv_w: float
-    grid_w: float
-    battery_w: float
-    battery_soc_pct: float
-    loadpoints: tuple[tuple[str, bool, float, float, str], ...]
+    home_w: float | None
+    pv_w: float | None
+    grid_w: float | None
+    battery_w: float | None
+    battery_soc_pct: float | None
+    loadpoints: tuple[tuple[str, bool, float | None, float | None, str], ...]
 
 
 def look_at(state: typing.Mapping[str, typing.Any], when: datetime) -> Look:
@@ -44,22 +45,26 @@ def look_at(state: typing.Mapping[str, typing.Any], when: datetime) -> Look:
     document = state.get("result", state)
     return Look(
         time=when,
-        home_w=float(document.get("homePower") or 0.0),
-        pv_w=float(document.get("pvPower") or 0.0),
-        grid_w=float(document.get("gridPower") or 0.0),
-        battery_w=float(document.get("batteryPower") or 0.0),
-        battery_soc_pct=float(document.get("batterySoc") or 0.0),
+        home_w=_known(document.get("homePower")),
+        pv_w=_known(document.get("pvPower")),
+        grid_w=_known(document.get("gridPower")),
+        battery_w=_known(document.get("batteryPower")),
+        battery_soc_pct=_known(document.get("batterySoc")),
         loadpoints=tuple(
             (
                 str(loadpoint.get("title") or f"loadpoint {number}"),
                 bool(loadpoint.get("connected")),
-                float(loadpoint.get("chargePower") or 0.0),
-                float(loadpoint.get("vehicleSoc") or 0.0),
+                _known(loadpoint.get("chargePower")),
+                _known(loadpoint.get("vehicleSoc")),
                 str(loadpoint.get("mode") or "off"),
             )
             for number, loadpoint in enumerate(document.get("loadpoints") or (), 1)
         ),
     )
+
+
+def _known(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 async def record(
@@ -102,10 +107,18 @@ def _header(loadpoints: int) -> list[str]:
 
 def _row(look: Look) -> list[str]:
     fixed = [look.home_w, look.pv_w, look.grid_w, look.battery_w, look.battery_soc_pct]
-    cells = [look.time.astimezone(UTC).isoformat(), *(f"{value:g}" for value in fixed)]
+    cells = [look.time.astimezone(UTC).isoformat(), *(_cell(value) for value in fixed)]
     for title, connected, charge_w, soc_pct, mode in look.loadpoints:
-        cells += [title, str(int(connected)), f"{charge_w:g}", f"{soc_pct:g}", mode]
+        cells += [title, str(int(connected)), _cell(charge_w), _cell(soc_pct), mode]
     return cells
+
+
+def _cell(value: float | None) -> str:
+    return "" if value is None else f"{value:g}"
+
+
+def _number(cell: str) -> float | None:
+    return float(cell) if cell else None
 
 
 def write(looks: Iterable[Look], path: Path) -> None:
@@ -143,20 +156,23 @@ def _parse(row: Sequence[str]) -> Look:
     loadpoints = []
     for start in range(len(COLUMNS), len(row), size):
         title, connected, charge_w, soc_pct, mode = row[start : start + size]
-        loadpoints.append((title, connected == "1", float(charge_w), float(soc_pct), mode))
+        loadpoints.append((title, connected == "1", _number(charge_w), _number(soc_pct), mode))
     return Look(
         time=datetime.fromisoformat(row[0]),
-        home_w=float(row[1]),
-        pv_w=float(row[2]),
-        grid_w=float(row[3]),
-        battery_w=float(row[4]),
-        battery_soc_pct=float(row[5]),
+        home_w=_number(row[1]),
+        pv_w=_number(row[2]),
+        grid_w=_number(row[3]),
+        battery_w=_number(row[4]),
+        battery_soc_pct=_number(row[5]),
         loadpoints=tuple(loadpoints),
     )
 
 
 def replayed(looks: Sequence[Look], *, name: str, time_zone: str = "Europe/Berlin") -> Scenario:
-    """The recorded site as a world: sun and household as they were, cars that come and go as they did."""
+    """The recorded site as a world: sun and household as they were, cars that come and go as they did.
+
+    Raises `InvalidScenario` for a recording that never knew the home power.
+    """
     zone = ZoneInfo(time_zone)
     start: date = looks[0].time.astimezone(zone).date()
     epoch = datetime.combine(start, time(0), zone).astimezone(UTC)
@@ -169,27 +185,32 @@ def replayed(looks: Sequence[Look], *, name: str, time_zone: str = "Europe/Berli
         )
         for index in range(count)
     )
+    home = _series(seconds, [look.home_w for look in looks])
+    sun = _series(seconds, [look.pv_w for look in looks])
+    if not home:
+        raise InvalidScenario(f"{name}: the home power is not known in any row")
     has_battery = any(look.battery_w for look in looks)
+    battery_soc_pct = next((look.battery_soc_pct for look in looks if look.battery_soc_pct is not None), 50.0)
     spec = Scenario(
         name=name,
         title=f"Recording {name}",
         hours=(seconds[-1] - 0.0) / 3600.0,
         site=SiteSpec(start=start, time_zone=time_zone),
-        household=HouseholdSpec(series=_series(seconds, [look.home_w for look in looks]), has_appliances=False),
-        pv=(PvSpec(name="recorded", series=_series(seconds, [look.pv_w for look in looks])),),
-        battery=(BatterySpec(name="battery", soc_pct=looks[0].battery_soc_pct or 50.0),) if has_battery else (),
+        household=HouseholdSpec(series=home, has_appliances=False),
+        pv=(PvSpec(name="recorded", series=sun),) if sun else (),
+        battery=(BatterySpec(name="battery", soc_pct=battery_soc_pct),) if has_battery else (),
         charger=chargers,
         car=tuple(car for index in range(count) for car in _cars(looks, index, zone, start)),
     )
     return replace(spec, days=max(1, round(seconds[-1] / 86_400)))
 
 
-def _series(seconds: Sequence[float], values: Sequence[float]) -> tuple[tuple[float, float], ...]:
-    """Only the changes."""
+def _series(seconds: Sequence[float], values: Sequence[float | None]) -> tuple[tuple[float, float], ...]:
+    """Only the changes; what is not known is none, and the first value known holds from the beginning."""
     series: list[tuple[float, float]] = []
     for second, value in zip(seconds, values, strict=True):
-        if not series or series[-1][1] != value:
-            series.append((max(0.0, second), max(0.0, value)))
+        if value is not None and (not series or series[-1][1] != max(0.0, value)):
+            series.append((max(0.0, second if series else seconds[0]), max(0.0, value)))
     return tuple(series)
 
 

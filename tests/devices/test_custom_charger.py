@@ -187,3 +187,57 @@ def test_status_letters(value: JsonValue, letter: str | None) -> None:
 def test_what_is_no_status_is_refused(value: JsonValue) -> None:
     with pytest.raises(DeviceImplausible, match="is none of A, B, C, D, E, F"):
         status_of(value)
+
+
+CURRENTS = """
+status: {source: http, uri: "http://box.test/state", jq: .cp}
+enabled: {source: http, uri: "http://box.test/state", jq: .on}
+enable: {source: http, uri: "http://box.test/enable?on=${enable}", method: POST}
+maxcurrent: {source: http, uri: "http://box.test/limit", method: PUT, body: '{"amps": ${maxcurrent}}'}
+currents:
+- {source: http, uri: "http://box.test/state", jq: .a1}
+- {source: http, uri: "http://box.test/state", jq: .a2}
+- {source: http, uri: "http://box.test/state", jq: .a3}
+"""
+
+
+@pytest.mark.parametrize(
+    ("a2", "a3", "shown"),
+    [
+        ('"NaN"', '"NaN"', "(6.13, nan, nan)"),
+        ("null", "9999", "(6.13, nan, nan)"),
+        ("0", '""', "(6.13, 0.0, nan)"),
+    ],
+)
+def test_the_phases_that_a_single_phase_meter_has_count(a2: str, a3: str, shown: str) -> None:
+    @in_virtual_time
+    async def run() -> None:
+        state = f'{{"cp": "C", "on": true, "a1": 6.13, "a2": {a2}, "a3": {a3}}}'
+        async with plugin_site(charger=CURRENTS, web=Web({"GET /state": state})) as devices:
+            assert str((await devices.charger("box").read()).currents_a) == shown
+
+    run()
+
+
+@in_virtual_time
+async def test_no_phase_at_all_is_no_current() -> None:
+    state = '{"cp": "C", "on": true, "a1": "NaN", "a2": "NaN", "a3": "NaN"}'
+    async with plugin_site(charger=CURRENTS, web=Web({"GET /state": state})) as devices:
+        assert (await devices.charger("box").read()).currents_a is None
+
+
+@in_virtual_time
+async def test_zeros_of_a_built_in_meter_that_has_counted_are_no_reading() -> None:
+    web = Web({"GET /state": STATE})
+    async with plugin_site(charger=HTTP, web=web) as devices:
+        charger = devices.charger("box")
+        await charger.read()
+        for letter, power_w in (("C2", None), ("B2", 0)):
+            web.answers["GET /state"] = f'{{"cp": "{letter}", "on": 1, "card": "04AB", "kw": 0, "kwh": 0}}'
+            await anyio.sleep(10)
+            values = await charger.read()
+            assert (values.power_w, values.energy_total_kwh, values.is_enabled) == (power_w, None, True)
+        web.answers["GET /state"] = '{"cp": "C2", "on": 1, "card": "04AB", "kw": 7.2, "kwh": 0}'
+        await anyio.sleep(10)
+        values = await charger.read()
+        assert (values.power_w, values.energy_total_kwh) == (7200, 0)

@@ -94,7 +94,32 @@ async def test_a_value_that_is_not_there_is_missing_never_zero() -> None:
     web = Web({"GET /api": '{"grid": {"power": null}, "phases": [{"current": 1}], "state of charge": 140}'})
     async with plugin_site(meter=HTTP, web=web) as devices:
         values = await devices.meter("grid").read()
-    assert (values.power_w, values.currents_a, values.energy_import_kwh, values.soc_pct) == (None, None, None, None)
+    assert (values.power_w, values.energy_import_kwh, values.soc_pct) == (None, None, None)
+    assert str(values.currents_a) == "(1.0, nan, nan)"  # the phase that is known counts
+
+
+@in_virtual_time
+async def test_zeros_of_a_meter_that_has_counted_are_no_reading() -> None:
+    web = Web({"GET /api": '{"w": 0, "kwh": 8000}'})
+    plugin = """
+power: {source: http, uri: "http://meter.test/api", jq: .w}
+energy: {source: http, uri: "http://meter.test/api", jq: .kwh}
+"""
+    async with plugin_site(meter=plugin, web=web) as devices:
+        meter = devices.meter("grid")
+        assert (await meter.read()).energy_import_kwh == 8000
+        web.answers["GET /api"] = '{"w": 0, "kwh": 0}'
+        await anyio.sleep(10)
+        assert (
+            await error_of(meter.read, DeviceImplausible) == "grid: all zeros, the counters too, after it has counted"
+        )
+        web.answers["GET /api"] = '{"w": 250, "kwh": 0}'
+        await anyio.sleep(10)
+        values = await meter.read()
+        assert (values.power_w, values.energy_import_kwh) == (250, 0)
+        web.answers["GET /api"] = '{"w": 0, "kwh": 0}'
+        await anyio.sleep(10)
+        assert (await meter.read()).power_w == 0
 
 
 @pytest.mark.parametrize("text", ["NaN", "inf", "1e9", "", "null", "{}"])

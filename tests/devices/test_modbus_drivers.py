@@ -83,9 +83,46 @@ async def test_nonsense_from_a_meter_is_missing_and_not_a_number() -> None:
     async def use(link: Link) -> None:
         values = await ModbusMeter(load("eastron-sdm630"), link, 1, usage="grid").read()
         assert values.power_w is None
-        assert values.powers_w is None
-        assert values.voltages_v is None
+        assert str(values.powers_w) == "(nan, 500.0, 50.0)"  # the phases that are known count
+        assert str(values.voltages_v) == "(nan, 231.0, 229.5)"
         assert values.currents_a == (1.5, 2.5, 0.25)
+
+    await with_link(fake, use)
+
+
+@in_virtual_time
+@pytest.mark.parametrize("usage", ["grid", "pv"])
+async def test_zeros_of_a_meter_that_has_counted_are_no_reading(usage: str) -> None:
+    fake = sdm630()
+
+    def say(counter_kwh: float, volts: float) -> None:
+        for address in range(0, 90, 2):
+            fake.put_float(1, "input", address, 0.0)
+        fake.put_float(1, "input", 0, volts)
+        fake.put_float(1, "input", 72, counter_kwh)
+
+    async def use(link: Link) -> None:
+        meter = ModbusMeter(load("eastron-sdm630"), link, 1, usage=usage)
+        say(0.0, 0.0)
+        assert (await meter.read()).power_w == 0.0  # nothing is known of it yet
+        say(8000.0, 230.0)
+        await meter.read()
+        say(0.0, 0.0)
+        for _ in range(2):
+            if usage == "grid":
+                with pytest.raises(DeviceImplausible, match="all zeros, the counters too"):
+                    await meter.read()
+            else:  # at night
+                values = await meter.read()
+                assert (values.power_w, values.energy_import_kwh, values.energy_export_kwh) == (0.0, None, None)
+        say(0.0, 230.0)  # it measures something: the counter has been set back
+        values = await meter.read()
+        assert 0.0 in (values.energy_import_kwh, values.energy_export_kwh)
+        say(0.0, 0.0)
+        assert (await meter.read()).power_w == 0.0
+        say(0.5, 0.0)
+        values = await meter.read()
+        assert 0.5 in (values.energy_import_kwh, values.energy_export_kwh)
 
     await with_link(fake, use)
 

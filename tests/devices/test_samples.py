@@ -43,6 +43,14 @@ def test_what_was_never_read_is_missing() -> None:
     assert {name: meter.power_w for name, meter in readings.circuits.items()} == dict.fromkeys(WIRING.circuits, NEVER)
 
 
+def test_station_that_answers_without_a_soc_has_none() -> None:
+    table = samples()
+    table.charger("left", ChargerValues(status=ChargerStatus.B, soc_pct=40.0), at(10))
+    assert table.readings().chargers[0].soc_pct == Measured(40.0, at(10))
+    table.charger("left", ChargerValues(status=ChargerStatus.B), at(20))
+    assert table.readings().chargers[0].soc_pct is ABSENT
+
+
 def test_a_value_that_a_poll_could_not_read_keeps_its_last_sample() -> None:
     table = samples()
     table.meter("grid", MeterValues(power_w=100.0, energy_import_kwh=7.0), at(10))

@@ -214,6 +214,9 @@ async def test_innogy_shows_no_power_when_it_only_remembers_currents() -> None:
         bench.put({"input 275": [0x4332, 0]})
         values = await bench.charger.read()
         assert (values.power_w, values.currents_a) == (6900.0, (10.0, 10.0, 10.0))
+        bench.put({"input 275": [0x3F32, 0]})
+        values = await bench.charger.read()
+        assert (values.status, values.power_w, values.currents_a) == (None, None, None)
 
     await run(station_of("innogy-ebox"), script)
 

@@ -51,6 +51,37 @@ def test_overload_is_lowered_at_once_and_raised_on_the_next_tick() -> None:
     assert bench.step(Cause.INTERVAL) == (SetCurrent(15.0),)
 
 
+@pytest.mark.rule("INV-2", "MEA-3", "DEF-48")
+def test_phase_of_the_grid_of_which_nothing_is_known_proves_no_limit() -> None:
+    bench = house(safe_current_a=6.0)
+    grid(bench, (5.0, float("nan"), float("nan")), power=1150.0)
+    assert bench.at(0) == (SetCurrent(6.0), Enable())
+
+
+@pytest.mark.rule("INV-2", "MEA-3")
+@pytest.mark.parametrize("has_power", [True, False])
+def test_phases_of_a_car_of_which_nothing_is_known_leave_the_house_all_that_may_be_its(has_power: bool) -> None:
+    bench = house(loadpoint(mode=NOW, phases=3, circuit="house", has_power=has_power))
+    grid(bench, (2.0, 2.0, 2.0))
+    bench.at(0)
+    assert bench.box.offered_a == 16.0
+    for second in (10, 20, 30, 40):
+        bench.t = second * S
+        bench.box.extra = {"currents_a": Measured((16.0, float("nan"), float("nan")), bench.t)}
+        if has_power:  # one phase: what flows on the others is the house
+            bench.box.extra["power_w"] = Measured(3680.0, bench.t)
+        grid(bench, (18.0, 12.0, 12.0))
+        bench.step()
+    assert bench.box.offered_a == 16.0
+    bench.t = 50 * S
+    bench.box.extra["currents_a"] = Measured((16.0, float("nan"), float("nan")), bench.t)
+    if has_power:
+        bench.box.extra["power_w"] = Measured(3680.0, bench.t)
+    grid(bench, (24.0, 12.0, 12.0))
+    bench.step()
+    assert bench.box.offered_a <= 12.0
+
+
 @pytest.mark.rule("INV-2")
 def test_below_the_minimum_it_pauses_and_says_why() -> None:
     bench = house()

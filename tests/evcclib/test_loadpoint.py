@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from math import isnan, nan
 
 import pytest
 from bench import NOON, run
@@ -231,6 +232,30 @@ def test_phases_are_measured_while_charging() -> None:
     site.box.status = A
     site.at(30)
     assert site.lp.measured_phases == 0
+
+
+@pytest.mark.rule("MEA-3", "MEA-4", "PV-2", "DEF-8")
+def test_currents_of_a_meter_with_one_phase_count() -> None:
+    site = bench(PV, status=C)
+    site.box.is_enabled, site.box.car_phases, site.box.offered_a, site.box.shows_currents = True, 1, 9.0, True
+    site.box.currents_a, site.box.power_w = (6.13, nan, nan), 1410.0
+    site.grid_w = 0.0
+    site.at(0)
+    site.at(10)
+    assert site.lp.measured_phases == 1
+    found = site.site.view(now=site.now).loadpoints[0]
+    assert found.phases_active == 1
+    assert found.currents_a is not None
+    assert (found.currents_a[0], isnan(found.currents_a[1]), isnan(found.currents_a[2])) == (6.13, True, True)
+
+
+@pytest.mark.rule("MEA-3", "MEA-4")
+def test_phases_are_not_counted_from_a_current_that_may_be_one_of_three() -> None:
+    site = bench(PV, status=C, has_power=False)
+    site.box.extra = {"currents_a": Measured((7.0, nan, nan), 0 * S)}
+    site.at(0)
+    assert site.lp.measured_phases == 0
+    assert site.site.view(now=site.now).loadpoints[0].phases_active == 3
 
 
 @pytest.mark.rule("DEF-3", "MEA-5")

@@ -105,6 +105,26 @@ def test_zero_of_a_counter_that_cannot_be_read_is_ignored() -> None:
 
 
 @pytest.mark.rule("DEF-23", "MET-6")
+def test_zero_before_the_first_answer_does_not_make_the_meters_life_this_session() -> None:
+    state = meter_ledger.connected(follow((0, 0.0, 6000.0), (1, 800.0, 6000.0)))
+    state = step(step(state, 2, 800.1, 6000.0), 10, 800.9, 0.0)
+    assert state.counter_kwh == 800.9
+    assert state.total_kwh == pytest.approx(1.0)  # a minute of it by power, before the counter was believed
+    assert follow((0, 0.0, None), (6, 10.0, None)).total_kwh == pytest.approx(10)
+
+
+@pytest.mark.rule("DEF-23", "MET-6", "SES-3")
+def test_counter_is_shown_only_as_far_as_it_is_believed() -> None:
+    assert not meter_ledger.believes(EMPTY, 500.0)
+    state = follow((0, 500.0, None), (1, 500.1, None))
+    assert meter_ledger.believes(state, 500.1) and meter_ledger.believes(state, 500.095)
+    for misread in (0.0, 9999.0, 499.0):
+        assert not meter_ledger.believes(step(state, 2, misread), misread)
+    restarted = step(state, 60, 0.5)
+    assert meter_ledger.believes(restarted, 0.5)
+
+
+@pytest.mark.rule("DEF-23", "MET-6")
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -1.0])
 def test_impossible_counter_is_ignored(bad: float) -> None:
     state = follow((0, 500.0, None))

@@ -22,7 +22,7 @@ def off(**values: object) -> Bench:
 
 
 @pytest.mark.rule("SITE-5", "SITE-6", "DEF-48", "U-2")
-def test_failed_inverter_keeps_its_value_then_is_left_out_and_said_so() -> None:
+def test_failed_inverter_keeps_its_value_then_the_sum_is_unknown_and_said_so() -> None:
     bench = off(pv_count=2)
     bench.pv_w = [3000.0, -20.0]
     bench.at(0)
@@ -31,12 +31,14 @@ def test_failed_inverter_keeps_its_value_then_is_left_out_and_said_so() -> None:
     bench.at(30)
     assert view(bench).pv_power_w == 4000
     bench.at(31)
-    assert (view(bench).pv_power_w, view(bench).pv_powers_w) == (1000, (None, 1000))
+    assert (view(bench).pv_power_w, view(bench).pv_powers_w) == (None, (None, 1000))
+    assert (view(bench).home_power_w, view(bench).green_share) == (None, None)
     assert view(bench).pv_ages == (31 * S, 0 * S)
     assert Warned(WarningCode.METER_STALE, None, {"meter": "pv1"}) in bench.events
     bench.pv_w = [2000.0, 1000.0]
     bench.at(40)
     assert Warned(WarningCode.RECOVERED, None, {"meter": "pv1"}) in bench.events
+    assert (view(bench).pv_power_w, view(bench).home_power_w) == (3000, 3000)
 
 
 @pytest.mark.rule("SITE-6")
@@ -106,7 +108,7 @@ def test_without_inverters_the_sun_is_what_charging_and_export_show() -> None:
 
 
 @pytest.mark.rule("SITE-14", "SITE-16", "U-5")
-def test_aux_loads_make_room_and_failing_ones_are_left_out() -> None:
+def test_aux_loads_make_room_as_far_as_they_are_known() -> None:
     bench = off(aux_count=2)
     bench.aux_w = [300.0, 200.0]
     bench.grid_w = -100.0
@@ -114,7 +116,7 @@ def test_aux_loads_make_room_and_failing_ones_are_left_out() -> None:
     assert (view(bench).aux_power_w, view(bench).site_power_w) == (500, -600)
     bench.aux_w = [300.0, None]
     bench.at(40)
-    assert view(bench).aux_power_w == 300
+    assert (view(bench).aux_power_w, view(bench).site_power_w) == (None, -400)
     assert Warned(WarningCode.METER_STALE, None, {"meter": "aux2"}) in bench.events
 
 
@@ -147,6 +149,67 @@ def test_home_power_green_share_and_prices_are_shown() -> None:
     loadpoint_view = view(bench).loadpoints[0]
     assert loadpoint_view.session_solar_pct == pytest.approx(100 * share, rel=0.01)
     assert loadpoint_view.session_price == pytest.approx(session.price)
+
+
+@pytest.mark.rule("DEF-48", "SITE-16", "GRN-1", "SAV-2", "TAR-9")
+def test_silent_inverter_leaves_home_power_green_share_and_effective_price_unknown() -> None:
+    bench = Bench(site_config(loadpoint(phases=3, mode=ChargeMode.NOW), pv_count=1))
+    bench.box.status = ChargerStatus.B
+    bench.tariffs = {TariffKind.GRID: Rates((Rate(NOON, NOON + 3600 * S, 0.30),))}
+    bench.pv_w = [0.0]
+    run(bench, [0, 10])
+    found = view(bench)
+    assert (found.pv_power_w, found.home_power_w, found.green_share, found.tariff_effective_price) == (0, 0, 0, 0.30)
+    bench.pv_w = [None]
+    run(bench, range(20, 400, 10), sun_w=9000)
+    found = view(bench)
+    assert (found.grid_power_w, found.pv_power_w, found.home_power_w) == (2040, None, None)
+    assert (found.green_share, found.tariff_effective_price, found.tariff_grid) == (None, None, 0.30)
+    session = bench.lp.session
+    assert session is not None and session.energy_kwh > session.shared_kwh > 0
+    assert found.savings.total_charged_kwh == pytest.approx(11.04 * 390 / 3600)
+    known_kwh = found.savings.grid_charged_kwh + found.savings.self_consumption_charged_kwh
+    assert known_kwh == pytest.approx(11.04 * 50 / 3600)  # until the last value was too old
+
+
+@pytest.mark.rule("DEF-18", "DEF-48", "SITE-7")
+def test_power_of_two_batteries_is_unknown_while_one_is_silent() -> None:
+    bench = off(batteries=(BatteryConfig(capacity_kwh=10.0), BatteryConfig(capacity_kwh=10.0)))
+    bench.battery = [(500.0, 50.0), (300.0, 60.0)]
+    bench.at(0)
+    assert (view(bench).battery_power_w, view(bench).home_power_w) == (800, 800)
+    bench.battery = [(None, None), (300.0, 60.0)]
+    bench.at(40)
+    found = view(bench)
+    assert (found.battery_power_w, found.home_power_w, found.green_share) == (None, None, None)
+    assert found.site_power_w == 300  # the law goes on with what it knows
+    assert [battery.power_w for battery in found.batteries] == [None, 300]
+
+
+@pytest.mark.rule("SITE-7", "DEF-43")
+def test_home_battery_may_be_empty() -> None:
+    bench = off(batteries=(BatteryConfig(capacity_kwh=10.0),))
+    bench.battery = [(-500.0, 0.0)]
+    bench.at(0)
+    assert view(bench).battery_soc_pct == 0
+    bench.battery = [(-500.0, 255.0)]
+    bench.at(10)
+    assert view(bench).battery_soc_pct == 0
+
+
+@pytest.mark.rule("TAR-9")
+def test_feed_in_price_that_is_not_known_now_is_not_zero() -> None:
+    bench = Bench(site_config(pv_count=1))
+    bench.tariffs = {TariffKind.GRID: Rates((Rate(NOON, NOON + 3600 * S, 0.30),))}
+    bench.pv_w = [500.0]
+    run(bench, [0, 10], house_w=1000, sun_w=500)
+    assert view(bench).tariff_effective_price == pytest.approx(0.15)  # no tariff: what is not sold is free
+    bench.tariffs[TariffKind.FEED_IN] = Rates((Rate(NOON + 3600 * S, NOON + 7200 * S, 0.08),))
+    run(bench, [20], house_w=1000, sun_w=500)
+    assert view(bench).tariff_effective_price is None
+    bench.pv_w = [0.0]
+    run(bench, [30], house_w=1000)
+    assert view(bench).tariff_effective_price == 0.30  # nothing of it could have been sold
 
 
 @pytest.mark.rule("DEF-48", "SITE-16")

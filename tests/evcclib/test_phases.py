@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from math import isnan, nan
 from typing import Any
 
 import pytest
@@ -16,9 +17,43 @@ from evcclib.phases import (
     phases_in_use,
     phases_with_voltage,
     scale,
+    with_rest,
 )
 
 S = timedelta(seconds=1)
+
+
+@pytest.mark.rule("MEA-3", "MEA-4")
+@pytest.mark.parametrize(
+    ("power_w", "currents_a", "count"),
+    [
+        (1410.0, (6.13, 0.0, 0.0), 1),
+        (1290.0, (6.13, 0.0, 0.0), 1),  # a power factor below 1
+        (1530.0, (6.13, 0.0, 0.0), 1),  # 250 V
+        (4230.0, (6.13, 6.13, 6.13), 3),
+        (0.0, (6.13, 0.0, 0.0), 1),
+    ],
+)
+def test_phases_of_which_nothing_is_known_carry_what_the_power_leaves(
+    power_w: float, currents_a: tuple[float, float, float], count: int
+) -> None:
+    found = with_rest((6.13, nan, nan), power_w, 230.0)
+    assert found is not None
+    assert found == pytest.approx(currents_a, abs=0.01)
+    assert phases_in_use(found) == count
+
+
+@pytest.mark.rule("MEA-3", "MEA-4", "MEA-6")
+def test_without_a_power_a_phase_that_is_not_known_stays_so_and_nothing_is_counted() -> None:
+    found = with_rest((nan, 6.13, nan), None, 230.0)
+    assert found is not None
+    assert (isnan(found[0]), found[1], isnan(found[2])) == (True, 6.13, True)
+    assert phases_in_use(found) == 0
+    assert with_rest((nan, nan, nan), 4000.0, 230.0) is None
+    assert with_rest((1.0, 2.0, 3.0), 4000.0, 230.0) == (1.0, 2.0, 3.0)
+    assert phases_with_voltage((230.0, nan, nan)) == 0
+    assert phases_with_voltage((230.0, 230.0, nan)) == 3
+    assert phases_with_voltage((nan, 0.0, 0.0)) == 0
 
 
 @pytest.mark.rule("PH-1", "PH-2", "PH-3", "PH-4")

@@ -46,6 +46,39 @@ def test_chargers_own_counter_counts_without_a_meter_only(
     assert shown(bench).energy_total_kwh == (102.0 if has_total else None)
 
 
+def at(bench: Bench, seconds: float, total_kwh: float) -> None:
+    """One step with a fresh counter."""
+    bench.t = timedelta(seconds=seconds)
+    counter(bench, total_kwh)
+    bench.at(seconds)
+
+
+@pytest.mark.rule("SES-1", "SES-3", "MET-6", "DEF-23")
+def test_zeros_of_a_meter_that_has_counted_do_not_end_up_in_a_session() -> None:
+    bench = home(status=A, has_energy_total=True, mode=ChargeMode.NOW)
+    at(bench, 0, 8000.0)
+    bench.box.status = B
+    at(bench, 60, 0.0)
+    assert shown(bench).energy_total_kwh is None
+    at(bench, 70, 0.0)
+    at(bench, 80, 8000.05)
+    at(bench, 3600, 8011.0)
+    bench.box.status = A
+    at(bench, 3610, 0.0)
+    last = stored(bench)[-1]
+    assert last.meter_start_kwh == pytest.approx(8000.0)
+    assert (last.meter_stop_kwh, last.energy_charged_kwh) == (None, pytest.approx(11.0, abs=0.05))
+
+
+@pytest.mark.rule("MET-6", "SES-3", "DEF-23")
+def test_counter_that_really_starts_again_goes_on_and_ends_up_in_the_session() -> None:
+    bench = home(status=B, has_energy_total=True, mode=ChargeMode.NOW)
+    for seconds, total in ((0, 8000.0), (3600, 8011.0), (3610, 0.0), (3670, 0.2), (7200, 11.0)):
+        at(bench, seconds, total)
+    assert shown(bench).energy_total_kwh == 11.0
+    assert shown(bench).energy_charged_kwh == pytest.approx(22.0)
+
+
 @pytest.mark.rule("EV-10", "EV-11", "EV-12", "EV-13", "SES-1", "SES-2", "SES-3", "SES-5", "MET-2", "MET-5")
 def test_a_session_from_connect_to_disconnect() -> None:
     bench = home(status=A, title="Carport", has_energy_total=True)

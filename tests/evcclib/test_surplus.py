@@ -51,6 +51,8 @@ def test_effective_current_is_the_busiest_phase_with_slack() -> None:
     assert effective_current(is_charging=True, currents_a=None, current_offered_a=16) == 16
     assert effective_current(is_charging=True, currents_a=(0, 8, 0), current_offered_a=16) == 10
     assert effective_current(is_charging=True, currents_a=(15, 15, 15), current_offered_a=16) == 16
+    unknown = float("nan")
+    assert effective_current(is_charging=True, currents_a=(unknown, 8, unknown), current_offered_a=16) == 10
 
 
 @pytest.mark.rule("PV-3", "U-8")

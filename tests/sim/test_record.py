@@ -37,6 +37,35 @@ def test_a_recording_survives_its_file(tmp_path: Path) -> None:
     assert record.read(file) == looks()
 
 
+def test_what_the_site_did_not_know_is_an_empty_cell_and_no_value(tmp_path: Path) -> None:
+    document: dict[str, object] = {
+        "homePower": None,
+        "pvPower": None,
+        "gridPower": -300,
+        "batteryPower": None,
+        "loadpoints": [{"title": "Garage", "connected": True, "chargePower": None, "vehicleSoc": None, "mode": "pv"}],
+    }
+    known, later = ({**document, "homePower": home_w, "pvPower": 0} for home_w in (400.0, 500.0))
+    found = [
+        record.look_at(each, START + timedelta(minutes=minute))
+        for minute, each in enumerate((document, known, document, later))
+    ]
+    file = tmp_path / "site.csv"
+    record.write(found, file)
+    assert file.read_text(encoding="utf-8").splitlines()[1:3] == [
+        "2026-06-15T08:00:00+00:00,,,-300,,,Garage,1,,,pv",
+        "2026-06-15T08:01:00+00:00,400,0,-300,,,Garage,1,,,pv",
+    ]
+    assert record.read(file) == found
+    world = record.replayed(found, name="site")
+    begins = world.household.series[0][0]
+    assert [(second - begins, power_w) for second, power_w in world.household.series] == [(0, 400), (180, 500)]
+    assert [power_w for _, power_w in world.pv[0].series] == [0]
+    assert (world.battery, world.car[0].has_api) == ((), False)
+    with pytest.raises(InvalidScenario, match="the home power is not known"):
+        record.replayed([found[0], found[2]], name="site")
+
+
 @pytest.mark.day
 def test_a_replay_has_the_recorded_sun_and_charges_anew(tmp_path: Path) -> None:
     file = tmp_path / "site.csv"

@@ -96,6 +96,39 @@ def test_before_the_first_reading_site_values_are_null_and_loadpoint_values_at_r
 
 
 @pytest.mark.api("S-5")
+def test_what_cannot_be_known_is_null_on_every_channel_and_never_zero() -> None:
+    unknown = {
+        "pvPower": "pv_power_w",
+        "homePower": "home_power_w",
+        "greenShare": "green_share",
+        "auxPower": "aux_power_w",
+        "batteryPower": "battery_power_w",
+        "batterySoc": "battery_soc_pct",
+        "batteryCapacity": "battery_capacity_kwh",
+        "gridPower": "grid_power_w",
+    }
+    view = replace(VIEW, **dict.fromkeys(unknown.values()))  # type: ignore[arg-type]  # all of them may be None
+    site = document(view, FACTS, NOW).site
+    for key in unknown:
+        assert encode.rest(site[key]) is None
+        assert encode.socket(site[key]) is None
+        assert dict(encode.mqtt(key, site[key])) == {key: ""}
+
+
+def test_a_phase_that_is_not_known_is_null_and_so_is_the_sum() -> None:
+    nan = float("nan")
+    carport = replace(CARPORT, currents_a=(6.13, nan, nan))
+    currents = document(replace(VIEW, loadpoints=(carport,)), FACTS, NOW).loadpoints[0]["chargeCurrents"]
+    assert encode.rest(currents) == [6.13, None, None]
+    assert encode.socket(currents) == [6.13, None, None]
+    assert dict(encode.mqtt("chargeCurrents", currents)) == {
+        "chargeCurrents/l1": "6.13",
+        "chargeCurrents/l2": "",
+        "chargeCurrents/l3": "",
+        "chargeCurrents": "",
+    }
+
+
 def test_the_newer_generation_gets_seconds_and_null() -> None:
     shown = encode.rest_document(example_document(), encode.Compat.V0_127)
     loadpoints = shown["loadpoints"]

@@ -11,6 +11,7 @@ from trio_test import in_virtual_time
 
 from evcc_server.state.document import Document
 from evcc_server.state.hub import MESSAGES_MAX, Hub, Level, Message
+from evcc_server.state.values import Phases
 
 
 def test_an_empty_hub_says_so() -> None:
@@ -87,10 +88,10 @@ def test_a_key_that_goes_is_told_as_none() -> None:
 
 def test_a_number_that_becomes_a_flag_is_a_change_and_nan_is_not() -> None:
     hub = Hub(FACTS)
-    hub.replace(Document({"a": 1, "b": float("nan")}, ()))
+    hub.replace(Document({"a": 1, "b": float("nan"), "c": Phases((1.0, float("nan"), 2.0))}, ()))
     with hub.subscribe() as watcher:
         watcher.take()
-        hub.replace(Document({"a": True, "b": float("nan")}, ()))
+        hub.replace(Document({"a": True, "b": float("nan"), "c": Phases((1.0, float("nan"), 2.0))}, ()))
         assert watcher.take().values == {(None, "a"): True}
 
 

@@ -20,10 +20,10 @@ from evcclib.model import ChargerStatus
 
 
 def test_values_have_names_and_units_and_what_is_missing_is_a_dash() -> None:
-    values = MeterValues(power_w=-1234.5678, currents_a=(1.0, 2.25, 0.0), soc_pct=None)
+    values = MeterValues(power_w=-1234.5678, currents_a=(1.0, 2.25, float("nan")), soc_pct=None)
     assert value_rows(values, frozenset({"power_w", "soc_pct"})) == [
         ("power", "-1234.568 W"),
-        ("currents", "1 / 2.25 / 0 A"),
+        ("currents", "1 / 2.25 / - A"),
         ("soc", "-"),
     ]
     charger = ChargerValues(status=ChargerStatus.C, is_enabled=True, identity="", charge_duration=timedelta(seconds=90))

@@ -38,7 +38,10 @@ class DeviceImplausible(DeviceError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeterValues:
-    """One poll of a meter, inverter or battery; signs as in `evcclib.units`. None: not available this time."""
+    """One poll of a meter, inverter or battery; signs as in `evcclib.units`. None: not available this time.
+
+    In a value of three phases NaN is a phase that is not available; at least one is.
+    """
 
     power_w: float | None
     powers_w: PhaseTriple | None = None
@@ -51,7 +54,7 @@ class MeterValues:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargerValues:
-    """One poll of a charger."""
+    """One poll of a charger; None and NaN as in `MeterValues`."""
 
     status: ChargerStatus | None
     is_enabled: bool | None = None

@@ -12,6 +12,7 @@ from evcc_server.devices.contract import ChargerValues, DeviceImplausible
 from evcc_server.devices.custom_meter import POWER_AGE_MAX, number, optional_reader, triple, triple_reader, value_of
 from evcc_server.devices.custom_source import Plugins
 from evcc_server.devices.plugin_values import as_text, as_truth
+from evcc_server.devices.polling import without_blanks
 from evcc_server.json_path import JsonValue
 from evcclib.config import ChargerConfig
 from evcclib.model import ChargerStatus
@@ -38,6 +39,7 @@ class PluginCharger:
             self._set_current = plugins.writer(charger.set_current, "maxcurrent")
         self._set_phases = None if charger.set_phases is None else plugins.writer(charger.set_phases, "phases")
         self._wakeup = None if charger.wakeup is None else plugins.writer(charger.wakeup, "wakeup")
+        self._blank = plausible.BlankAnswers()
         self._config = ChargerConfig(
             current_step_a=charger.current_step_a if self._is_fine else 1.0,
             can_switch_phases=self._set_phases is not None,
@@ -63,7 +65,7 @@ class PluginCharger:
         """See `Charger.read`. Status and enabled must be readable, the rest may be missing."""
         status = status_of(await self._status())
         is_enabled = as_truth(await self._enabled())
-        return ChargerValues(
+        found = ChargerValues(
             status=status,
             is_enabled=is_enabled,
             power_w=await number(self._power, plausible.POWER_W),
@@ -73,6 +75,7 @@ class PluginCharger:
             identity=None if self._identify is None else as_text(await value_of(self._identify)),
             soc_pct=await number(self._soc, plausible.SOC_PCT),
         )
+        return without_blanks(found, self._blank)
 
     async def enable(self) -> None:
         """See `Charger.enable`."""

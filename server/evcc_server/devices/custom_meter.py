@@ -10,9 +10,10 @@ import anyio
 from evcc_server.config.model import CustomMeter
 from evcc_server.config.sources import Source, Triple
 from evcc_server.devices import plausible
-from evcc_server.devices.contract import DeviceError, MeterValues
+from evcc_server.devices.contract import DeviceError, DeviceImplausible, MeterValues
 from evcc_server.devices.custom_source import Plugins, Read
 from evcc_server.devices.plugin_values import as_number
+from evcc_server.devices.polling import is_blank
 from evcc_server.json_path import JsonValue
 from evcclib.model import PhaseTriple
 
@@ -25,6 +26,7 @@ class PluginMeter:
 
     def __init__(self, name: str, meter: CustomMeter, plugins: Plugins) -> None:
         self._name = name
+        self._blank = plausible.BlankAnswers()
         self._power = plugins.reader(meter.power, max_age=POWER_AGE_MAX)
         self._powers = triple_reader(meter.powers, plugins)
         self._currents = triple_reader(meter.currents, plugins)
@@ -47,8 +49,8 @@ class PluginMeter:
         return frozenset({"power_w", *(name for name, reader in offered.items() if reader)})
 
     async def read(self) -> MeterValues:
-        """See `Meter.read`."""
-        return MeterValues(
+        """See `Meter.read`. All zeros from a meter that has counted before are a failure."""
+        found = MeterValues(
             power_w=plausible.within(as_number(await self._power()), plausible.POWER_W),
             powers_w=await triple(self._powers, plausible.POWER_W),
             currents_a=await triple(self._currents, plausible.CURRENT_A),
@@ -57,6 +59,9 @@ class PluginMeter:
             energy_export_kwh=await number(self._energy_export, plausible.ENERGY_KWH),
             soc_pct=await number(self._soc, plausible.SOC_PCT),
         )
+        if is_blank(found, self._blank):
+            raise DeviceImplausible(f"{self._name}: all zeros, the counters too, after it has counted")
+        return found
 
 
 def optional_reader(source: Source | None, plugins: Plugins, *, max_age: timedelta | None = None) -> Read | None:

@@ -18,7 +18,7 @@ import msgspec
 from evcc_server.devices import plausible
 from evcc_server.devices.access import Access
 from evcc_server.devices.contract import ChargerValues, DeviceImplausible
-from evcc_server.devices.polling import formulas_of, port_for, read_triple
+from evcc_server.devices.polling import formulas_of, port_for, read_triple, without_blanks
 from evcc_server.devices.profile import Charger, Condition, PhaseSwitch, Profile, Step
 from evcc_server.devices.quirks import CURRENT, ENABLE, STATUS
 from evcc_server.devices.registers import truncate
@@ -68,6 +68,7 @@ class ModbusCharger:
         self._current_a = self.facts.min_a  # remembered setpoint
         self._is_enabled: bool | None = None  # as commanded, for devices that cannot tell
         self._commands = anyio.Lock()
+        self._blank = plausible.BlankAnswers()
         self._waking_until = 0.0
         self._is_seen_enabled = False
         self._polled_at_s = -math.inf
@@ -225,10 +226,11 @@ class ModbusCharger:
         power_w = plausible.within(now.source(values.power), plausible.POWER_W)
         currents_a = read_triple(now, values.currents, plausible.CURRENT_A)
         if values.lingers and status is not ChargerStatus.C:
-            power_w = None if power_w is None else 0.0
-            currents_a = None if currents_a is None else (0.0, 0.0, 0.0)
+            is_known = status is not None  # else it may be charging, or show what it once did
+            power_w = 0.0 if is_known and power_w is not None else None
+            currents_a = (0.0, 0.0, 0.0) if is_known and currents_a is not None else None
         duration_s = plausible.within(now.source(values.charge_duration), plausible.DURATION_S)
-        return ChargerValues(
+        found = ChargerValues(
             status=status,
             is_enabled=is_enabled,
             power_w=power_w,
@@ -242,6 +244,7 @@ class ModbusCharger:
             current_offered_a=plausible.within(now.source(values.current_offered), plausible.CURRENT_A),
             phases=self._phases(now),
         )
+        return without_blanks(found, self._blank)
 
     def _keys_needed(self) -> frozenset[str]:
         facts = self.facts.status

@@ -7,6 +7,7 @@ Energies: ``energy_import_kwh`` counts while the power of the sign rule is posit
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import anyio
@@ -15,7 +16,7 @@ from evcc_server.devices import plausible
 from evcc_server.devices.access import Access
 from evcc_server.devices.contract import DeviceImplausible, DeviceRefused, MeterValues
 from evcc_server.devices.formula import names_in
-from evcc_server.devices.polling import formulas_of, port_for, read_triple
+from evcc_server.devices.polling import formulas_of, is_blank, port_for, read_triple
 from evcc_server.devices.profile import Profile, Step
 from evcc_server.devices.snapshot import keys_of
 from evcc_server.modbus.link import Link
@@ -59,6 +60,7 @@ class ModbusMeter:
         self._keys = keys_of(profile, formulas_of(found), found.measured_when)
         names = [name for formula in formulas_of(found) if formula for name in names_in(formula)]
         self._params_used = [name for name in names if name.startswith("$")]
+        self._blank = plausible.BlankAnswers()
         self._commands = anyio.Lock()
         self._mode = "normal"
 
@@ -68,12 +70,12 @@ class ModbusMeter:
         return frozenset(name for field, name in _FIELDS.items() if getattr(self._values, field) is not None)
 
     async def read(self) -> MeterValues:
-        """Read everything once. Raises `DeviceError`."""
+        """Read everything once. Raises `DeviceError`, also when all of it is zero though it has counted before."""
         if self._params_used:
             await self._access.resolve_params(self._params_used)
         now = await self._access.read(self._keys, must_have_any=True)
         values = self._values
-        return MeterValues(
+        found = MeterValues(
             power_w=plausible.within(now.source(values.power), plausible.POWER_W),
             powers_w=read_triple(now, values.powers, plausible.POWER_W),
             currents_a=read_triple(now, values.currents, plausible.CURRENT_A),
@@ -82,6 +84,11 @@ class ModbusMeter:
             energy_export_kwh=plausible.within(now.source(values.energy_export), plausible.ENERGY_KWH),
             soc_pct=plausible.within(now.source(values.soc), plausible.SOC_PCT),
         )
+        if not is_blank(found, self._blank):
+            return found
+        if self.usage == "pv":  # an inverter without sun may answer zeros; its counters are no readings then
+            return replace(found, energy_import_kwh=None, energy_export_kwh=None)
+        raise DeviceImplausible(f"{self.profile.id}: all zeros, the counters too, after it has counted")
 
     @property
     def modes(self) -> tuple[str, ...]:

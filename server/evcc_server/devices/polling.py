@@ -1,14 +1,16 @@
-"""What meters and chargers over Modbus have in common."""
+"""What meters and chargers have in common; most of it is about Modbus."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from evcc_server.devices import plausible
+from evcc_server.devices.contract import ChargerValues, MeterValues
 from evcc_server.devices.profile import Profile, Values
 from evcc_server.devices.snapshot import Snapshot
 from evcc_server.modbus.link import Link, Port
-from evcclib.model import PhaseTriple
+from evcclib.model import ChargerStatus, PhaseTriple
 
 
 def port_for(profile: Profile, link: Link, unit: int | None = None, *, timeout_s: float | None = None) -> Port:
@@ -22,6 +24,27 @@ def port_for(profile: Profile, link: Link, unit: int | None = None, *, timeout_s
         min_delay_s=connection.min_delay_ms / 1000,
         doubles=connection.doubles,
     )
+
+
+def is_blank(values: MeterValues, answers: plausible.BlankAnswers) -> bool:
+    """Whether a meter has answered nothing but zeros though it has counted before."""
+    return answers.is_one(
+        (values.energy_import_kwh, values.energy_export_kwh),
+        (values.power_w, values.powers_w, values.currents_a, values.voltages_v, values.soc_pct),
+    )
+
+
+def without_blanks(values: ChargerValues, answers: plausible.BlankAnswers) -> ChargerValues:
+    """``values`` without those of a built-in meter that answers nothing but zeros though it has counted before.
+
+    At rest the zeros but for the counter's are true.
+    """
+    measured = (values.power_w, values.currents_a, values.voltages_v)
+    if not answers.is_one((values.energy_total_kwh,), measured):
+        return values
+    if values.status is not ChargerStatus.C:
+        return replace(values, energy_total_kwh=None)
+    return replace(values, energy_total_kwh=None, power_w=None, currents_a=None, voltages_v=None)
 
 
 def formulas_of(values: Values) -> list[str | None]:
@@ -41,12 +64,12 @@ def formulas_of(values: Values) -> list[str | None]:
 
 
 def read_triple(now: Snapshot, formulas: Sequence[str] | None, bounds: tuple[float, float]) -> PhaseTriple | None:
-    """Three formulas as one value for each phase; L2 or L3 marked with ``?`` may be missing and is then 0."""
+    """Three formulas as one value for each phase; L2 or L3 marked with ``?`` may be missing and is then 0, if L1 is there."""
     if formulas is None:
         return None
     l1, l2, l3 = now.source(formulas[0]), now.source(formulas[1]), now.source(formulas[2])
     if l1 is None:
-        return None
+        return plausible.triple((l1, l2, l3), bounds)
     if l2 is None and formulas[1].rstrip().endswith("?"):
         l2 = 0.0
     if l3 is None and formulas[2].rstrip().endswith("?"):

@@ -199,7 +199,7 @@ class Values(_Data, frozen=True, kw_only=True):
     """Sources of what one poll reads; absent: the device has no such value. Triples are L1, L2, L3.
 
     ``measured_when``: power, energies, currents and voltages exist only where this holds (an optional meter).
-    ``lingers``: power and currents keep their last values after charging; they are 0 unless the status is C.
+    ``lingers``: power and currents keep their last values after charging; unless the status is C they are 0, or unknown with it.
     """
 
     power: str | None = None

@@ -103,7 +103,7 @@ def _site(view: SiteView, facts: Facts) -> Keys:
     if view.has_battery:
         keys["batteryPower"] = view.battery_power_w
         keys["batterySoc"] = _rounded(view.battery_soc_pct)
-        keys["batteryCapacity"] = _rounded(view.battery_capacity_kwh) or 0
+        keys["batteryCapacity"] = _rounded(view.battery_capacity_kwh)
         keys["battery"] = Records(tuple(_battery(battery) for battery in view.batteries))
     keys |= _known(
         {

@@ -16,7 +16,7 @@ from typing import Final
 import trio
 
 from evcc_server.state.document import SETTING_KEYS, Document, Facts, Keys, document
-from evcc_server.state.values import Value
+from evcc_server.state.values import Phases, Value
 from evcclib.model import Now
 from evcclib.view import SiteView
 
@@ -209,4 +209,8 @@ def _changes(old: Document | None, new: Document) -> dict[Key, Value]:
 
 def _same(old: object, new: Value) -> bool:
     """Equal and of one type: 1 and True, or 0 and 0.0, look different on the wire. Two NaN are the same."""
-    return type(old) is type(new) and (old == new or (old != old and new != new))
+    if type(old) is not type(new):
+        return False
+    if isinstance(old, Phases) and isinstance(new, Phases):
+        return all(_same(one, other) for one, other in zip(old.values, new.values, strict=True))
+    return old == new or (old != old and new != new)

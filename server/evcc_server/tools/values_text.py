@@ -56,6 +56,8 @@ def shown(value: object, unit: str = "") -> str:
 
 
 def _number(value: float) -> str:
+    if value != value:
+        return MISSING
     text = f"{value:.3f}".rstrip("0").rstrip(".")
     return "0" if text == "-0" else text
 

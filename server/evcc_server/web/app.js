@@ -86,7 +86,7 @@ const svg = (name, attributes, text) => {
 
 function showFlows(site) {
   const charging = state.loadpoints.reduce((sum, loadpoint) => sum + (loadpoint.chargePower || 0), 0);
-  const flows = { sun: site.pvPower, grid: site.gridPower, battery: site.batteryPower, house: -site.homePower, cars: -charging };
+  const flows = { sun: site.pvPower, grid: site.gridPower, battery: site.batteryPower, house: site.homePower === null ? null : -site.homePower, cars: -charging };
   const colours = { sun: "--sun", grid: "--grid", battery: "--battery", house: "--house", cars: "--car" };
   const shown = Object.keys(flows).filter((name) =>
     !((name === "sun" && !site.pvConfigured) || (name === "grid" && !site.gridConfigured) || (name === "battery" && !site.batteryConfigured)));
