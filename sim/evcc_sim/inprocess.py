@@ -4,14 +4,17 @@
 
 The control is asked at every interval, at every request and after every batch of commands, as the server would ask it, and
 between intervals when a meter that guards a circuit shows something new (`evcc_sim.rounds`). While no power, status or setting
-has changed, intervals before the decision's own `wake_at` are skipped: nothing can differ.
+has changed, intervals before the decision's own `wake_at` are skipped: nothing can differ. Stations with a watchdog are kicked
+as drivers do it, whether anything is decided or not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Sequence
 from datetime import timedelta
 from typing import Protocol
+
+import simpy
 
 from evcc_sim import result as results
 from evcc_sim.actions import operator_spans, requests_of
@@ -38,13 +41,17 @@ from evcclib.commands import (
 )
 from evcclib.config import SiteConfig
 from evcclib.decision import Decision
+from evcclib.errors import EvccError
 from evcclib.events import Event, SettingChanged
 from evcclib.model import Cause, ChargeMode, Now
 from evcclib.readings import Readings
+from evcclib.reasons import Reason
 from evcclib.requests import Request
 from evcclib.settings import Scope
 from evcclib.view import SiteView
 
+KICKS = 3
+"""So often within its time a watchdog is kicked."""
 ANSWER_S = 0.2
 """A batch of commands is answered this much later."""
 UNTIL_NEXT_TICK: tuple[object, ...] = ("until next tick",)
@@ -124,7 +131,10 @@ class Run:
         self._never_idle = bool(self._spans or self.house.faults.all or self._rounds)
         self._idle: tuple[object, ...] | None = None  # what was the same when there was nothing to decide
         self._wake_s: float | None = None
-        self._reasons: tuple[object, ...] = ()
+        self._is_gone = False  # the control, while it is restarted
+        for box in self.house.wallboxes:
+            if box.spec.watchdog_s > 0:
+                self.house.env.process(self._keep_awake(box))
         self.site = control(self.config, None, now=self.now)
         self._decide(Cause.START)
 
@@ -152,6 +162,8 @@ class Run:
                 next_report_s += 3600.0
                 progress(min(1.0, second / self.length_s))
         self.house.run(self.length_s)
+        if self.recorder.trace.instants[-1].second < self.length_s:
+            self.recorder.observe(self._reasons)  # what has flowed since the last decision counts
         if progress is not None:
             progress(1.0)
 
@@ -164,7 +176,12 @@ class Run:
             if due.second > self.house.now_s:
                 self._run(due.second)
             self.recorder.note(f"request: {due.request}")
-            self._take(self.site.submit(due.request, now=self.now))
+            try:
+                events = self.site.submit(due.request, now=self.now)
+            except EvccError as error:
+                self.recorder.note(f"refused: {error}")
+                continue
+            self._take(events)
             self._decide(Cause.REQUEST)
         self._run(second)
 
@@ -173,6 +190,13 @@ class Run:
         while self._rounds is not None and self._rounds.next_news(second):
             self._decide(Cause.SAMPLE)
         self.house.run(second)
+
+    def _keep_awake(self, box: Wallbox) -> Generator[simpy.Event, None, None]:
+        """What a driver does beside its polls."""
+        while True:
+            yield self.house.env.timeout(box.spec.watchdog_s / KICKS)
+            if not self._is_gone and not self.house.silence(box.name):
+                box.kick()
 
     def _is_still(self, second: float) -> bool:
         """Whether nobody does anything up to ``second``, so that not even the fingerprint can differ."""
@@ -212,6 +236,7 @@ class Run:
             self._poller.answer(decision.reads)
         for loadpoint, batch in decision.commands.items():
             self._outcomes.append(self._apply(loadpoint, batch))
+        self._reasons = decision.reasons
         self.recorder.observe(decision.reasons)
         if self._outcomes:
             told = [outcome.loadpoint for outcome in self._outcomes]
@@ -313,7 +338,9 @@ class Run:
         interval_s = self.scenario.site.interval_s
         back_s = max(fault.end_s, self.house.now_s)
         back_s = -(-back_s // interval_s) * interval_s
+        self._is_gone = True
         self.house.run(back_s)
+        self._is_gone = False
         self.site = self._factory(self.config, restored, now=self.now)
         after = self.site.view(now=self.now)
         trace = self.recorder.trace

@@ -45,9 +45,12 @@ class Poller:
         are_fixed = len(house.batteries) == 1 and not any(
             action.loadpoint is None and action.vehicle is None for action in house.scenario.action
         )
-        thresholds = (site.priority_soc_pct, site.buffer_soc_pct, site.buffer_start_soc_pct)
+        thresholds = (site.priority_soc_pct, site.buffer_soc_pct)
         self._thresholds = thresholds if are_fixed else None
-        self.changes_by_event_only = house.grid_meter.is_plain and not house.batteries and not self._identities
+        self._are_plain = all(box.meter.is_plain for box in house.wallboxes)
+        self.changes_by_event_only = (
+            house.grid_meter.is_plain and self._are_plain and not house.batteries and not self._identities
+        )
         """Whether the fingerprint stays the same between two events of the house."""
 
     def poll(self, outcomes: tuple[Outcome, ...] = ()) -> Readings:
@@ -74,7 +77,10 @@ class Poller:
             house.grid_meter.powers_w,
             [inverter.tap.power_w for inverter in house.inverters],
             [(battery.tap.power_w, self._soc_seen(battery.soc_pct)) for battery in house.batteries],
-            [(box.tap.powers_w, box.settings_shown()) for box in house.wallboxes],
+            [
+                (box.tap.powers_w if self._are_plain else box.meter.powers_w, box.settings_shown())
+                for box in house.wallboxes
+            ],
             [box.identity for box in house.wallboxes] if self._identities else None,
             self.vehicles,
         )
@@ -82,7 +88,7 @@ class Poller:
     def _soc_seen(self, soc_pct: float) -> object:
         """What a decision sees of the SoC of a home battery: on which side of the site's thresholds it is."""
         thresholds = self._thresholds
-        return soc_pct if thresholds is None else tuple([soc_pct < each for each in thresholds])
+        return soc_pct if thresholds is None else tuple([(soc_pct < each, soc_pct > each) for each in thresholds])
 
     def answer(self, reads: frozenset[Read]) -> None:
         """Ask the vehicles what the decision wants to know; the answers are in the next readings."""

@@ -56,7 +56,6 @@ class SiteSpec:
     residual_power_w: float = 0.0
     priority_soc_pct: float = 0.0
     buffer_soc_pct: float = 0.0
-    buffer_start_soc_pct: float = 0.0
     grid_supply_max_while_battery_charges_w: float = 0.0
     has_grid_meter: bool = True
     sees_pv: bool = True  # False: the pv is there, but not configured
@@ -73,7 +72,10 @@ class GridMeterSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadpointSpec:
-    """A loadpoint's configuration; names and defaults as in `evcclib.config.LoadpointConfig`."""
+    """A loadpoint's configuration; names and defaults as in `evcclib.config.LoadpointConfig`.
+
+    Goals are no part of a configuration: an action sets them.
+    """
 
     title: str = ""
     vehicle: str | None = None
@@ -92,8 +94,6 @@ class LoadpointSpec:
     estimates_soc: bool = True
     poll_mode: str = "charging"
     poll_interval_s: float = 3600.0
-    soc_min_pct: int = 0
-    soc_target_pct: int = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -97,6 +97,7 @@ class Wallbox(Socket):
         self._switch_waits_until = 0.0
         self._contactor: Timer | None = None
         self._watchdog: Timer | None = None
+        self._heard_at = float(env.now)  # of the last communication
         self._plugged_at = 0.0
         self._energy_start_kwh = 0.0
         self._charging_s = 0.0
@@ -166,6 +167,7 @@ class Wallbox(Socket):
     def kick(self) -> None:
         """Any valid communication: the watchdog is content for another period."""
         if self.spec.watchdog_s > 0:
+            self._heard_at = float(self.env.now)
             self._arm_watchdog()
             if self._is_failed_safe:
                 self._is_failed_safe = False
@@ -364,6 +366,12 @@ class Wallbox(Socket):
         if not closed:
             self.tap.set(NOTHING)
 
+    def _catch_up(self) -> None:
+        """The contactor moves again: it goes where it has long been told to."""
+        if self.is_supplied and not (self.requests and self.pilot_a > 0):
+            self._set_contactor(False)
+        self._update()
+
     def _try_switch(self) -> None:
         """Once the current has ended, or the car has ignored the missing pilot for 6 s, the relay moves."""
         if self._switching_to is None or self._switch_timer is not None:
@@ -388,13 +396,22 @@ class Wallbox(Socket):
         self._update()
 
     def _arm_watchdog(self) -> None:
+        """It looks when it may be due: a kick, of which there are thousands a day, costs no event."""
         if self.spec.watchdog_s > 0:
+            due_s = self._heard_at + self.spec.watchdog_s
+            if self._watchdog is not None and self._watchdog.at <= due_s:
+                return
             if self._watchdog is not None:
                 self._watchdog.cancel()
-            self._watchdog = Timer(self.env, self.spec.watchdog_s, self._starve)
+            self._watchdog = Timer(self.env, due_s - float(self.env.now), self._starve)
 
     def _starve(self) -> None:
         self._watchdog = None
+        if self.spec.watchdog_s <= 0:
+            return  # it has been switched off meanwhile
+        if float(self.env.now) < self._heard_at + self.spec.watchdog_s:
+            self._arm_watchdog()
+            return
         self._is_failed_safe = True
         self._update()
 
@@ -412,6 +429,8 @@ class Wallbox(Socket):
                 Timer(self.env, end_s - now + 1e-3, self._update)
             case FaultKind.COUNTER_RESET:
                 Timer(self.env, start_s - now, self._reset_counter)
+            case FaultKind.STUCK_CONTACTOR:
+                Timer(self.env, end_s - now, self._catch_up)
             case _:
                 pass
 
