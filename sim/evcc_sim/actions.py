@@ -77,6 +77,14 @@ def operator_limit_at(spans: list[OperatorSpan], second: float) -> OperatorLimit
     return None
 
 
+def operator_limit_w(spans: list[OperatorSpan], second: float) -> float | None:
+    """What the operator allows at ``second`` [W]: the newest message's limit, unless that has expired; None: everything."""
+    message = operator_limit_at(spans, second)
+    if message is None or message.expires_at.total_seconds() <= second:
+        return None
+    return message.power_w
+
+
 def _request(spec: ActionSpec, base: Timebase, second: float, name: str) -> Request:
     if spec.assign is not None:
         return AssignVehicle(spec.loadpoint or 0, spec.assign or None)

@@ -49,9 +49,8 @@ from evcc_sim.world_clock import WorldClock
 from evcclib.commands import Command, Disable, Enable, SetCurrent
 from evcclib.decision import Decision
 from evcclib.errors import EvccError
-from evcclib.events import Event, SessionRecord, SettingChanged
-from evcclib.model import ChargeMode, Now
-from evcclib.settings import Scope
+from evcclib.events import Event, SessionRecord
+from evcclib.model import Now
 from evcclib.view import SiteView
 
 WAITS_S = 1.5
@@ -311,6 +310,7 @@ class FullStack:
         start = self.house.base.utc(self._clock.now_s).astimezone(self.house.base.zone)
         trace.settings_lost.extend(f"{lost} (start at {start:%H:%M:%S})" for lost in self._promises.check(now))
         self._last = now
+        self.recorder.begins(now)
 
     def _end(self, life: Life, *, in_order: bool) -> None:
         if life.server is not None:
@@ -457,5 +457,3 @@ class _Watcher:
         recorder = self._run.recorder
         for event in events:
             recorder.happened(event)
-            if isinstance(event, SettingChanged) and event.scope is Scope.LOADPOINT and event.name == "mode":
-                recorder.modes[int(event.owner or 0)] = ChargeMode(str(event.value))

@@ -42,12 +42,11 @@ from evcclib.commands import (
 from evcclib.config import SiteConfig
 from evcclib.decision import Decision
 from evcclib.errors import EvccError
-from evcclib.events import Event, SettingChanged
-from evcclib.model import Cause, ChargeMode, Now
+from evcclib.events import Event
+from evcclib.model import Cause, Now
 from evcclib.readings import Readings
 from evcclib.reasons import Reason
 from evcclib.requests import Request
-from evcclib.settings import Scope
 from evcclib.view import SiteView
 
 KICKS = 3
@@ -131,11 +130,13 @@ class Run:
         self._never_idle = bool(self._spans or self.house.faults.all or self._rounds)
         self._idle: tuple[object, ...] | None = None  # what was the same when there was nothing to decide
         self._wake_s: float | None = None
+        self._reasons: Sequence[Reason] = ()  # of the last decision
         self._is_gone = False  # the control, while it is restarted
         for box in self.house.wallboxes:
             if box.spec.watchdog_s > 0:
                 self.house.env.process(self._keep_awake(box))
         self.site = control(self.config, None, now=self.now)
+        self.recorder.begins(self.site.view(now=self.now))
         self._decide(Cause.START)
 
     @property
@@ -262,8 +263,6 @@ class Run:
     def _take(self, events: tuple[Event, ...]) -> None:
         for event in events:
             self.recorder.happened(event)
-            if isinstance(event, SettingChanged) and event.scope is Scope.LOADPOINT and event.name == "mode":
-                self.recorder.modes[int(event.owner or 0)] = ChargeMode(str(event.value))
             if self._plan:
                 self._saved_at_s = -SAVE_EVERY_S  # events that matter are stored at once
 
@@ -343,6 +342,7 @@ class Run:
         self._is_gone = False
         self.site = self._factory(self.config, restored, now=self.now)
         after = self.site.view(now=self.now)
+        self.recorder.begins(after)
         trace = self.recorder.trace
         trace.restarts.append(self.house.now_s)
         if before.settings != after.settings:

@@ -7,16 +7,22 @@ Equal worlds give equal digests, byte for byte.
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple, TypeVar
 
+from evcc_sim.faults import Fault
 from evcc_sim.house import House
 from evcc_sim.scenario import Scenario
 from evcclib.commands import Command
-from evcclib.events import Event, SessionRecord
+from evcclib.events import Event, SessionRecord, SettingChanged, VehicleAssigned
 from evcclib.model import ChargeMode, PhaseTriple, TariffKind
 from evcclib.reasons import Reason
+from evcclib.settings import LoadpointSettings, Scope, SiteSettings
+from evcclib.view import SiteView
+
+T = TypeVar("T")
 
 
 class LoadpointInstant(NamedTuple):
@@ -97,16 +103,28 @@ class Look(NamedTuple):
     shown_w: float | None
 
 
+class InForce(NamedTuple):
+    """What people wish from ``second`` on: the settings of the site and of each loadpoint, and the vehicle it has been given."""
+
+    second: float
+    site: SiteSettings
+    loadpoints: tuple[LoadpointSettings, ...]
+    vehicles: tuple[str | None, ...]
+
+
 @dataclass(slots=True)
 class Trace:
     """A run's record. ``settings_lost`` names settings that differ after a restart."""
 
     scenario: Scenario
     seed: int
+    days: int = 1
+    faults: tuple[Fault, ...] = ()  # of all these days
     instants: list[Instant] = field(default_factory=list)
     sent: list[Sent] = field(default_factory=list)
     events: list[Happened] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
+    wishes: list[InForce] = field(default_factory=list)  # by time; the first from the start on
     unbalance_w: float = 0.0  # largest difference between the grid and the sum of all taps
     fuse_trips: list[tuple[float, int]] = field(default_factory=list)
     fuse_heat: float = 0.0
@@ -121,6 +139,15 @@ class Trace:
     energy_error_kwh: float = 0.0  # energy that came from nowhere
     stored_sessions: tuple[SessionRecord, ...] | None = None  # in the database, oldest first; None: no database
     looks: list[Look] = field(default_factory=list)  # at /api/state; none in process, where no driver reads a meter
+
+    def in_force(self, second: float) -> InForce:
+        """The settings in force at ``second``; of several changes at that second, the last."""
+        return self.wishes[max(0, bisect_right(self.wishes, second, key=lambda wish: wish.second) - 1)]
+
+    def in_force_between(self, start_s: float, end_s: float) -> list[InForce]:
+        """All settings that were in force at some time between the two seconds, by time."""
+        first = max(0, bisect_right(self.wishes, start_s, key=lambda wish: wish.second) - 1)
+        return self.wishes[first : max(first + 1, bisect_right(self.wishes, end_s, key=lambda wish: wish.second))]
 
     def digest(self) -> str:
         """A hash over everything recorded; the same seed must give the same one."""
@@ -137,8 +164,7 @@ class Recorder:
 
     def __init__(self, house: House) -> None:
         self.house = house
-        self.trace = Trace(house.scenario, house.seed)
-        self.modes = [ChargeMode(spec.loadpoint.mode) for spec in house.scenario.charger]
+        self.trace = Trace(house.scenario, house.seed, max(1, house.days), house.faults.all)
         self.enabled = [box.spec.power_on_enabled for box in house.wallboxes]
         self.limits_a = [0.0 for _box in house.wallboxes]
         self._price_until = -1.0
@@ -152,13 +178,14 @@ class Recorder:
         house = self.house
         second = house.now_s
         loadpoints: list[LoadpointInstant] = []
+        settings = self.trace.wishes[-1].loadpoints
         for index, box in enumerate(house.wallboxes):
             car = box.car
             reason = reasons[index].code.value if index < len(reasons) else ""
             tap = box.tap
             if car is None:
                 last = self._last[index]
-                mode, enabled, limit_a = self.modes[index], self.enabled[index], self.limits_a[index]
+                mode, enabled, limit_a = settings[index].mode, self.enabled[index], self.limits_a[index]
                 if (
                     last is not None
                     and last.car == ""
@@ -179,7 +206,7 @@ class Recorder:
                 tap.powers_w,
                 "" if car is None else car.spec.name,
                 float("nan") if car is None else car.soc_pct,
-                self.modes[index],
+                settings[index].mode,
                 self.enabled[index],
                 self.limits_a[index],
                 reason,
@@ -214,9 +241,32 @@ class Recorder:
         second, drawn_w = self.house.now_s, self.house.wallboxes[loadpoint].tap.power_w
         self.trace.sent.append(Sent(second, loadpoint, command, accepted, batch, was_enabled, drawn_w))
 
+    def begins(self, view: SiteView) -> None:
+        """A control begins, or begins anew, with these settings."""
+        wish = InForce(
+            self.house.now_s,
+            view.settings,
+            tuple(loadpoint.settings for loadpoint in view.loadpoints),
+            tuple(loadpoint.vehicle for loadpoint in view.loadpoints),
+        )
+        self.trace.wishes.append(wish)
+
     def happened(self, event: Event) -> None:
         """The control has raised an event."""
-        self.trace.events.append(Happened(self.house.now_s, event))
+        second = self.house.now_s
+        self.trace.events.append(Happened(second, event))
+        wish = self.trace.wishes[-1]._replace(second=second)
+        match event:
+            case SettingChanged(scope=Scope.SITE, name=name, value=value):
+                wish = wish._replace(site=replace(wish.site, **{name: value}))  # type: ignore[arg-type]  # by its name
+            case SettingChanged(scope=Scope.LOADPOINT, owner=int(owner), name=name, value=value):
+                changed = replace(wish.loadpoints[owner], **{name: value})  # type: ignore[arg-type]  # by its name
+                wish = wish._replace(loadpoints=_with(wish.loadpoints, owner, changed))
+            case VehicleAssigned(loadpoint=owner, vehicle=vehicle):
+                wish = wish._replace(vehicles=_with(wish.vehicles, owner, vehicle))
+            case _:
+                return
+        self.trace.wishes.append(wish)
 
     def note(self, text: str) -> None:
         """The world or a person has done something."""
@@ -268,3 +318,7 @@ class Recorder:
             self._price = float("nan") if price is None else price
             self._price_until = (second // 300 + 1) * 300
         return self._price
+
+
+def _with(values: tuple[T, ...], index: int, value: T) -> tuple[T, ...]:
+    return *values[:index], value, *values[index + 1 :]

@@ -15,7 +15,12 @@ from evcc_sim.invariants.calm import (
     sun_is_used,
 )
 from evcc_sim.invariants.fairness import nobody_is_stopped_without_need, nobody_starves, raises_fit
-from evcc_sim.invariants.goals import feasible_plans_are_met, min_soc_comes_first, mode_off_is_off
+from evcc_sim.invariants.goals import (
+    feasible_plans_are_met,
+    min_soc_comes_first,
+    mode_now_charges,
+    mode_off_is_off,
+)
 from evcc_sim.invariants.ledger import (
     sessions_equal_the_meter,
     settings_survive,
@@ -80,6 +85,7 @@ INVARIANTS: dict[str, Invariant] = {
         what_flows_is_seen,
         unknown_soc_forces_nothing,
         mode_off_is_off,
+        mode_now_charges,
         min_soc_comes_first,
         feasible_plans_are_met,
         constant_inputs_settle,

@@ -5,8 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from itertools import pairwise
 
-from evcc_sim.faults import Fault
-from evcc_sim.invariants.evidence import faults_between, is_tapering
+from evcc_sim.invariants.evidence import car_of, faults_between, is_excused, is_hungry, takes_offence
 from evcc_sim.invariants.room import Rooms
 from evcc_sim.invariants.violation import Found, Violation
 from evcc_sim.scenario import Scenario
@@ -29,10 +28,10 @@ def nobody_is_stopped_without_need(trace: Trace) -> Found:
     scenario = trace.scenario
     if not scenario.circuit:
         return
-    rooms = Rooms(scenario)
+    rooms = Rooms(trace)
     for sent in trace.sent:
         room_a = room_at_stop_a(trace, rooms, sent)
-        if room_a is None or room_a < _needed_a(scenario, sent.loadpoint):
+        if room_a is None or room_a < _needed_a(trace, sent):
             continue
         if is_of_a_torn_round(trace, sent.second):
             continue
@@ -61,14 +60,15 @@ def needed_stops(trace: Trace, loadpoint: int) -> set[float]:
     """The seconds at which a limit had to stop a loadpoint."""
     if not trace.scenario.circuit:
         return set()
-    rooms, needed_a = Rooms(trace.scenario), _needed_a(trace.scenario, loadpoint)
-    stops = [(sent.second, room_at_stop_a(trace, rooms, sent)) for sent in trace.sent if sent.loadpoint == loadpoint]
-    return {second for second, room_a in stops if room_a is not None and room_a < needed_a}
+    rooms = Rooms(trace)
+    stops = [(sent, room_at_stop_a(trace, rooms, sent)) for sent in trace.sent if sent.loadpoint == loadpoint]
+    return {sent.second for sent, room_a in stops if room_a is not None and room_a < _needed_a(trace, sent)}
 
 
-def _needed_a(scenario: Scenario, loadpoint: int) -> float:
-    spec = scenario.charger[loadpoint]
-    return spec.loadpoint.current_min_a + spec.box.current_step_a
+def _needed_a(trace: Trace, sent: Sent) -> float:
+    """What a car must have left to go on: its minimum when it was stopped, and a step of its station [A]."""
+    low_a = trace.in_force(sent.second).loadpoints[sent.loadpoint].current_min_a
+    return low_a + trace.scenario.charger[sent.loadpoint].box.current_step_a
 
 
 def nobody_starves(trace: Trace) -> Found:
@@ -79,21 +79,21 @@ def nobody_starves(trace: Trace) -> Found:
     scenario = trace.scenario
     if not scenario.circuit:
         return
-    rooms = Rooms(scenario)
-    faults = scenario.faults(round(trace.instants[-1].second / 86_400) or 1)
-    for index, charger in enumerate(scenario.charger):
-        low_a = charger.loadpoint.current_min_a
+    rooms = Rooms(trace)
+    for index in range(len(scenario.charger)):
         first: Instant | None = None
         for instant in trace.instants:
             loadpoint = instant.loadpoints[index]
-            car = next((car for car in scenario.car if car.name == loadpoint.car), None)
+            car = car_of(scenario, loadpoint.car)
+            wish = trace.in_force(instant.second)
+            low_a = wish.loadpoints[index].current_min_a
             if (
                 car is None
                 or loadpoint.mode is not ChargeMode.NOW
-                or car.sleep_after_s > 0
-                or car.phase_pause_min_s > 0
-                or is_tapering(trace, loadpoint.soc_pct, loadpoint.car)
-                or _is_excused(faults, instant.second)
+                or takes_offence(car)
+                or not is_hungry(trace, instant, index, wish)
+                or is_excused(trace.faults, instant.second)
+                or car.current_min_a > low_a
                 or rooms.beside_minimums_a(index, instant) < low_a + 1.0
             ):
                 first = None
@@ -119,8 +119,8 @@ def raises_fit(trace: Trace) -> Found:
     The house may have risen since its last sample.
     """
     scenario = trace.scenario
-    rooms, window_s = Rooms(scenario), unseen_s(scenario)
-    if not rooms.ceilings:
+    rooms, window_s = Rooms(trace), unseen_s(scenario)
+    if not scenario.circuit and all(action.operator_limit_w is None for action in scenario.action):
         return
     recent: list[Instant] = []
     for before, now in pairwise(trace.instants):
@@ -140,7 +140,7 @@ def raises_fit(trace: Trace) -> Found:
         seen = [*recent, now]
         others_w = {
             ceiling.name: [min(rooms.others_w(ceiling, i)[phase] for i in seen) for phase in range(3)]
-            for ceiling in rooms.ceilings
+            for ceiling in rooms.ceilings(now.second)
         }
         for index in raised:
             excess = rooms.excess(index, now, others_w)
@@ -165,10 +165,6 @@ def unseen_s(scenario: Scenario) -> float:
     """How old what a control knows of the house may be [s]."""
     meter, site = scenario.grid.meter, scenario.site
     return site.interval_s + meter.refresh_s + meter.lag_s + site.skew_s + 2.0
-
-
-def _is_excused(faults: tuple[Fault, ...], second: float) -> bool:
-    return any(fault.start_s - 60 <= second < fault.end_s + 600 for fault in faults)
 
 
 def _is_restarted(trace: Trace, start_s: float, end_s: float) -> bool:

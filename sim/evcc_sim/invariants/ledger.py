@@ -41,9 +41,7 @@ def sessions_equal_the_meter(trace: Trace) -> Found:
 def _uncertain_kwh(trace: Trace, loadpoint: int) -> float:
     """Energy that nobody can attribute: what flows in one interval around a reset of the counter."""
     name = trace.scenario.charger[loadpoint].box.name
-    resets = [
-        f for f in trace.scenario.fault if f.device == name and f.kind in (FaultKind.COUNTER_RESET, FaultKind.REBOOT)
-    ]
+    resets = [f for f in trace.faults if f.device == name and f.kind in (FaultKind.COUNTER_RESET, FaultKind.REBOOT)]
     return len(resets) * 11.04 * trace.scenario.site.interval_s * 2 / 3600
 
 

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from evcc_sim.actions import operator_spans
-from evcc_sim.faults import SILENT, FaultKind
-from evcc_sim.invariants.evidence import REACTION_S, bounds, circuit_members, faults_of, patience_s
+from evcc_sim.faults import CONTROL, SILENT, FaultKind
+from evcc_sim.invariants.evidence import (
+    REACTION_S,
+    Operator,
+    bounds,
+    car_of,
+    circuit_members,
+    current_max_a,
+    faults_of,
+    is_excused,
+    is_hungry,
+    patience_s,
+    takes_offence,
+)
 from evcc_sim.invariants.violation import Found, Violation
 from evcc_sim.scenario import CircuitSpec, Scenario
 from evcc_sim.trace import Instant, Trace
@@ -17,12 +28,11 @@ DISOBEDIENT = SILENT | {FaultKind.IGNORED_WRITES, FaultKind.REFUSED_WRITES, Faul
 def current_within_bounds(trace: Trace) -> Found:
     """A commanded current is within the loadpoint's [min, max], the station's own maximum, and on the station's steps."""
     for loadpoint, charger in enumerate(trace.scenario.charger):
-        in_force = bounds(trace, loadpoint)
         step_a = charger.box.current_step_a
         for sent in trace.sent:
             if sent.loadpoint != loadpoint or not isinstance(sent.command, SetCurrent):
                 continue
-            present = next(b for b in reversed(in_force) if b.second <= sent.second)
+            present = bounds(trace, loadpoint, sent.second)
             current_a = sent.command.current_a
             high_a = min(present.high_a, charger.box.current_max_a)
             low_a = min(present.low_a, high_a)
@@ -48,6 +58,7 @@ def circuit_limits_hold(trace: Trace) -> Found:
         excuses = faults_of(trace, guard, frozenset({FaultKind.LYING, FaultKind.FROZEN}))
         for member in members:
             excuses += faults_of(trace, scenario.charger[member].box.name, DISOBEDIENT)
+        excuses += faults_of(trace, "site", CONTROL)
         patience_s = scenario.site.interval_s + REACTION_S
         if circuit.uses_grid_meter or circuit.has_meter:
             patience_s += scenario.site.interval_s + scenario.grid.meter.refresh_s + scenario.grid.meter.lag_s
@@ -82,8 +93,7 @@ def limits_are_used(trace: Trace) -> Found:
     phase that it does not use. A car that the loadpoint does not know waits for room on all phases."""
     scenario = trace.scenario
     parents = {circuit.name: circuit for circuit in scenario.circuit}
-    faults = scenario.faults(round(trace.instants[-1].second / 86_400) or 1)
-    operators = operator_spans(scenario, scenario.days)
+    operator = Operator(trace)
     wait_s = 2 * patience_s(scenario) + 60.0
     flows = {circuit.name: _flows_if_taken_w(circuit, trace) for circuit in scenario.circuit}
     for index, charger in enumerate(scenario.charger):
@@ -92,30 +102,34 @@ def limits_are_used(trace: Trace) -> Found:
         while name is not None:
             chain.append(parents[name])
             name = parents[name].parent
-        if not chain or operators:
+        if not chain:
             continue
         since: float | None = None
         for moment, instant in enumerate(trace.instants):
-            loadpoint = instant.loadpoints[index]
-            car = next((car for car in scenario.car if car.name == loadpoint.car), None)
-            wanted = False
-            if car is not None and loadpoint.mode is ChargeMode.NOW:
-                high_a = min(charger.loadpoint.current_max_a, charger.box.current_max_a, car.current_max_a)
-                is_hungry = loadpoint.soc_pct < min(car.soc_limit_pct, car.taper_from_pct) - 1
-                is_quiet = not any(fault.start_s - 60 <= instant.second < fault.end_s + 600 for fault in faults)
-                is_known = loadpoint.pilot_a > 0 or charger.loadpoint.vehicle == car.name
+            loadpoint, wish = instant.loadpoints[index], trace.in_force(instant.second)
+            settings = wish.loadpoints[index]
+            car = car_of(scenario, loadpoint.car)
+            wanted = (
+                car is not None
+                and loadpoint.mode is ChargeMode.NOW
+                and is_hungry(trace, instant, index, wish)
+                and not is_excused(trace.faults, instant.second)
+                and not operator.is_limiting(instant.second, after_s=wait_s)
+            )
+            if car is not None and wanted:
+                is_known = loadpoint.pilot_a > 0 or wish.vehicles[index] == car.name
                 phases = car.phases if is_known else 3
                 room_a = min(
                     _room_a(circuit, flows[circuit.name][moment], index, phases, instant, scenario) for circuit in chain
                 )
-                needed_a = charger.loadpoint.current_min_a if loadpoint.pilot_a == 0 else charger.box.current_step_a
-                is_low = loadpoint.pilot_a < high_a - 1.0
-                wanted = is_hungry and is_quiet and is_low and room_a > needed_a + 3.0
+                needed_a = settings.current_min_a if loadpoint.pilot_a == 0 else charger.box.current_step_a
+                is_low = loadpoint.pilot_a < current_max_a(trace, index, settings, car) - 1.0
+                wanted = is_low and room_a > needed_a + 3.0
             if not wanted:
                 since = None
             elif since is None:
                 since = instant.second
-            elif instant.second - since > wait_s:
+            elif instant.second - max(since, wish.second) > wait_s:
                 message = f"loadpoint {index + 1} at {loadpoint.pilot_a:g} A although its circuits have room"
                 yield Violation("limits_are_used", instant.second, message)
                 since = instant.second
@@ -160,34 +174,46 @@ def _room_a(
 
 
 def operator_limit_holds(trace: Trace) -> Found:
-    """While the grid operator limits, all cars together stay below the limit, two intervals after it has begun."""
-    spans = operator_spans(trace.scenario, trace.scenario.days)
+    """While the grid operator limits, all cars together stay below its newest word, two intervals after that has come.
+
+    A station that does not obey cannot be lowered, nor does a control that is gone.
+    """
+    operator = Operator(trace)
     patience_s = 2 * trace.scenario.site.interval_s + REACTION_S
-    for span in spans:
-        for instant in trace.instants:
-            if span.start_s + patience_s <= instant.second < min(span.end_s, span.expires_s):
-                charge_w = sum(loadpoint.power_w for loadpoint in instant.loadpoints)
-                if charge_w > span.power_w * 1.02 + 10:
-                    message = f"{charge_w:.0f} W drawn, the operator allows {span.power_w:.0f} W"
-                    yield Violation("operator_limit_holds", instant.second, message)
+    excuses = faults_of(trace, "site", CONTROL)
+    for charger in trace.scenario.charger:
+        excuses += faults_of(trace, charger.box.name, DISOBEDIENT)
+    for instant in trace.instants:
+        limit_w = operator.limit_w(instant.second)
+        if limit_w is None or instant.second - operator.unchanged_since(instant.second) < patience_s:
+            continue
+        charge_w = sum(loadpoint.power_w for loadpoint in instant.loadpoints)
+        if charge_w <= limit_w * 1.02 + 10:
+            continue
+        if not any(fault.start_s <= instant.second < fault.end_s + patience_s for fault in excuses):
+            message = f"{charge_w:.0f} W drawn, the operator allows {limit_w:.0f} W"
+            yield Violation("operator_limit_holds", instant.second, message)
 
 
 def operator_limit_expires(trace: Trace) -> Found:
-    """A limit ends by itself: a car in mode now has its full current again within a minute after the limit's expiry."""
+    """A limit ends by itself: a hungry car in mode now has its full current again within a minute after the limit's end."""
     scenario = trace.scenario
-    spans = operator_spans(scenario, scenario.days)
-    for span in spans:
-        free_s = min(span.end_s, span.expires_s) + 60 + 2 * scenario.site.interval_s + REACTION_S
-        if any(other.start_s <= free_s < min(other.end_s, other.expires_s) for other in spans):
-            continue
+    operator = Operator(trace)
+    if scenario.circuit:
+        return
+    for end_s in operator.ends:
+        free_s = end_s + 60 + 2 * scenario.site.interval_s + REACTION_S
         instant = next((i for i in trace.instants if i.second >= free_s), None)
-        if instant is None or scenario.circuit:
+        if instant is None or operator.is_limiting(instant.second, after_s=instant.second - end_s - 1.0):
+            continue
+        wish = trace.in_force(instant.second)
+        if wish.second > end_s or is_excused(trace.faults, instant.second):
             continue
         for index, loadpoint in enumerate(instant.loadpoints):
-            high_a = min(
-                next(b for b in reversed(bounds(trace, index)) if b.second <= instant.second).high_a,
-                scenario.charger[index].box.current_max_a,
-            )
+            car = car_of(scenario, loadpoint.car)
+            if car is None or takes_offence(car) or not is_hungry(trace, instant, index, wish):
+                continue
+            high_a = current_max_a(trace, index, wish.loadpoints[index])
             if loadpoint.mode is ChargeMode.NOW and loadpoint.status == "C" and loadpoint.pilot_a < high_a - 1.0:
                 message = f"loadpoint {index + 1} still at {loadpoint.pilot_a:g} A after the limit has ended"
                 yield Violation("operator_limit_expires", instant.second, message)

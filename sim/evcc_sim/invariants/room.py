@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from evcc_sim.actions import operator_spans
-from evcc_sim.invariants.evidence import circuit_members
+from evcc_sim.invariants.evidence import Operator, circuit_members
 from evcc_sim.scenario import CircuitSpec, Scenario
-from evcc_sim.trace import Instant, LoadpointInstant
+from evcc_sim.trace import InForce, Instant, LoadpointInstant, Trace
 from evcclib.model import ChargeMode
 
 OPERATOR = "operator"
@@ -16,33 +15,36 @@ OPERATOR = "operator"
 
 @dataclass(frozen=True, slots=True)
 class Ceiling:
-    """A limit over the loadpoints ``members``: a circuit, or the grid operator while one of ``spans`` lasts."""
+    """A limit over the loadpoints ``members``: a circuit, or the grid operator."""
 
     name: str
     members: tuple[int, ...]
     current_max_a: float | None
     power_max_w: float | None
     sees_house: bool
-    spans: tuple[tuple[float, float], ...] = ()
 
 
 class Rooms:
-    """What the circuits of a scenario leave at an instant."""
+    """What the circuits of a run's site leave at an instant, by the settings of then."""
 
-    def __init__(self, scenario: Scenario) -> None:
-        self._scenario = scenario
+    def __init__(self, trace: Trace) -> None:
+        self._trace = trace
+        self._scenario = scenario = trace.scenario
         self._voltage_v = scenario.site.true_voltage_v or scenario.site.voltage_v
         self._phases = {car.name: car.phases for car in scenario.car}
-        self._known = {charger.loadpoint.vehicle for charger in scenario.charger}
-        self.ceilings = tuple(_ceilings(scenario))
+        self._circuits = tuple(_ceilings(scenario))
+        self._everyone = tuple(range(len(scenario.charger)))
+        self._operator = Operator(trace)
+
+    def ceilings(self, second: float) -> list[Ceiling]:
+        """All limits that hold at ``second``."""
+        limit_w = self._operator.limit_w(second)
+        operator = [] if limit_w is None else [Ceiling(OPERATOR, self._everyone, None, limit_w, sees_house=False)]
+        return [*self._circuits, *operator]
 
     def over(self, loadpoint: int, second: float) -> list[Ceiling]:
         """The limits that concern ``loadpoint`` at ``second``."""
-        return [
-            each
-            for each in self.ceilings
-            if loadpoint in each.members and (not each.spans or any(start <= second < end for start, end in each.spans))
-        ]
+        return [each for each in self.ceilings(second) if loadpoint in each.members]
 
     def beside_minimums_a(self, loadpoint: int, instant: Instant) -> float:
         """What is left for each phase of ``loadpoint`` when every other car has just its minimum [A].
@@ -50,14 +52,15 @@ class Rooms:
         Cars that are not known to the loadpoint count with all phases of their station.
         """
         room_a = float("inf")
-        phases = self._assumed_phases(loadpoint, instant.loadpoints[loadpoint])
+        wish = self._trace.in_force(instant.second)
+        phases = self._assumed_phases(loadpoint, instant.loadpoints[loadpoint], wish)
         for ceiling in self.over(loadpoint, instant.second):
             used_w = self.others_w(ceiling, instant)
             for member in ceiling.members:
                 each = instant.loadpoints[member]
                 if member != loadpoint and (each.pilot_a > 0 or (each.car and each.mode is not ChargeMode.OFF)):
-                    low_w = self._scenario.charger[member].loadpoint.current_min_a * self._voltage_v
-                    for phase in self._assumed_phases(member, each):
+                    low_w = wish.loadpoints[member].current_min_a * self._voltage_v
+                    for phase in self._assumed_phases(member, each, wish):
                         used_w[phase] += low_w
             room_a = min(room_a, self._left_a(ceiling, used_w, phases))
         return room_a
@@ -94,9 +97,9 @@ class Rooms:
             left_a = min(left_a, (ceiling.power_max_w - sum(used_w)) / (self._voltage_v * len(phases)))
         return left_a
 
-    def _assumed_phases(self, index: int, loadpoint: LoadpointInstant) -> list[int]:
+    def _assumed_phases(self, index: int, loadpoint: LoadpointInstant, wish: InForce) -> list[int]:
         """The grid phases that a control must count on: those of a vehicle it knows, else all connected ones."""
-        if loadpoint.car in self._known:
+        if loadpoint.car and loadpoint.car == wish.vehicles[index]:
             return self._own_phases(index, loadpoint)
         return [phase - 1 for phase in self._scenario.charger[index].box.phase_rotation[: loadpoint.phases]]
 
@@ -109,9 +112,6 @@ def _ceilings(scenario: Scenario) -> Iterator[Ceiling]:
     for circuit in scenario.circuit:
         members = tuple(circuit_members(scenario, circuit.name))
         yield Ceiling(circuit.name, members, circuit.current_max_a, circuit.power_max_w, _sees_house(circuit, scenario))
-    everyone = tuple(range(len(scenario.charger)))
-    for span in operator_spans(scenario, scenario.days):
-        yield Ceiling(OPERATOR, everyone, None, span.power_w, False, ((span.start_s, min(span.end_s, span.expires_s)),))
 
 
 def _sees_house(circuit: CircuitSpec, scenario: Scenario) -> bool:

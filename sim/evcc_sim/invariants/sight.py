@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 from evcc_sim.faults import SILENT, FaultKind
-from evcc_sim.invariants.evidence import REACTION_S, bounds, circuit_members, faults_of
+from evcc_sim.invariants.evidence import REACTION_S, circuit_members, faults_of
 from evcc_sim.invariants.violation import Found, Violation
 from evcc_sim.trace import Instant, Trace
 from evcclib.events import VehicleConnected
@@ -16,6 +18,8 @@ def stale_grid_is_safe(trace: Trace) -> Found:
     A loadpoint under a circuit that depends on the grid meter goes to the circuit's safe current [DEF-47].
     """
     scenario = trace.scenario
+    if not scenario.site.has_grid_meter:
+        return
     interval_s = scenario.site.interval_s
     age_max_s = max(3 * interval_s, 30.0)
     metered = [circuit for circuit in scenario.circuit if circuit.uses_grid_meter]
@@ -26,7 +30,7 @@ def stale_grid_is_safe(trace: Trace) -> Found:
             if not late_s <= instant.second < fault.end_s:
                 continue
             for index, loadpoint in enumerate(instant.loadpoints):
-                low_a = next(b for b in reversed(bounds(trace, index)) if b.second <= instant.second).low_a
+                low_a = _minimum_a(trace, index, instant.second)
                 for circuit in metered:
                     if (
                         index in circuit_members(scenario, circuit.name)
@@ -42,6 +46,13 @@ def stale_grid_is_safe(trace: Trace) -> Found:
                 elif instant.second >= lost_s and loadpoint.pilot_a > 0 and loadpoint.mode is ChargeMode.PV:
                     message = f"loadpoint {index + 1} still charges, grid lost"
                     yield Violation("stale_grid_is_safe", instant.second, message)
+
+
+def _minimum_a(trace: Trace, loadpoint: int, second: float) -> float:
+    """The least current that the station can be told, by what was in force up to a moment ago [A]."""
+    wishes = trace.in_force_between(second - trace.scenario.site.interval_s - REACTION_S, second)
+    step_a = trace.scenario.charger[loadpoint].box.current_step_a
+    return max(ceil(wish.loadpoints[loadpoint].current_min_a / step_a - 1e-6) for wish in wishes) * step_a
 
 
 def _is_forced(reason: str) -> bool:

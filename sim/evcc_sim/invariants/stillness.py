@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from evcc_sim.actions import operator_spans
-from evcc_sim.invariants.evidence import is_tapering, patience_s
+from evcc_sim.invariants.evidence import Operator, by_itself, delays_s, is_tapering, patience_s
 from evcc_sim.invariants.violation import Found, Violation
 from evcc_sim.tariffs import TariffSpec
 from evcc_sim.trace import Trace
@@ -26,16 +25,10 @@ def still_worlds_stay_still(trace: Trace) -> Found:
         return  # prices and plans move by the clock
     meter = scenario.grid.meter
     is_sun_seen_well = not (meter.lag_s or meter.refresh_s or meter.noise_w or meter.resolution_w or scenario.battery)
-    spans = operator_spans(scenario, scenario.days)
-    faults = scenario.faults(round(trace.instants[-1].second / 86_400) or 1)
-    delays_s = max(
-        (
-            c.loadpoint.enable_delay_s + c.loadpoint.disable_delay_s + c.loadpoint.guard_duration_s
-            for c in scenario.charger
-        ),
-        default=0.0,
-    )
-    settle_s = SETTLE_S + delays_s + 2 * patience_s(scenario)
+    operator = Operator(trace)
+    guard_s = max((charger.loadpoint.guard_duration_s for charger in scenario.charger), default=0.0)
+    longest_s = max((delays_s(each) for wish in trace.wishes for each in wish.loadpoints), default=0.0) + guard_s
+    settle_s = SETTLE_S + longest_s + 2 * patience_s(scenario)
     moves = [
         s
         for s in trace.sent
@@ -49,14 +42,15 @@ def still_worlds_stay_still(trace: Trace) -> Found:
         world = (
             instant.household_w,
             round(instant.pv_available_w),
-            tuple([(each.car, each.mode) for each in instant.loadpoints]),
-            tuple([span.start_s <= instant.second < min(span.end_s, span.expires_s) for span in spans]),
+            tuple([(each.car, each.mode, by_itself(each.reason)) for each in instant.loadpoints]),
+            operator.limit_w(instant.second),
+            trace.in_force(instant.second).second,
         )
         changes = (
             world != before
             or instant.second in notes
             or any(is_tapering(trace, each.soc_pct, each.car) for each in instant.loadpoints)
-            or any(fault.start_s - 10 <= instant.second < fault.end_s + 120 for fault in faults)
+            or any(fault.start_s - 10 <= instant.second < fault.end_s + 120 for fault in trace.faults)
             or not (
                 is_sun_seen_well or all(each.mode in (ChargeMode.NOW, ChargeMode.OFF) for each in instant.loadpoints)
             )

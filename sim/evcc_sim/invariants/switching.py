@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from evcc_sim.invariants.evidence import is_calm, is_disturbed
+from evcc_sim.invariants.evidence import delays_s, is_calm, is_disturbed
 from evcc_sim.invariants.fairness import needed_stops
 from evcc_sim.invariants.violation import Found, Violation
 from evcc_sim.trace import Trace
@@ -63,7 +63,7 @@ def switching_budget(trace: Trace) -> Found:
     """
     for loadpoint, charger in enumerate(trace.scenario.charger):
         spec = charger.loadpoint
-        cycle_s = max(60.0, spec.enable_delay_s + spec.disable_delay_s)
+        cycle_s = max(60.0, min(delays_s(wish.loadpoints[loadpoint]) for wish in trace.wishes))
         budget = 2 * 3600 / cycle_s + 2
         moments = [
             s.second
