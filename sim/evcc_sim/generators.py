@@ -10,7 +10,14 @@ from __future__ import annotations
 from dataclasses import replace
 from math import isfinite
 
-from evcc_sim import worlds_of_faults, worlds_of_limits, worlds_of_narrow_circuits, worlds_of_prices, worlds_of_sun
+from evcc_sim import (
+    worlds_of_anything,
+    worlds_of_faults,
+    worlds_of_limits,
+    worlds_of_narrow_circuits,
+    worlds_of_prices,
+    worlds_of_sun,
+)
 from evcc_sim.packs import Value
 from evcc_sim.scenario import InvalidScenario, Scenario
 
@@ -22,6 +29,7 @@ PACKS = {
         *worlds_of_narrow_circuits.PACKS,
         *worlds_of_prices.PACKS,
         *worlds_of_faults.PACKS,
+        *worlds_of_anything.PACKS,
     )
 }
 """All of them by name."""

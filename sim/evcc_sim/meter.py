@@ -28,8 +28,6 @@ class MeterSpec:
     resolution_w: float = 0.0  # 0: exact
     counter_resolution_kwh: float = 0.0
     rotation: tuple[int, int, int] = (1, 2, 3)
-    has_phases: bool = True
-    has_counters: bool = True
 
 
 class _Step(NamedTuple):

@@ -23,7 +23,7 @@ from evcc_sim.register_map import Placed, Source, Unit
 from evcc_sim.scenario import ChargerSpec, Scenario
 from evcc_sim.site_config import is_guest
 from evcc_sim.wire_faults import WireFaults
-from evcclib.model import TariffKind
+from evcclib.model import ChargerStatus, TariffKind
 
 CARS = "cars"
 """The device that stands for the car makers' clouds."""
@@ -100,7 +100,7 @@ class _MeteredBattery:
 
 # -- cars ---------------------------------------------------------------------------------------------------------------
 
-SOC, SOC_LIMIT, RANGE, ODOMETER, CLIMATE, WAKE = 0, 1, 2, 3, 5, 6
+SOC, SOC_LIMIT, RANGE, ODOMETER, CLIMATE, WAKE, PLUGGED, CHARGING = 0, 1, 2, 3, 5, 6, 7, 8
 
 
 CAR_REGISTERS = (
@@ -110,6 +110,8 @@ CAR_REGISTERS = (
     Register(name="odometer", address=ODOMETER, function="holding", type="uint32", count=2, scale=0.1, unit="km"),
     Register(name="climate", address=CLIMATE, function="holding", type="enum"),
     Register(name="wake", address=WAKE, function="holding", type="enum", access="w"),
+    Register(name="plugged", address=PLUGGED, function="holding", type="enum"),
+    Register(name="charging", address=CHARGING, function="holding", type="enum"),
 )
 
 
@@ -137,6 +139,8 @@ def _car_unit(number: int, car: Car) -> Unit:
         "range": lambda: car.soc_pct * car.spec.range_km_per_pct,
         "odometer": lambda: car.odometer_km,
         "climate": lambda: int(car.is_climating),
+        "plugged": lambda: int(car.reported_status() is not ChargerStatus.A),
+        "charging": lambda: int(car.reported_status() is ChargerStatus.C),
     }
     return Unit(
         unit_id=number,
@@ -273,6 +277,8 @@ def _vehicles(scenario: Scenario, cloud: Address | None, extras: Extras) -> Iter
         }
         if car.has_soc_limit:
             entry["limitsoc"] = point(SOC_LIMIT)
+        if car.has_status:
+            entry["status"] = {"source": "combined", "plugged": point(PLUGGED), "charging": point(CHARGING)}
         if car.has_climate:
             entry["climater"] = point(CLIMATE)
         if car.has_wakeup:

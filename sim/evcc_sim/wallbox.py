@@ -47,7 +47,7 @@ class WallboxSpec:
     energy_total_kwh: float = 1234.0
     rfid_delay_s: float = 5.0
     has_meter: bool = True
-    has_wakeup: bool = False
+    has_wakeup: bool = False  # in process; on the wire the profile says so
     meter: MeterSpec = field(default_factory=MeterSpec)
 
 

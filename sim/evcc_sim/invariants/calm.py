@@ -120,7 +120,7 @@ def sun_is_used(trace: Trace) -> Found:
             phases = min(car.phases, loadpoint.phases)
             watts_a = scenario.site.voltage_v * phases
             high_a = current_max_a(trace, index, settings, car)
-            if rooms.beside_minimums_a(index, instant) < high_a + 1.0:
+            if rooms.beside_offers_a(index, instant) < high_a + 1.0:
                 since = None  # a limit may hold it down
                 continue
             if loadpoint.pilot_a == 0:
@@ -247,7 +247,7 @@ def settles_on_its_aim(trace: Trace) -> Found:
         car = car_of(scenario, loadpoint.car)
         if instant.second - quiet_since < 60 or not free or loadpoint.reason != "surplus" or car is None:
             continue
-        if loadpoint.pilot_a > car.current_max_a - 0.2 or rooms.beside_minimums_a(0, instant) < loadpoint.pilot_a + 1.0:
+        if loadpoint.pilot_a > car.current_max_a - 0.2 or rooms.beside_offers_a(0, instant) < loadpoint.pilot_a + 1.0:
             continue
         step_w = box.current_step_a * scenario.site.voltage_v * min(car.phases, loadpoint.phases)
         error_w = instant.grid_w + wish.site.residual_power_w

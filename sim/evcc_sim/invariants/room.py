@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from evcc_sim.invariants.evidence import Operator, circuit_members
@@ -51,6 +51,21 @@ class Rooms:
 
         Cars that are not known to the loadpoint count with all phases of their station.
         """
+        settings = self._trace.in_force(instant.second).loadpoints
+        return self._beside_a(loadpoint, instant, [each.current_min_a for each in settings])
+
+    def beside_offers_a(self, loadpoint: int, instant: Instant) -> float:
+        """What is left for each phase of ``loadpoint`` when every other car takes what it is offered, or its minimum [A].
+
+        The classic law lends to nobody what a car leaves of its offer.
+        """
+        settings = self._trace.in_force(instant.second).loadpoints
+        currents_a = [
+            max(now.pilot_a, wish.current_min_a) for now, wish in zip(instant.loadpoints, settings, strict=True)
+        ]
+        return self._beside_a(loadpoint, instant, currents_a)
+
+    def _beside_a(self, loadpoint: int, instant: Instant, currents_a: Sequence[float]) -> float:
         room_a = float("inf")
         wish = self._trace.in_force(instant.second)
         phases = self._assumed_phases(loadpoint, instant.loadpoints[loadpoint], wish)
@@ -59,9 +74,8 @@ class Rooms:
             for member in ceiling.members:
                 each = instant.loadpoints[member]
                 if member != loadpoint and (each.pilot_a > 0 or (each.car and each.mode is not ChargeMode.OFF)):
-                    low_w = wish.loadpoints[member].current_min_a * self._voltage_v
                     for phase in self._assumed_phases(member, each, wish):
-                        used_w[phase] += low_w
+                        used_w[phase] += currents_a[member] * self._voltage_v
             room_a = min(room_a, self._left_a(ceiling, used_w, phases))
         return room_a
 
