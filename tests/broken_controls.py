@@ -9,8 +9,11 @@ from evcc_sim.inprocess import Control, classic
 from evcclib.commands import Batch, Command, Disable, Enable, SetCurrent
 from evcclib.config import SiteConfig
 from evcclib.decision import Decision
+from evcclib.events import Event
 from evcclib.model import Cause, Now
 from evcclib.readings import Readings
+from evcclib.requests import Request
+from evcclib.site import Site
 
 
 class _Wrapped:
@@ -96,3 +99,33 @@ def restless(config: SiteConfig, restored: dict[str, object] | None, *, now: Now
 def jumpy(config: SiteConfig, restored: dict[str, object] | None, *, now: Now) -> Control:
     """Switches the contactor all the time."""
     return _Jumpy(classic(config, restored, now=now))
+
+
+class _Deaf(_Wrapped):
+    """Says yes to every request and forgets it."""
+
+    def __init__(self, site: Site) -> None:
+        super().__init__(site, offset_a=0.0)
+
+    def submit(self, request: Request, *, now: Now) -> tuple[Event, ...]:
+        before = self._site.state  # type: ignore[attr-defined]  # the library's own site
+        events = self._site.submit(request, now=now)
+        self._site.state = before  # type: ignore[attr-defined]
+        return events
+
+
+class _Anarchist(_Wrapped):
+    """Hears nothing of what the grid operator says."""
+
+    def step(self, readings: Readings, *, now: Now, cause: Cause) -> Decision:
+        return super().step(replace(readings, operator_limit=None), now=now, cause=cause)
+
+
+def deaf(config: SiteConfig, restored: dict[str, object] | None, *, now: Now) -> Control:
+    """Settings change nothing."""
+    return _Deaf(Site(config, now=now))
+
+
+def anarchist(config: SiteConfig, restored: dict[str, object] | None, *, now: Now) -> Control:
+    """The grid operator is ignored."""
+    return _Anarchist(classic(config, restored, now=now), offset_a=0.0)

@@ -41,7 +41,7 @@ FIRST_HOUR, LAST_HOUR = 0.1, 7.8
 """Everything that happens happens between these."""
 STATIONS: Sequence[tuple[str, float, bool]] = (
     ("alfen-ng9xx", 0.001, True),
-    ("alfen-ng9xx", 0.001, False),
+    ("alfen-ng9xx", 0.001, True),
     ("heidelberg-ec", 0.1, False),
     ("phoenix-charx", 1.0, False),
     ("keba-p30", 0.001, False),
@@ -364,7 +364,8 @@ def _actions(
         kind = rng.choice(("loadpoint", "loadpoint", "loadpoint", "loadpoint", "vehicle", "assign", "site", "operator"))
         at, loadpoint = _moment(rng), rng.randrange(len(chargers))
         if kind == "loadpoint":
-            setting, value = _loadpoint_setting(rng, has_prices=has_prices)
+            is_switchable = chargers[loadpoint].box.can_switch_phases
+            setting, value = _loadpoint_setting(rng, has_prices=has_prices, is_switchable=is_switchable)
             actions.append(ActionSpec(at=at, loadpoint=loadpoint, setting=setting, value=value))
         elif kind == "vehicle" and known:
             setting = rng.choice(("soc_min_pct", "soc_target_pct"))
@@ -386,7 +387,7 @@ def _actions(
     return tuple(actions)
 
 
-def _loadpoint_setting(rng: random.Random, *, has_prices: bool) -> tuple[str, str | float | None]:
+def _loadpoint_setting(rng: random.Random, *, has_prices: bool, is_switchable: bool) -> tuple[str, str | float | None]:
     setting = rng.choice(
         (
             "mode",
@@ -412,7 +413,7 @@ def _loadpoint_setting(rng: random.Random, *, has_prices: bool) -> tuple[str, st
         "mode": MODES,
         "current_min_a": (6.0, 8.0, 10.0, 20.0),
         "current_max_a": (6.0, 10.0, 13.0, 16.0, 32.0),
-        "phases_configured": (0, 1, 3),
+        "phases_configured": (0, 1, 3) if is_switchable else (0,),  # nobody lies about his wiring
         "enable_delay": (0.0, 60.0, 900.0),
         "disable_delay": (0.0, 180.0, 900.0),
         "enable_threshold_w": (0.0, -1500.0, 300.0),

@@ -1,4 +1,4 @@
-"""Every field of the scenario format is read by somebody, in process and through the whole server: none is a wish that nobody hears.
+"""Every field of the scenario format is read by somebody, in process and through the whole server: none goes unheard.
 
 A world that has everything runs both ways with tables that note who looks at them. Judges, reports and the tables' own methods do
 not count.
@@ -41,7 +41,15 @@ ON_THE_WIRE = {f"{table}.profile" for table in ("GridMeterSpec", "PvSpec", "Batt
 """What is spoken: in process nobody speaks."""
 IN_PROCESS_ONLY = {"SiteSpec.skew_s", "WallboxSpec.has_wakeup"}
 """How late devices answer and whether stations wake cars: on the wire they answer as late as they do, and the profile says."""
-NOT_COUNTED = ("invariants", "result.py", "report.py", "plots.py", "dataclasses.py", "test_scenario_fields.py", "<string>")
+NOT_COUNTED = (
+    "invariants",
+    "result.py",
+    "report.py",
+    "plots.py",
+    "dataclasses.py",
+    "test_scenario_fields.py",
+    "<string>",
+)
 
 Seen = set[str]
 
@@ -164,7 +172,16 @@ def unread(seen: Seen, excused: set[str]) -> list[str]:
 
 def test_all_tables_are_known() -> None:
     names = {name.partition(".")[0] for name in every_field(Scenario)}
-    assert {"Scenario", "SiteSpec", "WallboxSpec", "LoadpointSpec", "CarSpec", "Visit", "MeterSpec", "PriceSpec"} <= names
+    assert {
+        "Scenario",
+        "SiteSpec",
+        "WallboxSpec",
+        "LoadpointSpec",
+        "CarSpec",
+        "Visit",
+        "MeterSpec",
+        "PriceSpec",
+    } <= names
 
 
 def test_in_process_every_field_is_read() -> None:

@@ -12,6 +12,7 @@ from evcc_sim.invariants.evidence import (
     car_of,
     current_max_a,
     delays_s,
+    fits,
     is_calm,
     is_excused,
     is_tapering,
@@ -110,7 +111,7 @@ def sun_is_used(trace: Trace) -> Found:
             usable = (
                 car is not None
                 and loadpoint.mode in (ChargeMode.PV, ChargeMode.MINPV)
-                and loadpoint.reason not in NOT_FOR_THE_SUN
+                and not (loadpoint.reason in NOT_FOR_THE_SUN and fits(loadpoint.reason, settings))
                 and loadpoint.soc_pct < min(car.soc_limit_pct, car.taper_from_pct) - 1
                 and not any(fault.start_s - 60 <= instant.second < fault.end_s + 900 for fault in trace.faults)
             )
@@ -182,7 +183,7 @@ def nothing_is_bought_for_the_sun(trace: Trace) -> Found:
             follows = (
                 loadpoint.mode is ChargeMode.PV
                 and loadpoint.power_w > 0
-                and is_calm(loadpoint.reason)
+                and (is_calm(loadpoint.reason) or not fits(loadpoint.reason, settings))
                 and loadpoint.reason != "battery_buffer"
                 and scenario.site.has_grid_meter
                 and not is_excused(trace.faults, instant.second)

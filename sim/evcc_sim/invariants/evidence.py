@@ -12,6 +12,7 @@ from evcc_sim.scenario import Scenario
 from evcc_sim.trace import InForce, Instant, Trace
 from evcclib.commands import SwitchPhases
 from evcclib.events import SettingChanged, VehicleAssigned, VehicleConnected
+from evcclib.model import ChargeMode
 from evcclib.settings import LoadpointSettings
 
 REACTION_S = 15.0
@@ -63,11 +64,27 @@ def is_hungry(trace: Trace, instant: Instant, loadpoint: int, wish: InForce, *, 
     end_pct = min(car.soc_limit_pct, car.taper_from_pct)
     if now.soc_pct >= end_pct - margin_pct:
         return False
-    if now.reason not in GOAL_REASONS:
+    if now.reason not in GOAL_REASONS or not fits(now.reason, settings):
         return True
     if wish.vehicles[loadpoint] != now.car or now.reason == "climate" or settings.energy_target_kwh > 0:
         return False  # of another vehicle, or counted in energy
     return now.soc_pct < (settings.soc_target_pct or 100) - GOAL_MARGIN_PCT
+
+
+def swings_by_wish(trace: Trace, loadpoint: int, settings: LoadpointSettings) -> bool:
+    """Whether its owner lets it start with less sun than it needs to go on: then it starts and stops under a constant sun."""
+    if settings.mode is not ChargeMode.PV or settings.enable_threshold_w == 0:
+        return False
+    box = trace.scenario.charger[loadpoint].box
+    phases = box.phases if settings.phases_configured == 0 else settings.phases_configured
+    least_w = settings.current_min_a * phases * (trace.scenario.site.true_voltage_v or trace.scenario.site.voltage_v)
+    return -settings.enable_threshold_w < least_w - settings.disable_threshold_w
+
+
+def power_tolerance(scenario: Scenario) -> float:
+    """How far above a power that was allowed the true one may be: currents are worked out at the voltage that is assumed."""
+    site = scenario.site
+    return max(1.0, (site.true_voltage_v or site.voltage_v) / site.voltage_v)
 
 
 def takes_offence(car: CarSpec) -> bool:
@@ -122,6 +139,27 @@ def circuit_members(scenario: Scenario, name: str) -> list[int]:
 def by_itself(reason: str) -> str:
     """A reason that begins and ends with the car's SoC or the clock, though nobody does anything; "" for all others."""
     return reason if reason in GOAL_REASONS or reason in FORCING_REASONS else ""
+
+
+def fits(reason: str, settings: LoadpointSettings) -> bool:
+    """Whether a reason is one that these wishes can give; what nobody wishes explains nothing."""
+    match reason:
+        case "mode_now":
+            return settings.mode is ChargeMode.NOW
+        case "mode_off":
+            return settings.mode is ChargeMode.OFF
+        case "minimum_power":
+            return settings.mode is ChargeMode.MINPV
+        case "min_soc":
+            return settings.soc_min_pct > 0
+        case "plan_active" | "plan_waiting":
+            return settings.target_time is not None
+        case "smart_cost":
+            return settings.smart_cost_limit is not None
+        case "target_energy_reached":
+            return settings.energy_target_kwh > 0
+        case _:
+            return True
 
 
 def is_calm(reason: str) -> bool:

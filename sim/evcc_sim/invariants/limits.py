@@ -14,6 +14,7 @@ from evcc_sim.invariants.evidence import (
     is_excused,
     is_hungry,
     patience_s,
+    power_tolerance,
     takes_offence,
 )
 from evcc_sim.invariants.violation import Found, Violation
@@ -26,8 +27,12 @@ DISOBEDIENT = SILENT | {FaultKind.IGNORED_WRITES, FaultKind.REFUSED_WRITES, Faul
 
 
 def current_within_bounds(trace: Trace) -> Found:
-    """A commanded current is within the loadpoint's [min, max], the station's own maximum, and on the station's steps."""
+    """A commanded current is within the loadpoint's [min, max], the station's own maximum, and on the station's steps.
+
+    What is offered follows a maximum that is lowered within two intervals, unless station or control cannot.
+    """
     for loadpoint, charger in enumerate(trace.scenario.charger):
+        yield from _offers_too_much(trace, loadpoint)
         step_a = charger.box.current_step_a
         for sent in trace.sent:
             if sent.loadpoint != loadpoint or not isinstance(sent.command, SetCurrent):
@@ -42,6 +47,23 @@ def current_within_bounds(trace: Trace) -> Found:
             if abs(current_a / step_a - round(current_a / step_a)) > 1e-6:
                 message = f"loadpoint {loadpoint + 1}: {current_a:g} A is not a multiple of {step_a:g} A"
                 yield Violation("current_within_bounds", sent.second, message)
+
+
+def _offers_too_much(trace: Trace, loadpoint: int) -> Found:
+    patience_s = 2 * trace.scenario.site.interval_s + REACTION_S
+    name = trace.scenario.charger[loadpoint].box.name
+    excuses = [*faults_of(trace, name, DISOBEDIENT), *faults_of(trace, "site", CONTROL)]
+    for instant in trace.instants:
+        offered_a = instant.loadpoints[loadpoint].pilot_a
+        if offered_a == 0 or instant.second < patience_s:
+            continue
+        wishes = trace.in_force_between(instant.second - patience_s, instant.second)
+        high_a = max(wish.loadpoints[loadpoint].current_max_a for wish in wishes)
+        if offered_a <= high_a + 1e-6 or is_excused(excuses, instant.second):
+            continue
+        message = f"loadpoint {loadpoint + 1}: {offered_a:g} A offered, allowed {high_a:g} A"
+        yield Violation("current_within_bounds", instant.second, message)
+        return
 
 
 def circuit_limits_hold(trace: Trace) -> Found:
@@ -83,8 +105,9 @@ def _circuit_excess(circuit: CircuitSpec, members: list[int], instant: Instant, 
             current_a = flowing_w[phase] / voltage_v
             if current_a > circuit.current_max_a + 0.1 and cars_w[phase] / voltage_v > 0.1:
                 return f"circuit {circuit.name}: {current_a:.1f} A on L{phase + 1}, allowed {circuit.current_max_a:g} A"
-    if circuit.power_max_w is not None and sum(flowing_w) > circuit.power_max_w * 1.005 + 10 and sum(cars_w) > 10:
-        return f"circuit {circuit.name}: {sum(flowing_w):.0f} W, allowed {circuit.power_max_w:.0f} W"
+    power_max_w = None if circuit.power_max_w is None else circuit.power_max_w * 1.005 * power_tolerance(scenario) + 10
+    if power_max_w is not None and sum(flowing_w) > power_max_w and sum(cars_w) > 10:
+        return f"circuit {circuit.name}: {sum(flowing_w):.0f} W, allowed {circuit.power_max_w:g} W"
     return None
 
 
@@ -188,7 +211,7 @@ def operator_limit_holds(trace: Trace) -> Found:
         if limit_w is None or instant.second - operator.unchanged_since(instant.second) < patience_s:
             continue
         charge_w = sum(loadpoint.power_w for loadpoint in instant.loadpoints)
-        if charge_w <= limit_w * 1.02 + 10:
+        if charge_w <= limit_w * 1.02 * power_tolerance(trace.scenario) + 10:
             continue
         if not any(fault.start_s <= instant.second < fault.end_s + patience_s for fault in excuses):
             message = f"{charge_w:.0f} W drawn, the operator allows {limit_w:.0f} W"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from evcc_sim.invariants.evidence import Operator, circuit_members
+from evcc_sim.invariants.evidence import Operator, circuit_members, power_tolerance
 from evcc_sim.scenario import CircuitSpec, Scenario
 from evcc_sim.trace import InForce, Instant, LoadpointInstant, Trace
 from evcclib.model import ChargeMode
@@ -92,7 +92,8 @@ class Rooms:
             used_a = max(used_w[phase] for phase in own) / self._voltage_v
             if ceiling.current_max_a is not None and used_a > ceiling.current_max_a + 0.1:
                 return f"{ceiling.name}: {used_a:.1f} A of {ceiling.current_max_a:g} A"
-            if ceiling.power_max_w is not None and sum(used_w) > ceiling.power_max_w * 1.005 + 10:
+            tolerance = 1.005 * power_tolerance(self._scenario)
+            if ceiling.power_max_w is not None and sum(used_w) > ceiling.power_max_w * tolerance + 10:
                 return f"{ceiling.name}: {sum(used_w):.0f} W of {ceiling.power_max_w:.0f} W"
         return None
 

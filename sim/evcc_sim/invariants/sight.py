@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import ceil
 
 from evcc_sim.faults import SILENT, FaultKind
-from evcc_sim.invariants.evidence import REACTION_S, circuit_members, faults_of
+from evcc_sim.invariants.evidence import REACTION_S, circuit_members, faults_of, fits
 from evcc_sim.invariants.violation import Found, Violation
 from evcc_sim.trace import Instant, Trace
 from evcclib.events import VehicleConnected
@@ -38,7 +38,9 @@ def stale_grid_is_safe(trace: Trace) -> Found:
                     ):
                         message = f"loadpoint {index + 1} at {loadpoint.pilot_a:g} A under a circuit nobody can see"
                         yield Violation("stale_grid_is_safe", instant.second, message)
-                if loadpoint.mode not in (ChargeMode.PV, ChargeMode.MINPV) or _is_forced(loadpoint.reason):
+                settings = trace.in_force(instant.second).loadpoints[index]
+                is_forced = _is_forced(loadpoint.reason) and fits(loadpoint.reason, settings)
+                if loadpoint.mode not in (ChargeMode.PV, ChargeMode.MINPV) or is_forced:
                     continue
                 if loadpoint.pilot_a > low_a + 1e-6:
                     message = f"loadpoint {index + 1} at {loadpoint.pilot_a:g} A, grid unseen for too long"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evcc_sim.invariants.evidence import Operator, by_itself, delays_s, is_tapering, patience_s
+from evcc_sim.invariants.evidence import Operator, by_itself, delays_s, is_tapering, patience_s, swings_by_wish
 from evcc_sim.invariants.violation import Found, Violation
 from evcc_sim.tariffs import TariffSpec
 from evcc_sim.trace import Trace
@@ -39,17 +39,19 @@ def still_worlds_stay_still(trace: Trace) -> Found:
     before: object = None
     position = 0
     for instant in trace.instants:
+        wish = trace.in_force(instant.second)
         world = (
             instant.household_w,
             round(instant.pv_available_w),
             tuple([(each.car, each.mode, by_itself(each.reason)) for each in instant.loadpoints]),
             operator.limit_w(instant.second),
-            trace.in_force(instant.second).second,
+            wish.second,
         )
         changes = (
             world != before
             or instant.second in notes
             or any(is_tapering(trace, each.soc_pct, each.car) for each in instant.loadpoints)
+            or any(swings_by_wish(trace, index, each) for index, each in enumerate(wish.loadpoints))
             or any(fault.start_s - 10 <= instant.second < fault.end_s + 120 for fault in trace.faults)
             or not (
                 is_sun_seen_well or all(each.mode in (ChargeMode.NOW, ChargeMode.OFF) for each in instant.loadpoints)
