@@ -40,15 +40,33 @@ def sessions(trace: Trace) -> dict[str, float]:
 
 
 @pytest.mark.day
-@pytest.mark.parametrize("name", ["april-clouds", "battery-home", "dst-spring", "tapering-car"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "april-clouds,hours=13",
+        "battery-home,hours=13",
+        "dst-spring,hours=32",
+        "tapering-car,hours=13",
+        "clear-day,hours=13,charger.0.box.watchdog_s=60",
+        "clear-day,hours=13,charger.0.box.watchdog_s=7",  # less than an interval: a driver kicks in between
+        "clear-day,hours=13,charger.0.box.meter.lag_s=25",
+        "clear-day,hours=13,charger.0.box.meter.refresh_s=45",
+        "@any_world:number=2,faults=none",
+        "@any_world:number=5,faults=none",
+        "@any_world:number=12,faults=none",
+        "@any_world:number=19,faults=none",
+    ],
+)
 def test_skipping_idle_intervals_gives_what_ticking_gives(name: str) -> None:
     runs = []
     for kind in (Run, Ticking):
-        run = kind(resolve(name, changes=["hours=13"] if name != "dst-spring" else ["hours=32"]))
+        run = kind(resolve(name, seed=1))
         run.to_end()
         runs.append(run.recorder.finish())
     assert commands(runs[0]) == commands(runs[1])
     assert sessions(runs[0]) == sessions(runs[1])
+    assert runs[0].instants[-1].grid_in_kwh == pytest.approx(runs[1].instants[-1].grid_in_kwh, abs=1e-6)
+    assert repr(runs[0].instants[-1].loadpoints) == repr(runs[1].instants[-1].loadpoints)  # NaN equals NaN
     assert len(runs[0].instants) < len(runs[1].instants)
 
 

@@ -63,10 +63,9 @@ def constant_inputs_settle(trace: Trace) -> Found:
             if instant.second - start_s >= settle_s:
                 limits.append((instant.second, loadpoint.pilot_a))
                 values = {limit for second, limit in limits if second >= instant.second - watch_s}
-                span_a = max(values) - min(values)
-                if len(values) > 1 and span_a > 0.05 + 2 * noise_w(scenario) / (
-                    scenario.site.voltage_v * loadpoint.phases
-                ):
+                car = car_of(scenario, loadpoint.car)
+                watts_a = scenario.site.voltage_v * min(loadpoint.phases, 3 if car is None else car.phases)
+                if max(values) - min(values) > 0.05 + 2 * noise_w(scenario) / watts_a:
                     message = f"loadpoint {index + 1} still moves between {min(values):g} and {max(values):g} A"
                     yield Violation("constant_inputs_settle", instant.second, message)
                     return
@@ -154,6 +153,7 @@ NOT_FOR_THE_SUN = frozenset(
     {
         "target_soc_reached",
         "target_energy_reached",
+        "climate",
         "battery_priority",
         "remote_hard",
         "remote_soft",
