@@ -48,7 +48,7 @@ STATIONS: Sequence[tuple[str, float, bool]] = (
 )
 """Profile, steps [A], whether its phases can be switched."""
 ROTATIONS = ((1, 2, 3), (1, 2, 3), (2, 3, 1), (3, 1, 2), (3, 2, 1))
-MODES = ("pv", "pv", "minpv", "now", "off")
+MODES = ("pv", "pv", "pv", "minpv", "minpv", "now", "now", "off")
 BOX_FAULTS = (
     FaultKind.SILENCE,
     FaultKind.STUCK_CONTACTOR,
@@ -99,8 +99,15 @@ def any_world(*, number: int = 1, faults: str = "some") -> Scenario:
         tariff=tariff,
         action=actions,
         fault=happens if faults == "some" else (),
-        allowed=LIMIT_CYCLES if grid.meter.lag_s or grid.meter.refresh_s else (),
+        allowed=_allowed(grid.meter, chargers, actions),
     )
+
+
+def _allowed(meter: MeterSpec, chargers: tuple[ChargerSpec, ...], actions: tuple[ActionSpec, ...]) -> tuple[str, ...]:
+    """What the classic law does not keep: rest behind a slow meter (row 4), and what is lent to a higher priority (row 7)."""
+    is_lent = len({each.loadpoint.priority for each in chargers}) > 1 or any(a.setting == "priority" for a in actions)
+    lent = ("nothing_is_bought_for_the_sun",) if is_lent and len(chargers) > 1 else ()
+    return (*(LIMIT_CYCLES if meter.lag_s or meter.refresh_s else ()), *lent)
 
 
 # -- plants ---------------------------------------------------------------------------------------------------------------

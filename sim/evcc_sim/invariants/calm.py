@@ -34,6 +34,7 @@ def constant_inputs_settle(trace: Trace) -> Found:
     watch_s = 300.0
     scenario = trace.scenario
     operator = Operator(trace)
+    guard_s = max((charger.loadpoint.guard_duration_s for charger in scenario.charger), default=0.0)
     for index, charger in enumerate(scenario.charger):
         start_s = -1.0
         before: tuple[object, ...] | None = None
@@ -59,13 +60,15 @@ def constant_inputs_settle(trace: Trace) -> Found:
             ):
                 before, start_s, limits = inputs, instant.second, []
                 continue
-            settle_s = max(SETTLES_S, delays_s(wish.loadpoints[index]) + charger.loadpoint.guard_duration_s + 60.0)
+            settle_s = max(SETTLES_S, max(delays_s(each) for each in wish.loadpoints) + guard_s + 60.0)
             if instant.second - start_s >= settle_s:
                 limits.append((instant.second, loadpoint.pilot_a))
                 values = {limit for second, limit in limits if second >= instant.second - watch_s}
                 car = car_of(scenario, loadpoint.car)
                 watts_a = scenario.site.voltage_v * min(loadpoint.phases, 3 if car is None else car.phases)
-                if max(values) - min(values) > 0.05 + 2 * noise_w(scenario) / watts_a:
+                noise_a = 2 * noise_w(scenario) / watts_a
+                step_a = charger.box.current_step_a if noise_a > 0 else 0.0
+                if max(values) - min(values) > 0.05 + noise_a + step_a:
                     message = f"loadpoint {index + 1} still moves between {min(values):g} and {max(values):g} A"
                     yield Violation("constant_inputs_settle", instant.second, message)
                     return

@@ -150,15 +150,23 @@ def raises_fit(trace: Trace) -> Found:
 
 
 def is_of_a_torn_round(trace: Trace, second: float) -> bool:
-    """Whether a car began or ended to draw while a round of samples was being taken: then nobody can tell it from the house."""
+    """Whether a car began or ended to draw while a round of samples was being taken, or so lately that the meter of its station
+    does not show it yet: then nobody can tell it from the house."""
     site = trace.scenario.site
-    if site.skew_s == 0 or second % site.interval_s > site.skew_s + 0.001:
-        return False
+    late_s = max((c.box.meter.lag_s + c.box.meter.refresh_s for c in trace.scenario.charger), default=0.0)
+    is_in_round = site.skew_s > 0 and second % site.interval_s <= site.skew_s + 0.001
     position = bisect_right(trace.instants, second, key=lambda instant: instant.second)
-    if position < 2:
+    if position < 2 or not (late_s or is_in_round):
         return False
-    before, now = trace.instants[position - 2 : position]
-    return any(old.powers_w != new.powers_w for old, new in zip(before.loadpoints, now.loadpoints, strict=True))
+    first = position - 2
+    if late_s:
+        start_s = second - late_s - site.skew_s - 0.5
+        first = min(first, max(0, bisect_right(trace.instants, start_s, key=lambda instant: instant.second) - 1))
+    return any(
+        old.powers_w != new.powers_w
+        for before, now in pairwise(trace.instants[first:position])
+        for old, new in zip(before.loadpoints, now.loadpoints, strict=True)
+    )
 
 
 def unseen_s(scenario: Scenario) -> float:
