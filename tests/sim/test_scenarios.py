@@ -73,6 +73,12 @@ def test_configurations_follow_from_scenarios() -> None:
     [
         ("days = 'two'", "wrong.days: expected int"),
         ("colour = 1", "unknown key 'colour'"),
+        (
+            "[[charger]]\nloadpoint = { soc_target_pct = 80 }",
+            "wrong.charger[0].loadpoint: unknown key 'soc_target_pct'",
+        ),
+        ("[[charger]]\nloadpoint = { soc_min_pct = 20 }", "wrong.charger[0].loadpoint: unknown key 'soc_min_pct'"),
+        ("[site]\nbuffer_start_soc_pct = 90", "wrong.site: unknown key 'buffer_start_soc_pct'"),
         ("[site]\nlatitud = 3", "wrong.site: unknown key 'latitud'"),
         ("[[fault]]\nkind = 'melting'\ndevice = 'grid'\nat = '10:00'", "melting"),
         ("[[fault]]\nkind = 'silence'\ndevice = 'nobody'\nat = '10:00'", "unknown device 'nobody'"),
