@@ -91,6 +91,14 @@ BREAKS = (
         "settles_on_its_aim",
     ),
     Break(
+        "a car in mode now is forgotten",
+        "goals",
+        "return Demand(maximum_a, maximum_a, minimum_a, because(ReasonCode.MODE_NOW), phases=phases)",
+        "return Demand.stop(because(ReasonCode.MODE_NOW))",
+        "clear-day,hours=9,charger.0.loadpoint.mode=now",
+        "mode_now_charges",
+    ),
+    Break(
         "a unit is wrong: Wh taken for kWh",
         "units",
         "return power_w * (duration / HOUR) / 1000.0",

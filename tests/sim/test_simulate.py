@@ -53,7 +53,7 @@ def sessions(trace: Trace) -> dict[str, float]:
         "clear-day,hours=13,charger.0.box.meter.refresh_s=45",
         "@any_world:number=2,faults=none",
         "@any_world:number=5,faults=none",
-        "@any_world:number=12,faults=none",
+        "@any_world:number=21,faults=none",
         "@any_world:number=19,faults=none",
     ],
 )
