@@ -118,10 +118,15 @@ def _bridged(state: LedgerState, since: timedelta, power_w: float, now: timedelt
     """Count the power that was held ``since``, and hold ``power_w`` from ``now`` on."""
     held = now - since
     bridge_kwh = state.bridge_kwh + (energy_kwh(state.power_w, held) if held <= HELD_MAX else 0.0)
-    return replace(
-        state,
-        bridge_kwh=bridge_kwh,
+    return LedgerState(  # in full: this is every step of every car that charges without a counter
         total_kwh=max(state.total_kwh, state.counted_kwh + bridge_kwh),
+        session_start_kwh=state.session_start_kwh,
+        counter_kwh=state.counter_kwh,
+        counter_at=state.counter_at,
+        counted_kwh=state.counted_kwh,
+        bridge_kwh=bridge_kwh,
+        doubt_kwh=state.doubt_kwh,
+        doubt_at=state.doubt_at,
         power_w=power_w,
         power_at=now,
     )

@@ -5,11 +5,12 @@ Energy is the power held since the last step: a step more or less in between cha
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from evcclib.model import Now
-from evcclib.units import HOUR, energy_kwh
+from evcclib.units import HOUR, ZERO, energy_kwh
 from evcclib.view import SavingsView
 
 DEFAULT_GRID_PRICE = 0.30
@@ -72,23 +73,30 @@ def step(
         and timedelta(0) <= now.instant - state.updated_at < HELD_MAX
     ):
         return state  # what is held goes on
-    held = {
-        "updated_at": now.instant,
-        "power_w": power_w,
-        "green_share": green_share,
-        "grid_price": grid_price,
-        "feed_in_price": feed_in_price,
-    }
-    return replace(state, **{**_totals(state, now.instant), **held})  # type: ignore[arg-type]  # its own fields
+    totals = _totals(state, now.instant)
+    return SavingsState(
+        since=state.since,
+        grid_kwh=totals.grid_kwh,
+        grid_cost=totals.grid_cost,
+        saved_cost=totals.saved_cost,
+        self_kwh=totals.self_kwh,
+        self_cost=totals.self_cost,
+        unknown_kwh=totals.unknown_kwh,
+        updated_at=now.instant,
+        power_w=power_w,
+        green_share=green_share,
+        grid_price=grid_price,
+        feed_in_price=feed_in_price,
+    )
 
 
 def view(state: SavingsState, *, now: Now, grid_price: float | None) -> SavingsView:
     """The totals up to ``now``; before anything is charged the effective price is the grid's [SAV-4]."""
-    counted = replace(state, **_totals(state, now.instant))  # type: ignore[arg-type]  # its own fields
+    counted = _totals(state, now.instant)
     known_kwh = counted.grid_kwh + counted.self_kwh
     none_price = DEFAULT_GRID_PRICE if grid_price is None else grid_price
     return SavingsView(
-        since=counted.since,
+        since=state.since,
         total_charged_kwh=known_kwh + counted.unknown_kwh,
         grid_charged_kwh=counted.grid_kwh,
         self_consumption_charged_kwh=counted.self_kwh,
@@ -98,22 +106,32 @@ def view(state: SavingsState, *, now: Now, grid_price: float | None) -> SavingsV
     )
 
 
-def _totals(state: SavingsState, instant: timedelta) -> dict[str, float]:
-    """The fields that have grown since the last step, with their new values."""
-    if state.updated_at is None or state.power_w == 0.0:
-        return {}
-    elapsed = instant - state.updated_at
-    if not timedelta(0) < elapsed <= GAP_MAX + HELD_MAX:
-        return {}
-    charged_kwh = energy_kwh(state.power_w, elapsed)
-    if state.green_share is None:
-        return {"unknown_kwh": state.unknown_kwh + charged_kwh}
-    self_kwh = charged_kwh * state.green_share
-    grid_kwh = charged_kwh - self_kwh
-    return {
-        "grid_kwh": state.grid_kwh + grid_kwh,
-        "grid_cost": state.grid_cost + grid_kwh * state.grid_price,
-        "saved_cost": state.saved_cost + self_kwh * (state.grid_price - state.feed_in_price),
-        "self_kwh": state.self_kwh + self_kwh,
-        "self_cost": state.self_cost + self_kwh * state.feed_in_price,
-    }
+class _Totals(NamedTuple):
+    grid_kwh: float
+    grid_cost: float
+    saved_cost: float
+    self_kwh: float
+    self_cost: float
+    unknown_kwh: float
+
+
+def _totals(state: SavingsState, instant: timedelta) -> _Totals:
+    """The totals with what has been charged since the last step."""
+    self_kwh = grid_kwh = unknown_kwh = 0.0
+    if state.updated_at is not None and state.power_w != 0.0:
+        elapsed = instant - state.updated_at
+        if ZERO < elapsed <= GAP_MAX + HELD_MAX:
+            charged_kwh = energy_kwh(state.power_w, elapsed)
+            if state.green_share is None:
+                unknown_kwh = charged_kwh
+            else:
+                self_kwh = charged_kwh * state.green_share
+                grid_kwh = charged_kwh - self_kwh
+    return _Totals(
+        state.grid_kwh + grid_kwh,
+        state.grid_cost + grid_kwh * state.grid_price,
+        state.saved_cost + self_kwh * (state.grid_price - state.feed_in_price),
+        state.self_kwh + self_kwh,
+        state.self_cost + self_kwh * state.feed_in_price,
+        state.unknown_kwh + unknown_kwh,
+    )
