@@ -114,6 +114,7 @@ class WarningCode(StrEnum):
     CHARGER_FAULT = "charger_fault"
     CHARGER_OUT_OF_SYNC = "charger_out_of_sync"
     COMMAND_FAILED = "command_failed"
+    OUTCOME_MISSING = "outcome_missing"  # nobody has said what became of a batch
     GRID_STALE = "grid_stale"
     GRID_LOST = "grid_lost"
     METER_STALE = "meter_stale"

@@ -42,6 +42,8 @@ SILENT = ChargerReading(status=Missing())
 NEGATIVE_POWER_W = -1.0
 """A charge power below this is a wrong sign or a wrong wire, not noise [MEA-1]."""
 NO_VEHICLE = VehicleReading()
+OUTCOME_DUE = timedelta(seconds=60)
+"""A batch of four commands of 10 s each is over by then, and its outcome would be here: whoever sent it has forgotten to say."""
 
 
 @dataclass(slots=True)
@@ -62,8 +64,17 @@ class Facts:
     active: int
 
 
-def take_outcome(work: Work, outcome: Outcome) -> None:
-    """Confirm what a batch has changed [LIM-3, LIM-7, PH-8, DEF-2, DEF-4]."""
+def give_up_waiting(work: Work) -> None:
+    """Take a batch that nobody has reported an outcome of for ``OUTCOME_DUE`` as one whose end nobody knows [CUT-4]."""
+    for index, loadpoint in enumerate(work.state.loadpoints):
+        pending = loadpoint.charger.pending
+        if pending is not None and work.instant - pending.issued_at >= OUTCOME_DUE:
+            outcome = Outcome(index, pending.batch.number, Result.UNKNOWN, 0)
+            take_outcome(work, outcome, warning=WarningCode.OUTCOME_MISSING)
+
+
+def take_outcome(work: Work, outcome: Outcome, *, warning: WarningCode = WarningCode.COMMAND_FAILED) -> None:
+    """Confirm what a batch has changed [LIM-3, LIM-7, PH-8, DEF-2, DEF-4]; ``warning`` begins unless all was done."""
     loadpoint = work.state.loadpoints[outcome.loadpoint]
     before = loadpoint.charger
     confirmed = confirm(before, outcome)
@@ -81,7 +92,9 @@ def take_outcome(work: Work, outcome: Outcome) -> None:
     is_failed = outcome.result is not Result.DONE
     if outcome.result is Result.FAILED and confirmed.state.is_enabled is before.is_enabled:
         loadpoint.effect_w = 0.0
-    work.warn(outcome.loadpoint, WarningCode.COMMAND_FAILED, is_failed, error=outcome.error)
+    if warning is WarningCode.COMMAND_FAILED:
+        work.warn(outcome.loadpoint, WarningCode.OUTCOME_MISSING, False)
+    work.warn(outcome.loadpoint, warning, is_failed, error=outcome.error)
 
 
 def observe(work: Work, index: int) -> Facts:

@@ -28,7 +28,7 @@ from evcclib.goals import demand
 from evcclib.hold import ELAPSED
 from evcclib.layout import SiteLayout
 from evcclib.limits import allotment, committed_a, take_in
-from evcclib.loadpoint import Facts, observe, take_outcome
+from evcclib.loadpoint import Facts, give_up_waiting, observe, take_outcome
 from evcclib.model import Cause, ChargeMode, ChargerStatus, Now, TariffKind
 from evcclib.observation import look
 from evcclib.readings import Readings
@@ -94,6 +94,7 @@ def step(
     for outcome in readings.outcomes:
         if outcome.loadpoint < len(state.loadpoints):
             take_outcome(work, outcome)
+    give_up_waiting(work)
     facts = [observe(work, index) for index in range(len(state.loadpoints))]
     sun = look(work, facts)
     if layout.config.circuits:

@@ -107,6 +107,10 @@ _WARNINGS: Mapping[WarningCode, tuple[str, str]] = {
         "die Wallbox ist nicht in dem Zustand, der ihr befohlen wurde",
     ),
     WarningCode.COMMAND_FAILED: ("a command to the charger failed", "ein Befehl an die Wallbox ist gescheitert"),
+    WarningCode.OUTCOME_MISSING: (
+        "nobody knows what became of a command; it counts as unknown",
+        "von einem Befehl weiß niemand, was aus ihm wurde; er gilt als ungewiss",
+    ),
     WarningCode.GRID_STALE: ("the grid meter is silent", "der Netzzähler schweigt"),
     WarningCode.GRID_LOST: (
         "the grid meter stays silent, surplus charging is paused",
