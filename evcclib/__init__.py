@@ -19,11 +19,11 @@ _HOMES = {
             "WakeVehicle"
         ),
         "config": (
-            "Actions BatteryConfig ChargerConfig CircuitConfig LoadpointConfig PollConfig SiteConfig "
-            "VehicleConfig check"
+            "Actions BatteryConfig ChargerConfig CircuitConfig LoadpointConfig PollConfig SiteConfig VehicleConfig"
         ),
+        "check_config": "check",
         "decision": "Decision PlanPreview",
-        "errors": "EvccError IncompatibleState InvalidConfig InvalidSetting UnknownTarget",
+        "errors": "EvccError IncompatibleState InvalidConfig InvalidReadings InvalidSetting Refused UnknownTarget",
         "events": (
             "ChargeStarted ChargeStopped Event GuestFound SessionChanged SessionRecord SettingChanged "
             "SocProgressed VehicleAssigned VehicleConnected VehicleDisconnected Warned WarningCode"

@@ -1,5 +1,6 @@
 """The public names, for type checkers; `evcclib/__init__.py` says the same to Python."""
 
+from evcclib.check_config import check
 from evcclib.commands import (
     Batch,
     Command,
@@ -23,10 +24,17 @@ from evcclib.config import (
     PollConfig,
     SiteConfig,
     VehicleConfig,
-    check,
 )
 from evcclib.decision import Decision, PlanPreview
-from evcclib.errors import EvccError, IncompatibleState, InvalidConfig, InvalidSetting, UnknownTarget
+from evcclib.errors import (
+    EvccError,
+    IncompatibleState,
+    InvalidConfig,
+    InvalidReadings,
+    InvalidSetting,
+    Refused,
+    UnknownTarget,
+)
 from evcclib.events import (
     ChargeStarted,
     ChargeStopped,
@@ -120,6 +128,7 @@ __all__ = [
     "GuestFound",
     "IncompatibleState",
     "InvalidConfig",
+    "InvalidReadings",
     "InvalidSetting",
     "Kind",
     "LoadpointConfig",
@@ -143,6 +152,7 @@ __all__ = [
     "Readings",
     "Reason",
     "ReasonCode",
+    "Refused",
     "RemoteDemand",
     "Request",
     "Result",

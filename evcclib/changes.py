@@ -13,9 +13,10 @@ from datetime import datetime, timedelta
 from typing import NoReturn
 
 from evcclib import plan_follow, vehicle
+from evcclib.allowed import TEXT, TIME
 from evcclib.assignment import assign, set_goal, set_mode
 from evcclib.charger import COARSE_STEP_A, ceil_to_step, floor_to_step
-from evcclib.errors import InvalidSetting, UnknownTarget
+from evcclib.errors import InvalidSetting, UnknownTarget, shown
 from evcclib.events import SettingChanged, Warned, WarningCode
 from evcclib.model import ChargeMode, RemoteDemand
 from evcclib.phases import AT_REST
@@ -29,9 +30,13 @@ from evcclib.requests import (
     Request,
 )
 from evcclib.settings import SPECS, Kind, LoadpointSettings, Scope, SettingSpec, SettingValue, SiteSettings
+from evcclib.units import SECOND
 from evcclib.work import Work
 
 CURRENT_LIMIT_A = 80.0
+HORIZON = timedelta(days=366)
+"""No plan is made for what is further away."""
+NUMBER_MAX = 1e12
 MIN_ABOVE_MAX = "min current must be smaller or equal than max current"
 MAX_BELOW_MIN = "max current must be greater or equal than min current"
 
@@ -56,8 +61,10 @@ def fulfil(work: Work, request: Request) -> None:
         assign(work, index, None)
         loadpoint = work.state.loadpoints[index]
         loadpoint.detection = vehicle.search(loadpoint.detection, work.instant)
-    else:
+    elif isinstance(request, DemandRemotely):
         _demand_remotely(work, request)
+    else:
+        raise InvalidSetting("request", request, "one of the requests of evcclib.requests")
 
 
 def checked(spec: SettingSpec, value: SettingValue) -> SettingValue:
@@ -68,19 +75,21 @@ def checked(spec: SettingSpec, value: SettingValue) -> SettingValue:
                 return ChargeMode(value.lower())
             except ValueError:
                 pass
-        _refuse(spec, value, f"invalid value: {value}")
+        _refuse(spec, value, f"invalid value: {_said(value)}")
     if spec.kind is Kind.TIME:
-        if value is None or (isinstance(value, datetime) and value.tzinfo is not None):
+        if value is None or (isinstance(value, datetime) and TIME.holds(value)):
             return value
-        _refuse(spec, value, f"invalid time: {value}")
+        _refuse(spec, value, f"invalid time: {_said(value)}")
     if spec.kind is Kind.DURATION:
-        if isinstance(value, timedelta) and _in_range(spec, value / timedelta(seconds=1)):
+        if isinstance(value, timedelta) and _in_range(spec, value / SECOND):
             return value
         _refuse(spec, value, "duration out of range")
     if spec.kind is Kind.OPTIONAL_NUMBER and value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
-        _refuse(spec, value, f"invalid value: {value}")
+        _refuse(spec, value, f"invalid value: {_said(value)}")
+    if not -NUMBER_MAX <= value <= NUMBER_MAX:  # nor is it a number that a float could hold
+        _refuse(spec, value, f"{_QUANTITY.get(spec.unit, 'value')} out of range: {_said(value)}")
     number = float(value)
     if spec.kind is Kind.PHASES:
         if number not in (0, 1, 3):
@@ -109,31 +118,35 @@ def allowed_words(spec: SettingSpec) -> str:
 _QUANTITY = {"%": "soc", "W": "power", "kWh": "energy", "A": "current"}
 
 
+def _said(value: object) -> str:
+    """What a client has sent, as it reads."""
+    return value[:60] if isinstance(value, str) else shown(value)
+
+
 def _in_range(spec: SettingSpec, number: float) -> bool:
     assert spec.low is not None and spec.high is not None
     return math.isfinite(number) and spec.low <= number <= spec.high
 
 
 def _refuse(spec: SettingSpec, value: object, message: str) -> NoReturn:
-    raise InvalidSetting(spec.name, value, allowed_words(spec), message)
+    allowed = allowed_words(spec)
+    raise InvalidSetting(spec.name, value, allowed, f"{message} ({spec.name}, allowed: {allowed})")
 
 
 def _spec(scope: Scope, name: str) -> SettingSpec:
-    spec = SPECS.get((scope, name))
+    spec = SPECS.get((scope, name)) if isinstance(name, str) else None
     if spec is None:
-        raise UnknownTarget(f"no {scope.value} setting {name!r}")
+        raise UnknownTarget(f"no {scope.value} setting {shown(name)}")
     return spec
 
 
 def _known_loadpoint(work: Work, index: int) -> int:
-    if not 0 <= index < len(work.state.loadpoints):
-        raise UnknownTarget(f"no loadpoint {index + 1}")
-    return index
+    return known_loadpoint(index, len(work.state.loadpoints))
 
 
 def _known_vehicle(work: Work, name: str) -> str:
-    if name not in work.layout.vehicles:
-        raise UnknownTarget(f"vehicle not found: {name}")
+    if not isinstance(name, str) or name not in work.layout.vehicles:
+        raise UnknownTarget(f"vehicle not found: {_said(name)}")
     return name
 
 
@@ -170,8 +183,10 @@ def _change_loadpoint(work: Work, index: int, name: str, value: SettingValue) ->
     elif name in ("soc_min_pct", "soc_target_pct") and loadpoint.vehicle is not None:
         set_goal(work, loadpoint.vehicle, **{name: _whole(value)})
     elif name == "target_time":
-        if isinstance(value, datetime) and value < work.utc:
-            raise InvalidSetting(name, value, "a time to come", "timestamp is in the past")
+        if isinstance(value, datetime):
+            check_target(value, work.utc)
+            if value < work.utc:
+                raise InvalidSetting(name, value, "a time to come", "timestamp is in the past")
         work.change(index, target_time=value)
         if value is None:
             loadpoint.plan = plan_follow.IDLE
@@ -220,11 +235,27 @@ def _set_phases(work: Work, index: int, phases: int) -> None:
 
 def _demand_remotely(work: Work, request: DemandRemotely) -> None:
     loadpoint = work.state.loadpoints[_known_loadpoint(work, request.loadpoint)]
-    try:
-        loadpoint.remote_demand = RemoteDemand(request.demand)
-    except ValueError:
-        raise InvalidSetting("remote_demand", request.demand, "'', soft, hard") from None
+    if not isinstance(request.demand, RemoteDemand):
+        raise InvalidSetting("remote_demand", request.demand, "'', soft, hard")
+    TEXT.check("remote_source", request.source, InvalidSetting)
+    loadpoint.remote_demand = request.demand
     loadpoint.remote_source = request.source
+
+
+def known_loadpoint(index: int, count: int) -> int:
+    """``index`` if it is one of ``count`` loadpoints. Raises `UnknownTarget`."""
+    if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index < count:
+        raise UnknownTarget(
+            f"no loadpoint {index + 1 if isinstance(index, int) and abs(index) < 10**9 else shown(index)}"
+        )
+    return index
+
+
+def check_target(time: datetime, utc: datetime) -> None:
+    """Raises `InvalidSetting` for what is no time, or too far away for a plan."""
+    TIME.check("target_time", time, InvalidSetting)
+    if time - utc > HORIZON:
+        raise InvalidSetting("target_time", time, f"a time within {HORIZON.days} days", "timestamp is too far ahead")
 
 
 def _whole(value: SettingValue) -> int:

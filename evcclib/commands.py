@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 
+from evcclib.allowed import TEXT, Table, check_fields, one_of, whole
+from evcclib.errors import InvalidReadings
+
 
 @dataclass(frozen=True, slots=True)
 class Enable:
@@ -73,6 +76,15 @@ class Outcome:
     result: Result
     applied: int
     error: str = ""
+
+    def __post_init__(self) -> None:
+        check_fields(self, _OUTCOME, "Outcome.", InvalidReadings)
+
+
+_COUNT = whole(0, 10**9)
+_OUTCOME: Table = {
+    Outcome: {"loadpoint": _COUNT, "number": _COUNT, "result": one_of(Result), "applied": _COUNT, "error": TEXT}
+}
 
 
 class VehicleRead(StrEnum):

@@ -1,13 +1,11 @@
-"""What a site is made of: frozen, checked once, never changed by a client (that is `evcclib.settings`)."""
+"""What a site is made of: frozen, checked once (`evcclib.check_config`), never changed by a client (`evcclib.settings`)."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta, tzinfo
 
-from evcclib.errors import InvalidConfig
 from evcclib.model import ChargeMode, PollMode, VehicleFeature
 
 
@@ -121,11 +119,8 @@ class BatteryConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiteConfig:
-    """One grid connection with its meters, vehicles and loadpoints.
-
-    Raises `evcclib.errors.InvalidConfig` from `check` when it cannot be run: neither grid nor pv meter, a circuit that is its
-    own parent, names used twice, a minimum current that the charger's steps cannot meet [DEF-7].
-    """
+    """One grid connection with its meters, vehicles and loadpoints. `evcclib.check` says what of it cannot be run, and
+    `evcclib.Site` does so by itself."""
 
     title: str = ""
     voltage_v: float = 230.0
@@ -152,58 +147,3 @@ class SiteConfig:
     def vehicle_by_name(self) -> Mapping[str, VehicleConfig]:
         """The vehicles, keyed by configured name."""
         return {vehicle.name: vehicle for vehicle in self.vehicles}
-
-
-def check(config: SiteConfig) -> None:
-    """Raises `evcclib.errors.InvalidConfig` if a site cannot be run as configured."""
-    if not config.has_grid and not config.pv_count:
-        raise InvalidConfig("missing either grid or pv meter")
-    if config.voltage_v <= 0:
-        raise InvalidConfig(f"voltage must be positive, not {config.voltage_v:g} V")
-    if config.interval <= timedelta(0):
-        raise InvalidConfig("interval must be positive")
-    _check_names("vehicle", [vehicle.name for vehicle in config.vehicles])
-    _check_names("circuit", [circuit.name for circuit in config.circuits])
-    parents = {circuit.name: circuit.parent for circuit in config.circuits}
-    for circuit in config.circuits:
-        _check_parents(circuit.name, parents)
-    vehicles = config.vehicle_by_name()
-    for number, loadpoint in enumerate(config.loadpoints, start=1):
-        _check_loadpoint(f"loadpoint {number}", loadpoint)
-        if loadpoint.vehicle is not None and loadpoint.vehicle not in vehicles:
-            raise InvalidConfig(f"loadpoint {number}: no vehicle {loadpoint.vehicle!r}")
-        if loadpoint.circuit is not None and loadpoint.circuit not in parents:
-            raise InvalidConfig(f"loadpoint {number}: no circuit {loadpoint.circuit!r}")
-
-
-def _check_names(kind: str, names: list[str]) -> None:
-    for name in names:
-        if names.count(name) > 1:
-            raise InvalidConfig(f"{kind} {name!r} is configured twice")
-
-
-def _check_parents(name: str, parents: Mapping[str, str | None]) -> None:
-    seen = {name}
-    above = parents[name]
-    while above is not None:
-        if above in seen:
-            raise InvalidConfig(f"circuit {name!r} is its own parent")
-        if above not in parents:
-            raise InvalidConfig(f"circuit {name!r}: no circuit {above!r}")
-        seen.add(above)
-        above = parents[above]
-
-
-def _check_loadpoint(name: str, loadpoint: LoadpointConfig) -> None:
-    if loadpoint.phases not in (0, 1, 3):
-        raise InvalidConfig(f"{name}: phases must be 0, 1 or 3, not {loadpoint.phases}")
-    if sorted(loadpoint.phase_rotation) != [1, 2, 3]:
-        raise InvalidConfig(f"{name}: phase rotation must order 1, 2, 3")
-    step_a = min(loadpoint.charger.current_step_a, 1.0)
-    if step_a <= 0:
-        raise InvalidConfig(f"{name}: the charger's current step must be positive")
-    low, high = loadpoint.current_min_a, loadpoint.current_max_a
-    if loadpoint.charger.current_max_a is not None:
-        high = min(high, loadpoint.charger.current_max_a)
-    if not 0 < low <= high or math.ceil(low / step_a - 1e-9) > math.floor(high / step_a + 1e-9):  # [DEF-7]
-        raise InvalidConfig(f"{name}: no current between {low:g} and {high:g} A in steps of {step_a:g} A")

@@ -11,8 +11,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
-from evcclib.errors import InvalidConfig
-from evcclib.tariff import Rate, Rates
+from evcclib.allowed import TEXT, TIME, ZONE, Table, among, check_fields, each, instance, number, whole
+from evcclib.errors import InvalidConfig, InvalidReadings
+from evcclib.tariff import PRICE_MAX, Rate, Rates
 
 DAYS_AHEAD = 7
 END_OF_DAY = 24 * 60
@@ -33,12 +34,20 @@ _WEEKDAY_BY_NAME = {name: weekday for weekday, names in enumerate(_NAMES) for na
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Zone:
-    """``price`` on ``weekdays`` from ``start_minute`` to ``end_minute`` (exclusive, 1440 is midnight) after local midnight."""
+    """``price`` on ``weekdays`` from ``start_minute`` to ``end_minute`` (exclusive, 1440 is midnight) after local midnight.
+
+    Raises `evcclib.errors.InvalidConfig`.
+    """
 
     price: float
     weekdays: tuple[int, ...] = WHOLE_WEEK
     start_minute: int = 0
     end_minute: int = END_OF_DAY
+
+    def __post_init__(self) -> None:
+        check_fields(self, _TABLE, "Zone.", InvalidConfig)
+        if self.start_minute >= self.end_minute:
+            raise InvalidConfig("Zone.start_minute", self.start_minute, f"less than its end_minute, {self.end_minute}")
 
     def holds(self, weekday: int, minute: int) -> bool:
         """Whether the zone covers this minute of this weekday."""
@@ -47,11 +56,17 @@ class Zone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FixedTariff:
-    """A base price and the zones over it, in the order in which the last one that holds decides [TAR-5]."""
+    """A base price and the zones over it, in the order in which the last one that holds decides [TAR-5].
+
+    Raises `evcclib.errors.InvalidConfig`.
+    """
 
     price: float
     zones: tuple[Zone, ...] = ()
     unit: str = "EUR"
+
+    def __post_init__(self) -> None:
+        check_fields(self, _TABLE, "FixedTariff.", InvalidConfig)
 
     def price_at(self, local: datetime) -> float:
         """The price at a local wall time."""
@@ -63,7 +78,9 @@ class FixedTariff:
         return price
 
     def rates(self, now: datetime, time_zone: tzinfo) -> Rates:
-        """Seven local days from the midnight before ``now``, without gaps [TAR-6]."""
+        """Seven local days from the midnight before ``now``, without gaps [TAR-6]. Raises `evcclib.errors.InvalidReadings`."""
+        TIME.check("now", now, InvalidReadings)
+        ZONE.check("time_zone", time_zone, InvalidReadings)
         today = now.astimezone(time_zone).date()
         days = (today + timedelta(days=ahead) for ahead in range(DAYS_AHEAD))
         return Rates.of((rate for day in days for rate in self._day(day, time_zone)), unit=self.unit)
@@ -105,6 +122,7 @@ def parse_days(text: str) -> tuple[int, ...]:
 
     Raises `InvalidConfig`.
     """
+    TEXT.check("days", text, InvalidConfig)
     days: list[int] = []
     for segment in text.replace(" ", "").split(","):
         if not segment:
@@ -112,13 +130,13 @@ def parse_days(text: str) -> tuple[int, ...]:
             continue
         names = segment.split("-")
         if len(names) > 2:
-            raise InvalidConfig(f"invalid day: {segment}")
+            raise _no_days(segment, f"invalid day: {segment}")
         first, last = _weekday(names[0]), _weekday(names[-1])
         days.extend((first + step) % 7 for step in range((last - first) % 7 + 1))
     if len(days) > 7:
-        raise InvalidConfig("too many days")
+        raise _no_days(text, "too many days")
     if len(set(days)) < len(days):
-        raise InvalidConfig("duplicate days")
+        raise _no_days(text, "duplicate days")
     return tuple(days)
 
 
@@ -127,25 +145,34 @@ def parse_hours(text: str) -> tuple[tuple[int, int], ...]:
 
     Raises `InvalidConfig`.
     """
+    TEXT.check("hours", text, InvalidConfig)
     if not text.strip():
         return ((0, END_OF_DAY),)
     return tuple(_range(part.strip()) for part in text.split(","))
+
+
+def _no_days(text: str, message: str) -> InvalidConfig:
+    return InvalidConfig("days", text, "weekdays such as Mo-Fr,Sun", message)
+
+
+def _no_hours(text: str, message: str) -> InvalidConfig:
+    return InvalidConfig("hours", text, "ranges such as 0-5:30,21-0", message)
 
 
 def _weekday(name: str) -> int:
     try:
         return _WEEKDAY_BY_NAME[name.lower()]
     except KeyError:
-        raise InvalidConfig(f"invalid day: {name}") from None
+        raise _no_days(name, f"invalid day: {name}") from None
 
 
 def _range(text: str) -> tuple[int, int]:
     start_text, dash, end_text = text.partition("-")
     if not dash:
-        raise InvalidConfig(f"invalid time range: {text}")
+        raise _no_hours(text, f"invalid time range: {text}")
     start, end = _minute(start_text.strip()), _minute(end_text.strip()) or END_OF_DAY
     if start >= end:
-        raise InvalidConfig(f"invalid time range: {text}, {start_text.strip()} must be before {end_text.strip()}")
+        raise _no_hours(text, f"invalid time range: {text}, {start_text.strip()} must be before {end_text.strip()}")
     return start, end
 
 
@@ -155,7 +182,7 @@ def _minute(text: str) -> int:
     if colon:
         digits = digits and minute.isascii() and minute.isdigit() and len(minute) == 2 and int(minute) < 60
     if not digits:
-        raise InvalidConfig(f"invalid time: {text}")
+        raise _no_hours(text, f"invalid time: {text}")
     return int(hour) * 60 + (int(minute) if colon else 0)
 
 
@@ -182,3 +209,15 @@ def _clock_change(start: datetime, end: datetime, time_zone: tzinfo) -> tuple[da
         else:
             after = middle
     return (start + timedelta(minutes=after),)
+
+
+_PRICE = number(-PRICE_MAX, PRICE_MAX)
+_TABLE: Table = {
+    Zone: {
+        "price": _PRICE,
+        "weekdays": each(among(*WHOLE_WEEK)),
+        "start_minute": whole(0, END_OF_DAY),
+        "end_minute": whole(0, END_OF_DAY),
+    },
+    FixedTariff: {"price": _PRICE, "zones": each(instance(Zone)), "unit": TEXT},
+}

@@ -79,6 +79,10 @@ class SiteLayout:
             circuit.name: frozenset(lp.index for lp in self.loadpoints if circuit.name in lp.circuits)
             for circuit in config.circuits
         }
+        self.counts = (config.pv_count, len(config.batteries), config.aux_count, len(config.loadpoints))
+        self.metered = frozenset(
+            circuit.name for circuit in config.circuits if circuit.has_meter or circuit.uses_grid_meter
+        )
         self.everyone = frozenset(range(len(self.loadpoints)))
         self._bounds: dict[tuple[int, float, float, bool], Bounds] = {}
         self._estimators: dict[tuple[int, str | None], EstimatorConfig] = {}

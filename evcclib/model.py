@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import Enum, StrEnum
+
+from evcclib.allowed import EARLIEST, INSTANT, INSTANT_MAX, LATEST, TIME
+from evcclib.errors import InvalidReadings
 
 
 class ChargeMode(StrEnum):
@@ -91,11 +94,26 @@ class Cause(Enum):
 class Now:
     """The time of a step: ``instant`` for timers, ``utc`` for prices and plans.
 
-    ``instant`` is monotonic, counted from an arbitrary origin of the caller's; ``utc`` is timezone-aware and may jump.
+    ``instant`` is monotonic, counted from an arbitrary origin of the caller's; ``utc`` may be given in any
+    time zone, and may jump. Raises `evcclib.errors.InvalidReadings`.
     """
 
     instant: timedelta
     utc: datetime
+
+    def __post_init__(self) -> None:
+        instant, utc = self.instant, self.utc
+        if (  # as it nearly always is
+            type(utc) is datetime
+            and utc.tzinfo is UTC
+            and type(instant) is timedelta
+            and EARLIEST <= utc < LATEST
+            and -INSTANT_MAX <= instant <= INSTANT_MAX
+        ):
+            return
+        INSTANT.check("Now.instant", instant, InvalidReadings)
+        TIME.check("Now.utc", utc, InvalidReadings)
+        object.__setattr__(self, "utc", utc.astimezone(UTC))
 
     def after(self, duration: timedelta) -> Now:
         """The same clock pair ``duration`` later."""

@@ -14,13 +14,15 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from evcclib import accounts, changes, snapshot, views
+from evcclib.admission import admit, admit_config, admit_now
 from evcclib.allocation import effect_of, flexible_for, flexible_power, is_ramping, order, outstanding
 from evcclib.assignment import assign
 from evcclib.charger import ChargerState, Wish, guard_remaining, issue, plan
+from evcclib.check_config import check
 from evcclib.circuits import Allotment
 from evcclib.classic import Sun, Target, law, with_limit
 from evcclib.commands import Command, SwitchPhases
-from evcclib.config import SiteConfig, check
+from evcclib.config import SiteConfig
 from evcclib.decision import Decision, PlanPreview
 from evcclib.demand import Demand, because
 from evcclib.events import Event, SettingChanged, WarningCode
@@ -54,6 +56,7 @@ NOT_DRAWING_AFTER = timedelta(seconds=60)
 def initial(config: SiteConfig, *, now: Now) -> SiteState:
     """The state of a site that has never run. Raises `InvalidConfig`."""
     check(config)
+    admit_now(now)
     layout = SiteLayout(config)
     state = SiteState(
         settings=SiteSettings(
@@ -85,6 +88,7 @@ def step(
     that was found brings a mode or goals, which is a request [SITE-4].
     """
     layout = layout_of(config, state)
+    admit(layout, state, readings, now, cause)
     before = state
     work = begin(layout, before, readings, now)
     state = work.state
@@ -92,8 +96,7 @@ def step(
     if cause is Cause.START or cause is Cause.INTERVAL or state.tick_at is None:
         state.tick_at = work.instant
     for outcome in readings.outcomes:
-        if outcome.loadpoint < len(state.loadpoints):
-            take_outcome(work, outcome)
+        take_outcome(work, outcome)
     give_up_waiting(work)
     facts = [observe(work, index) for index in range(len(state.loadpoints))]
     sun = look(work, facts)
@@ -124,16 +127,22 @@ def _is_requested(work: Work) -> bool:
 
 def apply(config: SiteConfig, state: SiteState, request: Request, *, now: Now) -> tuple[SiteState, tuple[Event, ...]]:
     """Fulfil a client's request. Raises `InvalidSetting` or `UnknownTarget`; then nothing has changed."""
+    admit_now(now)
     work = begin(layout_of(config, state), state, state.readings, now)
     changes.fulfil(work, request)
     return work.state, tuple(work.events)
 
 
 def layout_of(config: SiteConfig, state: SiteState) -> SiteLayout:
-    """What was looked up of ``config``, if it is the same one as in the step before."""
+    """What was looked up of ``config``, if it is the same one as in the step before; another one is checked.
+
+    Raises `InvalidConfig`, or `IncompatibleState` for a state that does not fit.
+    """
     layout = state.layout
     if layout is None or layout.config is not config:
+        admit_config(config, state)
         layout = state.layout = SiteLayout(config)
+        state.readings = Readings()  # those of another site tell nothing
     return layout
 
 
@@ -458,7 +467,14 @@ class Site:
         return views.site_view(self._desk(now))
 
     def plan(self, loadpoint: int, *, now: Now, target_time: datetime | None = None) -> PlanPreview:
-        """The plan for ``target_time``, or for the stored one [PLAN-17]; nothing changes. Raises `UnknownTarget`."""
+        """The plan for ``target_time``, or for the stored one [PLAN-17]; nothing changes.
+
+        Raises `UnknownTarget` or `InvalidSetting`.
+        """
+        admit_now(now)
+        changes.known_loadpoint(loadpoint, len(self.state.loadpoints))
+        if target_time is not None:
+            changes.check_target(target_time, now.utc)
         return views.plan_preview(self._desk(now), loadpoint, target_time)
 
     def rates(self, kind: TariffKind) -> Rates | None:
@@ -468,7 +484,9 @@ class Site:
 
     def export(self, *, now: Now) -> dict[str, object]:
         """Everything that must survive a restart, as plain data fit for JSON."""
+        admit_now(now)
         return snapshot.exported(self.state, now=now)
 
     def _desk(self, now: Now) -> Work:
+        admit_now(now)
         return begin(layout_of(self.config, self.state), self.state, self.state.readings, now)

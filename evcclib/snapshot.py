@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import MISSING, fields, is_dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from functools import cache
 from typing import Any, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from evcclib.allowed import INSTANT_MAX, TEXT, TIME, TRUTH, Allowed, instance
 from evcclib.charger import doubt
-from evcclib.errors import IncompatibleState
+from evcclib.check_state import ANY_INTEGER, ANY_NUMBER, check_state
+from evcclib.errors import IncompatibleState, shown
 from evcclib.hold import ELAPSED
 from evcclib.meter_ledger import TimerState
 from evcclib.model import Now
@@ -64,15 +66,14 @@ def restored(data: Mapping[str, object], fresh: SiteState, *, now: Now) -> SiteS
 
     A loadpoint that was not there before starts fresh. Raises `IncompatibleState` if the data cannot be understood.
     """
-    try:
-        if data["version"] != VERSION:
-            raise IncompatibleState(f"state of version {data['version']!r}, expected {VERSION}")
-        down = max(now.utc - datetime.fromisoformat(str(data["at"])), timedelta(0))
-        state = _decode(SiteState, data["site"], _Clock(now.instant - down), None)
-        if down > timedelta(0):
-            state.started_at = now.instant
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise IncompatibleState(f"not a state of this library: {error!r}") from error
+    _MAPPING.check("state", data, IncompatibleState)
+    if data.get("version") != VERSION:
+        raise IncompatibleState("version", data.get("version"), str(VERSION))
+    down = max(now.utc - _time(data.get("at"), "at"), timedelta(0))
+    state = _decode(SiteState, data.get("site"), _Clock(now.instant - down), None, "site")
+    assert isinstance(state, SiteState)
+    if down > timedelta(0):
+        state.started_at = now.instant
     return _fitted(state, fresh)
 
 
@@ -82,9 +83,11 @@ def _fitted(state: SiteState, fresh: SiteState) -> SiteState:
     known = fresh.layout.vehicles
     state.layout = fresh.layout
     loadpoints = list(state.loadpoints[: len(fresh.loadpoints)])
+    seen: set[str | None] = set()
     for loadpoint in loadpoints:
-        if loadpoint.vehicle not in known:
+        if loadpoint.vehicle not in known or loadpoint.vehicle in seen:
             loadpoint.vehicle = None
+        seen.add(loadpoint.vehicle)
     loadpoints += fresh.loadpoints[len(loadpoints) :]
     owned = {loadpoint.vehicle for loadpoint in loadpoints[: len(state.loadpoints)]}
     for loadpoint in loadpoints[len(state.loadpoints) :]:
@@ -137,60 +140,93 @@ def _hints(kind: type) -> dict[str, Any]:
     return get_type_hints(kind)
 
 
-def _decode(kind: Any, data: Any, clock: _Clock, owner: tuple[type, str] | None) -> Any:
+def _decode(kind: Any, data: Any, clock: _Clock, owner: tuple[type, str] | None, where: str) -> Any:
     origin = get_origin(kind)
     if origin is Union or origin is types.UnionType:
         options = [option for option in get_args(kind) if option is not type(None)]
-        if data is None:
+        if data is None and len(options) < len(get_args(kind)):
             return None
-        return _plain(data) if len(options) > 1 else _decode(options[0], data, clock, owner)
+        if len(options) > 1:
+            return _checked(_PLAIN, data, where)
+        return _decode(options[0], data, clock, owner, where)
     if kind is timedelta:
         if data == "elapsed":
             return ELAPSED
-        return data * _TICK if owner in DURATIONS else clock.origin + data * _TICK
+        ticks = _checked(_TICKS, data, where)
+        return ticks * _TICK if owner in DURATIONS else clock.origin + ticks * _TICK
     if kind is datetime:
-        return datetime.fromisoformat(data)
+        return _time(data, where)
     if kind is float:
-        return float(data)
-    if kind in (int, bool, str):
-        if type(data) is not kind:
-            raise TypeError(f"{data!r} is not {kind.__name__}")
-        return data
+        return float(_checked(ANY_NUMBER, data, where))
+    if kind in _SIMPLE:
+        return _checked(_SIMPLE[kind], data, where)
     plain = origin or kind
     if isinstance(plain, type) and issubclass(plain, Enum):
-        return plain(data)
+        words = {each.value: each for each in plain}
+        if not isinstance(data, str) or data not in words:
+            raise IncompatibleState(where, data, f"one of {', '.join(map(str, words))}")
+        return words[data]
     if isinstance(plain, type) and is_dataclass(plain):
-        return _decode_dataclass(plain, kind, data, clock)
+        return _decode_dataclass(plain, kind, _checked(_MAPPING, data, where), clock, where)
     if isinstance(plain, type) and issubclass(plain, tuple) and hasattr(plain, "_fields"):
         hints = _hints(plain)
         names: tuple[str, ...] = plain._fields
-        return plain(*(_decode(hints[name], item, clock, None) for name, item in zip(names, data, strict=True)))
-    if plain is tuple:
-        item_kinds = get_args(kind)
-        return tuple(_decode(item_kinds[0], item, clock, None) for item in data)
-    if plain is frozenset:
-        return frozenset(_decode(get_args(kind)[0], item, clock, None) for item in data)
+        if len(_checked(_LIST, data, where)) != len(names):
+            raise IncompatibleState(where, data, f"a list of {', '.join(names)}")
+        values = zip(names, data, strict=True)
+        return plain(*(_decode(hints[name], item, clock, None, f"{where}.{name}") for name, item in values))
+    if plain is tuple or plain is frozenset:
+        inner = get_args(kind)[0]
+        items = enumerate(_checked(_LIST, data, where))
+        return plain(_decode(inner, item, clock, None, f"{where}[{position}]") for position, item in items)
     assert plain is not None and issubclass(plain, Mapping)
-    return {key: _decode(get_args(kind)[1], item, clock, None) for key, item in data.items()}
+    inner = get_args(kind)[1]
+    named = _checked(_MAPPING, data, where).items()
+    return {str(key): _decode(inner, item, clock, None, f"{where}[{shown(key)}]") for key, item in named}
 
 
-def _plain(data: Any) -> float | str:
-    """A value of a reason: a number or a word."""
-    if isinstance(data, bool) or not isinstance(data, int | float | str):
-        raise TypeError(f"{data!r} is not a number or a word")
-    return data
-
-
-def _decode_dataclass(plain: type, kind: Any, data: Any, clock: _Clock) -> Any:
+def _decode_dataclass(plain: type, kind: Any, data: Mapping[str, Any], clock: _Clock, where: str) -> Any:
     hints = _hints(plain)
     arguments = get_args(kind)
     values: dict[str, Any] = {}
     for each in fields(plain):
-        if not each.init or each.name not in data:
+        if not each.init or (plain, each.name) in TRANSIENT:
+            continue
+        if each.name not in data:
+            if each.default is MISSING and each.default_factory is MISSING:
+                raise IncompatibleState(f"{where}.{each.name}", None, "not to be missing")
             continue
         hint = hints[each.name]
         if isinstance(hint, TypeVar):  # the value of a Measured[...]
             hint = arguments[0]
-        values[each.name] = _decode(hint, data[each.name], clock, (plain, each.name))
+        values[each.name] = _decode(hint, data[each.name], clock, (plain, each.name), f"{where}.{each.name}")
     make: Callable[..., Any] = plain
-    return make(**values)
+    made = make(**values)
+    check_state(made, where)
+    return made
+
+
+def _checked(allowed: Allowed, data: Any, where: str) -> Any:
+    allowed.check(where, data, IncompatibleState)
+    return data
+
+
+def _time(data: object, where: str) -> datetime:
+    try:
+        time = datetime.fromisoformat(data) if isinstance(data, str) else None
+    except ValueError:
+        time = None
+    if time is None or not TIME.holds(time):
+        raise IncompatibleState(where, data, f"{TIME.words}, in ISO 8601")
+    return time
+
+
+_MAPPING = instance(Mapping, "a mapping")
+_LIST = instance(list, "a list")
+_PLAIN = Allowed("a number or a string", lambda value: isinstance(value, str) or ANY_NUMBER.holds(value))
+_TICKS_MAX = INSTANT_MAX // _TICK
+_TICKS = Allowed(
+    "a time in whole microseconds, or elapsed",
+    lambda value: type(value) is int and -_TICKS_MAX <= value <= _TICKS_MAX,
+)
+_SIMPLE: Mapping[type, Allowed] = {int: ANY_INTEGER, bool: TRUTH, str: TEXT}

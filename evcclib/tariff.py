@@ -9,7 +9,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from evcclib.allowed import EARLIEST, LATEST, TEXT, TIME, TRUTH, Table, check_fields, instance, quantity
+from evcclib.errors import InvalidReadings
+
 CO2_UNIT = "gCO2eq"
+PRICE_MAX = 1e9
+"""Of any currency, for a kWh."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +33,8 @@ class Rates:
 
     Rates that are empty, run backwards or have no finite price are left out; where two overlap the one with the later start
     holds, and of two with the same start the one given last [DEF-39]. ``is_outdated`` says that the provider has not answered
-    for more than two hours [TAR-8]; such a list gives no current price and no plan prices.
+    for more than two hours [TAR-8]; such a list gives no current price and no plan prices. Raises
+    `evcclib.errors.InvalidReadings` for what is no list of rates.
     """
 
     rates: tuple[Rate, ...]
@@ -39,6 +45,12 @@ class Rates:
     _starts: tuple[datetime, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        if type(self.rates) is not tuple or type(self.unit) is not str or type(self.is_outdated) is not bool:
+            check_fields(self, _TABLE, "Rates.", InvalidReadings)
+        for position, rate in enumerate(self.rates):
+            if not _is_plain(rate):
+                _RATE.check(f"Rates.rates[{position}]", rate, InvalidReadings)
+                check_fields(rate, _TABLE, f"Rates.rates[{position}].", InvalidReadings)
         usable = (_in_utc(rate) for rate in self.rates if math.isfinite(rate.price))
         ordered = sorted((rate for rate in usable if rate.start < rate.end), key=lambda rate: rate.start)
         if any(later.start < earlier.end for earlier, later in itertools.pairwise(ordered)):
@@ -94,6 +106,19 @@ def effective_co2(co2_g_per_kwh: float | None, green_share: float) -> float | No
     return None if co2_g_per_kwh is None else co2_g_per_kwh * (1 - green_share)
 
 
+def _is_plain(rate: Rate) -> bool:
+    """Whether ``rate`` is as it nearly always is; False: that is still to be seen."""
+    return (
+        type(rate) is Rate
+        and type(rate.start) is type(rate.end) is datetime
+        and rate.start.tzinfo is rate.end.tzinfo is UTC
+        and EARLIEST <= rate.start < LATEST
+        and EARLIEST <= rate.end < LATEST
+        and type(rate.price) is float
+        and -PRICE_MAX <= rate.price <= PRICE_MAX
+    )
+
+
 def _in_utc(rate: Rate) -> Rate:
     # Differences of two local times with the same zone ignore a change of the clocks in between; UTC has none.
     if rate.start.tzinfo is UTC and rate.end.tzinfo is UTC:
@@ -112,3 +137,10 @@ def _disjoint(ordered: list[Rate]) -> list[Rate]:
             start = pieces.pop().start
         pieces.append(Rate(start, end, holding.price))
     return pieces
+
+
+_RATE = instance(Rate)
+_TABLE: Table = {
+    Rate: {"start": TIME, "end": TIME, "price": quantity(PRICE_MAX)},
+    Rates: {"rates": instance(tuple, "a tuple, each a Rate"), "unit": TEXT, "is_outdated": TRUTH},
+}

@@ -55,6 +55,10 @@ class _Forgetful(_Wrapped):
         return Disable() if isinstance(command, Enable) else command
 
 
+WHIMS = 10_000
+"""Batches from this number on are not the site's."""
+
+
 class _Restless(_Wrapped):
     """Never twice the same current."""
 
@@ -63,11 +67,12 @@ class _Restless(_Wrapped):
         self._turn = 0
 
     def step(self, readings: Readings, *, now: Now, cause: Cause) -> Decision:
-        decision = super().step(readings, now=now, cause=cause)
+        own = tuple(outcome for outcome in readings.outcomes if outcome.number < WHIMS)  # the site knows of no whim
+        decision = super().step(replace(readings, outcomes=own), now=now, cause=cause)
         self._turn += 1
         if decision.commands or self._turn % 5 or cause is not Cause.INTERVAL:
             return decision
-        return replace(decision, commands={0: Batch(10_000 + self._turn, self._whim())})
+        return replace(decision, commands={0: Batch(WHIMS + self._turn, self._whim())})
 
     def _whim(self) -> tuple[Command, ...]:
         return (SetCurrent(7.0 if self._turn % 2 else 8.0),)

@@ -9,7 +9,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from evcclib.commands import Outcome, Result
+from evcclib.commands import Batch, Outcome, Result
 from evcclib.config import (
     Actions,
     BatteryConfig,
@@ -206,13 +206,13 @@ def vehicle_readings(draw: st.DrawFn, instant: timedelta) -> VehicleReading:
 
 
 @st.composite
-def any_readings(draw: st.DrawFn, config: SiteConfig, instant: timedelta, pending: Mapping[int, int]) -> Readings:
-    """Everything a step may be given; ``pending`` are the numbers of the batches in flight, by loadpoint."""
+def any_readings(draw: st.DrawFn, config: SiteConfig, instant: timedelta, pending: Mapping[int, Batch]) -> Readings:
+    """Everything a step may be given; ``pending`` are the batches in flight, by loadpoint."""
     outcomes = []
-    for index, number in pending.items():
+    for index, batch in pending.items():
         if draw(st.integers(0, 3)):
             result = draw(st.sampled_from([Result.DONE, Result.DONE, Result.FAILED, Result.UNKNOWN]))
-            outcomes.append(Outcome(index, number, result, draw(st.integers(0, 3))))
+            outcomes.append(Outcome(index, batch.number, result, draw(st.integers(0, len(batch.commands)))))
     operator = None
     if draw(st.integers(0, 5)) == 0:
         operator = OperatorLimit(

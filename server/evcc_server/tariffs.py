@@ -22,6 +22,7 @@ from evcc_server.devices.custom_source import Plugins, Read
 from evcc_server.devices.factory import Devices
 from evcc_server.devices.plugin_values import as_number
 from evcc_server.tariffs_providers import PriceListError, parse_list, provider_of
+from evcclib.errors import InvalidReadings
 from evcclib.fixed_tariff import fixed_tariff
 from evcclib.model import TariffKind
 from evcclib.tariff import Rate, Rates
@@ -89,7 +90,7 @@ class TariffService:
         while True:
             try:
                 rates = await source.fetch(self._clock.utc())
-            except (DeviceError, PriceListError) as error:
+            except (DeviceError, PriceListError, InvalidReadings) as error:
                 if was_ok:
                     _log.warning("tariff %s: %s", kind, redact(str(error)))
                 was_ok = False

@@ -57,7 +57,8 @@ def test_a_minimum_that_the_chargers_steps_cannot_meet_names_the_loadpoint() -> 
     text = SMALLEST.replace("{name: box, type: template, template: keba-modbus, host: 192.0.2.2}", charger)
     assert site_of(text).loadpoints[0].charger.current_step_a == 1
     with pytest.raises(
-        ConfigError, match=r"^evcc\.yaml:9: loadpoints\[0\]: no current between 6\.2 and 6\.8 A in steps of 1 A$"
+        ConfigError,
+        match=r"^evcc\.yaml:9: loadpoints\[0\]: current_min_a: 6\.2 is not allowed, expected a step of 1 A from there to 6\.8 A$",
     ):
         site_of(text + "  minCurrent: 6.2\n  maxCurrent: 6.8\n")
 

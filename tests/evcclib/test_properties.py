@@ -22,6 +22,7 @@ from evcclib.config import CircuitConfig, SiteConfig
 from evcclib.decision import Decision
 from evcclib.errors import EvccError
 from evcclib.events import SessionChanged
+from evcclib.loadpoint import OUTCOME_DUE
 from evcclib.model import Cause, ChargeMode, ChargerStatus, Now, RemoteDemand, VehicleFeature
 from evcclib.readings import ABSENT, BatteryReading, ChargerReading, Measured, MeterReading, Readings, VehicleReading
 
@@ -42,7 +43,8 @@ class Story:
         self.config = config
         self.t = timedelta(0)
         self.site = Site(config, now=self.now)
-        self.in_flight: dict[int, int] = {}
+        self.in_flight: dict[int, Batch] = {}
+        self.issued_at: dict[int, timedelta] = {}
 
     @property
     def now(self) -> Now:
@@ -65,8 +67,9 @@ class Story:
     def step(self, readings: Readings, cause: Cause) -> Decision:
         decision = self.site.step(readings, now=self.now, cause=cause)
         for index, batch in decision.commands.items():
-            assert index not in self.in_flight
-            self.in_flight[index] = batch.number
+            assert index not in self.in_flight or self.t - self.issued_at[index] >= OUTCOME_DUE
+            self.in_flight[index] = batch
+            self.issued_at[index] = self.t
         return decision
 
 

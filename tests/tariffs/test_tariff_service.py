@@ -108,6 +108,18 @@ async def test_a_list_that_never_came_is_none_at_all() -> None:
 
 
 @in_virtual_time
+async def test_a_list_of_nonsense_is_told_and_tried_again() -> None:
+    web = Web({"GET /prices": LIST.replace("0.3", "1e12")})
+    forecast = "{grid: {type: custom, forecast: {source: http, uri: 'http://p.test/prices'}}}"
+    async with service(forecast, web) as (running, _seen):
+        await anyio.sleep(1)
+        assert running.rates() == {}
+        web.answers["GET /prices"] = LIST
+        await anyio.sleep(310)
+        assert [rate.price for rate in running.rates()[TariffKind.GRID].rates] == [0.3]
+
+
+@in_virtual_time
 async def test_healthy_providers_are_asked_once_an_hour() -> None:
     web = Web({"GET /v1/marketdata": '{"data": [{"start_timestamp": 0, "end_timestamp": 3600000, "marketprice": 1}]}'})
     async with service("{planner: {type: awattar, charges: 0.1, tax: 0.2}}", web) as (running, _seen):

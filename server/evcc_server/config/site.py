@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from evcc_server.config.model import Config, Loadpoint, VehicleEntry
 from evcc_server.config.problems import ConfigError, Problem
 from evcc_server.devices.contract import Built
+from evcclib.check_config import check
 from evcclib.config import (
     BatteryConfig,
     ChargerConfig,
@@ -21,7 +22,6 @@ from evcclib.config import (
     LoadpointConfig,
     SiteConfig,
     VehicleConfig,
-    check,
 )
 from evcclib.errors import InvalidConfig
 
@@ -90,17 +90,17 @@ def to_site_config(config: Config, devices: BuiltDevices) -> SiteConfig:
     try:
         check(site)
     except InvalidConfig as error:
-        raise ConfigError([_located(config, str(error))]) from error
+        raise ConfigError([_located(config, error)]) from error
     return site
 
 
-def _located(config: Config, message: str) -> Problem:
+def _located(config: Config, error: InvalidConfig) -> Problem:
     """Where in the file evcclib's objection belongs."""
-    match = re.match(r"loadpoint (\d+): (.*)", message, re.DOTALL)
-    if match is None or not 1 <= int(match[1]) <= len(config.loadpoints):
-        return Problem(config.file, 1, "", message)
-    loadpoint = config.loadpoints[int(match[1]) - 1]
-    return Problem(config.file, loadpoint.line, loadpoint.place, match[2])
+    match = re.match(r"loadpoints\[(\d+)\]", error.where)
+    if match is None or int(match[1]) >= len(config.loadpoints):
+        return Problem(config.file, 1, "", str(error))
+    loadpoint = config.loadpoints[int(match[1])]
+    return Problem(config.file, loadpoint.line, loadpoint.place, str(error).removeprefix(f"{match[0]}."))
 
 
 def _loadpoint(loadpoint: Loadpoint, devices: BuiltDevices) -> LoadpointConfig:

@@ -1,0 +1,243 @@
+"""The door for configurations: every field's type and range, then what fields say of one another [DEF-7].
+
+The first thing found is told. What a client may change later has the range of its row in `evcclib.settings`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from evcclib.allowed import (
+    NAME,
+    TEXT,
+    TIME,
+    TRUTH,
+    ZONE,
+    Allowed,
+    Table,
+    among,
+    check_fields,
+    duration,
+    each,
+    instance,
+    number,
+    one_of,
+    optional,
+    whole,
+)
+from evcclib.config import (
+    Actions,
+    BatteryConfig,
+    ChargerConfig,
+    CircuitConfig,
+    LoadpointConfig,
+    PollConfig,
+    SiteConfig,
+    VehicleConfig,
+)
+from evcclib.errors import InvalidConfig
+from evcclib.model import ChargeMode, PollMode, VehicleFeature
+from evcclib.settings import SPECS, Kind, Scope
+
+DAY_S = 86_400
+
+
+def check(config: SiteConfig) -> None:
+    """Raises `evcclib.errors.InvalidConfig` if a site cannot be run as configured."""
+    if not isinstance(config, SiteConfig):
+        raise InvalidConfig("config", config, "a SiteConfig")
+    check_fields(config, TABLE, "", InvalidConfig)
+    if not config.has_grid and not config.pv_count:
+        raise InvalidConfig("has_grid", False, "True, or a pv_count above 0: either grid or pv meter")
+    for position, battery in enumerate(config.batteries):
+        check_fields(battery, TABLE, f"batteries[{position}].", InvalidConfig)
+    for position, vehicle in enumerate(config.vehicles):
+        _check_vehicle(f"vehicles[{position}].", vehicle)
+    _check_names("vehicles", [vehicle.name for vehicle in config.vehicles])
+    for position, circuit in enumerate(config.circuits):
+        _check_circuit(f"circuits[{position}].", circuit, has_grid=config.has_grid)
+    _check_names("circuits", [circuit.name for circuit in config.circuits])
+    _check_parents(config.circuits)
+    for position, loadpoint in enumerate(config.loadpoints):
+        _check_loadpoint(f"loadpoints[{position}].", loadpoint, config)
+
+
+def _check_vehicle(where: str, vehicle: VehicleConfig) -> None:
+    check_fields(vehicle, TABLE, where, InvalidConfig)
+    actions = vehicle.on_identify
+    check_fields(actions, TABLE, f"{where}on_identify.", InvalidConfig)
+    low, high = actions.current_min_a, actions.current_max_a
+    if low is not None and high is not None and low > high:
+        raise InvalidConfig(f"{where}on_identify.current_min_a", low, f"at most its current_max_a, {high:g} A")
+
+
+def _check_circuit(where: str, circuit: CircuitConfig, *, has_grid: bool) -> None:
+    check_fields(circuit, TABLE, where, InvalidConfig)
+    if circuit.uses_grid_meter and not has_grid:
+        raise InvalidConfig(f"{where}uses_grid_meter", True, "False at a site without grid meter")
+    if circuit.uses_grid_meter and circuit.has_meter:
+        raise InvalidConfig(f"{where}has_meter", True, "False where the grid meter is used")
+
+
+def _check_names(where: str, names: Sequence[str]) -> None:
+    for position, name in enumerate(names):
+        if name in names[:position]:
+            raise InvalidConfig(f"{where}[{position}].name", name, "a name that is not used twice")
+
+
+def _check_parents(circuits: Sequence[CircuitConfig]) -> None:
+    parents = {circuit.name: circuit.parent for circuit in circuits}
+    for position, circuit in enumerate(circuits):
+        _check_known(f"circuits[{position}].parent", circuit.parent, parents)
+        above, seen = circuit.parent, {circuit.name}
+        while above is not None and above not in seen:
+            seen.add(above)
+            above = parents.get(above)
+        if above is not None:
+            raise InvalidConfig(
+                f"circuits[{position}].parent", circuit.parent, "a circuit that is not below its own parent"
+            )
+
+
+def _check_known(where: str, name: str | None, names: Iterable[str]) -> None:
+    known = sorted(names)
+    if name is not None and name not in known:
+        raise InvalidConfig(where, name, f"one of {', '.join(known)}" if known else "None: there is none")
+
+
+def _check_loadpoint(where: str, loadpoint: LoadpointConfig, config: SiteConfig) -> None:
+    check_fields(loadpoint, TABLE, where, InvalidConfig)
+    check_fields(loadpoint.charger, TABLE, f"{where}charger.", InvalidConfig)
+    check_fields(loadpoint.poll, TABLE, f"{where}poll.", InvalidConfig)
+    _check_known(f"{where}vehicle", loadpoint.vehicle, [vehicle.name for vehicle in config.vehicles])
+    _check_known(f"{where}circuit", loadpoint.circuit, [circuit.name for circuit in config.circuits])
+    step_a = loadpoint.charger.current_step_a
+    low, high = loadpoint.current_min_a, loadpoint.current_max_a
+    if loadpoint.charger.current_max_a is not None:
+        high = min(high, loadpoint.charger.current_max_a)
+    if low > high or math.ceil(low / step_a - 1e-9) > math.floor(high / step_a + 1e-9):
+        words = f"a step of {step_a:g} A from there to {high:g} A"
+        raise InvalidConfig(f"{where}current_min_a", low, words)
+
+
+def of_setting(scope: Scope, name: str) -> Allowed:
+    """What the row of a setting allows."""
+    spec = SPECS[scope, name]
+    if spec.kind is Kind.MODE:
+        return one_of(ChargeMode)
+    if spec.kind is Kind.TIME:
+        return optional(TIME)
+    if spec.kind is Kind.PHASES:
+        return among(0, 1, 3)
+    assert spec.low is not None and spec.high is not None
+    if spec.kind is Kind.DURATION:
+        return duration(spec.low, spec.high)
+    if spec.kind is Kind.INTEGER:
+        return whole(int(spec.low), int(spec.high), spec.unit)
+    within = number(spec.low, spec.high, spec.unit)
+    return optional(within) if spec.kind is Kind.OPTIONAL_NUMBER else within
+
+
+_CURRENT = of_setting(Scope.LOADPOINT, "current_min_a")
+_PRIORITY = of_setting(Scope.LOADPOINT, "priority")
+_SOC = of_setting(Scope.VEHICLE, "soc_min_pct")
+_ROTATION = Allowed(
+    "the three phases in some order, such as (1, 2, 3)",
+    lambda value: isinstance(value, tuple) and all(type(each) is int for each in value) and sorted(value) == [1, 2, 3],
+)
+_FEATURES = Allowed(
+    "a frozenset, each a VehicleFeature",
+    lambda value: isinstance(value, frozenset) and all(isinstance(each, VehicleFeature) for each in value),
+)
+TABLE: Table = {
+    SiteConfig: {
+        "title": TEXT,
+        "voltage_v": number(50, 500, "V"),
+        "interval": duration(0.1, DAY_S),
+        "time_zone": ZONE,
+        "has_grid": TRUTH,
+        "pv_count": whole(0, 100),
+        "batteries": each(instance(BatteryConfig)),
+        "aux_count": whole(0, 100),
+        "vehicles": each(instance(VehicleConfig)),
+        "loadpoints": each(instance(LoadpointConfig)),
+        "circuits": each(instance(CircuitConfig)),
+        "residual_power_w": of_setting(Scope.SITE, "residual_power_w"),
+        "priority_soc_pct": of_setting(Scope.SITE, "priority_soc_pct"),
+        "buffer_soc_pct": of_setting(Scope.SITE, "buffer_soc_pct"),
+        "grid_supply_max_while_battery_charges_w": number(0, 1e6, "W"),
+        "grid_stale_pause": duration(0, DAY_S),
+    },
+    BatteryConfig: {"capacity_kwh": optional(number(0, 10_000, "kWh"))},
+    VehicleConfig: {
+        "name": NAME,
+        "title": TEXT,
+        "icon": TEXT,
+        "capacity_kwh": number(0, 2000, "kWh"),
+        "phases": among(0, 1, 2, 3),
+        "identifiers": each(TEXT),
+        "features": _FEATURES,
+        "on_identify": instance(Actions),
+        "has_soc": TRUTH,
+        "has_soc_limit": TRUTH,
+        "has_range": TRUTH,
+        "has_odometer": TRUTH,
+        "has_status": TRUTH,
+        "has_climate": TRUTH,
+        "has_wakeup": TRUTH,
+    },
+    Actions: {
+        "mode": optional(one_of(ChargeMode)),
+        "current_min_a": optional(_CURRENT),
+        "current_max_a": optional(_CURRENT),
+        "soc_min_pct": optional(_SOC),
+        "soc_target_pct": optional(_SOC),
+        "priority": optional(_PRIORITY),
+    },
+    CircuitConfig: {
+        "name": NAME,
+        "parent": optional(TEXT),
+        "current_max_a": optional(number(0, 10_000, "A")),
+        "power_max_w": optional(number(0, 1e7, "W")),
+        "has_meter": TRUTH,
+        "uses_grid_meter": TRUTH,
+        "safe_current_a": number(0, 80, "A"),
+    },
+    LoadpointConfig: {
+        "title": TEXT,
+        "charger": instance(ChargerConfig),
+        "vehicle": optional(TEXT),
+        "circuit": optional(TEXT),
+        "mode": one_of(ChargeMode),
+        "priority": _PRIORITY,
+        "phases": among(0, 1, 3),
+        "phase_rotation": _ROTATION,
+        "current_min_a": _CURRENT,
+        "current_max_a": _CURRENT,
+        "enable_threshold_w": of_setting(Scope.LOADPOINT, "enable_threshold_w"),
+        "enable_delay": of_setting(Scope.LOADPOINT, "enable_delay"),
+        "disable_threshold_w": of_setting(Scope.LOADPOINT, "disable_threshold_w"),
+        "disable_delay": of_setting(Scope.LOADPOINT, "disable_delay"),
+        "guard_duration": duration(0, DAY_S),
+        "reset_on_disconnect": TRUTH,
+        "poll": instance(PollConfig),
+        "estimates_soc": TRUTH,
+        "unknown_soc_grace": duration(0, DAY_S),
+    },
+    ChargerConfig: {
+        "current_step_a": number(0.001, 1, "A"),
+        "current_max_a": optional(number(0, 1000, "A")),
+        "can_switch_phases": TRUTH,
+        "has_power": TRUTH,
+        "has_energy_total": TRUTH,
+        "has_energy_session": TRUTH,
+        "has_duration": TRUTH,
+        "has_identity": TRUTH,
+        "has_soc": TRUTH,
+        "has_wakeup": TRUTH,
+        "is_integrated": TRUTH,
+        "icon": optional(TEXT),
+    },
+    PollConfig: {"mode": one_of(PollMode), "interval": duration(0, 366 * DAY_S)},
+}
