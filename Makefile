@@ -46,6 +46,8 @@ check: $(VENV)/.dev
 	@$(BIN)/mypy
 	@# pytest.approx equals what its type does not; what a call has changed behind mypy's back is not unreachable
 	@$(BIN)/mypy --no-strict-equality --no-warn-unreachable tests
+	@echo "== types of what the README and docs/examples show"
+	@$(BIN)/python tests/docs_code.py
 	@echo "== import arrows"
 	@$(BIN)/python -m pytest tests/test_import_arrows.py
 

@@ -11,10 +11,10 @@ from importlib import metadata, resources
 from pathlib import Path
 
 import pytest
+from docs_code import ROOT, blocks, check
 
 from evcc_server.config.load import parse_config
 
-ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 EXTRAS = {"server", "jq", "sim", "optimize", "cluster", "dev"}
@@ -95,9 +95,20 @@ def test_the_configuration_in_the_readme_is_one() -> None:
 
 
 def test_the_library_in_the_readme_does_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    (code,) = blocks(README)
     exec(compile(code, "README.md", "exec"), {})
     assert capsys.readouterr().out == code.splitlines()[-1].removeprefix("# ") + "\n"
+
+
+def test_types_of_what_a_newcomer_copies_are_checked_by_page_and_line(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("Text.\n\n```python\nfrom evcclib import LoadpointConfig\n\nLoadpointConfig(mode='off')\n```\n")
+    code, report = check(page, tmp_path)
+    assert code == 1
+    assert report.startswith('page.md:6: error: Argument "mode" to "LoadpointConfig" has incompatible type "str"'), (
+        report
+    )
+    assert report.count("error:") == 1  # the examples have none
 
 
 def test_every_scenario_of_the_readme_exists() -> None:

@@ -25,7 +25,8 @@ names = ("Carport", "Garage")
 places = tuple(LoadpointConfig(title=names[at], priority=at, mode=ChargeMode.PV, phases=1) for at in (0, 1))
 now = Now(timedelta(0), datetime(2026, 6, 21, 10, tzinfo=UTC))
 site = Site(SiteConfig(time_zone=UTC, pv_count=1, loadpoints=places), now=now)
-current_a, is_on, outcomes = [0.0, 0.0], [False, False], []
+current_a, is_on = [0.0, 0.0], [False, False]
+outcomes: list[Outcome] = []
 for tick in range(1, 241):
     sun_w = 6500.0 if tick <= 120 else 3000.0
     car_w = [230 * amps if on else 0.0 for amps, on in zip(current_a, is_on, strict=True)]

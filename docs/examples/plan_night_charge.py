@@ -29,7 +29,7 @@ CENTS = (31, 30, 28, 26, 24, 22, 22, 25, 29, 32, 34)  # hour by hour from eight 
 evening = datetime(2026, 11, 24, 20, tzinfo=BERLIN)
 now = Now(timedelta(0), evening)
 hours = [evening + timedelta(hours=hour) for hour in range(len(CENTS) + 1)]
-prices = Rates.of(Rate(*span, cents / 100) for *span, cents in zip(hours, hours[1:], CENTS, strict=False))
+prices = Rates.of(Rate(start, end, cents / 100) for start, end, cents in zip(hours, hours[1:], CENTS, strict=False))
 
 car = VehicleConfig(name="zoe", capacity_kwh=60, has_soc=True)
 config = SiteConfig(
