@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from benchmarks.timing import percentile
 from evcclib import Site
+from evcclib.commands import Outcome, Result
 from evcclib.config import BatteryConfig, ChargerConfig, LoadpointConfig, SiteConfig
 from evcclib.model import Cause, ChargeMode, ChargerStatus, Now
 from evcclib.readings import BatteryReading, ChargerReading, Measured, MeterReading, Readings
@@ -29,7 +30,7 @@ def _config(loadpoints: int) -> SiteConfig:
     )
 
 
-def _readings(loadpoints: int, grid_w: float, at: timedelta) -> Readings:
+def _readings(loadpoints: int, grid_w: float, at: timedelta, outcomes: tuple[Outcome, ...]) -> Readings:
     power = 4140.0
     return Readings(
         grid=MeterReading(power_w=Measured(grid_w, at)),
@@ -44,6 +45,7 @@ def _readings(loadpoints: int, grid_w: float, at: timedelta) -> Readings:
             )
             for _ in range(loadpoints)
         ),
+        outcomes=outcomes,
     )
 
 
@@ -51,14 +53,19 @@ def _step_times_us(loadpoints: int, steps: int) -> list[float]:
     start = datetime(2026, 6, 1, 10, tzinfo=UTC)
     site = Site(_config(loadpoints), now=Now(timedelta(0), start))
     times = []
+    outcomes: tuple[Outcome, ...] = ()
     for number in range(steps):
         at = number * INTERVAL
-        readings = _readings(loadpoints, -200.0 if number % 2 else 100.0, at)
+        readings = _readings(loadpoints, -200.0 if number % 2 else 100.0, at, outcomes)
         now = Now(at, start + at)
         cause = Cause.INTERVAL if number else Cause.START
         began = time.perf_counter()
-        site.step(readings, now=now, cause=cause)
+        decision = site.step(readings, now=now, cause=cause)
         times.append((time.perf_counter() - began) * 1e6)
+        outcomes = tuple(
+            Outcome(loadpoint, batch.number, Result.DONE, len(batch.commands))
+            for loadpoint, batch in decision.commands.items()
+        )
     return times[steps // 10 :]
 
 
