@@ -2,10 +2,13 @@
 
     wanted ----------> plan ------> Batch (in flight) --- Outcome ---> confirm -----> ChargerState
                         ^ guard                                                         |
-                        +---------------- sync <--- what the charger reports <----------+
+                        +-- disagreements <--- sync <--- what the charger reports <-----+
 
 Commanded and confirmed are different things: a batch in flight has changed nothing yet, except that its current counts as
 drawn wherever limits are added up. Guard and delays count from the instant at which a batch was issued.
+
+What was commanded and confirmed last is believed. A report that says otherwise is a disagreement (`evcclib.readback`): the
+charger is told again what was wanted, which starts no guard and clears no timer, and nothing is decided from the report.
 """
 
 from __future__ import annotations
@@ -17,12 +20,19 @@ from typing import NamedTuple
 
 from evcclib.commands import Batch, Command, Disable, Enable, Outcome, Result, SetCurrent, SwitchPhases
 from evcclib.hold import Timer
+from evcclib.readback import Disagreement, agreed, contradicted, is_due, overtaken, told
 from evcclib.readings import Measured
 
 SYNC_GRACE = timedelta(seconds=60)
 """A charger may take so long to report what it was told [DEF-6]."""
 OFFER_TOLERANCE_A = 0.5
 """A charger that rounds its report may show so much more than it was told."""
+DRAWN_TOLERANCE_A = 1.0
+"""A vehicle at its limit may be measured to draw so much more: meter and vehicle are good to a few per cent."""
+DRAWING_W = 230.0
+"""More than this flows into a vehicle that charges (1 A on one phase), not into a station at rest."""
+PHASES_GRACE = timedelta(minutes=5)
+"""Connecting other phases again interrupts the vehicle, so a wrong report of them must last so long."""
 SWITCH_RETRY = timedelta(minutes=5)
 """A charger that could not switch phases is left on those it has for so long, and charges on them ..."""
 SWITCH_TRIES = 3
@@ -58,10 +68,36 @@ class ChargerState:
     phases_switched_at: Timer = None
     phases_refused_at: Timer = None  # last switch of phases that failed, and none has worked since
     phases_refusals: int = 0  # how many in a row
+    enabled_disagreement: Disagreement | None = None
+    current_disagreement: Disagreement | None = None
+    phases_disagreement: Disagreement | None = None
     wake_timer: Timer = None
     pending: Pending | None = None
     number: int = 0  # of the last batch
     has_failed: bool = False
+
+    @property
+    def disagreements(self) -> tuple[Disagreement | None, Disagreement | None, Disagreement | None]:
+        """Of the reports of being enabled, of the phases and of the current: what matters most comes first."""
+        return self.enabled_disagreement, self.phases_disagreement, self.current_disagreement
+
+    @property
+    def seems_off(self) -> bool:
+        """Whether it was told to charge, says that it is disabled, and nothing is known to flow."""
+        report = self.enabled_disagreement
+        return self.is_enabled and report is not None and report.is_open and not report.is_refuted
+
+    @property
+    def runs_unasked(self) -> bool:
+        """Whether it was told to stop and power flows all the same."""
+        report = self.enabled_disagreement
+        return not self.is_enabled and report is not None and report.is_open and report.is_resisted
+
+    @property
+    def may_be_on(self) -> bool:
+        """Whether power may flow: enabled, perhaps enabled, or said to be so."""
+        report = self.enabled_disagreement
+        return self.is_enabled or not self.is_certain or (report is not None and report.is_open)
 
     @property
     def current_committed_a(self) -> float:
@@ -101,24 +137,43 @@ def guard_remaining(guard: Timer, guard_duration: timedelta, instant: timedelta)
 
 
 def may_switch(state: ChargerState, instant: timedelta) -> bool:
-    """Whether it makes sense to ask for other phases now: not soon after the charger could not do it time and again."""
+    """Whether it makes sense to ask for other phases now: not soon after the charger could not do it time and again.
+
+    Nor soon after it has reported others than it was told to connect, and been told again.
+    """
+    report = state.phases_disagreement
+    if report is not None and report.repeats and instant < report.next_at:
+        return False
     refused_at = state.phases_refused_at
     return refused_at is None or state.phases_refusals < SWITCH_TRIES or instant - refused_at >= SWITCH_RETRY
 
 
+def may_switch_again(state: ChargerState, instant: timedelta) -> bool:
+    """Whether the phases that were wanted last are to be connected again, as long since others are reported."""
+    report = state.phases_disagreement
+    if report is None or report.is_refuted or not is_due(report, instant):
+        return False
+    return instant - report.since >= PHASES_GRACE
+
+
 class Wish(NamedTuple):
-    """What a loadpoint is to do: ``current_a`` is quantised and within all limits, 0 = off; ``phases`` 0 = as they are."""
+    """What a loadpoint is to do: ``current_a`` is quantised and within all limits, 0 = off; ``phases`` 0 = as they are.
+
+    ``may_start``: it could be started now. A current that is only kept until a delay is over does not mean that.
+    """
 
     current_a: float
     phases: int
     is_forced: bool  # the guard is no reason to wait
+    may_start: bool = True
 
 
 class Planned(NamedTuple):
-    """The commands, and whether the guard holds an enable change back."""
+    """The commands, whether the guard holds an enable change back, and whether they only say again what was said before."""
 
     commands: tuple[Command, ...]
     is_guarded: bool
+    is_repeated: bool = False
 
 
 def plan(
@@ -126,22 +181,23 @@ def plan(
 ) -> Planned:
     """The commands that lead from the confirmed state to the wish [LIM-1..LIM-8].
 
-    While the guard keeps the contactor closed, the current falls to ``current_min_a``.
+    While the guard keeps the contactor closed, the current falls to ``current_min_a``. Who may be off already is not switched on
+    by something that is only kept: it waits for the start or the stop that the law decides.
     """
     is_wanted = wish.current_a > 0
     if wish.phases and wish.phases != state.phases:
-        commands: list[Command] = []
-        if state.is_enabled or not state.is_certain:
-            commands.append(Disable())
-        commands.append(SwitchPhases(wish.phases))
-        if is_wanted:
-            commands += (SetCurrent(wish.current_a), Enable())
-        return Planned(tuple(commands), False)
+        return Planned(_switch(state, wish.phases, wish.current_a), False)
     current: tuple[Command, ...] = ()
     if is_wanted and wish.current_a != state.current_a:
         current = (SetCurrent(wish.current_a),)
-    if is_wanted is state.is_enabled and state.is_certain:
-        return Planned(current, False)
+    if is_wanted and state.seems_off and not wish.may_start:
+        return Planned((), False)  # a station that pauses by its current would be started by a current, too
+    if is_wanted is state.is_enabled:
+        if not state.is_certain:
+            is_held = is_wanted and not wish.may_start
+            return Planned(current if is_held else (*current, Enable() if is_wanted else Disable()), False)
+        repeated = _repeat(state, wish, instant=instant)
+        return Planned(repeated or current, False, is_repeated=bool(repeated))
     is_guarded = (
         state.is_certain and not wish.is_forced and guard_remaining(state.guard, guard_duration, instant) > timedelta(0)
     )
@@ -152,6 +208,43 @@ def plan(
     return Planned(current, True)
 
 
+def _switch(state: ChargerState, phases: int, current_a: float) -> tuple[Command, ...]:
+    """Connect ``phases``, without current, and offer ``current_a`` afterwards; 0: stay off."""
+    commands: tuple[Command, ...] = (SwitchPhases(phases),)
+    if state.may_be_on:
+        commands = (Disable(), *commands)
+    return (*commands, SetCurrent(current_a), Enable()) if current_a > 0 else commands
+
+
+def _repeat(state: ChargerState, wish: Wish, *, instant: timedelta) -> tuple[Command, ...]:
+    """What is to be said again because the charger reports otherwise; the wish is what was wanted before [SYN-2]."""
+    is_wanted = wish.current_a > 0
+    if is_due(state.enabled_disagreement, instant):
+        if not is_wanted:
+            return (Disable(),)
+        if wish.may_start:
+            is_told_current = wish.current_a == state.current_a and not state.seems_off
+            return (Enable(),) if is_told_current else (SetCurrent(wish.current_a), Enable())
+    if may_switch_again(state, instant) and (wish.may_start or not is_wanted):
+        return _switch(state, state.phases, wish.current_a)
+    if is_wanted and is_due(state.current_disagreement, instant):
+        return (SetCurrent(wish.current_a),)
+    return ()
+
+
+def _note_repeated(state: ChargerState, commands: tuple[Command, ...], *, instant: timedelta) -> ChargerState:
+    """Count what is said again, so that it is said ever less often."""
+    kinds = {type(command) for command in commands}
+    later = state
+    if SetCurrent in kinds:
+        later = replace(later, current_disagreement=told(later.current_disagreement, instant=instant))
+    if SwitchPhases in kinds:
+        later = replace(later, phases_disagreement=told(state.phases_disagreement, instant=instant))
+    if Enable in kinds or Disable in kinds:
+        later = replace(later, enabled_disagreement=told(state.enabled_disagreement, instant=instant))
+    return later
+
+
 def issue(
     state: ChargerState,
     commands: tuple[Command, ...],
@@ -159,16 +252,20 @@ def issue(
     instant: timedelta,
     starts_guard: bool,
     clears_pv_timer: bool,
+    is_repeated: bool = False,
 ) -> tuple[ChargerState, Batch]:
-    """Put ``commands`` in flight; there must be none in flight."""
+    """Put ``commands`` in flight; there must be none in flight. What is only repeated starts no guard and clears no timer."""
     assert state.pending is None
+    if is_repeated:
+        state = _note_repeated(state, commands, instant=instant)
+        starts_guard = clears_pv_timer = False
     batch = Batch(state.number + 1, commands)
     pending = Pending(batch, instant, starts_guard, clears_pv_timer)
     return replace(state, number=batch.number, pending=pending), batch
 
 
 class Confirmed(NamedTuple):
-    """The state after an outcome and what it means for the timers."""
+    """The state after an outcome and what it means for the timers; what was only said again means nothing for them."""
 
     state: ChargerState
     is_phase_switched: bool = False
@@ -189,17 +286,24 @@ def confirm(state: ChargerState, outcome: Outcome) -> Confirmed:
     is_phase_switched = is_cleared = False
     for command in pending.batch.commands[:applied]:
         if isinstance(command, SetCurrent):
+            if command.current_a != later.current_a:
+                was_wrong = later.current_disagreement
+                later = replace(later, current_disagreement=agreed(was_wrong, instant=pending.issued_at))
             later = replace(later, current_a=command.current_a, current_changed_at=pending.issued_at)
         elif isinstance(command, SwitchPhases):
-            is_phase_switched = True
+            is_other = command.phases != later.phases
+            is_phase_switched = is_phase_switched or is_other
             later = replace(
                 later,
                 phases=command.phases,
                 phases_switched_at=pending.issued_at,
                 phases_refused_at=None,
                 phases_refusals=0,
-                guard=None,
+                guard=None if is_other else later.guard,
             )
+            if is_other:
+                was_wrong = later.phases_disagreement
+                later = replace(later, phases_disagreement=overtaken(was_wrong, instant=pending.issued_at))
         elif isinstance(command, Enable | Disable):
             is_on = isinstance(command, Enable)
             # a pause for switching phases is not to be followed by a guard [DEF-2]
@@ -216,8 +320,11 @@ def confirm(state: ChargerState, outcome: Outcome) -> Confirmed:
                 enable_changed_at=pending.issued_at,
                 wake_timer=wake_timer,
             )
-            is_cleared = is_cleared or (pending.clears_pv_timer and not switches)
-    if switches and not is_phase_switched and isinstance(pending.batch.commands[applied], SwitchPhases):
+            is_cleared = is_cleared or (pending.clears_pv_timer and not switches and is_on is not state.is_enabled)
+    if later.is_enabled is not state.is_enabled:
+        was_wrong = later.enabled_disagreement
+        later = replace(later, enabled_disagreement=overtaken(was_wrong, instant=pending.issued_at))
+    if applied < len(pending.batch.commands) and isinstance(pending.batch.commands[applied], SwitchPhases):
         later = replace(later, phases_refused_at=pending.issued_at, phases_refusals=later.phases_refusals + 1)
     if outcome.result is Result.UNKNOWN and applied < len(pending.batch.commands):
         later = doubt(later, pending.batch.commands[applied:])
@@ -236,60 +343,142 @@ def doubt(state: ChargerState, commands: tuple[Command, ...]) -> ChargerState:
     return state
 
 
-def doubt_current(state: ChargerState, report: Measured[float], *, instant: timedelta) -> ChargerState:
-    """Forget the current of a charger that reports to offer more than it was told, so that it is told again [DEF-6].
+class Report(NamedTuple):
+    """What a charger and its meter say, as far as it is new enough; None: nothing.
+
+    ``is_charging`` is its status; ``is_drawing`` and ``drawn_a`` (the busiest phase) are measured, and tell more than any flag.
+    """
+
+    is_charging: bool
+    is_enabled: Measured[bool] | None = None
+    is_drawing: Measured[bool] | None = None
+    offered_a: Measured[float] | None = None
+    drawn_a: Measured[float] | None = None
+
+
+def sync(state: ChargerState, report: Report, *, instant: timedelta) -> ChargerState:
+    """Compare what was wanted last with what is reported [SYN-1..SYN-4, DEF-6].
+
+    The first report of being enabled is adopted [LP-3]; a charger that says disabled while its vehicle charges is told explicitly
+    what to be then, as there is no command of ours that it could still be working on. It counts as enabled if power is measured.
+    """
+    if state.pending is not None:
+        return state
+    if not state.is_adopted:
+        return state if report.is_enabled is None else _adopt(state, report, report.is_enabled.value, instant=instant)
+    return _sync_current(_sync_enabled(state, report, instant=instant), report, instant=instant)
+
+
+def _adopt(state: ChargerState, report: Report, is_enabled: bool, *, instant: timedelta) -> ChargerState:
+    draws = report.is_drawing is not None and report.is_drawing.value
+    is_contradicting = not is_enabled and (draws or report.is_charging)
+    return replace(
+        state,
+        is_adopted=True,
+        is_certain=not is_contradicting,
+        is_enabled=is_enabled or (is_contradicting and draws),
+        guard=instant if is_enabled else state.guard,
+        enable_changed_at=instant,
+    )
+
+
+def contradicts_enabled(state: ChargerState, report: Report) -> bool:
+    """Whether anything reported does not fit what was wanted last; whose end nobody knows is told explicitly anyway."""
+    if not state.is_certain:
+        return False
+    if state.is_enabled:
+        return report.is_enabled is not None and not report.is_enabled.value
+    return (
+        report.is_charging
+        or (report.is_enabled is not None and report.is_enabled.value)
+        or (report.is_drawing is not None and report.is_drawing.value)
+    )
+
+
+def _sync_enabled(state: ChargerState, report: Report, *, instant: timedelta) -> ChargerState:
+    since = state.enable_changed_at
+    samples = [each for each in (report.is_enabled, report.is_drawing) if each is not None]
+    if since is not None and any(each.sampled_at <= since for each in samples):
+        return state
+    before = state.enabled_disagreement
+    if not contradicts_enabled(state, report):
+        later = agreed(before, instant=instant)
+        return state if later is before else replace(state, enabled_disagreement=later)
+    if since is not None and instant - since < SYNC_GRACE:
+        return state
+    says_enabled = report.is_enabled is not None and report.is_enabled.value
+    draws = report.is_charging if report.is_drawing is None else report.is_drawing.value
+    later = contradicted(
+        before,
+        instant=instant,
+        is_refuted=state.is_enabled and draws,
+        is_resisted=not state.is_enabled and draws,
+        is_urgent=not state.is_enabled and draws and says_enabled,
+    )
+    if later is not before:
+        state = replace(state, enabled_disagreement=later)
+    if state.seems_off and state.wake_timer is not None:
+        state = replace(state, wake_timer=None)
+    return state
+
+
+def contradicts_current(state: ChargerState, report: Report) -> bool:
+    """Whether more is offered or drawn than was told.
 
     Less is none of our business: a switch inside or its own protection may hold it down.
     """
-    since = state.current_changed_at
-    if (
-        state.pending is not None
-        or state.current_a is None
-        or not state.is_enabled
-        or report.value <= state.current_a + OFFER_TOLERANCE_A
-        or (since is not None and (instant - since < SYNC_GRACE or report.sampled_at <= since))
-    ):
-        return state
-    return replace(state, current_a=None, current_changed_at=instant)
-
-
-class Synced(NamedTuple):
-    """The state after looking at what the charger reports; ``is_contradiction``: it was not what we believed."""
-
-    state: ChargerState
-    is_contradiction: bool
-
-
-def sync(
-    state: ChargerState, *, is_enabled: bool, sampled_at: timedelta, is_charging: bool, instant: timedelta
-) -> Synced:
-    """Compare with the charger's own report, sampled at ``sampled_at`` [SYN-1..SYN-4, DEF-6].
-
-    The first report is adopted [LP-3]. Later ones are followed once 60 s have passed since the last enable command. A charger
-    that says disabled while its vehicle charges counts as enabled, and is told explicitly what to be; at once if it is found so,
-    as there is no command of ours that it could still be working on.
-    """
-    if state.pending is not None:
-        return Synced(state, False)
-    if not state.is_adopted:
-        adopted = replace(
-            state,
-            is_adopted=True,
-            is_certain=True,
-            is_enabled=is_enabled,
-            guard=instant if is_enabled else state.guard,
-            enable_changed_at=instant,
+    return (
+        state.is_enabled
+        and state.current_a is not None
+        and (
+            (report.offered_a is not None and report.offered_a.value > state.current_a + OFFER_TOLERANCE_A)
+            or _draws_more(report, state.current_a)
         )
-        if is_charging and not is_enabled:
-            return Synced(replace(adopted, is_enabled=True, is_certain=False), False)
-        return Synced(adopted, False)
-    if is_enabled is state.is_enabled and (is_enabled or not is_charging):
-        return Synced(state, False)
-    since = state.enable_changed_at
-    if since is not None and (instant - since < SYNC_GRACE or sampled_at <= since):
-        return Synced(state, False)
-    if is_charging and not is_enabled:
-        return Synced(replace(state, is_enabled=True, is_certain=False), state.is_certain)
-    wake_timer = state.wake_timer if is_enabled else None
-    followed = replace(state, is_enabled=is_enabled, is_certain=True, current_a=None, wake_timer=wake_timer)
-    return Synced(followed, True)
+    )
+
+
+def _draws_more(report: Report, current_a: float) -> bool:
+    return report.drawn_a is not None and report.drawn_a.value > current_a + DRAWN_TOLERANCE_A
+
+
+def _sync_current(state: ChargerState, report: Report, *, instant: timedelta) -> ChargerState:
+    since, before = state.current_changed_at, state.current_disagreement
+    samples = [each for each in (report.offered_a, report.drawn_a) if each is not None]
+    if since is not None and any(each.sampled_at <= since for each in samples):
+        return state
+    later: Disagreement | None
+    if state.current_a is None or not contradicts_current(state, report):
+        later = agreed(before, instant=instant)
+    elif since is not None and instant - since < SYNC_GRACE:
+        return state
+    else:
+        resists = _draws_more(report, state.current_a)
+        later = contradicted(before, instant=instant, is_resisted=resists, is_urgent=resists)
+    return state if later is before else replace(state, current_disagreement=later)
+
+
+def see_phases(state: ChargerState, reported: int | None, *, measured: int, instant: timedelta) -> ChargerState:
+    """Compare the phases that were connected last with those reported, 1, 3 or None; ``measured`` carry current, or 0 [PH-9].
+
+    Currents tell more than the report: on more phases than are believed to be connected they prove that it is three, and on as
+    many as are believed that no switch is needed. What was never switched is as reported, until currents have said otherwise.
+    """
+    before = state.phases_disagreement
+    has_switched = state.phases_switched_at is not None
+    later: Disagreement | None
+    if 0 < state.phases < measured:
+        if has_switched:
+            later = told(contradicted(before, instant=instant, is_resisted=True), instant=instant)
+        else:
+            later = contradicted(before, instant=instant, is_refuted=True) if reported == 1 else before
+        return replace(state, phases=3, phases_disagreement=later)
+    if reported is None:
+        return state
+    if reported == state.phases:
+        later = agreed(before, instant=instant)
+    elif state.phases == 0 or (not has_switched and before is None):
+        return replace(state, phases=reported)
+    else:
+        is_refuted = measured > reported or 0 < measured == state.phases
+        later = contradicted(before, instant=instant, is_refuted=is_refuted)
+    return state if later is before else replace(state, phases_disagreement=later)

@@ -10,16 +10,16 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import NamedTuple
 
-from evcclib.charger import may_switch
+from evcclib.charger import ChargerState, may_switch
 from evcclib.demand import Demand, because
 from evcclib.goals import is_climating
 from evcclib.hold import ELAPSED
-from evcclib.loadpoint import Facts
+from evcclib.loadpoint import Facts, disagreeing
 from evcclib.model import PvAction
 from evcclib.phases import AT_REST, SETTLING, active_phases_max, scale
 from evcclib.reasons import Reason, ReasonCode
 from evcclib.state import LoadpointState
-from evcclib.surplus import Row, SurplusStep, decide, effective_current, target_current
+from evcclib.surplus import Row, SurplusStep, can_enable, decide, effective_current, target_current
 from evcclib.work import Work
 
 
@@ -35,12 +35,16 @@ class Sun(NamedTuple):
 
 
 class Target(NamedTuple):
-    """What the law wants of a loadpoint: a current [A], 0 = stop, before any limit; ``phases`` 0: as they are."""
+    """What the law wants of a loadpoint: a current [A], 0 = stop, before any limit; ``phases`` 0: as they are.
+
+    ``may_start``: it would be started for it, too; a current that is only kept until a delay is over is no reason for that.
+    """
 
     current_a: float
     phases: int
     is_forced: bool
     reason: Reason
+    may_start: bool = True
 
 
 def law(work: Work, index: int, facts: Facts, demand: Demand, sun: Sun) -> Target:
@@ -54,7 +58,7 @@ def law(work: Work, index: int, facts: Facts, demand: Demand, sun: Sun) -> Targe
     elif loadpoint.effect_w and loadpoint.effect_at is not None and loadpoint.effect_at >= sun.sampled_at:
         charger = loadpoint.charger
         current_a = demand.minimum_a if charger.current_a is None else charger.current_a
-        return Target(current_a if charger.is_enabled else 0.0, 0, False, loadpoint.reason)
+        return Target(current_a if charger.is_enabled else 0.0, 0, False, loadpoint.reason, may_start=False)
     else:
         target = _follow(work, loadpoint, facts, demand, sun, sun.power_w)
     if target.current_a == 0 and not target.phases and is_climating(work, index, facts):
@@ -80,7 +84,7 @@ def _without_grid(work: Work, loadpoint: LoadpointState, demand: Demand, lost_at
     if demand.floor_a > 0:
         return Target(demand.floor_a, 0, False, because(ReasonCode.GRID_STALE))
     if loadpoint.charger.is_enabled and not is_lost:
-        return Target(demand.minimum_a, 0, False, reason)
+        return Target(demand.minimum_a, 0, False, reason, may_start=False)
     return Target(0.0, 0, is_lost, reason)
 
 
@@ -97,15 +101,16 @@ def _follow(
     effective_a = effective_current(
         is_charging=facts.is_charging,
         currents_a=facts.currents_a,
-        current_offered_a=demand.minimum_a if charger.current_a is None else charger.current_a,
+        current_offered_a=_offered(charger, demand),
     )
     is_minpv = demand.floor_a > 0
+    target_a = target_current(
+        effective_a=effective_a, site_power_w=site_power_w, phases=facts.active, voltage_v=voltage_v
+    )
     step = decide(
         loadpoint.pv_timer,
         instant=work.instant,
-        target_a=target_current(
-            effective_a=effective_a, site_power_w=site_power_w, phases=facts.active, voltage_v=voltage_v
-        ),
+        target_a=target_a,
         site_power_w=site_power_w,
         current_min_a=demand.minimum_a,
         current_max_a=demand.wanted_a,
@@ -120,7 +125,24 @@ def _follow(
     )
     loadpoint.pv_timer = step.timer
     loadpoint.pv_action = step.action
-    return Target(step.current_a, 0, False, _reason(work, loadpoint, step, sun, is_minpv=is_minpv))
+    has_enough = facts.is_charging or can_enable(
+        target_a=target_a,
+        site_power_w=site_power_w,
+        current_min_a=demand.minimum_a,
+        enable_threshold_w=settings.enable_threshold_w,
+    )
+    may_start = step.row is not Row.DISABLE_WAIT and step.row is not Row.ENABLED_LOW
+    if step.row is Row.FOLLOWING and not is_minpv:
+        may_start = has_enough
+    reason = _reason(work, loadpoint, step, sun, is_minpv=is_minpv)
+    return Target(step.current_a, 0, False, reason, may_start=may_start)
+
+
+def _offered(charger: ChargerState, demand: Demand) -> float | None:
+    """What the vehicle is offered, the minimum if nobody knows; None: nothing [A]."""
+    if not charger.is_enabled:
+        return None
+    return demand.minimum_a if charger.current_a is None else charger.current_a
 
 
 def _scale(work: Work, loadpoint: LoadpointState, facts: Facts, demand: Demand, site_power_w: float) -> None:
@@ -132,10 +154,11 @@ def _scale(work: Work, loadpoint: LoadpointState, facts: Facts, demand: Demand, 
         loadpoint.scaling = AT_REST
         return
     settings = loadpoint.settings
+    drawn_w = facts.power_w if charger.is_enabled or facts.is_charging else 0.0  # else it is not the vehicle's
     loadpoint.scaling = scale(
         loadpoint.scaling,
         instant=work.instant,
-        available_w=facts.power_w - site_power_w,
+        available_w=drawn_w - site_power_w,
         site_power_w=site_power_w,
         voltage_v=work.layout.voltage_v,
         active=facts.active,
@@ -185,3 +208,16 @@ def with_limit(reason: Reason, limit: str | None, *, is_paused: bool) -> Reason:
     if is_paused:
         return Reason(ReasonCode.LIMITED, {"wanted": reason.code.value}, limit=limit)
     return replace(reason, limit=limit)
+
+
+def with_disagreement(reason: Reason, charger: ChargerState) -> Reason:
+    """``reason`` with the read-back that contradicts; it becomes the reason itself where not happens what was wanted."""
+    name = disagreeing(charger)
+    if name is None:
+        return reason
+    params = {**reason.params, "read_back": name}
+    if charger.seems_off or charger.runs_unasked:
+        if reason.code is not ReasonCode.READ_BACK_DISAGREES:
+            params["wanted"] = reason.code.value
+        return replace(reason, code=ReasonCode.READ_BACK_DISAGREES, params=params)
+    return replace(reason, params=params)

@@ -52,8 +52,14 @@ def allotment(work: Work, facts: list[Facts], claims: list[bool]) -> Allotment |
 
 
 def committed_a(work: Work, index: int, facts: Facts) -> float:
-    """What a loadpoint may be drawing at most: its current, or its maximum when nobody knows [A]."""
+    """What a loadpoint may be drawing at most: its current, or its maximum when nobody knows [A].
+
+    Who draws what it was told not to is counted with what is measured.
+    """
     charger = work.state.loadpoints[index].charger
+    if charger.runs_unasked:
+        drawn = facts.report.drawn_a
+        return facts.bounds.maximum_a if drawn is None else max(drawn.value, 0.0)
     if charger.current_a is None and (charger.is_enabled or not charger.is_certain):
         return max(facts.bounds.maximum_a, charger.current_committed_a)
     return charger.current_committed_a
@@ -78,7 +84,8 @@ def _see_offer(work: Work, index: int, facts: Facts) -> None:
     """Keep what a loadpoint is offered, since when more than before, and the most it may have drawn since its newest sample."""
     loadpoint = work.state.loadpoints[index]
     before, drawn = loadpoint.offer, loadpoint.drawn
-    current_a = committed_a(work, index, facts) if loadpoint.charger.is_enabled else 0.0
+    charger = loadpoint.charger
+    current_a = committed_a(work, index, facts) if charger.is_enabled or charger.runs_unasked else 0.0
     raised_at = work.instant if current_a > before.current_a else before.raised_at
     effect_at = loadpoint.effect_at
     is_obeyed = drawn and (effect_at is None or drawn[-1].sampled_at >= effect_at + OBEDIENCE)

@@ -12,7 +12,7 @@ from typing import Any
 
 from evcclib import meter_ledger, plausible, polling, session, soc
 from evcclib.assignment import connect, describe_session, disconnect, identify, open_session, store_session
-from evcclib.charger import confirm, doubt_current, sync
+from evcclib.charger import DRAWING_W, ChargerState, Report, confirm, see_phases, sync
 from evcclib.commands import Outcome, Read, Result, VehicleRead
 from evcclib.events import (
     ChargeStarted,
@@ -26,6 +26,7 @@ from evcclib.hold import ELAPSED
 from evcclib.layout import Bounds, LoadpointLayout
 from evcclib.model import ChargerStatus, PhaseTriple, PollMode, PvAction
 from evcclib.phases import (
+    ACTIVE_CURRENT_A,
     AT_REST,
     SETTLING,
     active_phases,
@@ -33,9 +34,11 @@ from evcclib.phases import (
     phases_with_voltage,
     with_rest,
 )
+from evcclib.readback import is_due
 from evcclib.readings import ABSENT, ChargerReading, Measured, Missing, Reading, VehicleReading
 from evcclib.state import LoadpointState
 from evcclib.status import FAULTS, Transition, transitions
+from evcclib.surplus import busiest
 from evcclib.work import Work, elapse
 
 SILENT = ChargerReading(status=Missing())
@@ -51,6 +54,7 @@ class Facts:
     """What one step knows of a loadpoint; ``power_w`` None: unknown; ``is_usable`` False: the charger must not be commanded.
 
     In ``currents_a`` NaN stands for a phase of which nothing is known; at least one is.
+    ``is_charging`` is what a decision goes by: the status, as far as the power drawn does not tell otherwise.
     """
 
     layout: LoadpointLayout
@@ -62,6 +66,7 @@ class Facts:
     is_usable: bool
     vehicle_phases: int
     active: int
+    report: Report
 
 
 def give_up_waiting(work: Work) -> None:
@@ -134,7 +139,7 @@ def observe(work: Work, index: int) -> Facts:
     if currents_a is not None and is_charging:
         _see_currents(work, loadpoint, currents_a)
     if layout.is_switchable:
-        _see_phases(work, loadpoint, reading)
+        _see_phases(work, loadpoint, reading, currents_a if is_charging else None)
     power_w = _power(work, loadpoint, layout, reading, is_charging=is_charging)
     if power_w is not None:
         work.warn(index, WarningCode.NEGATIVE_CHARGE_POWER, power_w < NEGATIVE_POWER_W)
@@ -153,10 +158,10 @@ def observe(work: Work, index: int) -> Facts:
         identify(work, index)
     if is_usable:
         _see_soc(work, index, layout, reading, is_connected=is_connected, is_charging=is_charging)
-        if type(reading.is_enabled) is Measured and reading.is_enabled.sampled_at >= oldest:
-            _sync(work, index, reading.is_enabled, is_charging=is_charging)
-        if type(reading.current_offered_a) is Measured:
-            loadpoint.charger = doubt_current(loadpoint.charger, reading.current_offered_a, instant=work.instant)
+    report = _report(work, loadpoint, layout, reading, currents_a, is_charging=is_charging)
+    if is_usable:
+        loadpoint.charger = sync(loadpoint.charger, report, instant=work.instant)
+        _warn_of_disagreement(work, index)
 
     settings = loadpoint.settings
     vehicle_phases = 0 if loadpoint.vehicle is None else work.layout.vehicles[loadpoint.vehicle].config.phases
@@ -166,10 +171,11 @@ def observe(work: Work, index: int) -> Facts:
         power_w,
         currents_a,
         is_connected,
-        is_charging,
+        _draws(loadpoint.charger, report, is_connected=is_connected),
         is_usable,
         vehicle_phases,
         active_phases(vehicle=vehicle_phases, physical=loadpoint.charger.phases, measured=loadpoint.measured_phases),
+        report,
     )
 
 
@@ -231,17 +237,24 @@ def _see_voltages(loadpoint: LoadpointState, voltages_v: PhaseTriple) -> None:
         loadpoint.measured_phases = 0
 
 
-def _see_phases(work: Work, loadpoint: LoadpointState, reading: ChargerReading) -> None:
-    """Follow the charger's own report of its phases, once a switch of ours has settled."""
-    phases = _fresh(reading.phases, work.oldest)
-    charger = loadpoint.charger
-    if phases not in (1, 3) or phases == charger.phases or charger.pending is not None:
+def _see_phases(work: Work, loadpoint: LoadpointState, reading: ChargerReading, currents_a: PhaseTriple | None) -> None:
+    """Look at the charger's own report of its phases, once a switch of ours has settled."""
+    charger, report = loadpoint.charger, reading.phases
+    reported = _fresh(report, work.oldest)
+    if reported not in (1, 3):
+        reported = None
+    switched_at = charger.phases_switched_at
+    if type(report) is Measured and switched_at is not None and report.sampled_at <= switched_at:
+        reported = None
+    if charger.pending is not None:
         return
-    if charger.phases and _is_settling(work, loadpoint):
+    if charger.phases and reported != charger.phases and _is_settling(work, loadpoint):
         return
-    loadpoint.charger = replace(charger, phases=phases)
-    loadpoint.scaling = AT_REST
-    loadpoint.measured_phases = 0
+    measured = 0 if currents_a is None else phases_in_use(currents_a)
+    loadpoint.charger = see_phases(charger, reported, measured=measured, instant=work.instant)
+    if loadpoint.charger.phases != charger.phases:
+        loadpoint.scaling = AT_REST
+        loadpoint.measured_phases = 0
 
 
 def _handle(
@@ -364,19 +377,56 @@ def _charger_soc(loadpoint: LoadpointState, reading: ChargerReading) -> Reading[
     return soc_pct if is_read_with_status else ABSENT
 
 
-def _sync(work: Work, index: int, report: Measured[bool], *, is_charging: bool) -> None:
-    loadpoint = work.state.loadpoints[index]
-    charger = loadpoint.charger
-    if report.value is charger.is_enabled and charger.is_adopted and (report.value or not is_charging):
-        work.warn(index, WarningCode.CHARGER_OUT_OF_SYNC, False)
-        return
-    synced = sync(
-        charger,
-        is_enabled=report.value,
-        sampled_at=report.sampled_at,
-        is_charging=is_charging,
-        instant=work.instant,
+def _report(
+    work: Work,
+    loadpoint: LoadpointState,
+    layout: LoadpointLayout,
+    reading: ChargerReading,
+    currents_a: PhaseTriple | None,
+    *,
+    is_charging: bool,
+) -> Report:
+    """What the charger and its meter say of what it does, as far as it is new enough."""
+    enabled, offered, currents = reading.is_enabled, reading.current_offered_a, reading.currents_a
+    power, drawn_a, is_drawing = loadpoint.power, None, None
+    if currents_a is not None and type(currents) is Measured:
+        drawn_a = Measured(busiest(currents_a), currents.sampled_at)
+    if layout.charger.has_power and power is not None and power.sampled_at >= work.oldest:
+        is_drawing = Measured(power.value > DRAWING_W, power.sampled_at)
+    elif drawn_a is not None:
+        is_drawing = Measured(drawn_a.value > ACTIVE_CURRENT_A, drawn_a.sampled_at)
+    return Report(
+        is_charging,
+        enabled if type(enabled) is Measured and enabled.sampled_at >= work.oldest else None,
+        is_drawing,
+        offered if type(offered) is Measured and offered.sampled_at >= work.oldest else None,
+        drawn_a,
     )
-    loadpoint.charger = synced.state
-    if synced.is_contradiction:
+
+
+def _draws(charger: ChargerState, report: Report, *, is_connected: bool) -> bool:
+    """Whether the vehicle charges: if it was told to, status or power must say so; if it was told not to, nothing may deny it."""
+    if charger.seems_off:
+        return False
+    if charger.is_enabled or not charger.is_certain:
+        return report.is_charging or (is_connected and report.is_drawing is not None and report.is_drawing.value)
+    return report.is_charging and (report.is_drawing is None or report.is_drawing.value)
+
+
+READ_BACKS = ("enabled", "phases", "current")
+"""In the order of `ChargerState.disagreements`."""
+
+
+def disagreeing(charger: ChargerState) -> str | None:
+    """Which read-back contradicts what was wanted last; of several the one that matters most."""
+    found = zip(READ_BACKS, charger.disagreements, strict=True)
+    return next((name for name, each in found if each is not None and each.is_open), None)
+
+
+def _warn_of_disagreement(work: Work, index: int) -> None:
+    """Once when a read-back begins to disagree; one that does so again before long is news only when it is told again."""
+    charger = work.state.loadpoints[index].charger
+    if disagreeing(charger) is None:
+        work.warn(index, WarningCode.CHARGER_OUT_OF_SYNC, False)
+    elif any(is_due(each, work.instant) for each in charger.disagreements):
         work.warn(index, WarningCode.CHARGER_OUT_OF_SYNC, True)

@@ -42,12 +42,16 @@ class ReasonCode(StrEnum):
     GRID_LOST = "grid_lost"  # the grid meter stays silent: paused
     VEHICLE_FULL = "vehicle_full"  # offered, but the vehicle does not draw
     LIMITED = "limited"  # a limit holds the current down, see `limit`
+    READ_BACK_DISAGREES = "read_back_disagrees"  # the charger is told again what it says, or is seen, not to do
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
     """``code`` with its numbers; ``until`` (instant) or ``until_utc`` when it ends by itself; ``limit`` names the limit
-    (charger, vehicle, circuit, operator, ...) that holds the current below what was wanted."""
+    (charger, vehicle, circuit, operator, ...) that holds the current below what was wanted.
+
+    The parameter ``read_back`` names what the charger reports (enabled, phases, current) that contradicts what it was told.
+    """
 
     code: ReasonCode
     params: Mapping[str, float | str] = field(default_factory=dict)

@@ -20,7 +20,7 @@ from evcclib.assignment import assign
 from evcclib.charger import ChargerState, Wish, guard_remaining, issue, plan
 from evcclib.check_config import check
 from evcclib.circuits import Allotment
-from evcclib.classic import Sun, Target, law, with_limit
+from evcclib.classic import Sun, Target, law, with_disagreement, with_limit
 from evcclib.commands import Command, SwitchPhases
 from evcclib.config import SiteConfig
 from evcclib.decision import Decision, PlanPreview
@@ -251,7 +251,11 @@ def _decide_one(work: Work, index: int, facts: Facts, asked: Demand, sun: Sun, l
     rests_until = _rests_until(work, index, facts) if clamped.current_a > 0 else None
     if rests_until is not None:
         clamped = clamped._replace(current_a=0.0)
-    wish = Wish(clamped.current_a, phases, target.is_forced or is_paused)
+    wish = Wish(clamped.current_a, phases, target.is_forced or is_paused, target.may_start)
+    if charger.seems_off and not target.may_start:
+        offered_a = committed_a(work, index, facts)
+        if _clamp(index, offered_a, facts, limits).current_a < offered_a:
+            wish = Wish(0.0, 0, True)  # it cannot be offered less without being started
     planned = plan(
         charger,
         wish,
@@ -262,17 +266,28 @@ def _decide_one(work: Work, index: int, facts: Facts, asked: Demand, sun: Sun, l
     loadpoint.reason = _reason(work, loadpoint, facts, target, clamped, is_guarded=planned.is_guarded)
     if rests_until is not None:
         loadpoint.reason = Reason(ReasonCode.GUARD, until=rests_until)
+    if planned.is_guarded or (wish.current_a > 0) is charger.is_enabled:  # else something else is wanted from now on
+        loadpoint.reason = with_disagreement(loadpoint.reason, charger)
     if clamped.limit is None:
         work.warn(index, WarningCode.LIMIT_EXCEEDED, False)
     commands = planned.commands
     if not commands:
         commands = _wake(work, index, facts)
     if commands:
-        _send(work, index, facts, commands, clears_pv_timer=asked.follows_sun, elapses=asked.elapses_timers)
+        _send(
+            work,
+            index,
+            facts,
+            commands,
+            clears_pv_timer=asked.follows_sun,
+            elapses=asked.elapses_timers,
+            is_repeated=planned.is_repeated,
+        )
     elif asked.elapses_timers:
         elapse(loadpoint)
     if limits is not None:
-        granted_a = max(clamped.current_a, committed_a(work, index, facts) if planned.is_guarded else 0.0)
+        is_kept = planned.is_guarded or charger.seems_off
+        granted_a = max(clamped.current_a, committed_a(work, index, facts) if is_kept else 0.0)
         limits.grant(index, granted_a, min(phases, facts.vehicle_phases or phases))
 
 
@@ -335,9 +350,10 @@ def _enforce(work: Work, facts: list[Facts], *, retries: bool) -> None:
             continue
         clamped = _clamp(index, drawn_a, each, limits)
         if clamped.current_a < drawn_a:
+            current_a = 0.0 if charger.seems_off else clamped.current_a
             planned = plan(
                 charger,
-                Wish(clamped.current_a, 0, True),
+                Wish(current_a, 0, True, may_start=False),
                 instant=work.instant,
                 current_min_a=each.bounds.minimum_a,
                 guard_duration=timedelta(0),
@@ -347,7 +363,8 @@ def _enforce(work: Work, facts: list[Facts], *, retries: bool) -> None:
             if clamped.current_a == 0:
                 loadpoint.limited_at = work.instant
             work.warn(index, WarningCode.LIMIT_EXCEEDED, True, limit=limit)
-            _send(work, index, each, planned.commands, clears_pv_timer=True, elapses=False)
+            told, is_repeated = planned.commands, planned.is_repeated
+            _send(work, index, each, told, clears_pv_timer=True, elapses=False, is_repeated=is_repeated)
         if limits is not None:
             limits.grant(index, clamped.current_a)
 
@@ -360,6 +377,7 @@ def _send(
     *,
     clears_pv_timer: bool,
     elapses: bool,
+    is_repeated: bool,
 ) -> None:
     """Put commands in flight and note what they will change."""
     loadpoint = work.state.loadpoints[index]
@@ -374,7 +392,7 @@ def _send(
         starts_guard = False  # [DEF-2]
     loadpoint.effect_w = effect_of(
         commands,
-        is_enabled=charger.is_enabled,
+        is_enabled=charger.is_enabled and not charger.seems_off,
         is_charging=facts.is_charging,
         is_ramping=is_ramping(loadpoint, work.instant),
         current_a=charger.current_a,
@@ -385,7 +403,12 @@ def _send(
     )
     loadpoint.effect_at = work.instant
     loadpoint.charger, work.batches[index] = issue(
-        charger, commands, instant=work.instant, starts_guard=starts_guard, clears_pv_timer=clears_pv_timer
+        charger,
+        commands,
+        instant=work.instant,
+        starts_guard=starts_guard,
+        clears_pv_timer=clears_pv_timer,
+        is_repeated=is_repeated,
     )
 
 
@@ -393,6 +416,8 @@ def _wake(work: Work, index: int, facts: Facts) -> tuple[Command, ...]:
     """Wake a vehicle that does not take what it is offered [WAKE-2]."""
     loadpoint = work.state.loadpoints[index]
     charger = loadpoint.charger
+    if charger.seems_off or facts.is_charging:
+        return ()  # there is nothing to wake, whatever the status says
     if not is_due(
         charger.wake_timer,
         work.instant,
@@ -426,6 +451,7 @@ def _reason(
     if (
         clamped.current_a > 0
         and charger.is_enabled
+        and not charger.seems_off
         and not facts.is_charging
         and charger.enable_changed_at is not None
         and work.instant - charger.enable_changed_at >= NOT_DRAWING_AFTER

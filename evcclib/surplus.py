@@ -59,10 +59,15 @@ def busiest(currents_a: PhaseTriple) -> float:
     return max(current for current in currents_a if current == current)
 
 
-def effective_current(*, is_charging: bool, currents_a: PhaseTriple | None, current_offered_a: float) -> float:
-    """What the vehicle draws in its busiest phase plus slack, at most what it is offered [PV-2, DEF-8]."""
+def effective_current(*, is_charging: bool, currents_a: PhaseTriple | None, current_offered_a: float | None) -> float:
+    """What the vehicle draws in its busiest phase plus slack, at most what it is offered [PV-2, DEF-8].
+
+    ``current_offered_a`` None: nothing is, so only what is measured counts; else a wrong status would start it without sun.
+    """
     if not is_charging:
         return 0.0
+    if current_offered_a is None:
+        return 0.0 if currents_a is None else max(0.0, busiest(currents_a))
     if currents_a is None:
         return current_offered_a
     return min(busiest(currents_a) + CURRENT_SLACK_A, current_offered_a)

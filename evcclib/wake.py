@@ -11,7 +11,15 @@ from typing import NamedTuple
 
 from evcclib import plan_follow, polling
 from evcclib.allocation import RAMP, is_ramping
-from evcclib.charger import OFFER_TOLERANCE_A, SWITCH_RETRY, SYNC_GRACE
+from evcclib.charger import (
+    PHASES_GRACE,
+    SWITCH_RETRY,
+    SYNC_GRACE,
+    ChargerState,
+    Report,
+    contradicts_current,
+    contradicts_enabled,
+)
 from evcclib.classic import Sun
 from evcclib.hold import ELAPSED
 from evcclib.limits import METER_LAG, OBEDIENCE
@@ -49,7 +57,7 @@ def next_wake(work: Work, before: SiteState, facts: list[Facts], sun: Sun, *, de
         if _moves(before.loadpoints[index], loadpoint, facts[index]):
             return Wakes(next_tick, next_tick)
         _loadpoint_candidates(work, loadpoint, facts[index], candidates)
-        _report_candidates(work, index, facts[index], candidates)
+        _report_candidates(loadpoint.charger, facts[index].report, candidates)
     _price_candidates(work, candidates)
     held = state.savings
     if held.power_w > 0 and held.updated_at is not None:
@@ -136,25 +144,18 @@ def _loadpoint_candidates(work: Work, loadpoint: LoadpointState, facts: Facts, o
         _plan_candidates(work, loadpoint, out)
 
 
-def _report_candidates(work: Work, index: int, facts: Facts, out: list[timedelta]) -> None:
-    """When a charger's report that contradicts us will be believed; one that agrees changes nothing however long it stands."""
-    chargers, charger = work.readings.chargers, work.state.loadpoints[index].charger
-    if index >= len(chargers):
-        return
-    is_enabled, offered_a = chargers[index].is_enabled, chargers[index].current_offered_a
-    if (
-        charger.enable_changed_at is not None
-        and type(is_enabled) is Measured
-        and (is_enabled.value is not charger.is_enabled or (facts.is_charging and not is_enabled.value))
-    ):
+def _report_candidates(charger: ChargerState, report: Report, out: list[timedelta]) -> None:
+    """When a report that contradicts us counts, and when we say it again; one that agrees changes nothing however old."""
+    if charger.enable_changed_at is not None and contradicts_enabled(charger, report):
         out.append(charger.enable_changed_at + SYNC_GRACE)
-    if (
-        charger.current_changed_at is not None
-        and type(offered_a) is Measured
-        and charger.current_a is not None
-        and offered_a.value > charger.current_a + OFFER_TOLERANCE_A
-    ):
+    if charger.current_changed_at is not None and contradicts_current(charger, report):
         out.append(charger.current_changed_at + SYNC_GRACE)
+    found = (charger.enabled_disagreement, charger.current_disagreement)
+    out += [each.next_at for each in found if each is not None and each.is_open]
+    phases = charger.phases_disagreement
+    if phases is not None:
+        out.append(phases.next_at)
+        out.append(phases.since + PHASES_GRACE)
 
 
 def _poll_candidates(loadpoint: LoadpointState, facts: Facts, out: list[timedelta]) -> None:

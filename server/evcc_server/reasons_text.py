@@ -97,14 +97,18 @@ _REASONS: Mapping[ReasonCode, tuple[str, str]] = {
         "Laden ist freigegeben, aber das Fahrzeug nimmt nichts ab.",
     ),
     ReasonCode.LIMITED: ("A limit holds the current down.", "Eine Grenze hält den Strom niedrig."),
+    ReasonCode.READ_BACK_DISAGREES: (
+        "The charger does not do what it was told; it will be told again.",
+        "Die Wallbox tut nicht, was ihr befohlen wurde; der Befehl wird wiederholt.",
+    ),
 }
 
 _WARNINGS: Mapping[WarningCode, tuple[str, str]] = {
     WarningCode.CHARGER_SILENT: ("the charger does not answer", "die Wallbox antwortet nicht"),
     WarningCode.CHARGER_FAULT: ("the charger reports a fault", "die Wallbox meldet eine Störung"),
     WarningCode.CHARGER_OUT_OF_SYNC: (
-        "the charger is not in the state it was told to be in",
-        "die Wallbox ist nicht in dem Zustand, der ihr befohlen wurde",
+        "read-back disagrees: the charger reports another state than it was told to be in",
+        "Rückmeldung widerspricht: die Wallbox meldet einen anderen Zustand, als ihr befohlen wurde",
     ),
     WarningCode.COMMAND_FAILED: ("a command to the charger failed", "ein Befehl an die Wallbox ist gescheitert"),
     WarningCode.OUTCOME_MISSING: (
@@ -146,6 +150,12 @@ _WARNINGS: Mapping[WarningCode, tuple[str, str]] = {
 }
 
 _LIMITED_BY = (" (limited by {limit})", " (begrenzt durch {limit})")
+_READ_BACK = (" (read-back disagrees: {read_back})", " (Rückmeldung widerspricht: {read_back})")
+_READ_BACKS: Mapping[str, tuple[str, str]] = {
+    "enabled": ("enabled", "Freigabe"),
+    "phases": ("phases", "Phasen"),
+    "current": ("current", "Strom"),
+}
 _UNTIL = (" Until {time}.", " Bis {time}.")
 
 
@@ -155,6 +165,10 @@ def reason_text(reason: Reason, language: str, until: datetime | None = None) ->
     sentence = _REASONS[reason.code][index]
     if reason.limit is not None:
         sentence = sentence.removesuffix(".") + _LIMITED_BY[index].format(limit=reason.limit) + "."
+    read_back = reason.params.get("read_back")
+    if isinstance(read_back, str):
+        name = _READ_BACKS[read_back][index]
+        sentence = sentence.removesuffix(".") + _READ_BACK[index].format(read_back=name) + "."
     if until is not None:
         sentence += _UNTIL[index].format(time=until.strftime("%H:%M:%S"))
     return sentence

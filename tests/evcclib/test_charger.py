@@ -12,17 +12,20 @@ from evcclib.charger import (
     ChargerState,
     Confirmed,
     Planned,
+    Report,
     Wish,
     ceil_to_step,
     confirm,
-    doubt_current,
     floor_to_step,
     guard_remaining,
     issue,
+    may_switch,
     plan,
+    see_phases,
     sync,
 )
 from evcclib.commands import Command, Disable, Enable, Outcome, Result, SetCurrent, SwitchPhases
+from evcclib.readback import Disagreement
 from evcclib.readings import Measured
 
 S = timedelta(seconds=1)
@@ -32,9 +35,16 @@ ON = replace(KNOWN, is_enabled=True, current_a=10.0, guard=0 * S, enable_changed
 
 
 def planned(
-    state: ChargerState, current_a: float, *, at: float = 1000, phases: int = 0, forced: bool = False
+    state: ChargerState,
+    current_a: float,
+    *,
+    at: float = 1000,
+    phases: int = 0,
+    forced: bool = False,
+    may_start: bool = True,
 ) -> Planned:
-    return plan(state, Wish(current_a, phases, forced), instant=at * S, current_min_a=6.0, guard_duration=GUARD)
+    wish = Wish(current_a, phases, forced, may_start)
+    return plan(state, wish, instant=at * S, current_min_a=6.0, guard_duration=GUARD)
 
 
 def done(state: ChargerState, *commands: Command, at: float = 1000, **values: Any) -> ChargerState:
@@ -73,11 +83,11 @@ def test_steps_of_the_device(current: float, step: float, down: float, up: float
 
 @pytest.mark.rule("LIM-1", "LIM-4", "LIM-6")
 def test_switching_on_says_the_current_first() -> None:
-    assert planned(KNOWN, 8.0) == ((SetCurrent(8.0), Enable()), False)
-    assert planned(ON, 0.0) == ((Disable(),), False)
-    assert planned(ON, 10.0) == ((), False)
-    assert planned(ON, 12.0) == ((SetCurrent(12.0),), False)
-    assert planned(KNOWN, 0.0) == ((), False)
+    assert planned(KNOWN, 8.0) == ((SetCurrent(8.0), Enable()), False, False)
+    assert planned(ON, 0.0) == ((Disable(),), False, False)
+    assert planned(ON, 10.0) == ((), False, False)
+    assert planned(ON, 12.0) == ((SetCurrent(12.0),), False, False)
+    assert planned(KNOWN, 0.0) == ((), False, False)
 
 
 @pytest.mark.rule("LIM-5", "N-3")
@@ -90,10 +100,10 @@ def test_guard_is_cut_to_whole_seconds() -> None:
 
 @pytest.mark.rule("LIM-5", "INV-4")
 def test_guard_holds_unforced_changes_back_at_the_minimum() -> None:
-    assert planned(ON, 0.0, at=100) == ((SetCurrent(6.0),), True)
-    assert planned(replace(ON, current_a=6.0), 0.0, at=100) == ((), True)
-    assert planned(ON, 0.0, at=100, forced=True) == ((Disable(),), False)
-    assert planned(replace(KNOWN, guard=0 * S), 8.0, at=100) == ((SetCurrent(8.0),), True)
+    assert planned(ON, 0.0, at=100) == ((SetCurrent(6.0),), True, False)
+    assert planned(replace(ON, current_a=6.0), 0.0, at=100) == ((), True, False)
+    assert planned(ON, 0.0, at=100, forced=True) == ((Disable(),), False, False)
+    assert planned(replace(KNOWN, guard=0 * S), 8.0, at=100) == ((SetCurrent(8.0),), True, False)
 
 
 @pytest.mark.rule("LIM-7", "CUT-4")
@@ -182,8 +192,36 @@ def test_change_that_the_timer_asked_for_clears_it() -> None:
     assert not ended(ON, SetCurrent(8.0), clears_pv_timer=True).is_pv_timer_cleared
 
 
-def synced(state: ChargerState, *, reports: bool, charging: bool = False, at: float = 1000) -> ChargerState:
-    return sync(state, is_enabled=reports, sampled_at=at * S, is_charging=charging, instant=at * S).state
+def synced(
+    state: ChargerState,
+    *,
+    reports: bool | None = None,
+    charging: bool = False,
+    drawing: bool | None = None,
+    offers: float | None = None,
+    draws: float | None = None,
+    at: float = 1000,
+) -> ChargerState:
+    """``state`` after a look at what was all sampled at the same time."""
+
+    def sampled(value: Any) -> Any:
+        return None if value is None else Measured(value, at * S)
+
+    report = Report(charging, sampled(reports), sampled(drawing), sampled(offers), sampled(draws))
+    return sync(state, report, instant=at * S)
+
+
+def told_again(state: ChargerState, current_a: float, *, at: float = 1000) -> ChargerState:
+    """``state`` after what its disagreement asks for has been done."""
+    wished = planned(state, current_a, at=at)
+    assert wished.is_repeated
+    issued, batch = issue(
+        state, wished.commands, instant=at * S, starts_guard=True, clears_pv_timer=True, is_repeated=True
+    )
+    confirmed = confirm(issued, Outcome(0, batch.number, Result.DONE, len(wished.commands)))
+    assert not confirmed.is_pv_timer_cleared and not confirmed.is_phase_switched
+    assert confirmed.state.guard == state.guard
+    return confirmed.state
 
 
 @pytest.mark.rule("LP-3")
@@ -195,32 +233,119 @@ def test_first_report_is_adopted() -> None:
     assert (found.is_enabled, found.is_certain, found.guard) == (False, True, None)
 
 
+@pytest.mark.rule("LP-3", "DEF-6")
+@pytest.mark.parametrize(("drawing", "is_enabled"), [(True, True), (None, False), (False, False)])
+def test_first_report_of_a_charger_that_charges_though_disabled_is_made_sure_of(
+    drawing: bool | None, is_enabled: bool
+) -> None:
+    """The power drawn tells more than the status: what is not measured to draw does not become enabled by it."""
+    found = synced(ChargerState(phases=3), reports=False, charging=True, drawing=drawing, at=7)
+    assert (found.is_enabled, found.is_certain) == (is_enabled, False)
+    assert planned(found, 0.0, at=7).commands == (Disable(),)
+    kept = planned(found, 6.0, at=7, may_start=False).commands
+    assert Enable() not in kept or not is_enabled  # what is only kept is no reason to switch on
+
+
 @pytest.mark.rule("SYN-1", "SYN-2", "DEF-6")
-def test_report_is_followed_after_its_grace() -> None:
+def test_report_is_not_believed_but_what_was_wanted_last_is_said_again_after_its_grace() -> None:
     assert synced(ON, reports=True) is ON
     assert synced(ON, reports=False, at=59.999999) is ON
-    followed = synced(ON, reports=False, at=60)
-    assert (followed.is_enabled, followed.current_a, followed.guard) == (False, None, 0 * S)
-    assert synced(replace(KNOWN, enable_changed_at=0 * S), reports=True, at=60).is_enabled
+    wrong = synced(ON, reports=False, at=60)
+    assert (wrong.is_enabled, wrong.is_certain, wrong.current_a, wrong.guard) == (True, True, 10.0, 0 * S)
+    assert planned(wrong, 10.0, at=60) == ((SetCurrent(10.0), Enable()), False, True)
+    off = synced(replace(KNOWN, enable_changed_at=0 * S), reports=True, at=60)
+    assert not off.is_enabled
+    assert planned(off, 0.0, at=60) == ((Disable(),), False, True)
+    assert planned(off, 8.0, at=60) == ((SetCurrent(8.0), Enable()), False, False)  # now something else is wanted
+
+
+@pytest.mark.rule("SYN-2", "SYN-4")
+def test_it_is_said_once_and_then_ever_less_often() -> None:
+    state, said = replace(KNOWN, enable_changed_at=0 * S), []
+    for minute in range(1, 600):
+        state = synced(state, reports=True, at=minute * 60)
+        if planned(state, 0.0, at=minute * 60).commands:
+            said.append(minute)
+            state = told_again(state, 0.0, at=minute * 60)
+    assert said == [1, 6, 16, 36, 76, 136, 196, 256, 316, 376, 436, 496, 556]
+
+
+@pytest.mark.rule("SYN-3", "DEF-6")
+def test_who_really_charges_against_orders_is_told_sooner_but_not_without_end() -> None:
+    state, said = replace(KNOWN, enable_changed_at=0 * S), []
+    for minute in range(1, 60):
+        state = synced(state, reports=True, charging=True, drawing=True, at=minute * 60)
+        assert state.runs_unasked
+        if planned(state, 0.0, at=minute * 60).commands:
+            said.append(minute)
+            state = told_again(state, 0.0, at=minute * 60)
+    assert said == [1, 2, 4, 8, 16, 26, 36, 46, 56]
+
+
+@pytest.mark.rule("SYN-4")
+def test_report_that_flickers_or_a_power_that_does_begins_nothing_anew() -> None:
+    for flickers in ("report", "power"):
+        state, said = replace(KNOWN, enable_changed_at=0 * S), 0
+        for second in range(60, 3600, 10):
+            is_odd = second // 10 % 2 == 1
+            report = not is_odd if flickers == "report" else True
+            state = synced(state, reports=report, charging=is_odd, drawing=is_odd and flickers == "power", at=second)
+            if planned(state, 0.0, at=second).commands:
+                said += 1
+                state = told_again(state, 0.0, at=second)
+        assert said <= 10  # one that was not urgent yet
+
+
+@pytest.mark.rule("SYN-2")
+def test_report_that_agrees_for_two_hours_is_trusted_again() -> None:
+    state = synced(replace(KNOWN, enable_changed_at=0 * S), reports=True, at=60)
+    state = synced(told_again(state, 0.0, at=60), reports=False, at=70)
+    assert state.enabled_disagreement == Disagreement(since=60 * S, agreed_at=70 * S, repeats=1, told_at=60 * S)
+    assert not planned(state, 0.0, at=70).commands
+    again = synced(state, reports=True, at=200)
+    assert not planned(again, 0.0, at=200).commands  # five minutes have not passed
+    assert planned(synced(again, reports=True, at=360), 0.0, at=360).commands == (Disable(),)
+    assert synced(state, reports=False, at=70 + 2 * 3600).enabled_disagreement is None
 
 
 @pytest.mark.rule("SYN-3", "DEF-6")
 def test_disabled_but_charging_counts_as_enabled_and_is_told_once() -> None:
-    contradiction = synced(ON, reports=False, charging=True)
-    assert (contradiction.is_enabled, contradiction.is_certain) == (True, False)
-    assert planned(contradiction, 10.0, at=1000).commands == (Enable(),)
-    assert planned(contradiction, 0.0, at=1000, forced=True).commands == (Disable(),)
+    for drawing in (True, None):
+        contradiction = synced(ON, reports=False, charging=True, drawing=drawing)
+        assert (contradiction.is_enabled, contradiction.seems_off) == (True, False)
+        assert planned(contradiction, 10.0, at=1000).commands == (Enable(),)
+        assert planned(contradiction, 0.0, at=1000, forced=True).commands == (Disable(),)
+        assert not planned(told_again(contradiction, 10.0), 10.0, at=1060).commands
     off = replace(KNOWN, enable_changed_at=0 * S)
     assert planned(synced(off, reports=False, charging=True), 0.0, forced=True).commands == (Disable(),)
     assert synced(off, reports=False, charging=True, at=30) is off
 
 
+@pytest.mark.rule("SYN-3")
+def test_who_seems_off_is_not_started_by_what_is_only_kept() -> None:
+    """Also not by a current: stations that pause by their current would begin to charge."""
+    off = synced(ON, reports=False, drawing=False)
+    assert off.seems_off
+    assert planned(off, 6.0, may_start=False) == ((), False, False)
+    assert planned(off, 6.0).commands == (SetCurrent(6.0), Enable())
+    assert planned(off, 0.0, forced=True).commands == (Disable(),)
+
+
 @pytest.mark.rule("SYN-4", "DEF-6")
 def test_old_reports_and_batches_in_flight_are_no_contradiction() -> None:
-    late = sync(ON, is_enabled=False, sampled_at=0 * S, is_charging=False, instant=1000 * S)
-    assert late.state is ON and not late.is_contradiction
+    late = Report(is_charging=False, is_enabled=Measured(False, 0 * S))
+    assert sync(ON, late, instant=1000 * S) is ON
     flying, _ = issue(ON, (SetCurrent(7.0),), instant=0 * S, starts_guard=True, clears_pv_timer=False)
     assert synced(flying, reports=False) is flying
+
+
+@pytest.mark.rule("SYN-1")
+def test_without_a_report_only_what_flows_counts() -> None:
+    assert synced(ON, charging=False) is ON
+    off = replace(KNOWN, enable_changed_at=0 * S)
+    assert synced(off, drawing=False) is off
+    assert synced(off, drawing=True, at=60).runs_unasked
+    assert synced(ChargerState(phases=3), drawing=True) == ChargerState(phases=3)  # told explicitly anyway
 
 
 @pytest.mark.rule("INV-2")
@@ -235,14 +360,64 @@ def test_current_on_its_way_counts_as_drawn() -> None:
 @pytest.mark.rule("DEF-6", "SYN-4")
 def test_charger_that_offers_more_than_it_was_told_is_told_again() -> None:
     told = replace(ON, current_changed_at=0 * S)
+    wrong = synced(told, offers=16.0)
+    assert (wrong.current_a, wrong.current_committed_a) == (10.0, 10.0)
+    assert planned(wrong, 10.0) == ((SetCurrent(10.0),), False, True)
+    assert not planned(told_again(wrong, 10.0), 10.0, at=1240).commands
+    assert synced(told, offers=10.5) is told  # rounded
+    assert synced(told, offers=6.0) is told  # its own protection
+    assert synced(told, offers=16.0, at=59) is told
+    off = replace(told, is_enabled=False)
+    assert synced(off, offers=16.0) is off
 
-    def doubted(state: ChargerState, report: float, *, at: float = 100) -> ChargerState:
-        return doubt_current(state, Measured(report, at * S), instant=at * S)
 
-    assert doubted(told, 16.0).current_a is None
-    assert doubted(doubted(told, 16.0), 16.0, at=130).current_a is None
-    assert planned(doubted(told, 16.0), 10.0).commands == (SetCurrent(10.0),)
-    assert doubted(told, 10.5) is told  # rounded
-    assert doubted(told, 6.0) is told  # its own protection
-    assert doubted(told, 16.0, at=59) is told
-    assert doubted(replace(told, is_enabled=False), 16.0).current_a == 10.0
+@pytest.mark.rule("SYN-3", "SYN-4")
+def test_vehicle_that_draws_more_than_it_was_offered_makes_the_current_urgent() -> None:
+    told = replace(ON, current_changed_at=0 * S)
+    assert synced(told, draws=11.0) is told
+    state, said = told, []
+    for minute in range(1, 60):
+        state = synced(state, offers=10.0, draws=16.0, at=minute * 60)
+        if planned(state, 10.0, at=minute * 60).commands:
+            said.append(minute)
+            state = told_again(state, 10.0, at=minute * 60)
+    assert said == [1, 2, 4, 8, 16, 26, 36, 46, 56]
+
+
+SWITCHED = replace(ON, phases=1, phases_switched_at=0 * S)
+
+
+@pytest.mark.rule("PH-9", "SYN-2")
+def test_phases_that_were_never_switched_are_as_reported() -> None:
+    assert see_phases(ON, 1, measured=0, instant=100 * S).phases == 1
+    assert see_phases(replace(SWITCHED, phases=0), 3, measured=0, instant=100 * S).phases == 3
+
+
+@pytest.mark.rule("PH-9", "SYN-2")
+def test_report_of_other_phases_than_wanted_is_settled_by_one_switch_that_moves_no_timer() -> None:
+    wrong = see_phases(SWITCHED, 3, measured=0, instant=100 * S)
+    assert wrong.phases == 1
+    assert planned(wrong, 10.0, at=399).commands == ()
+    assert planned(wrong, 10.0, at=400, may_start=False).commands == ()
+    switch = (Disable(), SwitchPhases(1), SetCurrent(10.0), Enable())
+    assert planned(wrong, 10.0, at=400) == (switch, False, True)
+    again = told_again(wrong, 10.0, at=400)
+    assert not may_switch(again, 699 * S) and may_switch(again, 700 * S)
+    still = see_phases(again, 3, measured=0, instant=500 * S)
+    assert planned(still, 10.0, at=699).commands == ()
+    assert planned(still, 10.0, at=700).commands == switch
+
+
+@pytest.mark.rule("PH-9", "SYN-3")
+def test_currents_tell_more_of_the_phases_than_a_report() -> None:
+    refuted = see_phases(SWITCHED, 3, measured=1, instant=100 * S)
+    assert planned(refuted, 10.0, at=5000).commands == ()
+    ignored = see_phases(SWITCHED, 3, measured=3, instant=100 * S)
+    assert ignored.phases == 3
+    assert not may_switch(ignored, 399 * S) and may_switch(ignored, 400 * S)
+
+
+@pytest.mark.rule("PH-8")
+def test_who_may_be_on_is_disabled_before_its_phases_are_switched() -> None:
+    unasked = synced(replace(KNOWN, enable_changed_at=0 * S), reports=True, drawing=True)
+    assert planned(unasked, 0.0, phases=1).commands == (Disable(), SwitchPhases(1))

@@ -203,7 +203,7 @@ def test_rotation_and_single_phase_cars_load_their_own_phase() -> None:
 @pytest.mark.rule("INV-2", "STR-10")
 def test_too_much_for_three_phases_stays_on_one() -> None:
     bench = house(loadpoint(mode=NOW, can_switch_phases=True, circuit="house"))
-    bench.box.extra = {"phases": Measured(1, 0 * S)}
+    bench.box.extra, bench.box.phases = {"phases": Measured(1, 0 * S)}, 1
     grid(bench, (3.0, 19.0, 19.0))
     assert bench.at(0) == (SetCurrent(16.0), Enable())
     bench.t = 10 * S

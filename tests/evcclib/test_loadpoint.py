@@ -291,7 +291,7 @@ def test_voltages_tell_the_phases_of_a_fixed_charger() -> None:
 
 
 @pytest.mark.rule("PH-1", "PH-9", "LP-1")
-def test_charger_that_reports_its_phases_is_believed_once_settled() -> None:
+def test_charger_that_reports_its_phases_is_believed_until_it_has_been_switched() -> None:
     site = bench(OFF, can_switch_phases=True, phases=0)
     site.box.extra = {"phases": Measured(1, 0 * S)}
     site.at(0)
@@ -299,13 +299,18 @@ def test_charger_that_reports_its_phases_is_believed_once_settled() -> None:
     site.box.extra = {"phases": Measured(2, 10 * S)}
     site.at(10)
     assert site.lp.charger.phases == 1
-    site.lp.charger = replace(site.lp.charger, phases_switched_at=10 * S)
+    site.lp.charger = replace(site.lp.charger, phases=0, phases_switched_at=10 * S)
     site.box.extra = {"phases": Measured(3, 20 * S)}
     site.at(20)
-    assert site.lp.charger.phases == 1
-    site.box.extra = {"phases": Measured(3, 70 * S)}
+    assert site.lp.charger.phases == 3  # a switch whose end nobody knows
+    site.box.extra = {"phases": Measured(1, 60 * S)}
+    site.at(60)
+    assert site.lp.charger.phases_disagreement is None
+    site.box.extra = {"phases": Measured(1, 70 * S)}
     site.at(70)
     assert site.lp.charger.phases == 3
+    assert site.lp.charger.phases_disagreement is not None
+    assert site.lp.reason.params == {"read_back": "phases"}
 
 
 @pytest.mark.rule("LP-15", "LP-16", "MET-1", "U-9")
@@ -345,7 +350,7 @@ def test_disabled_charger_found_at_start_is_sent_nothing() -> None:
 
 
 @pytest.mark.rule("LP-21", "SYN-1", "SYN-2", "SYN-4")
-def test_charger_that_was_switched_by_somebody_else_is_followed_and_the_law_decides() -> None:
+def test_charger_that_was_switched_by_somebody_else_is_put_right_and_told_of_once() -> None:
     site = bench(NOW)
     site.at(0)
     site.box.is_enabled, site.box.status = False, B
@@ -361,7 +366,8 @@ def test_car_that_charges_in_mode_off_is_told_to_stop_once() -> None:
     site = bench(OFF)
     site.at(0)
     site.box.status, site.box.starts = C, False
-    assert [site.at(t) for t in (60, 70, 80, 120)] == [(Disable(),), (), (), (Disable(),)]
+    assert [site.at(t) for t in (60, 70, 80, 120, 350, 360)] == [(Disable(),), (), (), (), (), (Disable(),)]
+    assert site.events.count(Warned(WarningCode.CHARGER_OUT_OF_SYNC, 0)) == 1
 
 
 @pytest.mark.rule("SYN-1")

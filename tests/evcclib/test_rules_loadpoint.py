@@ -283,7 +283,7 @@ def test_without_a_meter_power_is_what_is_offered_while_charging() -> None:
 
 
 @pytest.mark.rule("LP-21", "SYN-1", "SYN-2")
-def test_charger_that_was_switched_by_somebody_else_is_followed_after_a_minute() -> None:
+def test_charger_that_was_switched_by_somebody_else_is_told_again_after_a_minute() -> None:
     bench = home(status=B, mode=ChargeMode.NOW)
     bench.box.starts = False
     bench.at(0)

@@ -15,6 +15,7 @@ from evcc_server.reasons_text import reason_text, warning_text
 from evcc_server.state import encode
 from evcc_server.state.document import document
 from evcclib.events import Warned, WarningCode
+from evcclib.loadpoint import READ_BACKS
 from evcclib.reasons import Reason, ReasonCode
 
 SITE = json.loads("""
@@ -167,6 +168,13 @@ def test_every_reason_has_a_sentence_in_both_languages(code: ReasonCode) -> None
     assert english != german
     assert "circuit" in english
     assert "circuit" in german
+
+
+@pytest.mark.parametrize("read_back", READ_BACKS)
+def test_a_read_back_that_disagrees_is_said_with_the_reason_in_both_languages(read_back: str) -> None:
+    reason = Reason(ReasonCode.SURPLUS, {"read_back": read_back})
+    assert reason_text(reason, "en") == f"Charging follows the surplus (read-back disagrees: {read_back})."
+    assert "Überschuss (Rückmeldung widerspricht: " in reason_text(reason, "de")
 
 
 @pytest.mark.parametrize("code", WarningCode)
