@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from evcc_sim.inprocess import Control, classic
@@ -11,7 +12,7 @@ from evcclib.config import SiteConfig
 from evcclib.decision import Decision
 from evcclib.events import Event
 from evcclib.model import Cause, Now
-from evcclib.readings import Readings
+from evcclib.readings import Measured, Readings
 from evcclib.requests import Request
 from evcclib.site import Site
 
@@ -134,3 +135,53 @@ def deaf(config: SiteConfig, restored: dict[str, object] | None, *, now: Now) ->
 def anarchist(config: SiteConfig, restored: dict[str, object] | None, *, now: Now) -> Control:
     """The grid operator is ignored."""
     return _Anarchist(classic(config, restored, now=now), offset_a=0.0)
+
+
+GRACE = timedelta(seconds=60)
+
+
+class _Credulous(_Wrapped):
+    """A minute after its last command a station is in the state that it reports, and is told so; waits begin anew."""
+
+    def __init__(self, site: Control) -> None:
+        super().__init__(site, offset_a=0.0)
+        self._turn = 0
+
+    def step(self, readings: Readings, *, now: Now, cause: Cause) -> Decision:
+        loadpoint, reading = self._site.state.loadpoints[0], readings.chargers[0]  # type: ignore[attr-defined]
+        charger, report, power = loadpoint.charger, reading.is_enabled, reading.power_w
+        since = charger.enable_changed_at
+        is_grace_over = charger.pending is None and since is not None and now.instant - since >= GRACE
+        if not is_grace_over or not isinstance(report, Measured) or report.value is charger.is_enabled:
+            return super().step(readings, now=now, cause=cause)
+        is_on = report.value or (isinstance(power, Measured) and power.value > 0)
+        loadpoint.pv_timer = None
+        loadpoint.charger = replace(charger, is_enabled=is_on, enable_changed_at=now.instant)
+        decision = super().step(readings, now=now, cause=cause)
+        self._turn += 1
+        batch = decision.commands.get(0, Batch(10_000 + self._turn, ()))
+        said = (*batch.commands, Enable() if is_on else Disable())
+        return replace(decision, commands={0: Batch(batch.number, said)})
+
+
+class _Nagging(_Wrapped):
+    """Whatever a station reports otherwise is said again at every tick."""
+
+    def step(self, readings: Readings, *, now: Now, cause: Cause) -> Decision:
+        for loadpoint in self._site.state.loadpoints:  # type: ignore[attr-defined]
+            report = loadpoint.charger.enabled_disagreement
+            if report is not None:
+                loadpoint.charger = replace(
+                    loadpoint.charger, enabled_disagreement=replace(report, repeats=0), enable_changed_at=None
+                )
+        return super().step(readings, now=now, cause=cause)
+
+
+def credulous(config: SiteConfig, restored: dict[str, object] | None, *, now: Now) -> Control:
+    """Believes what stations report of themselves."""
+    return _Credulous(classic(config, restored, now=now))
+
+
+def nagging(config: SiteConfig, restored: dict[str, object] | None, *, now: Now) -> Control:
+    """Tells stations what they do not report, without a pause."""
+    return _Nagging(classic(config, restored, now=now), offset_a=0.0)

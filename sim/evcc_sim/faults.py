@@ -24,7 +24,9 @@ class FaultKind(StrEnum):
     STUCK_CONTACTOR = "stuck_contactor"  # the contactor keeps its position
     IGNORED_WRITES = "ignored_writes"  # commands are acknowledged, nothing happens
     REFUSED_WRITES = "refused_writes"  # commands are answered with an error
-    READ_BACK_LAG = "read_back_lag"  # status and settings are shown ``lag_s`` late
+    READ_BACK_LAG = "read_back_lag"  # status and settings, or only what ``of`` says, are shown ``lag_s`` late
+    READ_BACK_STUCK = "read_back_stuck"  # what ``of`` says always reads ``shows``
+    READ_BACK_WRONG = "read_back_wrong"  # what ``of`` says never reads what is true
     REBOOT = "reboot"  # silent and without pilot, then back with its power-on settings
     COUNTER_RESET = "counter_reset"  # energy counters start again from zero
     CHARGER_ERROR = "charger_error"  # status F
@@ -43,6 +45,18 @@ class FaultKind(StrEnum):
     CLOCK_JUMP = "clock_jump"  # UTC jumps by ``seconds``
 
 
+class ReadBack(StrEnum):
+    """What a station tells of itself. As a number, where ``shows`` needs one: status 0 A, 1 B, 2 C; enabled 0 or 1; A; W."""
+
+    STATUS = "status"
+    ENABLED = "enabled"
+    CURRENT = "current"
+    PHASES = "phases"
+    POWER = "power"  # of its meter, with the currents that belong to it; counters stay true
+
+
+READ_BACKS = frozenset({FaultKind.READ_BACK_LAG, FaultKind.READ_BACK_STUCK, FaultKind.READ_BACK_WRONG})
+"""Nothing is wrong with the station but what it shows."""
 BYTES = frozenset(
     {
         FaultKind.EXCEPTION,
@@ -62,17 +76,26 @@ CONTROL = frozenset({FaultKind.RESTART, FaultKind.KILL, FaultKind.CLOCK_JUMP})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """``kind`` at ``device`` from second ``start_s`` (of the environment) for ``duration_s``."""
+    """``kind`` at ``device`` from second ``start_s`` (of the environment) for ``duration_s``.
+
+    ``of``: the value concerned, for faults of read-backs; None: status and settings.
+    """
 
     kind: FaultKind
     device: str
     start_s: float
     duration_s: float
+    of: ReadBack | None = None
     params: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def end_s(self) -> float:
         return self.start_s + self.duration_s
+
+    @property
+    def lag_s(self) -> float:
+        """How late what lags is shown [s]; 0 for any other kind."""
+        return self.params.get("lag_s", 5.0) if self.kind is FaultKind.READ_BACK_LAG else 0.0
 
 
 class FaultTable:
@@ -96,6 +119,15 @@ class FaultTable:
         for fault in faults:
             if fault.kind is kind and fault.start_s <= now_s < fault.end_s:
                 return fault
+        return None
+
+    def reads_back(self, device: str, of: ReadBack, now_s: float) -> Fault | None:
+        """The fault that falsifies this value of a device at ``now_s``; of several the one listed first."""
+        for fault in self._by_device.get(device, ()):
+            if fault.kind in READ_BACKS and fault.start_s <= now_s < fault.end_s:
+                is_setting = fault.of is None and of is not ReadBack.POWER
+                if fault.of is of or is_setting:
+                    return fault
         return None
 
     def is_silent(self, device: str, now_s: float) -> bool:

@@ -306,7 +306,7 @@ class FullStack:
         if self._last is not None:
             trace.restarts.append(self._clock.now_s)
             for index, box in enumerate(self.house.wallboxes):  # maybe nobody has heard of the last command any more
-                self.recorder.enabled[index], self.recorder.limits_a[index] = box.enabled, box.current_limit_a
+                self.recorder.enabled[index], self.recorder.limits_a[index] = box.true_enabled, box.true_current_limit_a
         start = self.house.base.utc(self._clock.now_s).astimezone(self.house.base.zone)
         trace.settings_lost.extend(f"{lost} (start at {start:%H:%M:%S})" for lost in self._promises.check(now))
         self._last = now

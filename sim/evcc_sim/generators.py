@@ -16,6 +16,7 @@ from evcc_sim import (
     worlds_of_limits,
     worlds_of_narrow_circuits,
     worlds_of_prices,
+    worlds_of_read_backs,
     worlds_of_sun,
 )
 from evcc_sim.packs import Value
@@ -30,6 +31,7 @@ PACKS = {
         *worlds_of_prices.PACKS,
         *worlds_of_faults.PACKS,
         *worlds_of_anything.PACKS,
+        *worlds_of_read_backs.PACKS,
     )
 }
 """All of them by name."""

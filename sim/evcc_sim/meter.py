@@ -13,9 +13,12 @@ from typing import NamedTuple
 import simpy
 
 from evcc_sim.bus import WS_PER_KWH, Flow
-from evcc_sim.faults import FaultKind, FaultTable
+from evcc_sim.faults import Fault, FaultKind, FaultTable, ReadBack
 from evcc_sim.timebase import stream
 from evcclib.model import PhaseTriple
+
+WRONG_POWER_W = 2000.0
+"""What a meter shows that never shows the true power, while hardly any flows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +79,9 @@ class Meter:
         self._cached: tuple[float, PhaseTriple, float, Shown] | None = None
         self._reset_done: set[float] = set()
         frozen = any(fault.kind is FaultKind.FROZEN for fault in self._faults.of(name))
+        late_s = max((fault.lag_s for fault in self._faults.of(name) if fault.of is ReadBack.POWER), default=0.0)
         self._history: deque[_Step] | None = None
-        if self.spec.lag_s > 0 or self.spec.refresh_s > 0 or frozen:
+        if self.spec.lag_s > 0 or self.spec.refresh_s > 0 or frozen or late_s > 0:
             self._history = deque((self._present(),))
             flow.listeners.append(self._remember)
         spec = self.spec
@@ -87,7 +91,7 @@ class Meter:
             and spec.rotation == (1, 2, 3)
             and spec.noise_w == spec.resolution_w == spec.counter_resolution_kwh == 0
         )
-        self._keep_s = self.spec.lag_s + self.spec.refresh_s + 1.0
+        self._keep_s = self.spec.lag_s + self.spec.refresh_s + late_s + 1.0
         if frozen:
             self._keep_s += max(f.duration_s for f in self._faults.of(name) if f.kind is FaultKind.FROZEN)
 
@@ -209,6 +213,9 @@ class Meter:
             return Shown(nan, (nan, nan, nan), nan, nan)
         frozen = faults.active(self.name, FaultKind.FROZEN, now)
         shown = self._shown_of(self._sampled_at(now if frozen is None else frozen.start_s))
+        misread = faults.reads_back(self.name, ReadBack.POWER, now)
+        if misread is not None:
+            return self._misread(misread, shown, now)
         lying = faults.active(self.name, FaultKind.LYING, now)
         if lying is None:
             return shown
@@ -220,6 +227,18 @@ class Meter:
             shown.energy_in_kwh,
             shown.energy_out_kwh,
         )
+
+    def _misread(self, fault: Fault, shown: Shown, now: float) -> Shown:
+        """``shown`` with the power of some time ago, or with one that is not true."""
+        if fault.kind is FaultKind.READ_BACK_LAG:
+            late = self._shown_of(self._sampled_at(max(0.0, now - fault.lag_s)))
+            return Shown(late.power_w, late.powers_w, shown.energy_in_kwh, shown.energy_out_kwh)
+        if fault.kind is FaultKind.READ_BACK_STUCK:
+            power_w = fault.params["shows"]
+        else:
+            power_w = WRONG_POWER_W if abs(shown.power_w) < WRONG_POWER_W else 0.0
+        third_w = power_w / 3
+        return Shown(power_w, (third_w, third_w, third_w), shown.energy_in_kwh, shown.energy_out_kwh)
 
     def reset_counters(self) -> None:
         """The counters start again from zero."""

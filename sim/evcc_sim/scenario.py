@@ -24,7 +24,7 @@ from evcc_server.devices.profile import names as profile_names
 from evcc_sim.allowed_values import problems
 from evcc_sim.battery import BatterySpec
 from evcc_sim.car import CarSpec
-from evcc_sim.faults import Fault, FaultKind
+from evcc_sim.faults import READ_BACKS, Fault, FaultKind, ReadBack
 from evcc_sim.household import HouseholdSpec
 from evcc_sim.meter import MeterSpec
 from evcc_sim.sunshine import PvSpec, Sky
@@ -127,7 +127,7 @@ class WeatherSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultSpec:
-    """A fault by the wall clock. ``every_day``: on each day of the run."""
+    """A fault by the wall clock. ``every_day``: on each day of the run. ``of``: see `evcc_sim.faults.ReadBack`."""
 
     kind: FaultKind
     device: str
@@ -135,6 +135,7 @@ class FaultSpec:
     day: int = 0
     lasts: timedelta = timedelta(minutes=10)
     every_day: bool = False
+    of: ReadBack | None = None
     params: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -213,6 +214,7 @@ class Scenario:
                 device=spec.device,
                 start_s=base.second(day, spec.at),
                 duration_s=spec.lasts.total_seconds(),
+                of=spec.of,
                 params=spec.params,
             )
             for spec in self.fault
@@ -354,6 +356,7 @@ def _wrong_names(scenario: Scenario, where: str) -> Iterator[str]:
     for index, fault in enumerate(scenario.fault):
         if fault.device not in devices:
             yield f"{where}.fault[{index}]: fault at unknown device {fault.device!r}"
+        yield from _wrong_read_back(fault, chargers, f"{where}.fault[{index}]")
     for index, charger in enumerate(scenario.charger):
         loadpoint = charger.loadpoint
         if loadpoint.vehicle is not None and loadpoint.vehicle not in cars:
@@ -416,6 +419,32 @@ def _parts(profile: str) -> frozenset[str]:
     except KeyError:
         return frozenset()
     return frozenset(map(str, found.usages)) | ({"charger"} if found.charger is not None else frozenset())
+
+
+SHOWN: Mapping[ReadBack, tuple[float, ...]] = {
+    ReadBack.STATUS: (0, 1, 2),
+    ReadBack.ENABLED: (0, 1),
+    ReadBack.PHASES: (1, 3),
+}
+"""What a read-back that is stuck may show; of currents and powers any."""
+
+
+def _wrong_read_back(fault: FaultSpec, chargers: Sequence[str], where: str) -> Iterator[str]:
+    """Only stations have settings to read back, and only what lags may lack ``of``."""
+    if fault.kind not in READ_BACKS:
+        if fault.of is not None:
+            yield f"{where}: {fault.kind.value} has no 'of'"
+        return
+    if fault.of not in (None, ReadBack.POWER) and fault.device not in chargers:
+        yield f"{where}: {fault.kind.value} of {fault.of} at {fault.device!r}, which is no charger"
+    if fault.of is None and fault.kind is not FaultKind.READ_BACK_LAG:
+        yield f"{where}.of: {fault.kind.value} needs one of {', '.join(ReadBack)}"
+    if fault.kind is FaultKind.READ_BACK_STUCK and fault.of is not None:
+        shows, allowed = fault.params.get("shows"), SHOWN.get(fault.of)
+        if shows is None:
+            yield f"{where}.params: 'shows' is missing"
+        elif allowed is not None and shows not in allowed:
+            yield f"{where}.params.shows: {shows:g} is not allowed, only {', '.join(f'{each:g}' for each in allowed)}"
 
 
 def build(cls: typing.Any, table: Mapping[str, typing.Any], path: str) -> typing.Any:

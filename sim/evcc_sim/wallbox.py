@@ -16,10 +16,13 @@ import simpy
 
 from evcc_sim.bus import NOTHING, Tap
 from evcc_sim.car import Car, Socket
-from evcc_sim.faults import Fault, FaultKind, FaultTable
+from evcc_sim.faults import READ_BACKS, FaultKind, FaultTable, ReadBack
 from evcc_sim.meter import Meter, MeterSpec
 from evcc_sim.timebase import Timer
 from evcclib.model import ChargerStatus, PhaseTriple
+
+WRONG_LOW_A, WRONG_HIGH_A = 6.0, 16.0
+"""What a station shows that never shows the current it offers."""
 
 
 class WriteRefused(Exception):
@@ -103,7 +106,9 @@ class Wallbox(Socket):
         self._charging_s = 0.0
         self._charging_since: float | None = None
         self._total_offset_kwh = spec.energy_total_kwh
-        self._lag_s = max((f.params.get("lag_s", 5.0) for f in self._lagging()), default=0.0)
+        read_backs = [f for f in self._faults.of(spec.name) if f.kind in READ_BACKS and f.of is not ReadBack.POWER]
+        self._is_misread = bool(read_backs)
+        self._lag_s = max((f.lag_s for f in read_backs), default=0.0)
         self._history: deque[_Shown] = deque()
         meter_spec = spec.meter
         if meter_spec.rotation == (1, 2, 3) and spec.phase_rotation != (1, 2, 3):
@@ -201,7 +206,7 @@ class Wallbox(Socket):
 
     def settings_shown(self) -> tuple[ChargerStatus, bool, float, int]:
         """Status, enabled, current limit [A] and phases as shown, all at once."""
-        if self._lag_s > 0:
+        if self._is_misread:
             shown = self._shown()
             return shown.status, shown.is_enabled, shown.current_limit_a, shown.phases
         return self.true_status, self._enabled, self._limit_a, self.phases
@@ -217,6 +222,16 @@ class Wallbox(Socket):
         ):
             return ChargerStatus.F
         return ChargerStatus.C if self.requests and (self.is_supplied or self.pilot_a > 0) else ChargerStatus.B
+
+    @property
+    def true_enabled(self) -> bool:
+        """Whether it would give a pilot now."""
+        return self._enabled
+
+    @property
+    def true_current_limit_a(self) -> float:
+        """The current it offers when enabled [A]."""
+        return self._limit_a
 
     @property
     def is_switching_phases(self) -> bool:
@@ -415,9 +430,6 @@ class Wallbox(Socket):
         self._is_failed_safe = True
         self._update()
 
-    def _lagging(self) -> list[Fault]:
-        return [f for f in self._faults.of(self.spec.name) if f.kind is FaultKind.READ_BACK_LAG]
-
     def _schedule_fault(self, kind: FaultKind, start_s: float, end_s: float) -> None:
         now = float(self.env.now)
         match kind:
@@ -467,11 +479,39 @@ class Wallbox(Socket):
 
     def _shown(self) -> _Shown:
         now = float(self.env.now)
-        fault = self._faults.active(self.name, FaultKind.READ_BACK_LAG, now) if self._lag_s > 0 else None
-        if fault is not None:
-            then = now - fault.params.get("lag_s", 5.0)
-            for shown in reversed(self._history):
-                if shown.second <= then:
-                    return shown
-            return self._history[0]
-        return _Shown(now, self.true_status, self._enabled, self._limit_a, self.phases)
+        true = _Shown(now, self.true_status, self._enabled, self._limit_a, self.phases)
+        if not self._is_misread:
+            return true
+        return _Shown(
+            now,
+            self._read_back(ReadBack.STATUS, true).status,
+            self._read_back(ReadBack.ENABLED, true).is_enabled,
+            self._read_back(ReadBack.CURRENT, true).current_limit_a,
+            self._read_back(ReadBack.PHASES, true).phases,
+        )
+
+    def _read_back(self, of: ReadBack, true: _Shown) -> _Shown:
+        """What is shown, as far as the value ``of`` is concerned."""
+        fault = self._faults.reads_back(self.name, of, true.second)
+        if fault is None:
+            return true
+        if fault.kind is FaultKind.READ_BACK_LAG:
+            then = true.second - fault.lag_s
+            return next((shown for shown in reversed(self._history) if shown.second <= then), self._history[0])
+        if fault.kind is FaultKind.READ_BACK_WRONG:
+            return _opposite(true)
+        shows = fault.params["shows"]
+        status = (ChargerStatus.A, ChargerStatus.B, ChargerStatus.C)[int(shows) if of is ReadBack.STATUS else 0]
+        return _Shown(true.second, status, shows > 0, shows, int(shows))
+
+
+def _opposite(true: _Shown) -> _Shown:
+    """Everything wrong: charging for waiting, enabled for disabled, another current, other phases; a car stays a car."""
+    statuses = {ChargerStatus.B: ChargerStatus.C, ChargerStatus.C: ChargerStatus.B}
+    return _Shown(
+        true.second,
+        statuses.get(true.status, true.status),
+        not true.is_enabled,
+        WRONG_HIGH_A if true.current_limit_a < WRONG_HIGH_A else WRONG_LOW_A,
+        1 if true.phases == 3 else 3,
+    )

@@ -11,7 +11,7 @@ import simpy
 from evcc_sim.battery import Battery, BatteryMode, BatterySpec
 from evcc_sim.bus import REFRESH_EVERY, Bus
 from evcc_sim.car import Car, CarSpec
-from evcc_sim.faults import Fault, FaultKind, FaultTable
+from evcc_sim.faults import Fault, FaultKind, FaultTable, ReadBack
 from evcc_sim.fuse import Fuse
 from evcc_sim.meter import Meter, MeterSpec
 from evcc_sim.timebase import Timebase, stream
@@ -367,6 +367,60 @@ def test_shown_settings_lag_when_the_fault_says_so() -> None:
     bench.at(50).box.enable()
     assert bench.at(57).box.enabled is False
     assert bench.at(59).box.enabled is True
+
+
+def misread(kind: FaultKind, of: ReadBack, **params: float) -> Bench:
+    """A station at 10 A with a car that draws, which tells the wrong of one value from second 100 on."""
+    faults = (Fault(kind=kind, device="box", start_s=100, duration_s=1000, of=of, params=params),)
+    return Bench(faults=faults).charging(10)
+
+
+@pytest.mark.parametrize(
+    ("of", "shows", "wrong", "stuck"),
+    [
+        (ReadBack.STATUS, 0, "B", "A"),
+        (ReadBack.ENABLED, 0, False, False),
+        (ReadBack.CURRENT, 13, 16.0, 13.0),
+        (ReadBack.PHASES, 1, 1, 1),
+    ],
+)
+def test_a_value_read_back_wrong_or_stuck_leaves_the_others_true(
+    of: ReadBack, shows: float, wrong: object, stuck: object
+) -> None:
+    position = [ReadBack.STATUS, ReadBack.ENABLED, ReadBack.CURRENT, ReadBack.PHASES].index(of)
+    true = ("C", True, 10.0, 3)
+    for bench, expected in (
+        (misread(FaultKind.READ_BACK_WRONG, of), wrong),
+        (misread(FaultKind.READ_BACK_STUCK, of, shows=shows), stuck),
+    ):
+        assert bench.at(99).box.settings_shown() == true
+        assert bench.at(101).box.settings_shown() == (*true[:position], expected, *true[position + 1 :])
+        assert bench.box.status.value == bench.box.settings_shown()[0]
+        assert (bench.box.true_status.value, bench.box.true_enabled, bench.box.true_current_limit_a) == true[:3]
+        assert bench.box.power_w == pytest.approx(6900)
+        assert bench.at(1101).box.settings_shown() == true
+
+
+def test_one_value_may_lag_alone() -> None:
+    bench = misread(FaultKind.READ_BACK_LAG, ReadBack.ENABLED, lag_s=70)
+    bench.at(200).box.disable()
+    assert bench.at(210).box.settings_shown()[:2] == ("B", True)
+    assert bench.at(271).box.settings_shown()[:2] == ("B", False)
+
+
+def test_power_read_back_wrong_stuck_or_late_leaves_the_counter_true() -> None:
+    bench = misread(FaultKind.READ_BACK_WRONG, ReadBack.POWER)
+    assert bench.at(101).box.power_w == 0
+    bench.box.disable()
+    assert bench.at(200).box.power_w == 2000
+    bench = misread(FaultKind.READ_BACK_STUCK, ReadBack.POWER, shows=690)
+    assert bench.at(101).box.currents_a == pytest.approx((1, 1, 1))
+    bench = misread(FaultKind.READ_BACK_LAG, ReadBack.POWER, lag_s=70)
+    bench.at(200).box.disable()
+    counted_kwh = bench.at(240).box.energy_total_kwh
+    assert bench.box.power_w == pytest.approx(6900)
+    assert bench.at(280).box.power_w == 0
+    assert bench.box.energy_total_kwh == counted_kwh
 
 
 def test_counters_reset_and_count_on() -> None:

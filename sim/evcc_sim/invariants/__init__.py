@@ -35,6 +35,7 @@ from evcc_sim.invariants.limits import (
     operator_limit_holds,
 )
 from evcc_sim.invariants.physics import energy_runs_forward, fuse_never_trips, power_balance
+from evcc_sim.invariants.readback import little_is_said_again, starts_need_sun, stops_come
 from evcc_sim.invariants.sight import recovers, stale_grid_is_safe, unknown_soc_forces_nothing, what_flows_is_seen
 from evcc_sim.invariants.stillness import still_worlds_stay_still
 from evcc_sim.invariants.switching import (
@@ -93,6 +94,9 @@ INVARIANTS: dict[str, Invariant] = {
         nothing_is_bought_for_the_sun,
         settles_on_its_aim,
         still_worlds_stay_still,
+        starts_need_sun,
+        stops_come,
+        little_is_said_again,
         sessions_equal_the_meter,
         settings_survive,
         vehicle_is_asked_rarely,
