@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from evcclib.commands import Batch, Command, Disable, Enable, Outcome, Result, SetCurrent, SwitchPhases
 from evcclib.hold import Timer
-from evcclib.readback import Disagreement, agreed, contradicted, is_due, overtaken, told
+from evcclib.readback import WAIT_MAX, Disagreement, agreed, contradicted, doubled, is_due, overtaken, told
 from evcclib.readings import Measured
 
 SYNC_GRACE = timedelta(seconds=60)
@@ -34,7 +34,7 @@ DRAWING_W = 230.0
 PHASES_GRACE = timedelta(minutes=5)
 """Connecting other phases again interrupts the vehicle, so a wrong report of them must last so long."""
 SWITCH_RETRY = timedelta(minutes=5)
-"""A charger that could not switch phases is left on those it has for so long, and charges on them ..."""
+"""A charger that could not switch phases is left on those it has for so long, twice as long each time, and charges on them ..."""
 SWITCH_TRIES = 3
 """... after so many failures in a row; before, the next tick tries again [PH-7]."""
 COARSE_STEP_A = 1.0
@@ -144,8 +144,15 @@ def may_switch(state: ChargerState, instant: timedelta) -> bool:
     report = state.phases_disagreement
     if report is not None and report.repeats and instant < report.next_at:
         return False
-    refused_at = state.phases_refused_at
-    return refused_at is None or state.phases_refusals < SWITCH_TRIES or instant - refused_at >= SWITCH_RETRY
+    retry_at = switch_retry_at(state)
+    return retry_at is None or instant >= retry_at
+
+
+def switch_retry_at(state: ChargerState) -> timedelta | None:
+    """From when on a charger that could not switch phases may be asked again; None: at once. Each try ends a charge."""
+    if state.phases_refused_at is None or state.phases_refusals < SWITCH_TRIES:
+        return None
+    return state.phases_refused_at + doubled(SWITCH_RETRY, WAIT_MAX, times=state.phases_refusals - SWITCH_TRIES)
 
 
 def may_switch_again(state: ChargerState, instant: timedelta) -> bool:

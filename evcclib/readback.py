@@ -28,6 +28,11 @@ MEMORY = timedelta(hours=2)
 _DOUBLINGS_MAX = 16  # every wait is at its longest by then
 
 
+def doubled(wait: timedelta, most: timedelta, *, times: int) -> timedelta:
+    """``wait`` doubled so many times, ``most`` at most."""
+    return min(wait * (1 << min(times, _DOUBLINGS_MAX)), most)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disagreement:
     """A report that contradicts what was wanted last, or did so not long ago (``agreed_at``: since when it does not any more).
@@ -54,10 +59,9 @@ class Disagreement:
         """From when on it may be told again."""
         if self.told_at is None or not self.repeats:
             return self.since
-        doublings = min(self.repeats - 1, _DOUBLINGS_MAX)
         if self.is_urgent:
-            return self.told_at + min(URGENT_WAIT * (1 << doublings), URGENT_WAIT_MAX)
-        return self.told_at + min(WAIT * (1 << doublings), WAIT_MAX)
+            return self.told_at + doubled(URGENT_WAIT, URGENT_WAIT_MAX, times=self.repeats - 1)
+        return self.told_at + doubled(WAIT, WAIT_MAX, times=self.repeats - 1)
 
 
 def is_due(disagreement: Disagreement | None, instant: timedelta) -> bool:

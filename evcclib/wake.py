@@ -13,12 +13,12 @@ from evcclib import plan_follow, polling
 from evcclib.allocation import RAMP, is_ramping
 from evcclib.charger import (
     PHASES_GRACE,
-    SWITCH_RETRY,
     SYNC_GRACE,
     ChargerState,
     Report,
     contradicts_current,
     contradicts_enabled,
+    switch_retry_at,
 )
 from evcclib.classic import Sun
 from evcclib.hold import ELAPSED
@@ -116,8 +116,9 @@ def _loadpoint_candidates(work: Work, loadpoint: LoadpointState, facts: Facts, o
         out.append(loadpoint.scaling.since + settings.disable_delay)
     if charger.phases_switched_at is not None:
         out.append(charger.phases_switched_at + SETTLING)
-    if charger.phases_refused_at is not None:
-        out.append(charger.phases_refused_at + SWITCH_RETRY)
+    retry_at = switch_retry_at(charger)
+    if retry_at is not None:
+        out.append(retry_at)
     if charger.guard is not None:
         out.append(charger.guard + config.guard_duration - timedelta(seconds=1) + TICK)
     if charger.wake_timer is not None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from bench import Bench, loadpoint, site_config
 
 from evcclib.charger import SWITCH_RETRY, SWITCH_TRIES
-from evcclib.commands import Command, Enable, Result, SwitchPhases
+from evcclib.commands import Batch, Command, Enable, Result, SwitchPhases
 from evcclib.model import ChargeMode, ChargerStatus
+from evcclib.readings import Measured
 from evcclib.units import SECOND
 
 
@@ -49,3 +52,27 @@ def test_it_is_asked_again_after_a_while() -> None:
     assert bench.t - began >= SWITCH_RETRY
     assert bench.lp.charger.phases == 3
     assert bench.lp.charger.phases_refused_at is None
+
+
+class WithoutRelay(Bench):
+    """Refuses every switch of phases and does everything else."""
+
+    def answer(self, index: int, batch: Batch) -> None:
+        kinds = [type(command) for command in batch.commands]
+        refuses = SwitchPhases in kinds
+        self.box.result = Result.FAILED if refuses else Result.DONE
+        self.box.applied = kinds.index(SwitchPhases) if refuses else None
+        super().answer(index, batch)
+
+
+@pytest.mark.rule("PH-7", "PH-11")
+def test_who_can_never_switch_is_asked_ever_less_often() -> None:
+    """Each try ends a charge: a station without a relay, whose phases are locked to three, lost one every five minutes."""
+    bench = WithoutRelay(site_config(loadpoint(mode=ChargeMode.NOW, can_switch_phases=True, phases=3), pv_count=1))
+    bench.box.status = ChargerStatus.B
+    bench.box.extra = {"phases": Measured(1, timedelta(days=1))}
+    asked = [
+        second for second in range(0, 4 * 3600, 10) if SwitchPhases in {type(command) for command in bench.at(second)}
+    ]
+    assert asked == [0, 10, 20, 320, 920, 2120, 4520, 8120, 11720]
+    assert bench.box.is_enabled
