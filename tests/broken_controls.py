@@ -60,6 +60,11 @@ WHIMS = 10_000
 """Batches from this number on are not the site's."""
 
 
+def _without_whims(readings: Readings) -> Readings:
+    """``readings`` with the outcomes of the site's own batches; it knows of no whim."""
+    return replace(readings, outcomes=tuple(each for each in readings.outcomes if each.number < WHIMS))
+
+
 class _Restless(_Wrapped):
     """Never twice the same current."""
 
@@ -68,8 +73,7 @@ class _Restless(_Wrapped):
         self._turn = 0
 
     def step(self, readings: Readings, *, now: Now, cause: Cause) -> Decision:
-        own = tuple(outcome for outcome in readings.outcomes if outcome.number < WHIMS)  # the site knows of no whim
-        decision = super().step(replace(readings, outcomes=own), now=now, cause=cause)
+        decision = super().step(_without_whims(readings), now=now, cause=cause)
         self._turn += 1
         if decision.commands or self._turn % 5 or cause is not Cause.INTERVAL:
             return decision
@@ -145,23 +149,31 @@ class _Credulous(_Wrapped):
 
     def __init__(self, site: Control) -> None:
         super().__init__(site, offset_a=0.0)
-        self._turn = 0
+        self._turn = self._own = 0
 
     def step(self, readings: Readings, *, now: Now, cause: Cause) -> Decision:
+        readings = _without_whims(readings)
+        readings = replace(readings, outcomes=tuple(replace(each, applied=self._own) for each in readings.outcomes))
         loadpoint, reading = self._site.state.loadpoints[0], readings.chargers[0]  # type: ignore[attr-defined]
         charger, report, power = loadpoint.charger, reading.is_enabled, reading.power_w
         since = charger.enable_changed_at
         is_grace_over = charger.pending is None and since is not None and now.instant - since >= GRACE
         if not is_grace_over or not isinstance(report, Measured) or report.value is charger.is_enabled:
-            return super().step(readings, now=now, cause=cause)
+            return self._counted(super().step(readings, now=now, cause=cause))
         is_on = report.value or (isinstance(power, Measured) and power.value > 0)
         loadpoint.pv_timer = None
         loadpoint.charger = replace(charger, is_enabled=is_on, enable_changed_at=now.instant)
-        decision = super().step(readings, now=now, cause=cause)
+        decision = self._counted(super().step(readings, now=now, cause=cause))
         self._turn += 1
-        batch = decision.commands.get(0, Batch(10_000 + self._turn, ()))
+        batch = decision.commands.get(0, Batch(WHIMS + self._turn, ()))
         said = (*batch.commands, Enable() if is_on else Disable())
         return replace(decision, commands={0: Batch(batch.number, said)})
+
+    def _counted(self, decision: Decision) -> Decision:
+        """``decision``, with the number of its commands remembered for their outcome."""
+        for batch in decision.commands.values():
+            self._own = len(batch.commands)
+        return decision
 
 
 class _Nagging(_Wrapped):

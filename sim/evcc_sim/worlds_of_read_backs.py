@@ -38,11 +38,13 @@ def lying_read_back(
     """A world of the sun, drawn from seed ``drawn``, all of whose stations read back one value (or all settings) wrong or late.
 
     ``how``: ``never`` (as if nothing ever happened), ``always`` (as if it always did), ``wrong`` (never what is true), ``late``
-    by ``lag_s``. ``ignored_at_h``: for two minutes from then on stations also ignore what they are told; 0: never.
+    by ``lag_s``. Only stations that can switch phases tell which they have. ``ignored_at_h``: for two minutes from then on
+    stations also ignore what they are told; 0: never.
     """
     scenario = BENEATH[world].draw(drawn)
     boxes = [charger.box.name for charger in scenario.charger]
-    faults = [_fault(name, None if of == "all" else ReadBack(of), how, lag_s) for name in boxes]
+    tell = [charger.box.name for charger in scenario.charger if charger.box.can_switch_phases or of != "phases"]
+    faults = [_fault(name, None if of == "all" else ReadBack(of), how, lag_s) for name in tell]
     if ignored_at_h:
         at = time(int(ignored_at_h), int(ignored_at_h * 60) % 60)
         faults += [
