@@ -13,7 +13,7 @@ help:
 	@echo "make check   format, lint, types"
 	@echo "make days    simulated days: in process, and every scenario full stack"
 	@echo "make bench   the benchmarks"
-	@echo "make nightly kills before every step, weeks full stack, 200 seeds of every world (hours)"
+	@echo "make nightly 4,000 examples of every property, kills before every step, weeks full stack, 200 seeds (hours)"
 	@echo "make second-opinion  the same days in ACN-Sim, in an environment of its own"
 
 # One virtual environment, rebuilt only when what it depends on changes.

@@ -146,6 +146,7 @@ def disconnect(work: Work, index: int) -> None:
     loadpoint.session = None
     loadpoint.connected_at = None
     loadpoint.limited_at = None
+    loadpoint.narrowed = None
     loadpoint.measured_phases = 0
     loadpoint.identity = ""
     loadpoint.detection = vehicle.stop_searching(loadpoint.detection)

@@ -50,17 +50,28 @@ class Pending:
     clears_pv_timer: bool
 
 
+class CurrentRange(NamedTuple):
+    """The lowest and the highest current that may stand at a charger [A]."""
+
+    least_a: float
+    most_a: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargerState:
     """What is confirmed of a charger. ``current_a`` None: not known, or forgotten by disabling [DEF-7].
 
-    ``is_certain`` False: nobody knows whether it is enabled, so the next decision says it explicitly.
+    ``is_certain`` False: nobody knows whether it is enabled, so the next decision says it explicitly. ``current_range_a`` is what
+    may stand while ``current_a`` is in doubt, None where nobody knows; ``wanted_a`` what was decided last, whether or not it has
+    arrived (0: off; None: nothing yet).
     """
 
     is_enabled: bool = False
     is_certain: bool = False
     is_adopted: bool = False  # its own state has been taken over once [LP-3]
     current_a: float | None = None
+    current_range_a: CurrentRange | None = None
+    wanted_a: float | None = None
     guard: Timer = None  # since when the contactor rests
     enable_changed_at: Timer = None  # last Enable or Disable that was sent
     current_changed_at: Timer = None  # last SetCurrent that was sent
@@ -97,17 +108,35 @@ class ChargerState:
     def may_be_on(self) -> bool:
         """Whether power may flow: enabled, perhaps enabled, or said to be so."""
         report = self.enabled_disagreement
-        return self.is_enabled or not self.is_certain or (report is not None and report.is_open)
+        return self.may_be_enabled or (report is not None and report.is_open)
 
     @property
-    def current_committed_a(self) -> float:
-        """What the vehicle may be drawing at most: confirmed, or already on its way [A]."""
-        committed = (self.current_a or 0.0) if self.is_enabled or not self.is_certain else 0.0
+    def may_be_enabled(self) -> bool:
+        """Whether it is enabled as far as anybody knows who has told it."""
+        return self.is_enabled or not self.is_certain
+
+    @property
+    def standing_a(self) -> CurrentRange | None:
+        """The currents that may stand, confirmed or in doubt, enabled or not; None: nobody knows."""
+        return self.current_range_a if self.current_a is None else CurrentRange(self.current_a, self.current_a)
+
+    @property
+    def sure_a(self) -> float:
+        """What is offered at least [A], 0 = off or nobody knows."""
+        standing_a = self.standing_a
+        return 0.0 if standing_a is None or not self.is_enabled or not self.is_certain else standing_a.least_a
+
+    def committed_a(self, unknown_a: float) -> float:
+        """What the vehicle may be drawing at most: offered, or already on its way [A]; ``unknown_a`` where nobody knows."""
+        committed_a = 0.0
+        if self.may_be_enabled:
+            standing_a = self.standing_a
+            committed_a = unknown_a if standing_a is None else standing_a.most_a
         if self.pending is not None:
             for command in self.pending.batch.commands:
                 if isinstance(command, SetCurrent):
-                    committed = max(committed, command.current_a)
-        return committed
+                    committed_a = max(committed_a, command.current_a)
+        return committed_a
 
 
 def floor_to_step(current_a: float, step_a: float) -> float:
@@ -296,7 +325,9 @@ def confirm(state: ChargerState, outcome: Outcome) -> Confirmed:
             if command.current_a != later.current_a:
                 was_wrong = later.current_disagreement
                 later = replace(later, current_disagreement=agreed(was_wrong, instant=pending.issued_at))
-            later = replace(later, current_a=command.current_a, current_changed_at=pending.issued_at)
+            later = replace(
+                later, current_a=command.current_a, current_range_a=None, current_changed_at=pending.issued_at
+            )
         elif isinstance(command, SwitchPhases):
             is_other = command.phases != later.phases
             is_phase_switched = is_phase_switched or is_other
@@ -323,6 +354,7 @@ def confirm(state: ChargerState, outcome: Outcome) -> Confirmed:
                 is_enabled=is_on,
                 is_certain=True,
                 current_a=later.current_a if is_on else None,
+                current_range_a=later.current_range_a if is_on else None,
                 guard=guard,
                 enable_changed_at=pending.issued_at,
                 wake_timer=wake_timer,
@@ -334,20 +366,37 @@ def confirm(state: ChargerState, outcome: Outcome) -> Confirmed:
     if applied < len(pending.batch.commands) and isinstance(pending.batch.commands[applied], SwitchPhases):
         later = replace(later, phases_refused_at=pending.issued_at, phases_refusals=later.phases_refusals + 1)
     if outcome.result is Result.UNKNOWN and applied < len(pending.batch.commands):
-        later = doubt(later, pending.batch.commands[applied:])
+        later = doubt(later, pending.batch.commands[applied:], issued_at=pending.issued_at)
     return Confirmed(later, is_phase_switched, is_cleared)
 
 
-def doubt(state: ChargerState, commands: tuple[Command, ...]) -> ChargerState:
-    """Nobody knows whether ``commands`` took effect: forget what they would have changed, so that it is sent again."""
+def doubt(state: ChargerState, commands: tuple[Command, ...], *, issued_at: timedelta) -> ChargerState:
+    """Nobody knows whether ``commands`` took effect: forget what they would have changed, so that it is sent again.
+
+    The currents that may stand instead are remembered as a range.
+    """
+    standing_a = state.standing_a
+    is_unset = (
+        standing_a is None and not state.may_be_enabled
+    )  # then it is enabled with the current that is sent, or not at all
     for command in commands:
         if isinstance(command, SetCurrent):
-            state = replace(state, current_a=None)
+            if standing_a is not None:
+                least_a, most_a = standing_a
+                standing_a = CurrentRange(min(least_a, command.current_a), max(most_a, command.current_a))
+            elif is_unset:
+                standing_a = CurrentRange(command.current_a, command.current_a)
+            state = replace(state, current_a=None, current_range_a=standing_a)
         elif isinstance(command, SwitchPhases):
-            state = replace(state, phases=0)
+            state = replace(state, phases=0, phases_switched_at=issued_at)
         elif isinstance(command, Enable | Disable):
-            state = replace(state, is_certain=False, current_a=None)
+            state = replace(state, is_certain=False, current_a=None, current_range_a=standing_a)
     return state
+
+
+def forget_current(state: ChargerState) -> ChargerState:
+    """Nobody has looked after the charger for a while: it may offer anything, and is told again what was wanted."""
+    return replace(state, current_a=None, current_range_a=None)
 
 
 class Report(NamedTuple):

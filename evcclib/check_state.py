@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from evcclib.allowed import NOTHING, Allowed, Table, among, number, optional, whole
-from evcclib.charger import ChargerState
+from evcclib.charger import ChargerState, CurrentRange
 from evcclib.check_config import of_setting
 from evcclib.errors import IncompatibleState
 from evcclib.polling import PollState
@@ -28,6 +28,7 @@ def _settings(scope: Scope, *, may_be_unset: bool = False) -> dict[str, Allowed]
     return {name: optional(allowed) for name, allowed in rows.items()} if may_be_unset else rows
 
 
+_CURRENT = number(0, 1000, "A")
 _SOC = optional(number(0, 100, "%"))
 IN_STATE: Table = {
     SiteSettings: _settings(Scope.SITE),
@@ -39,12 +40,14 @@ IN_STATE: Table = {
         "progress_pct": number(0, 200, "%"),
     },
     ChargerState: {
-        "current_a": optional(number(0, 1000, "A")),
+        "current_a": optional(_CURRENT),
+        "wanted_a": optional(_CURRENT),
         "phases": among(0, 1, 2, 3),
         "phases_refusals": whole(0, 10**9),
         "pending": NOTHING,
         "number": whole(0, 10**9),
     },
+    CurrentRange: {"least_a": _CURRENT, "most_a": _CURRENT},
     SocState: {
         "soc_pct": _SOC,
         "fetched_pct": _SOC,

@@ -52,15 +52,17 @@ class Limit:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draw:
     """One loadpoint as the limits see it: the grid phases (0-based) behind its L1, L2, L3, of which it uses the first ``active``,
-    its minimum, what it is offered already, whether it counts on its minimum, and what it may still be drawing of an offer that
-    was higher."""
+    its minimum, what it may be offered already and what it surely is, whether it counts on its minimum (on ``claimed`` phases, 0:
+    as many as it uses), and what it may still be drawing of an offer that was higher."""
 
     rotation: tuple[int, ...]
     active: int
     minimum_a: float
     committed_a: float
+    sure_a: float
     claims_minimum: bool
     drawable_a: float = 0.0
+    claimed: int = 0
 
 
 class Ceiling(NamedTuple):
@@ -99,8 +101,8 @@ class Allotment:
         self._counted: list[list[tuple[float, tuple[int, ...]]]] = []  # per loadpoint: claim, grant, drawing
         for draw in draws:
             phases = draw.rotation[: draw.active]
-            claim = draw.minimum_a if draw.claims_minimum else 0.0
-            self._counted.append([(claim, phases), (0.0, phases), (max(draw.committed_a, draw.drawable_a), phases)])
+            claim = (draw.minimum_a if draw.claims_minimum else 0.0, draw.rotation[: draw.claimed or draw.active])
+            self._counted.append([claim, (0.0, phases), (max(draw.committed_a, draw.drawable_a), phases)])
         self._limits_of: list[list[tuple[Limit, list[_Sum]]]] = [[] for _ in draws]
         for limit in limits:
             sums = [_Sum(), _Sum(), _Sum()]
@@ -118,7 +120,7 @@ class Allotment:
         for index in reversed(order):
             draw = self._draws[index]
             claim_a, phases = self._counted[index][0]
-            if self._waits(index) and self._vacant(index, draw.active) < draw.minimum_a:
+            if self._waits(index) and self._vacant(index, len(phases)) < draw.minimum_a:
                 self._counted[index][0] = (0.0, phases)
                 for _, sums in self._limits_of[index]:
                     sums[0].add(-claim_a, phases, self._voltage_v)
@@ -142,7 +144,7 @@ class Allotment:
         """The most that ``loadpoint`` may be commanded now on ``phases`` phases; None when no limit concerns it."""
         tightest: Ceiling | None = None
         draw = self._draws[loadpoint]
-        committed_a = draw.committed_a if phases <= draw.active else 0.0
+        sure_a = draw.sure_a if phases <= draw.active else 0.0  # to offer what may not stand yet is to raise
         for limit, sums in self._limits_of[loadpoint]:
             if limit.safe_current_a is not None:
                 room = limit.safe_current_a
@@ -152,8 +154,8 @@ class Allotment:
                     self._room(limit, sums, limit.other_most, loadpoint, phases, 2),
                 )
                 room = raised
-                if committed_a > 0:
-                    room = max(raised, min(self._kept(limit, sums, loadpoint, phases), committed_a))
+                if sure_a > 0:
+                    room = max(raised, min(self._kept(limit, sums, loadpoint, phases), sure_a))
             if tightest is None or room < tightest.current_a:
                 tightest = Ceiling(room, limit.name)
         return tightest

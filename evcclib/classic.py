@@ -47,8 +47,8 @@ class Target(NamedTuple):
     may_start: bool = True
 
 
-def law(work: Work, index: int, facts: Facts, demand: Demand, sun: Sun) -> Target:
-    """Decide for one loadpoint."""
+def law(work: Work, index: int, facts: Facts, demand: Demand, sun: Sun, *, phases_max: int) -> Target:
+    """Decide for one loadpoint; limits leave room for ``phases_max`` phases [PH-7]."""
     loadpoint = work.state.loadpoints[index]
     if not demand.follows_sun:
         _rest(loadpoint)
@@ -60,7 +60,7 @@ def law(work: Work, index: int, facts: Facts, demand: Demand, sun: Sun) -> Targe
         current_a = demand.minimum_a if charger.current_a is None else charger.current_a
         return Target(current_a if charger.is_enabled else 0.0, 0, False, loadpoint.reason, may_start=False)
     else:
-        target = _follow(work, loadpoint, facts, demand, sun, sun.power_w)
+        target = _follow(work, loadpoint, facts, demand, sun, sun.power_w, phases_max)
     if target.current_a == 0 and not target.phases and is_climating(work, index, facts):
         return Target(demand.minimum_a, 0, True, because(ReasonCode.CLIMATE))  # [STR-9]
     return target
@@ -89,13 +89,19 @@ def _without_grid(work: Work, loadpoint: LoadpointState, demand: Demand, lost_at
 
 
 def _follow(
-    work: Work, loadpoint: LoadpointState, facts: Facts, demand: Demand, sun: Sun, site_power_w: float
+    work: Work,
+    loadpoint: LoadpointState,
+    facts: Facts,
+    demand: Demand,
+    sun: Sun,
+    site_power_w: float,
+    phases_max: int,
 ) -> Target:
     settings = loadpoint.settings
     charger = loadpoint.charger
     voltage_v = work.layout.voltage_v
     if facts.layout.is_switchable:
-        _scale(work, loadpoint, facts, demand, site_power_w)
+        _scale(work, loadpoint, facts, demand, site_power_w, phases_max)
         if loadpoint.scaling.is_due:
             return Target(0.0, loadpoint.scaling.phases, True, because(ReasonCode.PHASE_SWITCH))
     effective_a = effective_current(
@@ -145,7 +151,9 @@ def _offered(charger: ChargerState, demand: Demand) -> float | None:
     return demand.minimum_a if charger.current_a is None else charger.current_a
 
 
-def _scale(work: Work, loadpoint: LoadpointState, facts: Facts, demand: Demand, site_power_w: float) -> None:
+def _scale(
+    work: Work, loadpoint: LoadpointState, facts: Facts, demand: Demand, site_power_w: float, phases_max: int
+) -> None:
     """Move the phase timer; at rest while a switch settles, and while nobody knows what the vehicle draws [PH-6, DEF-3]."""
     charger = loadpoint.charger
     switched_at = charger.phases_switched_at
@@ -162,12 +170,15 @@ def _scale(work: Work, loadpoint: LoadpointState, facts: Facts, demand: Demand, 
         site_power_w=site_power_w,
         voltage_v=work.layout.voltage_v,
         active=facts.active,
-        active_max=active_phases_max(
-            vehicle=facts.vehicle_phases,
-            physical=charger.phases,
-            measured=loadpoint.measured_phases,
-            configured=settings.phases_configured,
-            is_switchable=True,
+        active_max=min(
+            phases_max,
+            active_phases_max(
+                vehicle=facts.vehicle_phases,
+                physical=charger.phases,
+                measured=loadpoint.measured_phases,
+                configured=settings.phases_configured,
+                is_switchable=True,
+            ),
         ),
         physical=charger.phases,
         configured=settings.phases_configured,

@@ -52,17 +52,16 @@ def allotment(work: Work, facts: list[Facts], claims: list[bool]) -> Allotment |
 
 
 def committed_a(work: Work, index: int, facts: Facts) -> float:
-    """What a loadpoint may be drawing at most: its current, or its maximum when nobody knows [A].
+    """What a loadpoint may be drawing at most: what may be offered, or all that can be when nobody knows [A].
 
     Who draws what it was told not to is counted with what is measured.
     """
     charger = work.state.loadpoints[index].charger
+    unknown_a = max(facts.bounds.maximum_a, facts.layout.charger.current_max_a or 0.0)
     if charger.runs_unasked:
         drawn = facts.report.drawn_a
-        return facts.bounds.maximum_a if drawn is None else max(drawn.value, 0.0)
-    if charger.current_a is None and (charger.is_enabled or not charger.is_certain):
-        return max(facts.bounds.maximum_a, charger.current_committed_a)
-    return charger.current_committed_a
+        return unknown_a if drawn is None else max(drawn.value, 0.0)
+    return charger.committed_a(unknown_a)
 
 
 def take_in(work: Work, facts: list[Facts]) -> None:
@@ -85,8 +84,9 @@ def _see_offer(work: Work, index: int, facts: Facts) -> None:
     loadpoint = work.state.loadpoints[index]
     before, drawn = loadpoint.offer, loadpoint.drawn
     charger = loadpoint.charger
-    current_a = committed_a(work, index, facts) if charger.is_enabled or charger.runs_unasked else 0.0
-    raised_at = work.instant if current_a > before.current_a else before.raised_at
+    current_a = committed_a(work, index, facts) if charger.may_be_enabled or charger.runs_unasked else 0.0
+    is_known = charger.standing_a is not None or charger.runs_unasked
+    raised_at = work.instant if is_known and current_a > before.current_a else before.raised_at
     effect_at = loadpoint.effect_at
     is_obeyed = drawn and (effect_at is None or drawn[-1].sampled_at >= effect_at + OBEDIENCE)
     drawable_a = current_a if is_obeyed else max(current_a, before.drawable_a)
@@ -129,8 +129,10 @@ def _draw(work: Work, index: int, facts: Facts, claims_minimum: bool) -> Draw:
         active=active,
         minimum_a=facts.bounds.minimum_a,
         committed_a=committed_a(work, index, facts),
+        sure_a=work.state.loadpoints[index].charger.sure_a,
         drawable_a=work.state.loadpoints[index].offer.drawable_a,
         claims_minimum=claims_minimum,
+        claimed=1 if work.state.loadpoints[index].narrowed is not None else 0,
     )
 
 
@@ -178,17 +180,20 @@ def _drawn_at(work: Work, index: int, facts: Facts, metered_at: timedelta) -> Ra
     if not samples or samples[-1].sampled_at < work.oldest:
         return _span([NO_LOAD, _load(work, facts, loadpoint.offer.drawable_a)])  # nobody knows
     newest = samples[-1]
+    if not facts.is_connected and newest.sampled_at <= metered_at + ROUND:
+        # what a vehicle that has left was drawing before is no excuse for what the meter shows now
+        return _span([newest.value] if newest.sampled_at >= metered_at - ROUND else [NO_LOAD, newest.value])
     shown_from = metered_at - METER_LAG
     offer, commanded_at = loadpoint.offer, loadpoint.effect_at
+    is_obeyed = commanded_at is not None and commanded_at + OBEDIENCE <= shown_from
     around = [each.value for each in samples if each.sampled_at > shown_from]
     before = next((each.value for each in reversed(samples) if each.sampled_at <= shown_from), None)
     if before is not None:
-        is_obeyed = commanded_at is not None and commanded_at + OBEDIENCE <= shown_from
         around.append(_at_most(before, offer.current_a, work.layout.voltage_v) if is_obeyed else before)
     is_ramping = offer.raised_at is not None and newest.sampled_at < offer.raised_at + RAMP
     if is_ramping or newest.sampled_at < metered_at - ROUND:
         # the meter may show what no sample does yet: how a command takes effect, or a vehicle that begins by itself
-        around.append(_load(work, facts, offer.drawable_a))
+        around.append(_load(work, facts, offer.current_a if is_obeyed else offer.drawable_a))
     return _span(around)
 
 

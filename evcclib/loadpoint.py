@@ -94,6 +94,8 @@ def take_outcome(work: Work, outcome: Outcome, *, warning: WarningCode = Warning
     elif confirmed.is_pv_timer_cleared:
         loadpoint.pv_timer = None
         loadpoint.pv_action = PvAction.INACTIVE
+    if before.phases and not confirmed.state.phases:
+        loadpoint.measured_phases = 0  # counted on phases that may be others now
     is_failed = outcome.result is not Result.DONE
     if outcome.result is Result.FAILED and confirmed.state.is_enabled is before.is_enabled:
         loadpoint.effect_w = 0.0

@@ -6,6 +6,8 @@
 
 Each direction has its own delay and a change of direction starts it anew [DEF-9]. Nothing is waited for while the vehicle
 does not charge, and no lowering happens for a vehicle that merely draws less than offered [DEF-3].
+
+    a limit leaves no Imin on all:  1 at once;  3 again after it has left it for both delays   [PH-7]
 """
 
 from __future__ import annotations
@@ -71,6 +73,30 @@ def phases_with_voltage(voltages_v: PhaseTriple) -> int:
     if any(others):
         return 3
     return 1 if first and are_numbers(voltages_v) else 0
+
+
+class Narrowed(NamedTuple):
+    """A limit leaves one phase only, or did a moment ago: its name, if known, and since when it would leave all of them."""
+
+    limit: str | None
+    fits_since: Timer
+
+
+def narrow(
+    previous: Narrowed | None, limit: str | None, *, instant: timedelta, fits: bool, physical: int, wait: timedelta
+) -> Narrowed | None:
+    """Whether a limit leaves one phase only [PH-7]: from three at once, from one for ``wait`` after all have fitted again."""
+    if not fits:
+        return Narrowed(limit, None)
+    if previous is None or physical != 1:
+        return None
+    since = instant if previous.fits_since is None else previous.fits_since
+    return None if instant - since >= wait else Narrowed(previous.limit, since)
+
+
+def widening_wait(enable_delay: timedelta, disable_delay: timedelta) -> timedelta:
+    """How long all phases must fit within the limits before one becomes three: the relay wears as little as under the sun."""
+    return max(SETTLING, enable_delay + disable_delay)
 
 
 class Scaling(NamedTuple):

@@ -34,3 +34,19 @@ def clamp(wanted_a: float, *, minimum_a: float, maximum_a: float, step_a: float,
     if current_a < minimum_a:
         return Clamped(0.0, limit or "loadpoint")
     return Clamped(current_a, limit)
+
+
+def lowered(
+    most_a: float, wanted_a: float, *, minimum_a: float, maximum_a: float, step_a: float, ceiling: Ceiling | None
+) -> Clamped | None:
+    """What to offer in place of up to ``most_a``; None while that is within all limits.
+
+    ``wanted_a`` is what was decided last: what stands at a charger may be more than that, what it is told here never is.
+    """
+    limit_a, limit = maximum_a, "loadpoint"
+    if ceiling is not None and ceiling.current_a < limit_a:
+        limit_a, limit = ceiling
+    if most_a <= limit_a:
+        return None
+    left = clamp(min(wanted_a, limit_a), minimum_a=minimum_a, maximum_a=maximum_a, step_a=step_a, ceiling=None)
+    return Clamped(left.current_a, limit)

@@ -17,11 +17,11 @@ from evcclib import accounts, changes, snapshot, views
 from evcclib.admission import admit, admit_config, admit_now
 from evcclib.allocation import effect_of, flexible_for, flexible_power, is_ramping, order, outstanding
 from evcclib.assignment import assign
-from evcclib.charger import ChargerState, Wish, guard_remaining, issue, plan
+from evcclib.charger import ChargerState, Planned, Wish, guard_remaining, issue, may_switch, plan
 from evcclib.check_config import check
 from evcclib.circuits import Allotment
 from evcclib.classic import Sun, Target, law, with_disagreement, with_limit
-from evcclib.commands import Command, SwitchPhases
+from evcclib.commands import Command, Disable, SetCurrent, SwitchPhases
 from evcclib.config import SiteConfig
 from evcclib.decision import Decision, PlanPreview
 from evcclib.demand import Demand, because
@@ -33,10 +33,11 @@ from evcclib.limits import allotment, committed_a, take_in
 from evcclib.loadpoint import Facts, give_up_waiting, observe, take_outcome
 from evcclib.model import Cause, ChargeMode, ChargerStatus, Now, TariffKind
 from evcclib.observation import look
+from evcclib.phases import narrow, widening_wait
 from evcclib.readings import Readings
 from evcclib.reasons import Reason, ReasonCode
 from evcclib.requests import Request
-from evcclib.safety import Clamped, clamp
+from evcclib.safety import Clamped, clamp, lowered
 from evcclib.savings import SavingsState
 from evcclib.settings import SPECS, LoadpointSettings, SiteSettings
 from evcclib.state import LoadpointState, SiteState
@@ -190,6 +191,7 @@ def _decide(work: Work, facts: list[Facts], sun: Sun) -> None:
     turns = order(priorities)
     if limits is not None:
         limits.waive(turns)
+        _grant_held(work, facts, limits)
     for index in turns:
         mine, own_w = sun, unseen_w(index)
         if sun.power_w is not None:
@@ -236,33 +238,36 @@ def _flexible(work: Work, index: int, facts: Facts, asked: Demand) -> float:
 def _decide_one(work: Work, index: int, facts: Facts, asked: Demand, sun: Sun, limits: Allotment | None) -> None:
     """Law, safety, quantise, guard, for one loadpoint."""
     loadpoint = work.state.loadpoints[index]
-    if _is_held(work, index, facts, limits):
+    if _is_held(work, index, facts):
         return
-    target = law(work, index, facts, asked, sun)
+    phases_max = _phases_max(work, index, facts, asked, limits)
+    target = law(work, index, facts, asked, sun, phases_max=phases_max)
     charger = loadpoint.charger
-    phases = target.phases
+    phases = 1 if phases_max == 1 and target.current_a > 0 else target.phases
     clamped = _clamp(index, target.current_a, facts, limits, phases=phases)
-    if clamped.current_a == 0 < target.current_a and phases:  # too much for all phases: stay on those there are
+    if clamped.current_a == 0 < target.current_a and phases:  # too much for these, too: stay on those there are
         phases = 0
         clamped = _clamp(index, target.current_a, facts, limits)
-    is_paused = clamped.current_a == 0 < target.current_a
+    is_narrowing = phases == 1 != charger.phases  # that gives way to the limit which the contactor rests from
+    rests_until = _rests_until(work, index, facts) if clamped.current_a > 0 and not is_narrowing else None
+    if rests_until is not None:
+        phases, clamped = 0, clamped._replace(current_a=0.0)
+    is_paused = clamped.current_a == 0 < target.current_a and rests_until is None
+    wish = Wish(clamped.current_a, phases, target.is_forced or is_paused, target.may_start)
+    is_pausing = charger.seems_off and not target.may_start
+    if is_pausing and _lowered(index, committed_a(work, index, facts), 0.0, facts, limits) is not None:
+        wish = Wish(0.0, 0, True)  # it cannot be offered less without being started
+    planned = _plan(work, facts, charger, wish)
+    kept_a = 0.0
+    if planned.is_guarded and charger.is_enabled:
+        kept_a = min(facts.bounds.minimum_a, charger.current_a or facts.bounds.minimum_a)
+        broken = _lowered(index, kept_a, kept_a, facts, limits)
+        if broken is not None:  # the last word is the limit's, not the guard's
+            clamped, is_paused, kept_a = broken, True, 0.0
+            planned = _plan(work, facts, charger, wish._replace(is_forced=True))
     if is_paused and charger.is_enabled:
         loadpoint.limited_at = work.instant
-    rests_until = _rests_until(work, index, facts) if clamped.current_a > 0 else None
-    if rests_until is not None:
-        clamped = clamped._replace(current_a=0.0)
-    wish = Wish(clamped.current_a, phases, target.is_forced or is_paused, target.may_start)
-    if charger.seems_off and not target.may_start:
-        offered_a = committed_a(work, index, facts)
-        if _clamp(index, offered_a, facts, limits).current_a < offered_a:
-            wish = Wish(0.0, 0, True)  # it cannot be offered less without being started
-    planned = plan(
-        charger,
-        wish,
-        instant=work.instant,
-        current_min_a=_lowest(clamped, facts),
-        guard_duration=facts.layout.config.guard_duration,
-    )
+    _want(loadpoint, max(wish.current_a, kept_a))
     loadpoint.reason = _reason(work, loadpoint, facts, target, clamped, is_guarded=planned.is_guarded)
     if rests_until is not None:
         loadpoint.reason = Reason(ReasonCode.GUARD, until=rests_until)
@@ -291,15 +296,68 @@ def _decide_one(work: Work, index: int, facts: Facts, asked: Demand, sun: Sun, l
         limits.grant(index, granted_a, min(phases, facts.vehicle_phases or phases))
 
 
-def _lowest(clamped: Clamped, facts: Facts) -> float:
-    """What to fall to while the guard keeps the contactor closed."""
-    return clamped.current_a or facts.bounds.minimum_a
+def _phases_max(work: Work, index: int, facts: Facts, asked: Demand, limits: Allotment | None) -> int:
+    """How many phases the limits leave room for: 1 while the minimum does not fit on all, else 3 [PH-7].
 
-
-def _is_held(work: Work, index: int, facts: Facts, limits: Allotment | None) -> bool:
-    """Whether a loadpoint must be left alone: its charger is silent, or a batch has not been answered yet."""
+    Who has been stopped on all of them need not rest to go on with one.
+    """
     loadpoint = work.state.loadpoints[index]
-    if facts.is_usable and loadpoint.charger.pending is None:
+    settings, charger = loadpoint.settings, loadpoint.charger
+    if not facts.layout.is_switchable or settings.phases_configured or not may_switch(charger, work.instant):
+        loadpoint.narrowed = None
+    elif asked.wanted_a > 0:
+        phases = min(3, facts.vehicle_phases or 3) if charger.phases == 1 else facts.active
+        ceiling = None if limits is None else limits.ceiling(index, phases)
+        has_room = ceiling is None or ceiling.current_a >= facts.bounds.minimum_a
+        rests = charger.phases != 1 and _rests_until(work, index, facts) is not None
+        loadpoint.narrowed = narrow(
+            loadpoint.narrowed,
+            None if has_room or ceiling is None else ceiling.limit,
+            instant=work.instant,
+            fits=has_room and not rests,
+            physical=charger.phases,
+            wait=widening_wait(settings.enable_delay, settings.disable_delay),
+        )
+        return 3 if loadpoint.narrowed is None else 1
+    return 3
+
+
+def _plan(work: Work, facts: Facts, charger: ChargerState, wish: Wish) -> Planned:
+    return plan(
+        charger,
+        wish,
+        instant=work.instant,
+        current_min_a=facts.bounds.minimum_a,
+        guard_duration=facts.layout.config.guard_duration,
+    )
+
+
+def _want(loadpoint: LoadpointState, current_a: float) -> None:
+    """Remember what has been decided, which may take a while to arrive or never do."""
+    if loadpoint.charger.wanted_a != current_a:
+        loadpoint.charger = replace(loadpoint.charger, wanted_a=current_a)
+
+
+def _can_be_told(loadpoint: LoadpointState, facts: Facts) -> bool:
+    """False while a charger is silent, or a batch has not been answered yet."""
+    return facts.is_usable and loadpoint.charger.pending is None
+
+
+def _grant_held(work: Work, facts: list[Facts], limits: Allotment) -> None:
+    """Before anything is divided: who cannot be told, or does not obey, keeps all it may be drawing; who has been told and has
+    not answered yet is taken at its word."""
+    for index, each in enumerate(facts):
+        charger = work.state.loadpoints[index].charger
+        if not each.is_usable or charger.has_failed or charger.runs_unasked:
+            limits.grant(index, committed_a(work, index, each))
+        elif charger.pending is not None:
+            limits.grant(index, charger.wanted_a or 0.0)
+
+
+def _is_held(work: Work, index: int, facts: Facts) -> bool:
+    """Whether a loadpoint must be left alone; the reason says why."""
+    loadpoint = work.state.loadpoints[index]
+    if _can_be_told(loadpoint, facts):
         return False
     if loadpoint.is_faulty:
         loadpoint.reason = because(ReasonCode.CHARGER_FAULT)
@@ -307,8 +365,6 @@ def _is_held(work: Work, index: int, facts: Facts, limits: Allotment | None) -> 
         loadpoint.reason = because(ReasonCode.CHARGER_SILENT)
     else:
         loadpoint.reason = because(ReasonCode.COMMAND_PENDING)
-    if limits is not None:
-        limits.grant(index, committed_a(work, index, facts))
     return True
 
 
@@ -326,15 +382,35 @@ def _clamp(index: int, current_a: float, facts: Facts, limits: Allotment | None,
     )
 
 
+def _lowered(
+    index: int, most_a: float, wanted_a: float, facts: Facts, limits: Allotment | None, *, is_known: bool = True
+) -> Clamped | None:
+    """What to offer in place of up to ``most_a``, at most ``wanted_a``; None while that is within all limits.
+
+    That a charger of which nothing is known (``is_known``) could offer more than the loadpoint's maximum does not mean it does.
+    """
+    bounds = facts.bounds
+    return lowered(
+        most_a,
+        min(wanted_a, bounds.maximum_a),
+        minimum_a=bounds.minimum_a,
+        maximum_a=bounds.maximum_a if is_known else max(most_a, bounds.maximum_a),
+        step_a=bounds.step_a,
+        ceiling=None if limits is None else limits.ceiling(index, facts.active),
+    )
+
+
 def _enforce(work: Work, facts: list[Facts], *, retries: bool) -> None:
-    """Lower at once what is above a limit; nothing is ever raised here.
+    """Lower at once what is or may be above a limit; nothing is ever raised here: above what may stand, or was wanted last.
 
     A charger that has just refused a command is not told again before the next sample or tick (``retries``).
     """
     loadpoints = work.state.loadpoints
     limits = None
     if work.layout.config.circuits or work.readings.operator_limit is not None:
-        limits = allotment(work, facts, [loadpoint.charger.is_enabled for loadpoint in loadpoints])
+        limits = allotment(work, facts, [loadpoint.charger.may_be_enabled for loadpoint in loadpoints])
+    if limits is not None:
+        _grant_held(work, facts, limits)
     for index in order([priority_of(loadpoint) for loadpoint in loadpoints]):
         loadpoint, each = loadpoints[index], facts[index]
         if not each.is_usable:
@@ -342,31 +418,50 @@ def _enforce(work: Work, facts: list[Facts], *, retries: bool) -> None:
         elif loadpoint.charger.has_failed and work.readings.outcomes:
             loadpoint.reason = because(ReasonCode.COMMAND_FAILED)
         charger = loadpoint.charger
-        drawn_a = committed_a(work, index, each)
-        is_told = charger.pending is not None or (charger.has_failed and not retries)
-        if not each.is_usable or is_told or not charger.is_enabled or not charger.is_certain:
-            if limits is not None:
-                limits.grant(index, drawn_a)
+        if not _can_be_told(loadpoint, each) or (charger.has_failed and not retries):
             continue
-        clamped = _clamp(index, drawn_a, each, limits)
-        if clamped.current_a < drawn_a:
-            current_a = 0.0 if charger.seems_off else clamped.current_a
-            planned = plan(
-                charger,
-                Wish(current_a, 0, True, may_start=False),
-                instant=work.instant,
-                current_min_a=each.bounds.minimum_a,
-                guard_duration=timedelta(0),
-            )
-            limit = clamped.limit or "loadpoint"
-            loadpoint.reason = with_limit(loadpoint.reason, limit, is_paused=clamped.current_a == 0)
-            if clamped.current_a == 0:
-                loadpoint.limited_at = work.instant
-            work.warn(index, WarningCode.LIMIT_EXCEEDED, True, limit=limit)
-            told, is_repeated = planned.commands, planned.is_repeated
-            _send(work, index, each, told, clears_pv_timer=True, elapses=False, is_repeated=is_repeated)
+        granted_a = committed_a(work, index, each)
+        wanted_a, is_known = _least(charger, each), charger.standing_a is not None
+        broken = _lowered(index, granted_a, wanted_a, each, limits, is_known=is_known) if granted_a > 0 else None
+        if broken is not None:
+            granted_a = granted_a if charger.runs_unasked else broken.current_a
+            _lower(work, index, each, broken)
         if limits is not None:
-            limits.grant(index, clamped.current_a)
+            limits.grant(index, granted_a)
+
+
+def _least(charger: ChargerState, facts: Facts) -> float:
+    """The most that raises nothing: what surely stands and was wanted last, 0 where a current would only start it [A].
+
+    What is found enabled gets the minimum [LP-3].
+    """
+    if charger.seems_off or charger.runs_unasked:
+        return 0.0
+    standing_a = charger.standing_a
+    if standing_a is None:
+        least_a = facts.bounds.minimum_a if charger.is_enabled else 0.0
+    else:
+        least_a = standing_a.least_a
+    return least_a if charger.wanted_a is None else min(charger.wanted_a, least_a)
+
+
+def _lower(work: Work, index: int, facts: Facts, broken: Clamped) -> None:
+    """Send what a limit leaves, and say which."""
+    loadpoint = work.state.loadpoints[index]
+    charger = loadpoint.charger
+    is_paused = broken.current_a == 0
+    limit = broken.limit or "loadpoint"
+    loadpoint.reason = with_limit(loadpoint.reason, limit, is_paused=is_paused)
+    if is_paused:
+        loadpoint.limited_at = work.instant
+    work.warn(index, WarningCode.LIMIT_EXCEEDED, True, limit=limit)
+    _want(loadpoint, broken.current_a)
+    commands: tuple[Command, ...] = (Disable(),) if is_paused else (SetCurrent(broken.current_a),)
+    if charger.runs_unasked:  # it has been told, and is told again ever less often
+        commands = _plan(work, facts, charger, Wish(0.0, 0, True)).commands
+    if commands:
+        is_repeated = charger.runs_unasked
+        _send(work, index, facts, commands, clears_pv_timer=True, elapses=False, is_repeated=is_repeated)
 
 
 def _send(
@@ -446,8 +541,12 @@ def _reason(
     charger = loadpoint.charger
     if is_guarded and charger.guard is not None:
         return Reason(ReasonCode.GUARD, until=charger.guard + facts.layout.config.guard_duration)
-    if clamped.limit is not None and (clamped.current_a < target.current_a):
+    if clamped.limit is not None and (clamped.current_a < target.current_a or clamped.current_a == 0):
         return with_limit(target.reason, clamped.limit, is_paused=clamped.current_a == 0)
+    if loadpoint.narrowed is not None and clamped.current_a > 0 and target.current_a >= facts.bounds.maximum_a:
+        limit, since = loadpoint.narrowed
+        wait = widening_wait(loadpoint.settings.enable_delay, loadpoint.settings.disable_delay)
+        return replace(target.reason, limit=limit, until=target.reason.until if since is None else since + wait)
     if (
         clamped.current_a > 0
         and charger.is_enabled

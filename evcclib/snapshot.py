@@ -53,7 +53,12 @@ def exported(state: SiteState, *, now: Now) -> dict[str, object]:
     for loadpoint in state.loadpoints:
         charger = loadpoint.charger
         if charger.pending is not None:
-            loadpoint.charger = doubt(replace(charger, pending=None), charger.pending.batch.commands)
+            pending = charger.pending
+            loadpoint.charger = doubt(
+                replace(charger, pending=None), pending.batch.commands, issued_at=pending.issued_at
+            )
+            if charger.phases and not loadpoint.charger.phases:
+                loadpoint.measured_phases = 0  # counted on phases that may be others now
     return {
         "version": VERSION,
         "at": now.utc.isoformat(),
@@ -174,7 +179,9 @@ def _decode(kind: Any, data: Any, clock: _Clock, owner: tuple[type, str] | None,
         if len(_checked(_LIST, data, where)) != len(names):
             raise IncompatibleState(where, data, f"a list of {', '.join(names)}")
         values = zip(names, data, strict=True)
-        return plain(*(_decode(hints[name], item, clock, None, f"{where}.{name}") for name, item in values))
+        parts = plain(*(_decode(hints[name], item, clock, None, f"{where}.{name}") for name, item in values))
+        check_state(parts, where)
+        return parts
     if plain is tuple or plain is frozenset:
         inner = get_args(kind)[0]
         items = enumerate(_checked(_LIST, data, where))

@@ -21,7 +21,7 @@ from evcclib.events import WarningCode
 from evcclib.hold import Timer
 from evcclib.layout import SiteLayout
 from evcclib.model import ChargerStatus, PvAction, RemoteDemand
-from evcclib.phases import AT_REST, Scaling
+from evcclib.phases import AT_REST, Narrowed, Scaling
 from evcclib.readings import Measured, MeterReading, Readings
 from evcclib.reasons import Reason, ReasonCode
 from evcclib.savings import SavingsState
@@ -48,7 +48,8 @@ class LoadpointState:
     while its vehicle is active [DEF-20]. SoC goals set without a vehicle live in ``settings`` until disconnect.
     ``drawn`` are the newest samples of its load on the grid phases, ``offer`` is what it was offered meanwhile; both are kept
     only where a circuit limits it, and not exported.
-    ``limited_at`` is when a limit has stopped it last: it starts again no sooner than its guard allows.
+    ``limited_at`` is when a limit has stopped it last: it starts again no sooner than its guard allows. ``narrowed``: a limit
+    leaves it one phase only.
     ``odometer_asked_at`` is `ELAPSED` while it is still to be asked for.
     """
 
@@ -66,6 +67,7 @@ class LoadpointState:
     drawn: tuple[Measured[Load], ...] = ()
     offer: Offer = NO_OFFER
     limited_at: Timer = None
+    narrowed: Narrowed | None = None
     remote_demand: RemoteDemand = RemoteDemand.ENABLE
     remote_source: str = ""
     vehicle: str | None = None

@@ -25,7 +25,7 @@ from evcclib.hold import ELAPSED
 from evcclib.limits import METER_LAG, OBEDIENCE
 from evcclib.loadpoint import NO_VEHICLE, Facts
 from evcclib.model import ChargeMode, PvAction
-from evcclib.phases import SETTLING
+from evcclib.phases import SETTLING, widening_wait
 from evcclib.readings import Measured
 from evcclib.savings import HELD_MAX
 from evcclib.state import LoadpointState, SiteState
@@ -132,6 +132,9 @@ def _loadpoint_candidates(work: Work, loadpoint: LoadpointState, facts: Facts, o
         out.append(loadpoint.effect_at + OBEDIENCE + METER_LAG)
     if loadpoint.limited_at is not None and not charger.is_enabled:
         out.append(loadpoint.limited_at + config.guard_duration - timedelta(seconds=1) + TICK)
+    if loadpoint.narrowed is not None and loadpoint.narrowed.fits_since is not None:
+        wait = widening_wait(settings.enable_delay, settings.disable_delay)
+        out.append(loadpoint.narrowed.fits_since + wait)
     if loadpoint.offer.raised_at is not None:
         out.append(loadpoint.offer.raised_at + RAMP)
     if loadpoint.vehicle_since is not None:

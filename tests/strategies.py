@@ -3,10 +3,12 @@ those at the edges, and those where several things happen together."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
 from evcclib.commands import Batch, Outcome, Result
@@ -43,6 +45,22 @@ from evcclib.requests import (
     Request,
 )
 from evcclib.tariff import Rate, Rates
+
+EXAMPLES = int(os.environ.get("EVCC_EXAMPLES", "0"))
+
+
+def budget(examples: int) -> settings:
+    """So many examples, the same ones every time. EVCC_EXAMPLES=4000 draws that many of each property, new ones every time."""
+    return settings(
+        max_examples=EXAMPLES or examples,
+        deadline=None,
+        phases=[Phase.explicit, Phase.generate, *([Phase.shrink] if EXAMPLES else [])],
+        derandomize=not EXAMPLES,
+        database=None,
+        print_blob=bool(EXAMPLES),
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    )
+
 
 START = datetime(2026, 3, 28, 20, tzinfo=UTC)  # the night before the clocks change
 SECOND = timedelta(seconds=1)

@@ -16,8 +16,7 @@ from evcc_server.settings import request as setting_request
 from evcc_server.store.setting_rows import SettingRow
 from evcc_server.store.store import Store
 from evcclib import Site
-from evcclib.charger import doubt
-from evcclib.commands import SetCurrent
+from evcclib.charger import forget_current
 from evcclib.config import SiteConfig
 from evcclib.errors import EvccError, IncompatibleState
 from evcclib.model import Now
@@ -54,11 +53,11 @@ async def restored_site(config: SiteConfig, store: Store, now: Now, *, keeps_set
 def _doubt_currents(site: Site) -> None:
     """Forget what stations were told to offer, so that it is told again.
 
-    Leaving in order has brought them to their minimum; after a kill a watchdog may have done so.
+    Leaving in order has brought them to their minimum; after a kill a watchdog may have done so. Until they have been told they
+    may offer anything, as one that has restarted meanwhile does.
     """
     for loadpoint in site.state.loadpoints:
-        if loadpoint.charger.current_a is not None:
-            loadpoint.charger = doubt(loadpoint.charger, (SetCurrent(loadpoint.charger.current_a),))
+        loadpoint.charger = forget_current(loadpoint.charger)
 
 
 def _is_vehicles(site: Site, row: SettingRow) -> bool:

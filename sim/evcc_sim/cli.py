@@ -109,6 +109,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     night.add_argument("--days", type=_positive, default=7, help="for the full-stack days (default %(default)s)")
     night.add_argument("--seeds", type=_positive, default=200, help="for the sweep (default %(default)s)")
+    night.add_argument(
+        "--examples", type=_positive, default=4000, help="of each of the library's properties (default %(default)s)"
+    )
     night.add_argument("--quick-kills", action="store_true", help="once at every await point, not at every step")
     night.set_defaults(command=_nightly)
 
@@ -362,9 +365,10 @@ def _kills(options: argparse.Namespace) -> int:
 
 
 def _nightly(options: argparse.Namespace) -> int:
-    from evcc_sim.nightly import parts, run_parts
+    from evcc_sim.nightly import parts, properties, run_parts
 
-    return run_parts(parts(days=options.days, seeds=options.seeds, every=not options.quick_kills), main)
+    night = parts(days=options.days, seeds=options.seeds, every=not options.quick_kills)
+    return run_parts((*properties(examples=options.examples), *night), main)
 
 
 def port_number(text: str) -> int:

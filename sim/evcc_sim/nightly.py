@@ -5,9 +5,13 @@ A part that fails does not keep the next ones from running; each says itself wha
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from time import perf_counter
 
 from evcc_sim import scenario
@@ -15,18 +19,25 @@ from evcc_sim.days import say_at_once
 
 USUAL_DAYS = 7
 USUAL_SEEDS = 200
+USUAL_EXAMPLES = 4000
+SIMULATOR = "evcc-sim"
+PROPERTIES = ("tests/evcclib/test_properties.py", "tests/evcclib/test_last_word.py")
+"""What holds for every site, in the repository."""
 SHORT = 60
 """Letters of a command in the summary."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A command of ``evcc-sim``, as one would type it."""
+    """A command, as one would type it; ``examples`` is how many Hypothesis draws where that matters."""
 
     arguments: tuple[str, ...]
+    program: str = SIMULATOR
+    examples: int = 0
 
     def __str__(self) -> str:
-        return " ".join(("evcc-sim", *self.arguments))
+        budget = (f"EVCC_EXAMPLES={self.examples}",) if self.examples else ()
+        return " ".join((*budget, self.program, *self.arguments))
 
     @property
     def short(self) -> str:
@@ -51,17 +62,32 @@ def parts(*, days: int = USUAL_DAYS, seeds: int = USUAL_SEEDS, every: bool = Tru
     )
 
 
+def properties(*, examples: int = USUAL_EXAMPLES, root: Path = Path()) -> tuple[Part, ...]:
+    """The library's properties with new examples, far more than for a commit; none where there is no repository."""
+    if not all((root / name).is_file() for name in PROPERTIES):
+        return ()
+    return (Part(("-q", *PROPERTIES), "pytest", examples),)
+
+
+def run_program(part: Part) -> int:
+    """Run a part that is no command of ours, as a module of this Python. Returns its exit status."""
+    environment = {**os.environ, "EVCC_EXAMPLES": str(part.examples)}
+    return subprocess.run(
+        [sys.executable, "-m", part.program, *part.arguments], env=environment, check=False
+    ).returncode
+
+
 def run_parts(
     chosen: Sequence[Part], run: Callable[[Sequence[str]], int], *, say: Callable[[str], None] = say_at_once
 ) -> int:
-    """Run all of them with ``run``, which returns an exit status. Returns 1 if any failed."""
+    """Run all of them, our own commands with ``run``, which returns an exit status. Returns 1 if any failed."""
     lines: list[str] = []
     failed = 0
     for part in chosen:
         say(f"== {part}")
         started = perf_counter()
         try:
-            status = run(part.arguments)
+            status = run(part.arguments) if part.program == SIMULATOR else run_program(part)
         except Exception:  # noqa: BLE001  whatever it is, the other parts are run and the night has failed
             say(traceback.format_exc())
             status = 1

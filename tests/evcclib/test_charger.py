@@ -11,12 +11,14 @@ import pytest
 from evcclib.charger import (
     ChargerState,
     Confirmed,
+    CurrentRange,
     Planned,
     Report,
     Wish,
     ceil_to_step,
     confirm,
     floor_to_step,
+    forget_current,
     guard_remaining,
     issue,
     may_switch,
@@ -351,17 +353,17 @@ def test_without_a_report_only_what_flows_counts() -> None:
 @pytest.mark.rule("INV-2")
 def test_current_on_its_way_counts_as_drawn() -> None:
     flying, _ = issue(ON, (SetCurrent(14.0),), instant=0 * S, starts_guard=True, clears_pv_timer=False)
-    assert flying.current_committed_a == 14.0
+    assert flying.committed_a(16.0) == 14.0
     lower, _ = issue(ON, (SetCurrent(7.0),), instant=0 * S, starts_guard=True, clears_pv_timer=False)
-    assert lower.current_committed_a == 10.0
-    assert KNOWN.current_committed_a == 0.0
+    assert lower.committed_a(16.0) == 10.0
+    assert KNOWN.committed_a(16.0) == 0.0
 
 
 @pytest.mark.rule("DEF-6", "SYN-4")
 def test_charger_that_offers_more_than_it_was_told_is_told_again() -> None:
     told = replace(ON, current_changed_at=0 * S)
     wrong = synced(told, offers=16.0)
-    assert (wrong.current_a, wrong.current_committed_a) == (10.0, 10.0)
+    assert (wrong.current_a, wrong.committed_a(16.0)) == (10.0, 10.0)
     assert planned(wrong, 10.0) == ((SetCurrent(10.0),), False, True)
     assert not planned(told_again(wrong, 10.0), 10.0, at=1240).commands
     assert synced(told, offers=10.5) is told  # rounded
@@ -421,3 +423,37 @@ def test_currents_tell_more_of_the_phases_than_a_report() -> None:
 def test_who_may_be_on_is_disabled_before_its_phases_are_switched() -> None:
     unasked = synced(replace(KNOWN, enable_changed_at=0 * S), reports=True, drawing=True)
     assert planned(unasked, 0.0, phases=1).commands == (Disable(), SwitchPhases(1))
+
+
+def unknown(state: ChargerState, *commands: Command) -> ChargerState:
+    return ended(state, *commands, result=Result.UNKNOWN).state
+
+
+@pytest.mark.rule("CUT-4", "INV-2")
+def test_what_may_stand_is_a_range_while_the_current_is_in_doubt() -> None:
+    lowered = unknown(ON, SetCurrent(7.0))
+    assert (lowered.standing_a, lowered.sure_a, lowered.committed_a(16.0)) == (CurrentRange(7.0, 10.0), 7.0, 10.0)
+    twice = unknown(lowered, SetCurrent(12.0))
+    assert twice.standing_a == CurrentRange(7.0, 12.0)
+    assert done(twice, SetCurrent(9.0)).standing_a == CurrentRange(9.0, 9.0)
+
+
+@pytest.mark.rule("CUT-4", "INV-2")
+def test_what_may_be_enabled_counts_but_is_not_sure() -> None:
+    started = unknown(KNOWN, SetCurrent(8.0), Enable())
+    assert (started.standing_a, started.sure_a, started.committed_a(16.0)) == (CurrentRange(8.0, 8.0), 0.0, 8.0)
+    half = ended(KNOWN, SetCurrent(8.0), Enable(), result=Result.UNKNOWN, applied=1).state
+    assert half.committed_a(16.0) == 8.0
+    stopped = unknown(ON, Disable())
+    assert (stopped.sure_a, stopped.committed_a(16.0)) == (0.0, 10.0)
+    switched = unknown(ON, Disable(), SwitchPhases(1), SetCurrent(16.0), Enable())
+    assert (switched.committed_a(32.0), switched.phases, switched.phases_switched_at) == (16.0, 0, 1000 * S)
+
+
+@pytest.mark.rule("INV-2", "SYN-2")
+def test_what_nobody_knows_may_be_anything() -> None:
+    begun = synced(ChargerState(phases=3), reports=True)
+    assert (begun.standing_a, begun.sure_a, begun.committed_a(32.0)) == (None, 0.0, 32.0)
+    assert unknown(begun, SetCurrent(8.0)).committed_a(32.0) == 32.0
+    assert forget_current(ON).committed_a(32.0) == 32.0
+    assert done(unknown(ON, SetCurrent(12.0)), Disable()).current_range_a is None

@@ -17,7 +17,14 @@ BOTH = frozenset({0, 1})
 def draw(
     *, committed: float = 0.0, claims: bool = True, active: int = 3, rotation: tuple[int, ...] = (0, 1, 2)
 ) -> Draw:
-    return Draw(rotation=rotation, active=active, minimum_a=6.0, committed_a=committed, claims_minimum=claims)
+    return Draw(
+        rotation=rotation,
+        active=active,
+        minimum_a=6.0,
+        committed_a=committed,
+        sure_a=committed,
+        claims_minimum=claims,
+    )
 
 
 def load(currents: tuple[float, float, float] = (0, 0, 0), power: float = 0.0) -> dict[str, Any]:

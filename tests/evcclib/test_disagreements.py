@@ -68,11 +68,11 @@ def test_a_charger_that_seems_off_cannot_be_offered_less_so_a_limit_ends_it(caus
     run(site, range(0, 100, 10), sun_w=12_000.0)
     site.box.is_enabled, site.box.status = False, B
     run(site, range(100, 130, 10), sun_w=0.0)
-    assert site.lp.charger.seems_off and site.lp.charger.current_committed_a == 16.0
+    assert site.lp.charger.seems_off and site.lp.charger.committed_a(16.0) == 16.0
     site.operator = OperatorLimit(power_w=5000.0, expires_at=FOREVER)
     site.grid_w = 0.0
     assert site.at(130, cause) == (Disable(),)
-    assert site.lp.charger.current_committed_a == 0.0
+    assert site.lp.charger.committed_a(16.0) == 0.0
 
 
 @pytest.mark.rule("SYN-3", "INV-2")

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
-from bench import Bench, S, loadpoint, run, site_config
+from bench import NOON, Bench, S, loadpoint, run, site_config
 
-from evcclib.commands import Disable, Enable, Outcome, Result, SetCurrent, SwitchPhases
-from evcclib.config import CircuitConfig
+from evcclib.charger import forget_current
+from evcclib.commands import Command, Disable, Enable, Outcome, Result, SetCurrent, SwitchPhases
+from evcclib.config import CircuitConfig, LoadpointConfig, VehicleConfig
 from evcclib.events import Warned, WarningCode
-from evcclib.model import Cause, ChargeMode, ChargerStatus, PhaseTriple
-from evcclib.readings import ABSENT, Measured, MeterReading, Missing, OperatorLimit
+from evcclib.model import Cause, ChargeMode, ChargerStatus, PhaseTriple, TariffKind
+from evcclib.readings import ABSENT, Measured, MeterReading, Missing, OperatorLimit, VehicleReading
 from evcclib.reasons import ReasonCode
+from evcclib.tariff import Rate, Rates
 
 NOW = ChargeMode.NOW
 
@@ -206,8 +209,11 @@ def test_too_much_for_three_phases_stays_on_one() -> None:
     bench.box.extra, bench.box.phases = {"phases": Measured(1, 0 * S)}, 1
     grid(bench, (3.0, 19.0, 19.0))
     assert bench.at(0) == (SetCurrent(16.0), Enable())
-    bench.t = 10 * S
-    bench.box.extra = {"phases": Measured(1, 10 * S)}
+    for second in range(10, 250, 10):  # the house must leave room for all for both delays
+        bench.t = second * S
+        grid(bench, (19.0, 3.0, 3.0))
+        assert bench.step() == ()
+    bench.t = 250 * S
     grid(bench, (19.0, 3.0, 3.0))
     assert bench.step() == (Disable(), SwitchPhases(3), SetCurrent(16.0), Enable())
 
@@ -407,3 +413,294 @@ def test_what_is_no_number_proves_no_limit(bad: float) -> None:
     bench = house(safe_current_a=6.0)
     grid(bench, (bad, 0.0, 0.0), power=bad)
     assert bench.at(0) == (SetCurrent(6.0), Enable())
+
+
+def held_by_the_guard(config: LoadpointConfig, *, circuits: tuple[CircuitConfig, ...] = ()) -> Bench:
+    """Charging has begun with the sun at 0 s; at 100 s the sun goes, and the guard keeps the contactor closed until 300 s."""
+    bench = Bench(site_config(config, circuits=circuits))
+    bench.box.status, bench.box.shows_currents = ChargerStatus.B, True
+    for second in range(0, 120, 10):
+        bench.t = second * S
+        sun_a = 12.0 if second < 100 else 0.0
+        flowing_a = bench.currents(bench.box)[0] - sun_a
+        grid(bench, (flowing_a, flowing_a, flowing_a), power=flowing_a * 690)
+        bench.step()
+    assert (bench.box.is_enabled, bench.box.offered_a, bench.lp.reason.code) == (True, 6, ReasonCode.GUARD)
+    return bench
+
+
+QUICK = {"phases": 3, "guard_duration": 300 * S, "disable_delay": 0 * S, "enable_delay": 0 * S}
+
+
+@pytest.mark.rule("INV-2", "LIM-5")
+@pytest.mark.parametrize(
+    "cause", [Cause.INTERVAL, Cause.SAMPLE, Cause.STATUS, Cause.OVERLOAD, Cause.REQUEST, Cause.WAKE]
+)
+@pytest.mark.parametrize("limit", ["house", "operator"])
+def test_guard_keeps_nothing_above_a_limit(cause: Cause, limit: str) -> None:
+    circuit = CircuitConfig(name="house", current_max_a=16.0, uses_grid_meter=True)
+    bench = (
+        held_by_the_guard(loadpoint(circuit="house", **QUICK), circuits=(circuit,))
+        if limit == "house"
+        else held_by_the_guard(loadpoint(**QUICK))
+    )
+    bench.t = 120 * S
+    load_a = 15.9 if limit == "house" else 0.0
+    grid(bench, (load_a + 6, load_a + 6, load_a + 6), power=(load_a + 6) * 690)
+    if limit == "operator":
+        bench.operator = OperatorLimit(power_w=600.0, expires_at=600 * S)
+    assert bench.step(cause) == (Disable(),)
+    assert (bench.lp.reason.code, bench.lp.reason.limit) == (ReasonCode.LIMITED, limit)
+
+
+@pytest.mark.rule("INV-2", "LIM-5")
+def test_guard_goes_on_where_the_limit_leaves_the_minimum() -> None:
+    circuit = CircuitConfig(name="house", current_max_a=16.0, uses_grid_meter=True)
+    bench = held_by_the_guard(loadpoint(circuit="house", **QUICK), circuits=(circuit,))
+    for second in range(120, 300, 10):
+        bench.t = second * S
+        grid(bench, (16.0, 16.0, 16.0), power=16.0 * 690)
+        assert bench.step() == ()
+        assert bench.lp.reason.code is ReasonCode.GUARD
+    bench.t = 300 * S
+    grid(bench, (16.0, 16.0, 16.0), power=16.0 * 690)
+    assert bench.step() == (Disable(),)
+
+
+@pytest.mark.rule("INV-2", "CUT-4")
+def test_charger_that_may_be_enabled_is_lowered_between_ticks_too() -> None:
+    bench = house(uses_grid_meter=False)
+    bench.box.result, bench.box.applied = Result.UNKNOWN, 0
+    assert bench.at(0) == (SetCurrent(16.0), Enable())  # the answer is lost: nobody knows
+    bench.box.result = Result.DONE
+    bench.operator = OperatorLimit(power_w=7000.0, expires_at=600 * S)
+    assert bench.at(3, Cause.OVERLOAD) == (SetCurrent(10.0),)
+    bench.operator = OperatorLimit(power_w=3000.0, expires_at=600 * S)
+    assert bench.at(4, Cause.OVERLOAD) == (Disable(),)
+    assert bench.at(5, Cause.OVERLOAD) == ()
+
+
+def in_doubt(before_a: float, wanted_a: float, *, limit_a: float) -> Bench:
+    """A car in mode now at ``before_a`` below a branch of ``limit_a``; the answer to ``wanted_a`` is lost."""
+    circuit = CircuitConfig(name="branch", current_max_a=limit_a)
+    bench = Bench(site_config(loadpoint(mode=NOW, phases=3, circuit="branch"), circuits=(circuit,)))
+    bench.box.status, bench.box.shows_currents = ChargerStatus.B, True
+    bench.set("current_max_a", before_a)
+    bench.at(0)
+    bench.set("current_max_a", wanted_a)
+    bench.box.result, bench.box.applied = Result.UNKNOWN, 0
+    assert bench.at(10) == (SetCurrent(wanted_a),)
+    bench.box.result = Result.DONE
+    bench.set("current_max_a", 16.0)
+    return bench
+
+
+@pytest.mark.rule("INV-2", "CUT-4")
+@pytest.mark.parametrize(("before_a", "wanted_a"), [(9.0, 7.0), (7.0, 9.0)])
+def test_enforcement_raises_nothing_while_the_current_is_in_doubt(before_a: float, wanted_a: float) -> None:
+    bench = in_doubt(before_a, wanted_a, limit_a=14.0)
+    for second in (11, 12, 13):
+        assert bench.at(second, Cause.SAMPLE) == ()  # 9 A at most: below the limit
+    assert bench.at(20) == (SetCurrent(14.0),)
+
+
+@pytest.mark.rule("INV-2", "CUT-4")
+@pytest.mark.parametrize(("before_a", "wanted_a"), [(12.0, 7.0), (7.0, 12.0)])
+def test_enforcement_lowers_what_is_in_doubt_to_what_surely_stands(before_a: float, wanted_a: float) -> None:
+    bench = in_doubt(before_a, wanted_a, limit_a=14.0)
+    bench.operator = OperatorLimit(power_w=6900.0, expires_at=600 * S)  # 10 A
+    assert bench.at(11, Cause.SAMPLE) == (SetCurrent(7.0),)
+    assert bench.at(12, Cause.SAMPLE) == ()
+
+
+@pytest.mark.rule("INV-2", "LP-3")
+def test_enforcement_gives_what_it_finds_enabled_the_minimum() -> None:
+    bench = house(uses_grid_meter=False, current_max_a=14.0)
+    bench.box.status, bench.box.is_enabled = None, True
+    bench.at(0)
+    bench.box.status, bench.box.offered_a = ChargerStatus.C, 6.0
+    assert bench.at(3, Cause.STATUS) == (SetCurrent(6.0),)
+
+
+@pytest.mark.rule("INV-2", "SYN-2")
+def test_enforcement_stops_what_has_begun_by_itself_and_may_exceed_a_limit() -> None:
+    bench = house(loadpoint(mode=ChargeMode.OFF, phases=3, circuit="house"), current_max_a=14.0)
+    grid(bench, (2.0, 2.0, 2.0))
+    bench.at(0)
+    bench.box.is_enabled, bench.box.offered_a, bench.box.status = True, 32.0, ChargerStatus.C
+    bench.t = 63 * S
+    grid(bench, (34.0, 34.0, 34.0))
+    assert bench.step(Cause.SAMPLE) == (Disable(),)
+
+
+@pytest.mark.rule("INV-2", "PH-3")
+def test_phases_that_nobody_knows_count_as_three() -> None:
+    bench = Bench(site_config(loadpoint(mode=NOW, can_switch_phases=True)))
+    bench.box.status, bench.box.shows_currents = ChargerStatus.B, True
+    bench.operator = OperatorLimit(power_w=4000.0, expires_at=20 * S)
+    run(bench, range(0, 250, 10))
+    assert (bench.box.phases, bench.lp.measured_phases) == (1, 1)
+    bench.box.result, bench.box.applied = Result.UNKNOWN, 0
+    run(bench, range(250, 270, 10))
+    assert bench.lp.charger.phases == 0
+    assert bench.lp.measured_phases == 0
+
+
+def narrow(mode: ChargeMode = NOW, *, watts: float | None = None, at_grid: bool = False, **values: object) -> Bench:
+    """A station that can switch, below a circuit of ``watts``, or under an operator's limit of 4 kW."""
+    circuits = () if watts is None else (CircuitConfig(name="house", power_max_w=watts, uses_grid_meter=at_grid),)
+    place = loadpoint(mode=mode, can_switch_phases=True, circuit=None if watts is None else "house", **values)
+    bench = Bench(site_config(place, circuits=circuits, vehicles=(VehicleConfig(name="car", capacity_kwh=50.0),)))
+    bench.box.status, bench.box.shows_currents = ChargerStatus.B, True
+    if watts is None:
+        bench.operator = OperatorLimit(power_w=4000.0, expires_at=24 * 3600 * S)
+    return bench
+
+
+def tick(bench: Bench, second: float, *, house_w: float = 0.0, sun_w: float = 0.0) -> tuple[Command, ...]:
+    bench.t = second * S
+    first, second_a, third = (each + (house_w - sun_w) / 690 for each in bench.currents(bench.box))
+    grid(bench, (first, second_a, third), power=(first + second_a + third) * 230)
+    return bench.step()
+
+
+def switches(bench: Bench) -> list[int]:
+    return [command.phases for commands in bench.sent for command in commands if isinstance(command, SwitchPhases)]
+
+
+@pytest.mark.rule("STR-10", "PH-7", "INV-2")
+@pytest.mark.parametrize("watts", [None, 4000.0])
+@pytest.mark.parametrize("why", ["now", "min_soc", "plan", "smart_cost", "minpv", "pv", "after minpv"])
+def test_limit_too_small_for_three_phases_leaves_one(why: str, watts: float | None) -> None:
+    mode = {"now": NOW, "minpv": ChargeMode.MINPV, "after minpv": ChargeMode.MINPV}.get(why, ChargeMode.PV)
+    bench = narrow(mode, watts=watts, vehicle="car", guard_duration=0 * S, enable_delay=0 * S)
+    if why == "min_soc":
+        bench.set("soc_min_pct", 80)
+        bench.vehicles["car"] = VehicleReading(soc_pct=Measured(20.0, 0 * S))
+    elif why == "plan":
+        bench.set("energy_target_kwh", 30.0)
+        bench.set("target_time", NOON + timedelta(hours=1))
+    elif why == "smart_cost":
+        bench.tariffs[TariffKind.GRID] = Rates((Rate(NOON, NOON + timedelta(hours=24), 0.1),))
+        bench.set("smart_cost_limit", 0.2)
+    sun_w = 11_000.0 if why in ("minpv", "pv") else 0.0
+    for second in range(0, 100, 10):
+        if why == "after minpv" and second == 50:
+            bench.set("mode", NOW)
+        tick(bench, second, sun_w=sun_w)
+    assert (bench.box.is_enabled, bench.box.phases, bench.box.offered_a) == (True, 1, 16)
+    assert bench.lp.reason.limit == ("operator" if watts is None else "house")
+    assert switches(bench) == [1]
+
+
+@pytest.mark.rule("STR-10", "PH-7", "INV-2")
+def test_three_become_one_at_once_and_three_again_when_the_limit_has_gone_for_both_delays() -> None:
+    bench = narrow(enable_delay=60 * S, disable_delay=180 * S)
+    bench.operator = None
+    assert tick(bench, 0)[-2:] == (SetCurrent(16.0), Enable())
+    assert bench.box.phases == 3
+    bench.operator = OperatorLimit(power_w=4000.0, expires_at=100 * S)
+    assert tick(bench, 10) == (Disable(), SwitchPhases(1), SetCurrent(16.0), Enable())
+    for second in range(20, 340, 10):
+        assert tick(bench, second) == ()
+    assert (bench.lp.reason.code, bench.lp.reason.limit, bench.lp.reason.until) == (
+        ReasonCode.MODE_NOW,
+        "operator",
+        340 * S,
+    )
+    assert tick(bench, 340) == (Disable(), SwitchPhases(3), SetCurrent(16.0), Enable())
+
+
+@pytest.mark.rule("PH-7", "INV-2")
+@pytest.mark.parametrize("cause", [Cause.INTERVAL, Cause.SAMPLE])
+def test_house_that_swings_around_the_limit_for_three_wears_no_relay_out(cause: Cause) -> None:
+    bench = narrow(watts=4500.0, at_grid=True, enable_delay=60 * S, disable_delay=180 * S)
+    for second in range(0, 3600, 5):
+        bench.t = second * S
+        house_w = 200.0 if second // 300 % 2 == 0 else 1000.0
+        currents = bench.currents(bench.box)
+        flowing = (currents[0] + house_w / 690, currents[1] + house_w / 690, currents[2] + house_w / 690)
+        grid(bench, flowing, power=sum(flowing) * 230)
+        bench.step(Cause.INTERVAL if second % 10 == 0 else cause)
+        assert bench.power(bench.box) + house_w <= 4500 or second % 300 == 0
+    assert 2 <= len(switches(bench)) <= 2 * 3600 / 240 + 2
+    assert bench.box.is_enabled
+
+
+@pytest.mark.rule("PH-11", "STR-10")
+def test_locked_phases_stay_locked_under_a_limit() -> None:
+    bench = narrow(phases=3)
+    for second in range(0, 100, 10):
+        tick(bench, second)
+    assert (bench.box.is_enabled, switches(bench)) == (False, [3])
+    assert (bench.lp.reason.code, bench.lp.reason.limit) == (ReasonCode.LIMITED, "operator")
+
+
+@pytest.mark.rule("STR-10", "LIM-5")
+def test_who_was_stopped_on_three_between_ticks_goes_on_with_one() -> None:
+    bench = narrow()
+    bench.operator = None
+    tick(bench, 0)
+    bench.operator = OperatorLimit(power_w=4000.0, expires_at=24 * 3600 * S)
+    bench.t = 3 * S
+    assert bench.step(Cause.OVERLOAD) == (Disable(),)
+    assert tick(bench, 10) == (SwitchPhases(1), SetCurrent(16.0), Enable())
+
+
+@pytest.mark.rule("STR-10", "DEF-49")
+def test_two_that_must_do_with_one_phase_share_the_limit() -> None:
+    bench = Bench(site_config(*[loadpoint(mode=NOW, can_switch_phases=True) for _ in range(2)]))
+    for box in bench.boxes:
+        box.status, box.shows_currents = ChargerStatus.B, True
+    bench.operator = OperatorLimit(power_w=4000.0, expires_at=24 * 3600 * S)
+    for second in range(0, 60, 10):
+        bench.at(second)
+        assert sum(bench.power(box) for box in bench.boxes) <= 4000
+    assert [(box.phases, box.offered_a) for box in bench.boxes] == [(1, 11), (1, 6)]
+
+
+@pytest.mark.rule("INV-2", "DEF-49")
+def test_what_has_left_is_no_excuse_for_what_the_meter_shows() -> None:
+    lps = [loadpoint(mode=NOW, phases=1, circuit="house") for _ in range(2)]
+    bench = house(*lps, current_max_a=16.0)
+    for box in bench.boxes:
+        box.phases = 1
+    grid(bench, (0.0, 0.0, 0.0))
+    bench.at(0)
+    bench.t = 10 * S
+    grid(bench, (16.0, 0.0, 0.0))
+    bench.at(10)
+    assert [box.offered_a for box in bench.boxes] == [10, 6]
+    bench.boxes[1].status = ChargerStatus.A
+    bench.t = 20 * S
+    grid(bench, (17.0, 0.0, 0.0))  # the second has gone, and the house takes 7 A
+    assert bench.step() == (SetCurrent(9.0),)
+
+
+@pytest.mark.rule("INV-2", "DEF-47")
+def test_what_nobody_knows_has_no_benefit_of_the_doubt() -> None:
+    bench = house(current_max_a=16.0)
+    grid(bench, (0.0, 0.0, 0.0))
+    bench.set("current_max_a", 7.0)
+    bench.at(0)
+    bench.site.state.loadpoints[0].charger = forget_current(bench.lp.charger)  # as after a restart of the server
+    bench.t = 10 * S
+    grid(bench, (22.9, 7.0, 7.0))
+    assert bench.step(Cause.START) == (Disable(),)
+
+
+@pytest.mark.rule("INV-2", "DEF-49")
+@pytest.mark.parametrize("cause", [Cause.INTERVAL, Cause.SAMPLE])
+def test_who_is_silent_keeps_all_it_may_be_drawing_and_others_give_way(cause: Cause) -> None:
+    lps = [loadpoint(mode=NOW, phases=3, circuit="house", priority=priority) for priority in (0, 1)]
+    bench = house(*lps, uses_grid_meter=False, current_max_a=32.0)
+    bench.at(0)
+    bench.at(10)
+    assert [box.offered_a for box in bench.boxes] == [16, 16]
+    bench.boxes[0].status = None
+    bench.operator = OperatorLimit(power_w=16_000.0, expires_at=600 * S)
+    bench.at(20, cause)
+    assert [(box.is_enabled, box.offered_a) for box in bench.boxes] == [(True, 16), (True, 7)]
+    bench.operator = OperatorLimit(power_w=12_000.0, expires_at=600 * S)
+    bench.at(30, cause)
+    assert [box.is_enabled for box in bench.boxes] == [True, False]

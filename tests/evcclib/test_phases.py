@@ -11,12 +11,15 @@ import pytest
 from evcclib.model import PhaseAction
 from evcclib.phases import (
     AT_REST,
+    Narrowed,
     Scaling,
     active_phases,
     active_phases_max,
+    narrow,
     phases_in_use,
     phases_with_voltage,
     scale,
+    widening_wait,
     with_rest,
 )
 
@@ -169,3 +172,36 @@ def test_nothing_is_waited_for_while_nothing_charges() -> None:
 def test_change_of_direction_starts_the_delay_anew() -> None:
     up = Scaling(0 * S, PhaseAction.SCALE_3P, False)
     assert scaled(up, available_w=1000) == Scaling(100 * S, PhaseAction.SCALE_1P, False)
+
+
+WAIT = widening_wait(60 * S, 180 * S)
+
+
+#                          seconds, fits, physical, leaves one phase only
+NARROW_AND_WIDE_AGAIN = [
+    (0, True, 3, False),
+    (10, False, 3, True),  # at once
+    (20, True, 1, True),
+    (250, False, 1, True),  # starts the wait anew
+    (260, True, 1, True),
+    (499, True, 1, True),
+    (500, True, 1, False),
+]
+
+
+@pytest.mark.rule("PH-7", "N-3")
+def test_limit_narrows_at_once_and_widens_after_both_delays() -> None:
+    state: Narrowed | None = None
+    for second, fits, physical, is_narrow in NARROW_AND_WIDE_AGAIN:
+        state = narrow(state, "house", instant=second * S, fits=fits, physical=physical, wait=WAIT)
+        assert (state is not None) is is_narrow, second
+    assert WAIT == 240 * S
+    assert widening_wait(0 * S, 0 * S) == 60 * S  # a relay is spared whatever the delays say
+
+
+@pytest.mark.rule("PH-7")
+def test_who_is_still_on_all_phases_need_not_wait_to_stay_there() -> None:
+    narrowed = Narrowed("house", None)
+    assert narrow(narrowed, None, instant=0 * S, fits=True, physical=3, wait=WAIT) is None
+    assert narrow(None, None, instant=0 * S, fits=True, physical=1, wait=WAIT) is None
+    assert narrow(narrowed, None, instant=7 * S, fits=True, physical=1, wait=WAIT) == Narrowed("house", 7 * S)

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 from bench import Bench, loadpoint, site_config
-from hypothesis import HealthCheck, Phase, assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
-from strategies import SECOND, START, any_readings, any_requests, site_configs
+from strategies import SECOND, START, any_readings, any_requests, budget, site_configs
 
 from evcclib import Site
 from evcclib.charger import ceil_to_step, floor_to_step
@@ -26,13 +26,7 @@ from evcclib.loadpoint import OUTCOME_DUE
 from evcclib.model import Cause, ChargeMode, ChargerStatus, Now, RemoteDemand, VehicleFeature
 from evcclib.readings import ABSENT, BatteryReading, ChargerReading, Measured, MeterReading, Readings, VehicleReading
 
-FUZZ = settings(
-    max_examples=40,
-    deadline=None,
-    phases=[Phase.explicit, Phase.generate],
-    derandomize=True,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+FUZZ = budget(40)
 CAUSES = [Cause.INTERVAL] * 5 + [Cause.SAMPLE, Cause.STATUS, Cause.REQUEST, Cause.OUTCOME, Cause.OVERLOAD, Cause.WAKE]
 
 
@@ -302,7 +296,7 @@ def test_skipping_to_wake_at_is_ticking(
 
 
 @pytest.mark.rule("INV-2", "DEF-49")
-@FUZZ
+@budget(1000)
 @given(
     limit_a=st.sampled_from([10.0, 16.0, 20.0, 25.0, 35.0]),
     modes=st.lists(st.sampled_from(list(ChargeMode)), min_size=1, max_size=3),

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from evcclib.charger import ceil_to_step, floor_to_step
 from evcclib.circuits import Ceiling
-from evcclib.safety import Clamped, clamp
+from evcclib.safety import Clamped, clamp, lowered
 
 
 def clamped(
@@ -59,3 +59,31 @@ def test_no_command_is_above_any_limit(wanted: float, low: float, high: float, s
     assert found.current_a <= max(wanted, minimum) or wanted >= found.current_a
     assert room is None or found.current_a <= room
     assert found.current_a == pytest.approx(round(found.current_a / step) * step)
+
+
+def less(most: float, wanted: float, ceiling: Ceiling | None = None) -> Clamped | None:
+    return lowered(most, wanted, minimum_a=6, maximum_a=16, step_a=1, ceiling=ceiling)
+
+
+@pytest.mark.rule("INV-2")
+def test_what_is_within_all_limits_is_left_alone() -> None:
+    assert less(16, 10) is None
+    assert less(10, 10, Ceiling(10, "house")) is None
+    assert less(3, 3, Ceiling(4, "house")) is None  # a minimum is no limit
+
+
+@pytest.mark.rule("INV-2")
+def test_what_exceeds_a_limit_falls_to_it_but_never_above_what_was_wanted() -> None:
+    assert less(16, 16, Ceiling(10.9, "house")) == Clamped(10, "house")
+    assert less(16, 8, Ceiling(10.9, "house")) == Clamped(8, "house")
+    assert less(16, 0, Ceiling(10.9, "house")) == Clamped(0, "house")
+    assert less(16, 16, Ceiling(5, "house")) == Clamped(0, "house")
+    assert less(20, 20) == Clamped(16, "loadpoint")
+
+
+@pytest.mark.rule("INV-2")
+@given(most=st.floats(0, 100), wanted=st.floats(0, 100), room=st.none() | st.floats(-50, 100))
+def test_lowering_never_raises(most: float, wanted: float, room: float | None) -> None:
+    found = less(most, wanted, None if room is None else Ceiling(room, "house"))
+    assert found is None or found.current_a <= min(most, wanted, 16)
+    assert found is not None or most <= min(16, 100 if room is None else room)

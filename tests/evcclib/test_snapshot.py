@@ -28,9 +28,13 @@ from evcclib import (
     VehicleConfig,
     VehicleReading,
 )
+from evcclib.charger import CurrentRange
+from evcclib.commands import Result
 from evcclib.config import BatteryConfig
 from evcclib.events import Warned, WarningCode
 from evcclib.hold import ELAPSED
+from evcclib.phases import Narrowed
+from evcclib.readings import OperatorLimit
 from evcclib.snapshot import DURATIONS, TRANSIENT
 from evcclib.state import LoadpointState, SiteState
 
@@ -222,3 +226,34 @@ def test_every_duration_is_known_as_one() -> None:
     visit(SiteState)
     assert LoadpointState in seen
     assert found == set(DURATIONS)
+
+
+@pytest.mark.rule("INV-2", "SITE-22")
+def test_what_may_stand_what_was_wanted_and_what_a_limit_leaves_survive_a_restart() -> None:
+    bench = Bench(site_config(loadpoint(can_switch_phases=True, mode=ChargeMode.NOW)))
+    bench.box.status = ChargerStatus.B
+    bench.operator = OperatorLimit(power_w=4000.0, expires_at=30 * S)
+    run(bench, range(0, 50, 10))
+    bench.box.result, bench.box.applied = Result.UNKNOWN, 0
+    bench.set("current_max_a", 10)
+    run(bench, [50])
+    here = bench.lp
+    assert here.charger.standing_a == CurrentRange(10.0, 16.0)
+    assert here.charger.wanted_a == 10.0
+    assert here.narrowed == Narrowed("operator", 30 * S)
+    there = moved(bench.site, bench.config, bench.now, origin=bench.t).state.loadpoints[0]
+    assert (there.charger, there.narrowed) == (here.charger, here.narrowed)
+
+
+@pytest.mark.rule("PH-3", "CUT-4")
+def test_phases_of_a_switch_in_flight_are_unknown_after_a_restart() -> None:
+    bench = Bench(site_config(loadpoint(can_switch_phases=True, mode=ChargeMode.NOW)))
+    bench.box.status, bench.box.shows_currents = ChargerStatus.B, True
+    bench.operator = OperatorLimit(power_w=4000.0, expires_at=30 * S)
+    run(bench, range(0, 200, 10))
+    assert bench.lp.measured_phases == 1
+    bench.answers_at_once = False
+    run(bench, range(200, 290, 10))
+    assert bench.lp.charger.pending is not None
+    there = moved(bench.site, bench.config, bench.now).state.loadpoints[0]
+    assert (there.charger.phases, there.measured_phases) == (0, 0)

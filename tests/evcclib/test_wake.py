@@ -11,7 +11,7 @@ from bench import NOON, Bench, S, loadpoint, run, site_config
 from evcclib.commands import Disable, Enable, SetCurrent, SwitchPhases
 from evcclib.config import VehicleConfig
 from evcclib.model import Cause, ChargeMode, ChargerStatus, TariffKind
-from evcclib.readings import Measured, Readings, VehicleReading
+from evcclib.readings import Measured, OperatorLimit, Readings, VehicleReading
 from evcclib.requests import ChangeVehicleSetting
 from evcclib.tariff import Rate, Rates
 
@@ -234,3 +234,19 @@ def test_who_takes_new_samples_at_every_interval_need_not_come_back_for_old_ones
     assert bench.decision is not None
     assert bench.decision.wake_at == 60 * S
     assert bench.decision.wake_renewed_at is None or bench.decision.wake_renewed_at > 60 * S
+
+
+@pytest.mark.rule("SITE-1", "PH-7")
+def test_wakes_when_a_limit_has_left_all_phases_for_long_enough() -> None:
+    bench = Bench(site_config(loadpoint(mode=ChargeMode.NOW, can_switch_phases=True)))
+    bench.box.status = ChargerStatus.B
+    bench.operator = OperatorLimit(power_w=4000.0, expires_at=100 * S)
+    run(bench, range(0, 120, 10))
+    bench.t = 120 * S
+    wake_at(bench)
+    bench.t = 130 * S
+    at = wake_at(bench)
+    assert at == 340 * S
+    bench.t = at
+    wake_at(bench, cause=Cause.WAKE)
+    assert bench.box.phases == 3

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
 from evcc_sim import cli, scenario
-from evcc_sim.nightly import Part, parts, run_parts
+from evcc_sim.nightly import PROPERTIES, Part, parts, properties, run_parts
 from evcc_sim.terminal import Progress
 
 
@@ -18,6 +19,24 @@ def test_a_night_has_kills_at_every_step_days_and_a_sweep() -> None:
     assert long.arguments[:3] == ("days", "--days", "2")
     assert sorted((*short.arguments[1:], *long.arguments[3:])) == sorted(scenario.names())
     assert str(parts(every=False)[0]) == "evcc-sim kills"
+
+
+def test_a_night_in_the_repository_draws_new_examples_of_every_property(tmp_path: Path) -> None:
+    root = Path(__file__).resolve().parents[2]
+    (part,) = properties(root=root)
+    assert str(part) == f"EVCC_EXAMPLES=4000 pytest -q {' '.join(PROPERTIES)}"
+    assert "budget(1000)" in (root / PROPERTIES[1]).read_text(encoding="utf-8")
+    assert properties(root=tmp_path) == ()
+
+
+def test_a_part_that_is_no_command_of_ours_runs_with_its_budget(tmp_path: Path) -> None:
+    test = tmp_path / "test_budget.py"
+    test.write_text(
+        'import os\n\ndef test_budget():\n    assert os.environ["EVCC_EXAMPLES"] == "7"\n', encoding="utf-8"
+    )
+    arguments = ("-q", "-p", "no:cacheprovider", f"--rootdir={tmp_path}", str(test))
+    assert run_parts([Part(arguments, "pytest", 7)], cli.main) == 0
+    assert run_parts([Part(arguments, "pytest", 8)], cli.main) == 1
 
 
 def test_a_failed_part_fails_the_night_and_the_others_still_run() -> None:
