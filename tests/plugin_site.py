@@ -43,7 +43,8 @@ CONST_CHARGER = "status: A\nenabled: false\nenable: ''\nmaxcurrent: ''"
 class Web:
     """A web server: answers by method and path; what was asked, in order."""
 
-    answers: dict[str, httpx.Response | str | float] = field(default_factory=dict)  # a number: seconds of silence
+    answers: dict[str, httpx.Response | str | float | Exception] = field(default_factory=dict)
+    """A number: so many seconds of silence; an error is raised as the network would."""
     asked: list[httpx.Request] = field(default_factory=list)
 
     async def __call__(self, request: httpx.Request) -> httpx.Response:
@@ -52,6 +53,8 @@ class Web:
         if isinstance(answer, float):
             await anyio.sleep(answer)
             return httpx.Response(200, text="late")
+        if isinstance(answer, Exception):
+            raise answer
         if isinstance(answer, str):
             return httpx.Response(200, text=answer)
         return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)

@@ -305,7 +305,7 @@ class ControlLoop:
         except DeviceError as failure:
             error = str(failure) or type(failure).__name__
             _log.warning("%s: %s failed: %s", name, kind, error)
-            return Result.FAILED, error
+            return Result.FAILED if failure.left_unchanged else Result.UNKNOWN, error
         except trio.TooSlowError:
             _log.warning("%s: %s was not answered in time", name, kind)
             return Result.UNKNOWN, "no answer in time"

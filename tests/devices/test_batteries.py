@@ -90,6 +90,51 @@ async def test_a_mode_that_failed_half_way_is_still_undone() -> None:
 
 
 @in_virtual_time
+async def test_a_battery_that_was_given_back_without_an_answer_is_not_charged_again() -> None:
+    fake = FakeDevice(Framing.SOCKET)
+    fake.put(1, "holding", 37046, 0, 5000, 0, 5000)
+
+    async def use(link: Link) -> None:
+        battery = ModbusMeter(load("huawei-sun2000"), link, usage="battery", params={"maxchargepower": 2000.0})
+        await battery.set_mode("charge")
+        fake.faults = [None, None, Fault(lost=True)]  # two rated limits, then the answer to the first write
+        with pytest.raises(DeviceSilent) as error:
+            await battery.set_mode("normal")
+        assert not error.value.left_unchanged
+        assert battery.keepalive == timedelta(seconds=30)
+        fake.requests.clear()
+        await battery.kick()
+        assert fake.writes() == [(16, 47075, (0, 2000)), (16, 47077, (0, 5000)), (6, 47100, (0,))]
+        assert battery.keepalive is None
+        fake.requests.clear()
+        await battery.kick()
+        await battery.release()
+        assert fake.writes() == []
+
+    await with_link(fake, use)
+
+
+@in_virtual_time
+async def test_a_mode_that_was_refused_is_not_repeated() -> None:
+    fake = FakeDevice(Framing.SOCKET)
+    fake.put(1, "holding", 37046, 0, 5000, 0, 5000)
+
+    async def use(link: Link) -> None:
+        battery = ModbusMeter(load("huawei-sun2000"), link, usage="battery", params={"maxchargepower": 2000.0})
+        fake.faults = [None, Fault(exception=3)]  # the rated limit, then the first write
+        with pytest.raises(DeviceRefused) as error:
+            await battery.set_mode("charge")
+        assert error.value.left_unchanged
+        assert (battery.mode, battery.keepalive) == ("normal", None)
+        fake.requests.clear()
+        await battery.kick()
+        await battery.release()
+        assert fake.writes() == []
+
+    await with_link(fake, use)
+
+
+@in_virtual_time
 async def test_a_forced_charge_is_renewed_and_other_modes_are_not() -> None:
     fake = FakeDevice(Framing.SOCKET)
     fake.put(1, "holding", 37046, 0, 5000, 0, 5000)

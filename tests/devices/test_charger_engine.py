@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trio_test import in_virtual_time, run_deterministic
 
-from evcc_server.devices.contract import DeviceError, DeviceImplausible, DeviceSilent
+from evcc_server.devices.contract import DeviceError, DeviceImplausible, DeviceRefused, DeviceSilent
 from evcc_server.devices.modbus import ModbusCharger
 from evcc_server.devices.profile import Profile, load, names, parse
 from evcc_server.modbus.link import Link
@@ -255,19 +255,211 @@ async def test_a_lost_answer_to_a_command_is_an_error_and_nothing_is_taken_as_do
         fake.faults = [Fault(lost=True)]
         with pytest.raises(DeviceSilent):
             await charger.enable()
-        assert charger._is_enabled is False
+        await anyio.sleep(2)
+        fake.put(1, "holding", 10, 5)  # it does not tell
+        assert (await charger.read()).is_enabled is None
+        await charger.disable()
+        fake.put(1, "holding", 10, 5)
+        assert (await charger.read()).is_enabled is False
 
     await with_link(fake, use)
 
 
 @in_virtual_time
-async def test_a_watchdog_that_repeats_the_setpoint_never_repeats_an_old_one() -> None:
+async def test_a_command_of_several_writes_may_have_been_done_in_part() -> None:
+    fake = station(1)
+
+    async def use(link: Link) -> None:
+        charger = ModbusCharger(PROFILE, link)
+        await charger.start()
+        fake.faults = [Fault(exception=2)]  # its first write: nothing has changed
+        with pytest.raises(DeviceRefused) as error:
+            await charger.enable()
+        assert error.value.left_unchanged
+        fake.faults = [None, Fault(exception=2)]  # it runs, but with which current?
+        with pytest.raises(DeviceRefused) as error:
+            await charger.enable()
+        assert not error.value.left_unchanged
+
+    await with_link(fake, use)
+
+
+@in_virtual_time
+async def test_a_phase_change_whose_answer_is_lost_is_planned_for_as_one_phase() -> None:
+    fake = station(3)
+
+    async def use(link: Link) -> None:
+        charger = ModbusCharger(PROFILE, link)
+        await charger.start()
+        for phases, answer, power_w in ((1, Fault(lost=True), 2300), (3, Fault(lost=True), 2300), (3, None, 6900)):
+            fake.faults = [answer]
+            try:
+                await charger.switch_phases(phases)
+            except DeviceSilent as error:
+                assert not error.left_unchanged
+            await charger.set_current(10)
+            assert fake.get(1, "holding", 13) * 100 == power_w
+
+    await with_link(fake, use)
+
+
+REPAIRED = STATION.replace(
+    "  identity:",
+    "  repairs: [{when: [{register: limit, among: [0]}], steps: [{write: limit, value: 1}]}]\n  identity:",
+)
+
+
+@in_virtual_time
+async def test_a_repair_does_not_overtake_a_command() -> None:
+    fake = station(1)
+
+    async def use(link: Link) -> None:
+        charger = ModbusCharger(parse(REPAIRED), link)
+        await charger.start()
+        fake.requests.clear()
+        fake.faults = [Fault(late_s=0.3)]
+        async with anyio.create_task_group() as group:
+            group.start_soon(charger.read)  # finds no current
+            await anyio.sleep(0.1)
+            group.start_soon(charger.set_current, 10.0)
+        assert fake.writes() == [(6, 11, (10,))]
+        fake.put(1, "holding", 11, 0)
+        await charger.read()
+        assert fake.writes() == [(6, 11, (10,)), (6, 11, (1,))]
+
+    await with_link(fake, use)
+
+
+@in_virtual_time
+async def test_what_a_station_is_found_with_does_not_replace_what_it_was_told_meanwhile() -> None:
+    fake = alfen()
+
+    async def use(link: Link) -> None:
+        charger = ModbusCharger(load("alfen-ng9xx"), link)
+        fake.put(1, "holding", 1210, 0x4180, 0)  # 16 A
+        fake.faults = [None, Fault(late_s=0.5), Fault(late_s=0.5)]
+        async with anyio.create_task_group() as group:
+            group.start_soon(charger.start)
+            await anyio.sleep(0.1)
+            await charger.set_current(6.0)
+            await charger.enable()
+        fake.requests.clear()
+        await charger.kick()
+        assert fake.writes() == [(16, 1210, (0x40C0, 0))]  # 6 A
+
+    await with_link(fake, use)
+
+
+@in_virtual_time
+async def test_while_nobody_knows_the_lower_current_is_repeated() -> None:
+    fake = alfen()
+
+    async def use(link: Link) -> None:
+        charger = ModbusCharger(load("alfen-ng9xx"), link)
+        await charger.start()
+        await charger.set_current(10)
+        await charger.enable()
+
+        async def unanswered(current_a: float) -> tuple[float, ...]:
+            fake.faults = [Fault(lost=True)]
+            with pytest.raises(DeviceSilent):
+                await charger.set_current(current_a)
+            fake.requests.clear()
+            await charger.kick()
+            return tuple(struct.unpack(">f", struct.pack(">2H", *words))[0] for _, _, words in fake.writes())
+
+        assert await unanswered(16) == (10,)
+        await charger.set_current(16)
+        assert await unanswered(10) == (10,)
+        assert await unanswered(14) == (10,)
+
+    await with_link(fake, use)
+
+
+@in_virtual_time
+async def test_neither_on_nor_off_is_repeated_while_nobody_knows_whether_it_was_enabled() -> None:
+    fake = alfen()
+
+    async def use(link: Link) -> None:
+        charger = ModbusCharger(load("alfen-ng9xx"), link)
+        await charger.start()
+        await charger.disable()
+        await charger.set_current(10)
+        fake.faults = [Fault(lost=True)]
+        with pytest.raises(DeviceSilent):
+            await charger.enable()
+        fake.requests.clear()
+        await charger.kick()
+        assert fake.writes() == []
+        await charger.enable()
+        fake.faults = [Fault(lost=True)]
+        with pytest.raises(DeviceSilent):
+            await charger.disable()
+        fake.requests.clear()
+        await charger.kick()
+        assert fake.writes() == [(16, 1210, (0, 0))]
+
+    await with_link(fake, use)
+
+
+@in_virtual_time
+async def test_a_refused_current_leaves_what_is_repeated_as_it_was() -> None:
+    fake = alfen()
+
+    async def use(link: Link) -> None:
+        charger = ModbusCharger(load("alfen-ng9xx"), link)
+        await charger.start()
+        await charger.set_current(16)
+        await charger.enable()
+        fake.faults = [Fault(exception=3)]
+        with pytest.raises(DeviceRefused):
+            await charger.set_current(10)
+        fake.requests.clear()
+        await charger.kick()
+        assert fake.writes() == [(16, 1210, (0x4180, 0))]  # 16 A: the caller knows that it stands
+
+    await with_link(fake, use)
+
+
+@in_virtual_time
+async def test_a_watchdog_whose_arming_was_not_answered_is_put_back_all_the_same() -> None:
+    fake = station(1)
+    fake.put(1, "holding", 30, 0)
+    text = STATION.replace(
+        "charger:\n",
+        "  - {name: timeout, address: 30, function: holding, type: uint16, unit: s, access: rw}\ncharger:\n",
+    )
+    text += "  watchdog: {kick: any, default_s: 60, timeout: timeout, timeout_write: timeout, zero_is_off: true}\n"
+
+    async def use(link: Link) -> None:
+        charger = ModbusCharger(parse(text), link)
+        fake.on_write = lambda *_: fake.faults.append(Fault(lost=True))
+        fake.faults = [None, None, None, Fault(lost=True)]
+        with pytest.raises(DeviceSilent):
+            await charger.start()
+        assert fake.get(1, "holding", 30) == 60
+        fake.on_write = None
+        fake.faults.clear()
+        await charger.start()
+        await charger.release()
+        assert fake.get(1, "holding", 30) == 0
+
+    await with_link(fake, use)
+
+
+def alfen() -> FakeDevice:
     fake = FakeDevice(Framing.SOCKET)
     fake.put(200, "holding", 1100, 0x41C8, 0)
     for address in range(300, 400):
         fake.put(1, "holding", address, 0)
     for address in range(1200, 1216):
         fake.put(1, "holding", address, 0)
+    return fake
+
+
+@in_virtual_time
+async def test_a_watchdog_that_repeats_the_setpoint_never_repeats_an_old_one() -> None:
+    fake = alfen()
 
     async def use(link: Link) -> None:
         charger = ModbusCharger(load("alfen-ng9xx"), link)

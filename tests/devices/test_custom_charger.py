@@ -9,7 +9,7 @@ from fake_device import FakeDevice
 from plugin_site import MemoryTopics, Web, error_of, plugin_site
 from trio_test import in_virtual_time
 
-from evcc_server.devices.contract import DeviceDown, DeviceImplausible, DeviceRefused, DeviceSilent
+from evcc_server.devices.contract import DeviceDown, DeviceError, DeviceImplausible, DeviceRefused, DeviceSilent
 from evcc_server.devices.custom_charger import status_of
 from evcc_server.json_path import JsonValue
 from evcclib.model import ChargerStatus
@@ -66,6 +66,42 @@ async def test_an_http_charger_is_read_and_told() -> None:
         ("GET", "/phases/1", b""),
         ("GET", "/wake", b""),
     ]
+
+
+@pytest.mark.parametrize(
+    ("answer", "left_unchanged"),
+    [
+        (httpx.Response(400), True),
+        (httpx.Response(404), True),
+        (httpx.Response(408), False),
+        (httpx.Response(500), False),  # it failed in the midst of it
+        (httpx.Response(504), False),  # a proxy: the device behind it may have heard
+        (httpx.Response(303, headers={"location": "/taken"}), False),
+        (11.0, False),
+        (httpx.ConnectError("nobody there"), True),
+        (httpx.ReadError("connection lost"), False),
+        (httpx.RemoteProtocolError("no answer"), False),
+    ],
+)
+@in_virtual_time
+async def test_an_http_command_says_whether_it_may_have_been_done(
+    answer: httpx.Response | float | Exception, left_unchanged: bool
+) -> None:
+    charger = HTTP.replace("method: PUT,", "method: PUT, headers: {x-key: a},")  # not followed elsewhere then
+    async with plugin_site(charger=charger, web=Web({"PUT /limit": answer})) as devices:
+        with pytest.raises(DeviceError) as error:
+            await devices.charger("box").set_current(10)
+        assert error.value.left_unchanged is left_unchanged
+
+
+@in_virtual_time
+async def test_a_command_that_was_heard_and_led_nowhere_may_have_been_done() -> None:
+    moved = httpx.Response(307, headers={"location": "http://box.test/gone"})
+    web = Web({"PUT /limit": moved, "PUT /gone": httpx.ConnectError("nobody there")})
+    async with plugin_site(charger=HTTP, web=web) as devices:
+        with pytest.raises(DeviceDown) as error:
+            await devices.charger("box").set_current(10)
+        assert not error.value.left_unchanged
 
 
 @in_virtual_time

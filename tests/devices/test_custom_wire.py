@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import trio
 from mosquitto import broker, free_port, needs_broker
+from mqtt_by_hand import CONNACK, PUBACK, PUBLISH
 from plugin_site import error_of
 from trio_test import in_real_time
 
@@ -70,6 +71,62 @@ def test_topics_survive_a_broker_that_goes_and_comes_back(tmp_path: Path) -> Non
             async with broker(tmp_path, port):
                 await say("meter/power", "3")
                 await until(lambda: power() == b"3")
+            nursery.cancel_scope.cancel()
+
+    run()
+
+
+class Forgetful:
+    """A broker that acknowledges nothing before ``is_diligent`` and hangs up instead: payloads by connection."""
+
+    def __init__(self) -> None:
+        self.heard: list[list[bytes]] = []
+        self.is_diligent = False
+
+    async def serve(self, stream: trio.SocketStream) -> None:
+        heard: list[bytes] = []
+        self.heard.append(heard)
+        data = bytearray()
+        while True:
+            while len(data) >= 2 and len(data) >= 2 + data[1]:  # all packets are short
+                kind, body = data[0] >> 4, bytes(data[2 : 2 + data[1]])
+                del data[: 2 + data[1]]
+                if kind == 1:
+                    await stream.send_all(bytes([CONNACK << 4, 2, 0, 0]))
+                if kind == PUBLISH:
+                    number, payload = body[3:5], body[5:]  # the topic has one character
+                    heard.append(payload)
+                    if not self.is_diligent:
+                        return
+                    await stream.send_all(bytes([PUBACK << 4, 2]) + number)
+            received = await stream.receive_some(1000)
+            if not received:
+                return
+            data += received
+
+
+def test_a_command_that_was_not_acknowledged_is_not_sent_again() -> None:
+    """Else the next connection would begin with it, however much later, and before anything newer."""
+
+    @in_real_time
+    async def run() -> None:
+        broker = Forgetful()
+        async with trio.open_nursery() as nursery:
+            listeners = await nursery.start(trio.serve_tcp, broker.serve, 0)
+            port = listeners[0].socket.getsockname()[1]
+            topics = BrokerTopics(MqttOptions(broker=f"127.0.0.1:{port}"))
+            nursery.start_soon(topics.run)
+            await until(lambda: topics.is_connected)
+            with pytest.raises(DeviceDown) as error:
+                await topics.publish("t", "16", is_retained=False)
+            assert not error.value.left_unchanged
+            with pytest.raises(DeviceDown) as error:
+                await topics.publish("t", "8", is_retained=False)
+            assert error.value.left_unchanged  # there is no connection
+            broker.is_diligent = True
+            await until(lambda: topics.is_connected)
+            await topics.publish("t", "6", is_retained=False)
+            assert broker.heard == [[b"16"], [b"6"]]
             nursery.cancel_scope.cancel()
 
     run()

@@ -86,6 +86,80 @@ async def test_a_spoilt_answer_is_an_error_and_the_next_one_is_right(
     await with_link(fake, use)
 
 
+WRITES = [
+    ([Fault(exception=2)], True),
+    ([Fault(exception=3)], True),
+    ([Fault(exception=6)], True),
+    ([Fault(exception=4)], False),  # it has failed in the midst of it
+    ([Fault(exception=5)], False),  # it is still at it
+    ([Fault(exception=11)], False),  # a gateway: the device behind it may have heard
+    ([Fault(lost=True)], False),
+    ([Fault(late_s=1.5)], False),
+    ([Fault(cut_to=5)], False),
+    ([Fault(closes=True)], False),
+    ([Fault(unit=2)], False),
+    ([Fault(function=4)], False),
+]
+
+
+@ALL
+@pytest.mark.parametrize(("faults", "left_unchanged"), WRITES)
+@in_virtual_time
+async def test_only_a_refusal_is_certain(framing: Framing, faults: list[Fault | None], left_unchanged: bool) -> None:
+    fake = device(framing)
+    fake.faults = list(faults)
+
+    async def use(port: Port, link: Link) -> None:
+        with pytest.raises(DeviceError) as error:
+            await port.write(16, 4, (7,))
+        assert error.value.left_unchanged is left_unchanged
+
+    await with_link(fake, use)
+
+
+@in_virtual_time
+async def test_a_refusal_of_what_was_sent_twice_is_not_certain() -> None:
+    fake = device(Framing.SOCKET)
+    fake.faults = [None, Fault(closes=True), Fault(exception=6)]
+
+    async def use(port: Port, link: Link) -> None:
+        await port.read(3, 4, 1)
+        with pytest.raises(ModbusRefused) as error:
+            await port.write(16, 4, (7,))
+        assert not error.value.left_unchanged
+        port.doubles = True
+        fake.faults = [Fault(lost=True), Fault(exception=6)]
+        with pytest.raises(ModbusRefused) as error:
+            await port.write(16, 4, (7,))
+        assert not error.value.left_unchanged
+
+    await with_link(fake, use)
+
+
+@in_virtual_time
+async def test_what_was_never_sent_has_changed_nothing() -> None:
+    fake = device(Framing.SOCKET)
+
+    async def use(port: Port, link: Link) -> None:
+        async def left_unchanged() -> bool:
+            with pytest.raises(DeviceDown) as error:
+                await port.write(16, 4, (7,))
+            return error.value.left_unchanged
+
+        fake.is_reachable = False
+        assert await left_unchanged()  # cannot connect
+        assert await left_unchanged()  # not tried again yet
+        await anyio.sleep(2)
+        fake.is_reachable = True
+        await port.read(3, 4, 1)
+        fake.faults = [Fault(closes=True)]
+        fake.on_write = lambda *_: setattr(fake, "is_reachable", False)
+        assert not await left_unchanged()  # sent; sending it again is what failed
+        assert fake.get(1, "holding", 4) == 7
+
+    await with_link(fake, use)
+
+
 @pytest.mark.parametrize("framing", [Framing.RTU, Framing.ASCII])
 @pytest.mark.parametrize("place", range(7))
 @in_virtual_time

@@ -69,6 +69,32 @@ async def test_tcp(framing: Framing) -> None:
 
 
 @in_real_time
+async def test_a_request_that_was_given_up_is_not_delivered_later() -> None:
+    """The connection is reset: what the network has not delivered by then it drops, instead of repeating it."""
+    ends: list[type[BaseException]] = []
+    async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener, anyio.create_task_group() as group:
+
+        async def never_answer(stream: SocketStream) -> None:
+            try:
+                while True:
+                    await stream.receive()
+            except (anyio.EndOfStream, anyio.BrokenResourceError) as end:
+                ends.append(type(end))
+            finally:
+                await stream.aclose()
+
+        group.start_soon(listener.serve, never_answer)
+        link = open_tcp("127.0.0.1", listener.extra(anyio.abc.SocketAttribute.local_port))
+        with pytest.raises(DeviceSilent):
+            await Port(link, 1, timeout_s=0.05).write(16, 1210, (1, 2))
+        with anyio.fail_after(5):
+            while not ends:
+                await anyio.sleep(0.01)
+        assert ends == [anyio.BrokenResourceError]
+        group.cancel_scope.cancel()
+
+
+@in_real_time
 async def test_a_proxy_on_a_real_port_serves_a_second_link() -> None:
     fake = device(Framing.RTU)
     async with anyio.create_task_group() as group:

@@ -7,11 +7,12 @@ there on this device and None for a quarter of an hour, unless it is needed for 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import anyio
 
-from evcc_server.devices.contract import DeviceImplausible, DeviceRefused
+from evcc_server.devices.contract import DeviceError, DeviceImplausible, DeviceRefused
 from evcc_server.devices.formula import names_in
 from evcc_server.devices.plan import READ_FUNCTION, Chunk, Spot, alone, merge
 from evcc_server.devices.profile import Profile, Step
@@ -59,6 +60,20 @@ class Access:
         self._split: set[str] = set()  # keys that must be read by themselves
         self._plans: dict[frozenset[str], tuple[Chunk, ...]] = {}
         self._decoders = Decoders(profile)
+        self._arrivals = 0  # writes that may have arrived
+
+    @contextmanager
+    def command(self) -> Iterator[None]:
+        """Reads and writes that are one command: what fails within says whether all of it together has left the device unchanged.
+
+        What others write meanwhile counts as part of it.
+        """
+        before = self._arrivals
+        try:
+            yield
+        except DeviceError as error:
+            error.left_unchanged = self._arrivals == before
+            raise
 
     async def read(
         self,
@@ -148,15 +163,23 @@ class Access:
         register = spot.register
         if register.function in ("coil", "discrete"):
             function = register.write_function or (WRITE_COIL if WRITE_COIL in allowed else WRITE_COILS)
-            await self.port.write(function, spot.address, words, unit=spot.unit, priority=priority)
+            await self._send(function, spot.address, words, spot.unit, priority)
             return
         one_by_one = WRITE_REGISTER in allowed and (len(words) == 1 or WRITE_REGISTERS not in allowed)
         function = register.write_function or (WRITE_REGISTER if one_by_one else WRITE_REGISTERS)
         if function == WRITE_REGISTERS:
-            await self.port.write(function, spot.address, words, unit=spot.unit, priority=priority)
+            await self._send(function, spot.address, words, spot.unit, priority)
             return
         for place, word in enumerate(words):
-            await self.port.write(function, spot.address + place, (word,), unit=spot.unit, priority=priority)
+            await self._send(function, spot.address + place, (word,), spot.unit, priority)
+
+    async def _send(self, function: int, address: int, words: tuple[int, ...], unit: int, priority: Priority) -> None:
+        try:
+            await self.port.write(function, address, words, unit=unit, priority=priority)
+        except DeviceError as error:
+            self._arrivals += not error.left_unchanged
+            raise
+        self._arrivals += 1
 
     async def run(self, steps: Sequence[Step], **numbers: float) -> None:
         """Write and wait, in order. All values are worked out before the first write. Raises `DeviceError`.

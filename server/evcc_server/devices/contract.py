@@ -17,7 +17,18 @@ from evcclib.model import ChargerStatus, PhaseTriple
 
 
 class DeviceError(Exception):
-    """A device did not do what was asked; the caller retries, and until then its values are missing."""
+    """A device did not do what was asked; the caller retries, and until then its values are missing.
+
+    ``left_unchanged``: whether what was asked for has certainly changed nothing at the device, because nothing of it was sent, or
+    all that was sent was refused. Otherwise it may have been done, wholly or in part: an answer that was lost says nothing.
+    """
+
+    left_unchanged = False
+
+    def __init__(self, message: str = "", *, left_unchanged: bool | None = None) -> None:
+        super().__init__(message)
+        if left_unchanged is not None:
+            self.left_unchanged = left_unchanged
 
 
 class DeviceSilent(DeviceError):
@@ -29,7 +40,9 @@ class DeviceDown(DeviceError):
 
 
 class DeviceRefused(DeviceError):
-    """The device answered with an error (Modbus exception, HTTP status)."""
+    """The device answered with an error (Modbus exception, HTTP status): unless it says otherwise, it has changed nothing."""
+
+    left_unchanged = True
 
 
 class DeviceImplausible(DeviceError):
@@ -106,7 +119,11 @@ class BatteryControl(Protocol):
 
 
 class Charger(Protocol):
-    """An EVSE. Commands return when the device has confirmed them."""
+    """An EVSE. Commands return when the device has confirmed them; a `DeviceError` says whether one may have been done.
+
+    What a driver repeats by itself, to keep a watchdog calm or after a loss, must not undo a command whose answer was lost: it
+    is the newest that may have arrived, of two currents the lower one, of on and off whichever was wanted last or nothing.
+    """
 
     @property
     def config(self) -> ChargerConfig:

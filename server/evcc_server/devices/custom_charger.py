@@ -92,13 +92,15 @@ class PluginCharger:
     async def switch_phases(self, phases: int) -> None:
         """See `Charger.switch_phases`."""
         if self._set_phases is None:
-            raise DeviceImplausible(f"{self._name}: cannot switch phases, phases1p3p is not configured")
+            text = f"{self._name}: cannot switch phases, phases1p3p is not configured"
+            raise DeviceImplausible(text, left_unchanged=True)
         await self._set_phases(phases)
 
     async def wake(self) -> None:
         """See `Charger.wake`."""
         if self._wakeup is None:
-            raise DeviceImplausible(f"{self._name}: cannot wake the vehicle, wakeup is not configured")
+            text = f"{self._name}: cannot wake the vehicle, wakeup is not configured"
+            raise DeviceImplausible(text, left_unchanged=True)
         await self._wakeup(True)
 
     async def release(self) -> None:

@@ -164,14 +164,15 @@ class Plugins:
         async def write(value: JsonValue) -> None:
             number = as_number(value)
             if number is None:
-                raise DeviceImplausible(f"register {register.address}: {value!r} is no number")
+                raise DeviceImplausible(f"register {register.address}: {value!r} is no number", left_unchanged=True)
             if access is RegisterAccess.WRITE_COIL:
                 words: tuple[int, ...] = (int(number != 0),)
             else:
                 try:
                     words = tuple(encode(register, number))
                 except ValueError as error:
-                    raise DeviceImplausible(f"register {register.address}: {error}") from error
+                    text = f"register {register.address}: {error}"
+                    raise DeviceImplausible(text, left_unchanged=True) from error
             await port.write(function, register.address, words)
 
         return write

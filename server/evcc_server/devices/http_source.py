@@ -19,6 +19,18 @@ from evcc_server.config.secrets import redact
 from evcc_server.config.sources import HttpSource
 from evcc_server.devices.contract import DeviceDown, DeviceImplausible, DeviceRefused, DeviceSilent
 
+_UNSENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+    httpx.LocalProtocolError,
+    httpx.InvalidURL,
+    UnicodeError,
+)
+"""Failures before anything of the request could have reached its device."""
+REQUEST_TIMEOUT = 408
 SHARE_S = 0.5
 TIMEOUT_S = 10.0
 ANSWER_BYTES_MAX = 2_000_000
@@ -104,12 +116,17 @@ class HttpClient:
         except TimeoutError:
             raise DeviceSilent(f"{place}: no answer within {timeout_s:g} s") from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
-            raise DeviceDown(f"{place}: {redact(str(error)) or type(error).__name__}") from error
-        if response.is_redirect:
+            text = f"{place}: {redact(str(error)) or type(error).__name__}"
+            raise DeviceDown(text, left_unchanged=_is_unsent(error, uri)) from error
+        code = response.status_code
+        if response.is_redirect:  # many a device answers so to a form that it has taken
             place_now = redact(response.headers.get("location", "?").split("?")[0])
-            raise DeviceRefused(f"{place}: HTTP {response.status_code}, moved to {place_now}")
-        if response.status_code >= 400:
-            raise DeviceRefused(f"{place}: HTTP {response.status_code} {response.reason_phrase}")
+            raise DeviceRefused(f"{place}: HTTP {code}, moved to {place_now}", left_unchanged=False)
+        if code >= 400:
+            is_certain = (
+                code < 500 and code != REQUEST_TIMEOUT
+            )  # else it failed in the midst of it, or somebody in between did
+            raise DeviceRefused(f"{place}: HTTP {code} {response.reason_phrase}", left_unchanged=is_certain)
         return data.decode("utf-8", errors="replace")
 
     def _client(self, *, is_insecure: bool) -> httpx.AsyncClient:
@@ -125,6 +142,12 @@ class HttpClient:
             )
             self._clients[is_insecure] = client
         return client
+
+
+def _is_unsent(error: Exception, uri: str) -> bool:
+    """Whether nothing can have reached the device; what fails after a redirection was heard at the first address."""
+    is_first = not isinstance(error, httpx.RequestError) or error.request.url == httpx.URL(uri)
+    return isinstance(error, _UNSENT) and is_first
 
 
 async def _body(response: httpx.Response, place: str) -> bytes:

@@ -1,15 +1,17 @@
 """Charging stations over Modbus: one driver for every profile.
 
 No setpoint leaves it above the profile's maximum, above what the device reports as its own maximum, or between the device's
-steps (it is floored). At start the watchdog is armed: with the time-out that the device has, or the profile's when it is off,
-and a fail-safe current that is not above the safe one. When the server ends the station keeps at most the minimum current,
-and the watchdog is put back as it was found.
+steps (it is floored). A command whose answer is lost may have been carried out: what is repeated to keep a watchdog calm then is
+the lower of what may stand (`told`). At start the watchdog is armed: with the time-out that the device has, or the profile's when
+it is off, and a fail-safe current that is not above the safe one. When the server ends the station keeps at most the minimum
+current, and the watchdog is put back as it was found.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import anyio
@@ -17,12 +19,13 @@ import msgspec
 
 from evcc_server.devices import plausible
 from evcc_server.devices.access import Access
-from evcc_server.devices.contract import ChargerValues, DeviceImplausible
+from evcc_server.devices.contract import ChargerValues, DeviceError, DeviceImplausible
 from evcc_server.devices.polling import formulas_of, port_for, read_triple, without_blanks
 from evcc_server.devices.profile import Charger, Condition, PhaseSwitch, Profile, Step
 from evcc_server.devices.quirks import CURRENT, ENABLE, STATUS
 from evcc_server.devices.registers import truncate
 from evcc_server.devices.snapshot import Snapshot, keys_of
+from evcc_server.devices.told import Told
 from evcc_server.modbus.link import Link
 from evcc_server.modbus.turns import Priority
 from evcclib.config import ChargerConfig
@@ -65,9 +68,9 @@ class ModbusCharger:
         self._owner_max_a = math.inf if max_a is None else max_a
         self._max_a = min(self.facts.max_a, self._owner_max_a)
         self._safe_a = self.facts.min_a if safe_a is None else safe_a
-        self._current_a = self.facts.min_a  # remembered setpoint
-        self._is_enabled: bool | None = None  # as commanded, for devices that cannot tell
+        self._told = Told(current_a=self.facts.min_a, current_most_a=self.facts.min_a)
         self._commands = anyio.Lock()
+        self._commanded = 0  # how often
         self._blank = plausible.BlankAnswers()
         self._waking_until = 0.0
         self._is_seen_enabled = False
@@ -76,7 +79,6 @@ class ModbusCharger:
         self._is_measured = True
         self._knows_identity = self.facts.identity is not None
         self._can_switch = self.facts.phase_switch is not None
-        self._phases_set = 3
         self._timeout_found_s: float | None = None  # what the watchdog had before it was armed
         self._timeout_s = self.facts.watchdog.default_s if self.facts.watchdog else 0.0
         self._keys, self._needed = self._keys_to_poll(), self._keys_needed()
@@ -104,7 +106,8 @@ class ModbusCharger:
         Also to be called after the station was lost: it may have restarted. What was commanded before is kept.
         """
         self._access.forget()
-        await self._access.run(self._base.configure)
+        async with self._commands:
+            await self._access.run(self._base.configure)
         self.facts = await self._variant(self._base)
         await self._require()
         facts, switch = self.facts, self.facts.phase_switch
@@ -126,12 +129,12 @@ class ModbusCharger:
         self._max_a = min(facts.max_a, self._owner_max_a)
         if own_max_a is not None and own_max_a >= facts.min_a:
             self._max_a = min(self._max_a, own_max_a)
-        self._current_a = min(self._current_a, self._max_a)
-        if not self._is_started:
-            self._remember(now.value(current) if current else None)
-            self._is_enabled = self._enabled(now, None)
-        await self._access.run(facts.start)
-        await self._arm()
+        self._told = self._told.within(self._max_a)
+        if not self._is_started and not self._commanded:
+            self._adopt(now.value(current) if current else None, self._enabled(now, None))
+        async with self._commands:
+            await self._access.run(facts.start)
+            await self._arm()
         self._keys, self._needed = self._keys_to_poll(), self._keys_needed()
         self._is_started = True
 
@@ -160,9 +163,11 @@ class ModbusCharger:
             return None
         return current.register if "r" in self.profile.register(current.register).access else None
 
-    def _remember(self, current_a: float | None) -> None:
+    def _adopt(self, current_a: float | None, is_enabled: bool | None) -> None:
+        """What a station was found with counts as if we had told it."""
         if current_a is not None and current_a >= self.facts.min_a:
-            self._current_a = min(current_a, self._max_a)
+            self._told = self._told.with_current(current_a).within(self._max_a)
+        self._told = self._told.with_enabled(is_enabled)
 
     async def _arm(self) -> None:
         watchdog = self.facts.watchdog
@@ -177,10 +182,10 @@ class ModbusCharger:
         if found_s is not None and found_s > 0:
             self._timeout_s = found_s
         elif found_s == 0 and watchdog.zero_is_off and watchdog.timeout_write is not None:
+            self._timeout_found_s = 0.0  # to be put back from now on: the answer may be lost
             await self._access.write(
                 watchdog.timeout_write, self._in_unit_of(watchdog.timeout_write, watchdog.default_s)
             )
-            self._timeout_found_s = 0.0
 
     def _seconds(self, key: str | None, now: Snapshot) -> float | None:
         value = now.value(key) if key is not None else None
@@ -215,9 +220,10 @@ class ModbusCharger:
     async def read(self) -> ChargerValues:
         """Read everything once, and get the station out of states it cannot leave by itself. Raises `DeviceError`."""
         asked_at_s = anyio.current_time()
+        commanded = self._commanded
         now = await self._access.read(self._keys, needed=self._needed)
         self._polled_at_s = asked_at_s
-        status = await self._repair(now) or self._status(now)
+        status = await self._repair(now, commanded) or self._status(now)
         if self._is_waking and status in (ChargerStatus.E, ChargerStatus.F):
             status = ChargerStatus.B
         is_enabled = self._enabled(now, status)
@@ -251,10 +257,13 @@ class ModbusCharger:
         rules = {condition.register for rule in facts.rules for condition in rule.when}
         return frozenset(rules | ({facts.register} if facts.register is not None else set()))
 
-    async def _repair(self, now: Snapshot) -> ChargerStatus | None:
+    async def _repair(self, now: Snapshot, commanded: int) -> ChargerStatus | None:
         for repair in self.facts.repairs:
             if now.holds(repair.when) and not self._is_waking:
-                await self._access.run(repair.steps)
+                async with self._commands:
+                    if self._commanded != commanded:  # what was read may be what that command has changed since
+                        return None
+                    await self._access.run(repair.steps)
                 return ChargerStatus(repair.status) if repair.status is not None else None
         return None
 
@@ -280,7 +289,9 @@ class ModbusCharger:
         is_known = all(now.raw(condition.register) is not None for condition in facts.state)
         if facts.state and is_known and now.holds(facts.known_when):
             return now.holds(facts.state)
-        return True if status is ChargerStatus.C else self._is_enabled
+        if status is ChargerStatus.C:
+            return True
+        return self._told.is_enabled if self._told.is_certain else None
 
     def _identity(self, now: Snapshot) -> str | None:
         facts = self.facts.identity
@@ -309,43 +320,59 @@ class ModbusCharger:
 
     async def enable(self) -> None:
         """Allow charging with the remembered current. Raises `DeviceError`."""
-        async with self._commands:
+        async with self._command():
             await self._enable()
+
+    @asynccontextmanager
+    async def _command(self) -> AsyncIterator[None]:
+        """One at a time. What it asks for counts as told unless it has certainly changed nothing."""
+        async with self._commands:
+            self._commanded += 1
+            before = self._told
+            try:
+                with self._access.command():
+                    yield
+            except DeviceError as error:
+                if error.left_unchanged:
+                    self._told = before
+                raise
 
     @property
     def _numbers(self) -> dict[str, float]:
         """What steps around enabling may use."""
-        return {"current": self._current_a, "phases": float(self._phases_set)}
+        return {"current": self._told.current_a, "phases": float(self._told.phases)}
 
     async def _enable(self) -> None:
         facts = self.facts.enable
+        self._told = self._told.asking_to_enable()
         await self._access.run(facts.on_steps, **self._numbers)
         if facts.quirk is not None:
-            await ENABLE[facts.quirk](self._access, True, self._current_a)
+            await ENABLE[facts.quirk](self._access, True, self._told.current_a)
         elif facts.register is not None:
             await self._access.write_raw(facts.register, facts.enabled_raw)
         elif facts.pause_raw is not None:
-            await self._write_current(self._current_a)
+            await self._write_current(self._told.current_a)
         await self._access.run(facts.on_steps_after, **self._numbers)
-        self._is_enabled = True
+        self._told = self._told.with_enabled(True)
 
     async def disable(self) -> None:
         """Pause charging. Raises `DeviceError`."""
-        async with self._commands:
+        async with self._command():
             await self._disable()
 
     async def _disable(self) -> None:
         facts = self.facts.enable
+        self._told = self._told.asking_to_disable()
         await self._access.run(facts.off_steps, **self._numbers)
         if facts.quirk is not None:
-            await ENABLE[facts.quirk](self._access, False, self._current_a)
+            await ENABLE[facts.quirk](self._access, False, self._told.current_a)
         elif facts.register is not None:
             await self._access.write_raw(facts.register, facts.disabled_raw)
         elif facts.pause_raw is not None:
             for key in (self.facts.current.register, *self.facts.current.registers):
                 await self._access.write_raw(key, facts.pause_raw)
         await self._access.run(facts.off_steps_after, **self._numbers)
-        self._is_enabled = False
+        self._told = self._told.with_enabled(False)
 
     async def set_current(self, current_a: float) -> None:
         """Set the limit [A], floored to the station's step and kept within its range.
@@ -355,13 +382,13 @@ class ModbusCharger:
         """
         if not math.isfinite(current_a):
             raise ValueError(f"{current_a} is not a current")
-        async with self._commands:
+        async with self._command():
             await self._set_current(self._fit(current_a))
 
     async def _set_current(self, current_a: float) -> None:
-        if self.facts.enable.pause_raw is None or self._is_enabled is not False:
+        if self.facts.enable.pause_raw is None or self._told.is_enabled is not False:
             await self._write_current(current_a)
-        self._current_a = current_a
+        self._told = self._told.with_current(current_a)
 
     def _fit(self, current_a: float) -> float:
         step = self.facts.step_a
@@ -370,28 +397,31 @@ class ModbusCharger:
 
     async def _write_current(self, current_a: float) -> None:
         facts = self.facts.current
+        self._told = self._told.asking_current(current_a)
         if facts.quirk is not None:
             await CURRENT[facts.quirk](self._access, current_a)
-            return
-        if facts.value is not None:
+        elif facts.value is not None:
             steps = [Step(write=key, value=facts.value) for key in (facts.register, *facts.registers)]
-            await self._access.run(steps, current=current_a, phases=float(self._phases_set))
-            return
-        for key in (facts.register, *facts.registers):
-            await self._access.write(key, current_a)
+            await self._access.run(steps, current=current_a, phases=float(self._told.phases))
+        else:
+            for key in (facts.register, *facts.registers):
+                await self._access.write(key, current_a)
+        self._told = self._told.with_current(current_a)
 
     async def switch_phases(self, phases: int) -> None:
         """Follow the station's own procedure. Raises `DeviceError`; `DeviceImplausible` where it cannot switch."""
         switch = self.facts.phase_switch
         if switch is None or not self._can_switch or phases not in (1, 3):
-            raise DeviceImplausible(f"{self.profile.id} cannot switch to {phases} phases")
-        async with self._commands:
-            was_enabled = self._is_enabled if self._is_enabled is not None else self._is_seen_enabled
+            raise DeviceImplausible(f"{self.profile.id} cannot switch to {phases} phases", left_unchanged=True)
+        async with self._command():
+            told = self._told.is_enabled
+            was_enabled = told if told is not None else self._is_seen_enabled
             if switch.pause_s is not None and was_enabled:
                 await self._disable()
                 await anyio.sleep(switch.pause_s)
-            await self._access.run(switch.one if phases == 1 else switch.three, current=self._current_a)
-            self._phases_set = phases
+            self._told = self._told.asking_phases(phases)
+            await self._access.run(switch.one if phases == 1 else switch.three, current=self._told.current_a)
+            self._told = self._told.with_phases(phases)
             if switch.pause_s is not None and was_enabled:
                 await anyio.sleep(switch.resume_s)
                 await self._enable()
@@ -400,7 +430,7 @@ class ModbusCharger:
         """Wake a sleeping vehicle. Raises `DeviceError`."""
         self._waking_until = math.inf
         try:
-            async with self._commands:
+            async with self._command():
                 await self._access.run(self.facts.wake)
         finally:
             self._waking_until = anyio.current_time() + self.facts.wake_s
@@ -411,8 +441,10 @@ class ModbusCharger:
 
     async def release(self) -> None:
         """Not above the minimum current, the profile's own last steps, and the watchdog as it was found."""
-        async with self._commands:
-            if self._is_enabled and self._current_a > self.facts.min_a:
+        async with self._command():
+            if self._told.is_enabled is False and not self._told.is_certain:
+                await self._disable()
+            elif self._told.may_be_enabled and self._told.current_most_a > self.facts.min_a:
                 await self._set_current(self.facts.min_a)
             await self._access.run(self.facts.release)
             watchdog = self.facts.watchdog
@@ -453,10 +485,10 @@ class ModbusCharger:
 
     async def _rewrite(self) -> None:
         async with self._commands:  # else an old setpoint could overtake a new one
-            if self._is_enabled is False:
+            if self._told.is_enabled is False:
                 await self._disable()
-            elif self._is_enabled:
-                await self._write_current(self._current_a)
+            elif self._told.is_enabled:
+                await self._write_current(self._told.current_a)
 
     def _keys_of_status(self) -> frozenset[str]:
         key = self.facts.status.register or min(self._keys)

@@ -14,7 +14,7 @@ import anyio
 
 from evcc_server.devices import plausible
 from evcc_server.devices.access import Access
-from evcc_server.devices.contract import DeviceImplausible, DeviceRefused, MeterValues
+from evcc_server.devices.contract import DeviceError, DeviceImplausible, DeviceRefused, MeterValues
 from evcc_server.devices.formula import names_in
 from evcc_server.devices.polling import formulas_of, is_blank, port_for, read_triple
 from evcc_server.devices.profile import Profile, Step
@@ -62,7 +62,8 @@ class ModbusMeter:
         self._params_used = [name for name in names if name.startswith("$")]
         self._blank = plausible.BlankAnswers()
         self._commands = anyio.Lock()
-        self._mode = "normal"
+        self._mode = "normal"  # told last, of what may have arrived
+        self._is_own = True  # certainly in no mode of ours
 
     @property
     def quantities(self) -> frozenset[str]:
@@ -99,18 +100,29 @@ class ModbusMeter:
 
     @property
     def mode(self) -> str:
-        """The mode last written; ``normal`` before."""
+        """The newest mode that it may have been told; ``normal`` before."""
         return self._mode
 
     async def set_mode(self, mode: str) -> None:
         """Write one of `modes`. Raises `DeviceError`, also for a mode that this battery does not have."""
         steps = self._steps(mode)
         async with self._commands:
-            await self._check_requirements()
-            if mode != "normal":
-                self._mode = mode  # from the first write on it must be undone
-            await self._access.run(steps)
-            self._mode = mode
+            before = self._mode, self._is_own
+            try:
+                with self._access.command():
+                    await self._check_requirements()
+                    await self._tell(mode, steps)
+            except DeviceError as error:
+                if error.left_unchanged:
+                    self._mode, self._is_own = before
+                raise
+
+    async def _tell(self, mode: str, steps: Sequence[Step]) -> None:
+        # From the first write on the newest mode is what is repeated, and what was begun must be undone.
+        self._mode = mode
+        self._is_own = self._is_own and mode == "normal"
+        await self._access.run(steps)
+        self._is_own = mode == "normal"
 
     async def _check_requirements(self) -> None:
         battery = self.profile.battery
@@ -131,21 +143,20 @@ class ModbusMeter:
     def keepalive(self) -> timedelta | None:
         """How often `kick` must be called now, so that the device keeps the mode; None: it stays by itself."""
         battery = self.profile.battery
-        if battery is None or battery.repeat_s is None or self._mode == "normal":
+        if battery is None or battery.repeat_s is None or self._is_own:
             return None
-        if battery.repeat_only and self._mode not in battery.repeat_only:
+        if battery.repeat_only and self._mode not in (*battery.repeat_only, "normal"):
             return None
         return timedelta(seconds=battery.repeat_s)
 
     async def kick(self) -> None:
-        """Write the present mode again."""
+        """Write the present mode again; ``normal`` until it has been confirmed."""
         async with self._commands:
-            if self._mode != "normal":
-                await self._access.run(self._steps(self._mode))
+            if not self._is_own:
+                await self._tell(self._mode, self._steps(self._mode))
 
     async def release(self) -> None:
         """Give the battery back to itself: write ``normal`` if another mode was ever begun."""
         async with self._commands:
-            if self._mode != "normal":
-                await self._access.run(self._steps("normal"))
-                self._mode = "normal"
+            if not self._is_own:
+                await self._tell("normal", self._steps("normal"))

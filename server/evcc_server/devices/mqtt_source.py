@@ -1,6 +1,8 @@
 """MQTT for plugins: the newest message of each topic, and publishing, at one outside broker.
 
 The connection is paho's, with a thread of its own; messages are handed to the event loop, which alone touches the table.
+A message counts as sent when the broker has acknowledged it. One that it has not is never sent again: on the next connection paho
+would send it before anything newer, minutes late.
 """
 
 from __future__ import annotations
@@ -18,13 +20,16 @@ import trio
 from paho.mqtt.enums import CallbackAPIVersion
 
 from evcc_server.config.read_address import split_host_port
-from evcc_server.devices.contract import DeviceDown
+from evcc_server.devices.contract import DeviceDown, DeviceSilent
 from evcc_server.mqtt.contract import MqttOptions
 
 _log = logging.getLogger(__name__)
 
 PAYLOAD_BYTES_MAX = 1_000_000
 KEEPALIVE_S = 30
+ACKNOWLEDGED_S = 5.0
+"""How long a broker may take to acknowledge a message."""
+_UNSENT = frozenset({paho.MQTT_ERR_NO_CONN, paho.MQTT_ERR_QUEUE_SIZE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +51,8 @@ class Topics(Protocol):
         """The newest message of a watched topic."""
 
     async def publish(self, topic: str, payload: str, *, is_retained: bool) -> None:
-        """Send. Raises `DeviceDown` when there is no connection."""
+        """Send, and wait for the broker's acknowledgement. Raises `DeviceDown` when there is no connection or it was lost,
+        `DeviceSilent` when the broker does not answer."""
 
     @property
     def is_connected(self) -> bool:
@@ -69,7 +75,7 @@ class NoTopics:
     async def publish(self, topic: str, payload: str, *, is_retained: bool) -> None:  # noqa: ARG002  # as above
         """Raises `DeviceDown`."""
         await anyio.lowlevel.checkpoint()
-        raise DeviceDown(f"mqtt {topic}: no broker is configured")
+        raise DeviceDown(f"mqtt {topic}: no broker is configured", left_unchanged=True)
 
     @property
     def is_connected(self) -> bool:
@@ -91,6 +97,7 @@ class BrokerTopics:
         self._latest: dict[str, Message] = {}
         self._client: paho.Client | None = None
         self._is_connected = False
+        self._unacknowledged: dict[int, trio.Event] = {}  # by paho's number of the message
 
     def watch(self, topic: str) -> None:
         """See `Topics.watch`."""
@@ -104,13 +111,24 @@ class BrokerTopics:
         return self._latest.get(topic)
 
     async def publish(self, topic: str, payload: str, *, is_retained: bool) -> None:
-        """See `Topics.publish`; returns when paho has taken the message over."""
+        """See `Topics.publish`."""
         await anyio.lowlevel.checkpoint()
+        place = f"mqtt {self._host}:{self._port}"
         if self._client is None or not self._is_connected:
-            raise DeviceDown(f"mqtt {self._host}:{self._port}: not connected")
+            raise DeviceDown(f"{place}: not connected", left_unchanged=True)
         info = self._client.publish(topic, payload.encode(), qos=1, retain=is_retained)
         if info.rc != paho.MQTT_ERR_SUCCESS:
-            raise DeviceDown(f"mqtt {self._host}:{self._port}: {paho.error_string(info.rc)}")
+            raise DeviceDown(f"{place}: {paho.error_string(info.rc)}", left_unchanged=info.rc in _UNSENT)
+        is_over = self._unacknowledged[info.mid] = trio.Event()
+        try:
+            with trio.fail_after(ACKNOWLEDGED_S):
+                await is_over.wait()
+        except trio.TooSlowError:
+            raise DeviceSilent(f"{place}: no acknowledgement within {ACKNOWLEDGED_S:g} s") from None
+        finally:
+            was_lost = self._unacknowledged.pop(info.mid, None) is not None
+        if was_lost:
+            raise DeviceDown(f"{place}: connection lost before the acknowledgement")
 
     @property
     def is_connected(self) -> bool:
@@ -145,7 +163,8 @@ class BrokerTopics:
                 context.verify_mode = ssl.CERT_NONE
             client.tls_set_context(context)
 
-        def on_connect(_client: paho.Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+        def on_connect(client: paho.Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+            client.drop_out_messages()  # here, in paho's thread: right after this it would send them again
             in_loop(lambda: self._connected(not reason.is_failure, str(reason)))
 
         def on_disconnect(_client: paho.Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
@@ -155,7 +174,11 @@ class BrokerTopics:
             topic, payload, is_retained = message.topic, bytes(message.payload), message.retain
             in_loop(lambda: self._received(topic, payload, is_retained))
 
+        def on_publish(_client: paho.Client, _data: Any, number: int, _reason: Any, _properties: Any) -> None:
+            in_loop(lambda: self._acknowledged(number))
+
         client.on_connect = on_connect
+        client.on_publish = on_publish
         client.on_disconnect = on_disconnect
         client.on_message = on_message
         return client
@@ -164,8 +187,16 @@ class BrokerTopics:
         if is_connected != self._is_connected:
             _log.info("mqtt %s:%d: %s", self._host, self._port, "connected" if is_connected else reason)
         self._is_connected = is_connected
+        if not is_connected:
+            for waiting in self._unacknowledged.values():
+                waiting.set()
         if is_connected and self._client is not None and self._topics:
             self._client.subscribe([(topic, 1) for topic in sorted(self._topics)])
+
+    def _acknowledged(self, number: int) -> None:
+        waiting = self._unacknowledged.pop(number, None)
+        if waiting is not None:
+            waiting.set()
 
     def _received(self, topic: str, payload: bytes, is_retained: bool) -> None:
         if topic in self._topics and len(payload) <= PAYLOAD_BYTES_MAX:

@@ -2,17 +2,23 @@
 
 One request at a time, the most urgent first; a pause before each request where a device needs one; a deadline over each
 request. After any failure, time-out or cancellation the stream is closed (a tty is flushed), so a late answer never meets the
-next request. A connection that cannot be opened is tried again after 1 s, then 2 s, doubling to 30 s; until then requests
-fail at once with `DeviceDown`. A unit that is silent is left alone by polls for as long, so that it does not take the others'
-time; commands to it are always tried.
+next request; and it is closed with a reset, so that what the network has not delivered yet is dropped: repeated by the kernel
+seconds later, an old setpoint would overtake a newer one on the next connection. A connection that cannot be opened is tried
+again after 1 s, then 2 s, doubling to 30 s; until then requests fail at once with `DeviceDown`. A unit that is silent is left
+alone by polls for as long, so that it does not take the others' time; commands to it are always tried.
+
+An error says whether the request may have been carried out all the same (`DeviceError.left_unchanged`): that it was never sent,
+or that it was refused when it was sent once, is certain; anything else is not.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 import os
 import socket
+import struct
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Protocol, runtime_checkable
 
@@ -21,7 +27,7 @@ import anyio.lowlevel
 import trio
 from anyio.abc import ByteStream, SocketAttribute
 
-from evcc_server.devices.contract import DeviceDown, DeviceImplausible, DeviceRefused, DeviceSilent
+from evcc_server.devices.contract import DeviceDown, DeviceError, DeviceImplausible, DeviceRefused, DeviceSilent
 from evcc_server.modbus.turns import Priority, Turns
 from evcc_server.modbus.wire import Answer, Exchange, Framing, Request, WireError, exception_text, is_read
 
@@ -33,6 +39,9 @@ QUIET_MAX_S = 10.0
 CONNECT_TIMEOUT_S = 5.0
 SETTLE_S = 0.1  # after a time-out a gateway may still hold the late answer of a serial device
 RECEIVE_BYTES = 512
+UNCERTAIN_CODES = frozenset({4, 5, 11})
+"""Exceptions of a device that failed in the midst of it, or is still at it, and of a gateway that has got no answer."""
+_ABORT = struct.pack("ii", 1, 0)  # SO_LINGER: closing throws away what was not delivered
 _LOST = (anyio.BrokenResourceError, anyio.EndOfStream, anyio.ClosedResourceError, OSError)
 
 
@@ -53,10 +62,11 @@ class Discardable(Protocol):
 
 
 class ModbusRefused(DeviceRefused):
-    """The device answered with the Modbus exception ``code``."""
+    """The device answered with the Modbus exception ``code``; ``sendings``: how often it was sent, the last one was answered."""
 
-    def __init__(self, request: Request, code: int) -> None:
-        super().__init__(f"{request}: {exception_text(code)}")
+    def __init__(self, request: Request, code: int, *, sendings: int = 1) -> None:
+        is_certain = sendings == 1 and code not in UNCERTAIN_CODES
+        super().__init__(f"{request}: {exception_text(code)}", left_unchanged=is_certain)
         self.code = code
 
 
@@ -90,6 +100,7 @@ class Link:
         self._failures = 0  # to open the connection, or losses without an answer since it was opened
         self._retry_at = 0.0
         self._is_unsettled = False
+        self._sendings = 0  # of the request whose turn it is
         self.delays_s: dict[int, float] = {}  # by unit: the pause it needs, whoever asks
         self._heard_at: dict[int, float] = {}
         self._silences: dict[int, int] = {}
@@ -144,9 +155,9 @@ class Link:
             with trio.CancelScope() as patience:
                 for request in requests[len(answers) :]:
                     answer = await self._request(request, patience, timeout_s, min_delay_s, priority, doubles)
-                    if answer.exception is not None:
-                        return [*answers, ModbusRefused(request, answer.exception)]
-                    answers.append(answer.values)
+                    if isinstance(answer, ModbusRefused):
+                        return [*answers, answer]
+                    answers.append(answer)
                     if patience.cancel_called:
                         break  # it came just in time; the next one must not suffer for that
             if patience.cancelled_caught:
@@ -163,12 +174,13 @@ class Link:
         min_delay_s: float,
         priority: Priority,
         doubles: bool,
-    ) -> Answer:
+    ) -> tuple[int, ...] | ModbusRefused:
         self._check_reachable(request, priority)
         has_waited = not self._turns.take_free()
         if has_waited:
             patience.deadline = math.inf
             await self._turns.take(priority)
+        self._sendings = 0
         try:
             if has_waited:
                 self._check_reachable(request, priority)
@@ -179,7 +191,13 @@ class Link:
             if doubles:
                 patience.deadline = math.inf
                 await self._wake_with(request, timeout_s)
-            return await self._attempt(request, patience, timeout_s)
+            answer = await self._attempt(request, patience, timeout_s)
+            if answer.exception is None:
+                return answer.values
+            return ModbusRefused(request, answer.exception, sendings=self._sendings)
+        except DeviceError as error:
+            error.left_unchanged = self._sendings == 0
+            raise
         finally:
             self._turns.pass_on()
 
@@ -195,9 +213,11 @@ class Link:
             return
         now = trio.current_time()
         if self._stream is None and now < self._retry_at:
-            raise DeviceDown(f"{self.name}: not connected, next try in {self._retry_at - now:.0f} s")
+            in_s = self._retry_at - now
+            raise DeviceDown(f"{self.name}: not connected, next try in {in_s:.0f} s", left_unchanged=True)
         if priority >= Priority.POLL and now < self._quiet_until.get(request.unit, now):
-            raise DeviceSilent(f"{self.name}: unit {request.unit} has been silent, next try in a moment")
+            text = f"{self.name}: unit {request.unit} has been silent, next try in a moment"
+            raise DeviceSilent(text, left_unchanged=True)
 
     async def _keep_distance(self, unit: int, min_delay_s: float) -> None:
         await anyio.sleep_until(self._heard_at.get(unit, trio.current_time()) + min_delay_s)
@@ -216,7 +236,8 @@ class Link:
         except DeviceDown:
             if not is_reused:
                 raise
-        # The far end closed an idle connection: not worth a failure. The same write twice changes nothing.
+        # The far end closed an idle connection: not worth a failure. The same write twice changes nothing, and in between there
+        # is no other: it is still this request's turn.
         return await self._attempt_once(request, patience, timeout_s)
 
     async def _attempt_once(self, request: Request, patience: trio.CancelScope, timeout_s: float) -> Answer:
@@ -232,7 +253,7 @@ class Link:
         except WireError as error:
             raise DeviceImplausible(f"{self.name}: {error}") from error
         except _LOST as error:
-            await self.aclose()
+            await self._abort()
             self._note_loss()
             raise DeviceDown(f"{self.name}: connection lost {error}".rstrip()) from error
         finally:
@@ -253,6 +274,7 @@ class Link:
                 self._discardable.discard_pending()
             else:
                 await _discard_pending(stream)
+        self._sendings += 1
         self._transaction = self._transaction % 0xFFFF + 1
         exchange = Exchange(self.framing, request, self._transaction)
         frame = exchange.frame()
@@ -285,7 +307,15 @@ class Link:
         """Whatever the stream may still bring, nobody will take it for an answer."""
         self._is_unsettled = self.framing is not Framing.SOCKET
         if not isinstance(self._stream, Resyncable):
-            await self.aclose()
+            await self._abort()
+
+    async def _abort(self) -> None:
+        """Close the connection together with what has not been delivered to the device yet."""
+        raw = None if self._stream is None else self._stream.extra(SocketAttribute.raw_socket, None)
+        if isinstance(raw, socket.socket) and raw.type == socket.SOCK_STREAM and raw.fileno() >= 0:
+            with contextlib.suppress(OSError):  # the other end has been quicker: then there is nothing left to drop
+                raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABORT)
+        await self.aclose()
 
     async def _settle(self, stream: ByteStream) -> None:
         if isinstance(stream, Resyncable):

@@ -82,7 +82,9 @@ class SerialStream(ByteStream):
         self._quiet_since = anyio.current_time() + len(item) * self._character_s
 
     async def resync(self) -> None:
-        """Throw away what arrives until the line is silent."""
+        """Throw away what was not sent yet, and what arrives until the line is silent."""
+        self._check_open()
+        termios.tcflush(self._fd, termios.TCOFLUSH)
         quiet_s = max(self._silence_s, SETTLE_S)
         while True:
             with anyio.move_on_after(quiet_s) as scope:
