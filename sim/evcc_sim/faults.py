@@ -1,8 +1,8 @@
 """Faults as data: what goes wrong at which device, from when, for how long.
 
 The same list serves all three ways to run. Kinds in `BYTES` are applied where frames are (the stream server of the wire and
-full-stack runners); run in process, a device with one of the `SILENT` kinds simply does not answer. All others change what the
-plant does or shows.
+full-stack runners); run in process, a device with one of the `SILENT` kinds simply does not answer, and of the `UNHEARD` ones the
+commands are carried out, or not, with an unknown outcome. All others change what the plant does or shows.
 """
 
 from __future__ import annotations
@@ -11,6 +11,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+
+from evcc_sim.timebase import stream
+
+DELAY_S = 2.0
+"""How late an answer is, unless a fault says something else."""
 
 
 class FaultKind(StrEnum):
@@ -32,8 +37,9 @@ class FaultKind(StrEnum):
     CHARGER_ERROR = "charger_error"  # status F
     # what happens to frames
     EXCEPTION = "exception"  # answers with exception ``code``
-    DELAY = "delay"  # answers ``delay_s`` late
-    LOSS = "loss"  # each answer is lost with probability ``rate``
+    DELAY = "delay"  # done at once, answered ``delay_s`` late
+    LOSS = "loss"  # done, but each answer is lost with probability ``rate``
+    LOST_REQUESTS = "lost_requests"  # each request is lost with probability ``rate``: not done, not answered
     DUPLICATE = "duplicate"
     TRUNCATE = "truncate"
     GARBLE = "garble"
@@ -62,6 +68,7 @@ BYTES = frozenset(
         FaultKind.EXCEPTION,
         FaultKind.DELAY,
         FaultKind.LOSS,
+        FaultKind.LOST_REQUESTS,
         FaultKind.DUPLICATE,
         FaultKind.TRUNCATE,
         FaultKind.GARBLE,
@@ -70,6 +77,10 @@ BYTES = frozenset(
     }
 )
 SILENT = frozenset({FaultKind.SILENCE, FaultKind.REBOOT, FaultKind.REFUSE, FaultKind.HALF_OPEN, FaultKind.EXCEPTION})
+UNHEARD = frozenset({FaultKind.LOSS, FaultKind.LOST_REQUESTS, FaultKind.DELAY})
+"""Kinds after which nobody knows whether a command was carried out. With ``writes_only`` set, reads are answered."""
+PATIENCE_S = 1.0
+"""Run in process, an answer that is so late comes too late."""
 CONTROL = frozenset({FaultKind.RESTART, FaultKind.KILL, FaultKind.CLOCK_JUMP})
 """Faults of the control, not of a device; their ``device`` is ``site``."""
 
@@ -96,6 +107,10 @@ class Fault:
     def lag_s(self) -> float:
         """How late what lags is shown [s]; 0 for any other kind."""
         return self.params.get("lag_s", 5.0) if self.kind is FaultKind.READ_BACK_LAG else 0.0
+
+    def concerns(self, *, is_write: bool) -> bool:
+        """Whether it is a fault of such requests."""
+        return is_write or not self.params.get("writes_only", 0.0)
 
 
 class FaultTable:
@@ -131,8 +146,31 @@ class FaultTable:
         return None
 
     def is_silent(self, device: str, now_s: float) -> bool:
-        """Whether the device gives no usable answer at ``now_s``."""
+        """Whether nobody who asks at ``now_s`` what the device shows gets a usable answer."""
+        return self.is_mute(device, now_s) or self.unheard(device, now_s, is_write=False) is not None
+
+    def is_mute(self, device: str, now_s: float) -> bool:
+        """Whether the device neither does nor answers anything at ``now_s``."""
         faults = self._by_device.get(device)
         if not faults:
             return False
         return any(fault.kind in SILENT and fault.start_s <= now_s < fault.end_s for fault in faults)
+
+    def hears(self, device: str, now_s: float) -> bool:
+        """Whether questions reach the device at ``now_s``, even if its answers should not reach anybody."""
+        is_lost = self.unheard(device, now_s, is_write=False) is FaultKind.LOST_REQUESTS
+        return not is_lost and not self.is_mute(device, now_s)
+
+    def unheard(self, device: str, now_s: float, *, is_write: bool) -> FaultKind | None:
+        """What keeps a request of ``now_s``, or its answer, from arriving; at one instant the same, whoever asks."""
+        for fault in self._by_device.get(device, ()):
+            if fault.kind in UNHEARD and fault.start_s <= now_s < fault.end_s and fault.concerns(is_write=is_write):
+                is_late = fault.kind is not FaultKind.DELAY or fault.params.get("delay_s", DELAY_S) >= PATIENCE_S
+                if is_late and _hits(fault, now_s):
+                    return fault.kind
+        return None
+
+
+def _hits(fault: Fault, now_s: float) -> bool:
+    rate = fault.params.get("rate", 1.0)
+    return rate >= 1.0 or stream(0, fault.device, fault.kind, fault.start_s, now_s).random() < rate

@@ -274,14 +274,7 @@ class Run:
         done = 0
         for command in batch.commands:
             was_enabled = self.recorder.enabled[loadpoint]
-            error, result = "", Result.DONE
-            if self.house.silence(box.name) and not isinstance(command, WakeVehicle):
-                error, result = "no answer", Result.UNKNOWN
-            else:
-                try:
-                    self._do(box, command)
-                except WriteRefused as refused:
-                    error, result = str(refused), Result.FAILED
+            result, error = self._attempt(box, command)
             self.recorder.sent(
                 loadpoint, command, accepted=result is Result.DONE, batch=batch.number, was_enabled=was_enabled
             )
@@ -298,6 +291,20 @@ class Run:
                 case _:
                     pass
         return Outcome(loadpoint, batch.number, Result.DONE, done)
+
+    def _attempt(self, box: Wallbox, command: Command) -> tuple[Result, str]:
+        """Carry out one command, as far as it arrives: what its sender hears of it."""
+        faults, now_s = self.house.faults, self.house.now_s
+        is_for_box = not isinstance(command, WakeVehicle)
+        unheard = faults.unheard(box.name, now_s, is_write=True) if is_for_box else None
+        if is_for_box and (unheard is FaultKind.LOST_REQUESTS or faults.is_mute(box.name, now_s)):
+            return Result.UNKNOWN, "no answer"
+        try:
+            self._do(box, command)
+        except WriteRefused as refused:
+            if unheard is None:
+                return Result.FAILED, str(refused)
+        return (Result.DONE, "") if unheard is None else (Result.UNKNOWN, "no answer")
 
     def _do(self, box: Wallbox, command: Command) -> None:
         match command:

@@ -53,7 +53,7 @@ FRAMER_TYPE = {Framing.TCP: FramerType.SOCKET, Framing.RTU: FramerType.RTU, Fram
 
 @dataclass(frozen=True, slots=True)
 class Delay:
-    """Answer ``seconds`` late."""
+    """The device does at once what was asked, and answers ``seconds`` late."""
 
     seconds: float
 
@@ -264,6 +264,8 @@ class _Line:
         for fault in faults:
             match fault:
                 case Delay(seconds):
+                    if answer is None:
+                        answer = await self._answer(request)
                     await anyio.sleep(seconds)
                 case Swallow():
                     return
@@ -272,7 +274,8 @@ class _Line:
                 case Refuse(code):
                     answer = self._frame(request, ExceptionResponse(request.function_code, code))
                 case LoseAnswer():
-                    await self._answer(request)
+                    if answer is None:
+                        await self._answer(request)
                     return
                 case Truncate() | FlipByte() | Duplicate() | StaleAnswer():
                     if answer is None:

@@ -174,6 +174,8 @@ class Poller:
         name = box.spec.name
         is_faulty = name in self._faulty
         if is_faulty and self.house.silence(name):
+            if self.house.faults.hears(name, self.house.now_s):
+                box.kick()
             return self._chargers.get(name) or ChargerReading(status=UNKNOWN_YET)
         box.kick()
         shown = box.meter.shown()

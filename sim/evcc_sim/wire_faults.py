@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evcc_sim.faults import Fault, FaultKind
+from evcc_sim.faults import DELAY_S, Fault, FaultKind
 from evcc_sim.house import House
 from evcc_sim.modbus_server import (
     Asked,
@@ -32,14 +32,14 @@ class WireFaults:
         self._faults = house.faults.of(device)
         self._rng = stream(house.seed, "wire", device)
 
-    def __call__(self, _asked: Asked) -> tuple[WireFault, ...]:
+    def __call__(self, asked: Asked) -> tuple[WireFault, ...]:
         """What goes wrong with this request."""
         if not self._faults:
             return ()
         now_s = self._house.now_s
         wrong: list[WireFault] = []
         for fault in self._faults:
-            if fault.start_s <= now_s < fault.end_s:
+            if fault.start_s <= now_s < fault.end_s and fault.concerns(is_write=asked.is_write):
                 happens = self._happens(fault)
                 if happens is not None:
                     wrong.append(happens)
@@ -68,11 +68,11 @@ class WireFaults:
             case FaultKind.EXCEPTION:
                 return Refuse(int(fault.params.get("code", DEVICE_FAILURE))) if self._hits(rate) else None
             case FaultKind.DELAY:
-                return Delay(fault.params.get("delay_s", 2.0))
+                return Delay(fault.params.get("delay_s", DELAY_S)) if self._hits(rate) else None
             case FaultKind.LOSS:
-                if not self._hits(rate):
-                    return None
-                return Swallow() if self._rng.random() < 0.5 else LoseAnswer()
+                return LoseAnswer() if self._hits(rate) else None
+            case FaultKind.LOST_REQUESTS:
+                return Swallow() if self._hits(rate) else None
             case FaultKind.DUPLICATE:
                 return Duplicate() if self._hits(rate) else None
             case FaultKind.TRUNCATE:
@@ -83,4 +83,4 @@ class WireFaults:
                 return None
 
     def _hits(self, rate: float) -> bool:
-        return self._rng.random() < rate
+        return rate >= 1.0 or self._rng.random() < rate

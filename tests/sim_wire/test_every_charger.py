@@ -14,7 +14,7 @@ from evcc_server.modbus.link import Link
 from evcc_sim.car import CarSpec
 from evcc_sim.emulator_charger import charger_emulator
 from evcc_sim.memory_stream import MemoryStream, memory_pair
-from evcc_sim.modbus_server import Framing, serve_stream
+from evcc_sim.modbus_server import FaultHook, Framing, no_faults, serve_stream
 from evcc_sim.wallbox import WallboxSpec
 from evcclib.model import ChargerStatus
 
@@ -42,7 +42,13 @@ class Watched:
         self.world.sync()
 
 
-async def drive(name: str, check: Callable[[Watched], Awaitable[None]], *, has_meter: bool = True) -> None:
+async def drive(
+    name: str,
+    check: Callable[[Watched], Awaitable[None]],
+    *,
+    has_meter: bool = True,
+    faults: FaultHook = no_faults,
+) -> None:
     profile, charger = load(name), facts_of(name)
     spec = WallboxSpec(
         profile=name, current_step_a=charger.step_a, can_switch_phases=can_switch(charger), has_meter=has_meter
@@ -53,7 +59,7 @@ async def drive(name: str, check: Callable[[Watched], Awaitable[None]], *, has_m
 
         async def connect() -> MemoryStream:
             ours, theirs = memory_pair()
-            nursery.start_soon(serve_stream, theirs, device.core, device.framing)
+            nursery.start_soon(serve_stream, theirs, device.core, device.framing, faults)
             return ours
 
         link = Link(connect, FRAMINGS[device.framing])

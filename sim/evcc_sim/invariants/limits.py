@@ -23,7 +23,12 @@ from evcc_sim.trace import Instant, Trace
 from evcclib.commands import SetCurrent
 from evcclib.model import ChargeMode
 
-DISOBEDIENT = SILENT | {FaultKind.IGNORED_WRITES, FaultKind.REFUSED_WRITES, FaultKind.STUCK_CONTACTOR}
+DISOBEDIENT = SILENT | {
+    FaultKind.IGNORED_WRITES,
+    FaultKind.REFUSED_WRITES,
+    FaultKind.LOST_REQUESTS,
+    FaultKind.STUCK_CONTACTOR,
+}
 
 
 def current_within_bounds(trace: Trace) -> Found:
