@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import time, timedelta
+from datetime import datetime, time, timedelta
 
+from evcc_server.devices.profile import load
 from evcc_sim.faults import FaultKind
+from evcc_sim.household import HouseholdSpec
 from evcc_sim.packs import LIMIT_CYCLES, QUIET, Choice, Pack, Span, one_car, wall_time
-from evcc_sim.scenario import ActionSpec, ChargerSpec, CircuitSpec, FaultSpec, LoadpointSpec, Scenario, WeatherSpec
+from evcc_sim.scenario import (
+    ActionSpec,
+    ChargerSpec,
+    CircuitSpec,
+    FaultSpec,
+    InvalidScenario,
+    LoadpointSpec,
+    Scenario,
+    SiteSpec,
+    WeatherSpec,
+)
 from evcc_sim.sunshine import PvSpec, Sky
 from evcc_sim.wallbox import WallboxSpec
 
@@ -130,6 +142,79 @@ def kill_anywhere(
     )
 
 
+STATIONS = (
+    "alfen-ng9xx",
+    "keba-p30",
+    "heidelberg-ec",
+    "abl-emh1",
+    "mennekes-compact",
+    "webasto-next",
+    "goodwe-hca",
+    "em2go",
+    "smartevse",
+    "sungrow-ac",
+)
+"""One of each kind: who repeats its current, beats, or is asked; pauses by its current, by a switch, by steps; takes a power."""
+
+
+def lost_answers(
+    *,
+    kind: str = "loss",
+    rate: float = 1.0,
+    delay_s: float = 2.0,
+    spares_reads: str = "no",
+    before_s: float = 2.0,
+    lasts_s: float = 600.0,
+    house_a: float = 9.0,
+    house_lasts_s: float = 1200.0,
+    station: str = "alfen-ng9xx",
+) -> Scenario:
+    """A limit falls while nobody hears what the station answers, or is heard by it late or not at all (rows 9, 13, 30).
+
+    The house takes ``house_a`` more on each phase ten minutes after midnight, ``before_s`` after the fault has begun. Some
+    requests always arrive: a station that hears nothing at all cannot be lowered.
+    """
+    charger = load(station).charger
+    if charger is None:
+        raise InvalidScenario(f"@lost_answers: {station} is no charging station")
+    if kind == "lost_requests":
+        rate = min(rate, 0.7)
+    risen_s = 605.0
+    fault_at = timedelta(seconds=round(risen_s - before_s))
+    params = {"rate": rate, "delay_s": delay_s, "writes_only": 1.0 if spares_reads == "yes" else 0.0}
+    calm_w, busy_w = 3 * 230.0, 3 * 230.0 * (1.0 + house_a)
+    series = ((0.0, calm_w), (risen_s, busy_w), (risen_s + house_lasts_s, calm_w), (4200.0, busy_w))
+    return Scenario(
+        name="",
+        title="Lost answers",
+        hours=1.5,
+        site=SiteSpec(fuse_a=20.0),
+        household=HouseholdSpec(series=series, split=(1 / 3, 1 / 3, 1 / 3)),
+        circuit=(CircuitSpec(name="main", current_max_a=20.0, uses_grid_meter=True, safe_current_a=6.0),),
+        charger=(
+            ChargerSpec(
+                box=WallboxSpec(
+                    name="garage",
+                    profile=station,
+                    current_step_a=charger.step_a,
+                    can_switch_phases=charger.phase_switch is not None,
+                ),
+                loadpoint=LoadpointSpec(mode="now", vehicle="blue", circuit="main"),
+            ),
+        ),
+        car=(one_car("blue", "garage", 0.05, 23.0, capacity_kwh=90.0, soc_pct=15.0),),
+        fault=(
+            FaultSpec(
+                kind=FaultKind(kind),
+                device="garage",
+                at=(datetime.min + fault_at).time(),
+                lasts=timedelta(seconds=lasts_s),
+                params=params,
+            ),
+        ),
+    )
+
+
 PACKS = (
     Pack(
         "bad_car",
@@ -168,6 +253,24 @@ PACKS = (
             "lasts_s": Span(5, 1800),
             "mode": Choice(("pv", "minpv", "now")),
             "under_limit": Choice(("no", "yes")),
+        },
+    ),
+    Pack(
+        "lost_answers",
+        (9, 13, 30),
+        lost_answers,
+        {
+            "kind": Choice(("loss", "loss", "delay", "lost_requests")),
+            "rate": Choice((1.0, 1.0, 0.7, 0.4)),
+            "delay_s": Span(0.5, 8),
+            "spares_reads": Choice(("no", "yes")),
+            "before_s": Span(
+                -60, 20
+            ),  # a station that has been silent for longer is left to its own fail-safe [DEF-47]
+            "lasts_s": Span(10, 1500),
+            "house_a": Span(4, 13),
+            "house_lasts_s": Span(20, 2400),
+            "station": Choice(STATIONS),
         },
     ),
     Pack(
