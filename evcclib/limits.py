@@ -194,6 +194,9 @@ def _drawn_at(work: Work, index: int, facts: Facts, metered_at: timedelta) -> Ra
     if is_ramping or newest.sampled_at < metered_at - ROUND:
         # the meter may show what no sample does yet: how a command takes effect, or a vehicle that begins by itself
         around.append(_load(work, facts, offer.current_a if is_obeyed else offer.drawable_a))
+    standing_a = loadpoint.charger.standing_a
+    if standing_a is not None and newest.sampled_at < metered_at - ROUND:  # it may have been lowered since
+        around.append(_at_most(newest.value, standing_a.least_a, work.layout.voltage_v))
     return _span(around)
 
 
