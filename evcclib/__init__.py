@@ -28,6 +28,7 @@ _HOMES = {
             "ChargeStarted ChargeStopped Event GuestFound SessionChanged SessionRecord SettingChanged "
             "SocProgressed VehicleAssigned VehicleConnected VehicleDisconnected Warned WarningCode"
         ),
+        "lasting": "Lasting",
         "model": (
             "Cause ChargeMode ChargerStatus Now PhaseAction PollMode PvAction RemoteDemand TariffKind VehicleFeature"
         ),
@@ -41,7 +42,7 @@ _HOMES = {
             "DetectVehicle Request"
         ),
         "settings": "SETTINGS Kind LoadpointSettings Scope SettingSpec SettingValue SiteSettings VehicleSettings",
-        "site": "Site apply initial step",
+        "site": "Prepared Site apply initial step",
         "tariff": "Rate Rates",
         "view": "BatteryView LoadpointView SavingsView SiteView",
     }.items()

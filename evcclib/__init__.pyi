@@ -50,6 +50,7 @@ from evcclib.events import (
     Warned,
     WarningCode,
 )
+from evcclib.lasting import Lasting
 from evcclib.model import (
     Cause,
     ChargeMode,
@@ -94,7 +95,7 @@ from evcclib.settings import (
     SiteSettings,
     VehicleSettings,
 )
-from evcclib.site import Site, apply, initial, step
+from evcclib.site import Prepared, Site, apply, initial, step
 from evcclib.tariff import Rate, Rates
 from evcclib.view import BatteryView, LoadpointView, SavingsView, SiteView
 
@@ -131,6 +132,7 @@ __all__ = [
     "InvalidReadings",
     "InvalidSetting",
     "Kind",
+    "Lasting",
     "LoadpointConfig",
     "LoadpointSettings",
     "LoadpointView",
@@ -142,6 +144,7 @@ __all__ = [
     "Outcome",
     "PhaseAction",
     "PlanPreview",
+    "Prepared",
     "PollConfig",
     "PollMode",
     "PvAction",

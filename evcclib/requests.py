@@ -61,3 +61,8 @@ class DemandRemotely:
 Request = (
     ChangeSiteSetting | ChangeLoadpointSetting | ChangeVehicleSetting | AssignVehicle | DetectVehicle | DemandRemotely
 )
+
+
+def is_lasting(request: Request) -> bool:
+    """Whether what ``request`` changes outlives a restart. A remote demand does not: it has to be raised again."""
+    return not isinstance(request, DemandRemotely)

@@ -10,7 +10,7 @@ fulfilled (nothing has changed then), `IncompatibleState` for a state that canno
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from evcclib import accounts, changes, snapshot, views
@@ -28,6 +28,7 @@ from evcclib.demand import Demand, because
 from evcclib.events import Event, SettingChanged, WarningCode
 from evcclib.goals import demand
 from evcclib.hold import ELAPSED
+from evcclib.lasting import Lasting, lasting
 from evcclib.layout import SiteLayout
 from evcclib.limits import allotment, committed_a, take_in
 from evcclib.loadpoint import Facts, give_up_waiting, observe, take_outcome
@@ -126,11 +127,12 @@ def _is_requested(work: Work) -> bool:
     return any(type(each) is SettingChanged and SPECS[each.scope, each.name].wakes_loop for each in work.events)
 
 
-def apply(config: SiteConfig, state: SiteState, request: Request, *, now: Now) -> tuple[SiteState, tuple[Event, ...]]:
-    """Fulfil a client's request. Raises `InvalidSetting` or `UnknownTarget`; then nothing has changed."""
+def apply(config: SiteConfig, state: SiteState, *requests: Request, now: Now) -> tuple[SiteState, tuple[Event, ...]]:
+    """Fulfil a client's requests, all or none. Raises `InvalidSetting` or `UnknownTarget`; then nothing has changed."""
     admit_now(now)
     work = begin(layout_of(config, state), state, state.readings, now)
-    changes.fulfil(work, request)
+    for request in requests:
+        changes.fulfil(work, request)
     return work.state, tuple(work.events)
 
 
@@ -559,10 +561,34 @@ def _reason(
     return target.reason
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Requests that have been checked and could be fulfilled: what would happen, while nothing has. See `Site.prepare`."""
+
+    before: SiteState
+    after: SiteState
+    events: tuple[Event, ...]
+
+    @property
+    def lasting(self) -> Lasting:
+        """What would have to outlive a restart."""
+        return lasting(self.after)
+
+    def export(self, *, now: Now) -> dict[str, object]:
+        """The state that there would be, as `Site.export` gives it."""
+        return snapshot.exported(self.after, now=now)
+
+
 class Site:
     """A site with its state, that after the last step or request. Not to be shared between threads.
 
-    A state is a value: whoever could not keep a promise after `submit` may put the one from before back.
+    Whoever must write a request down before anybody sees it takes two steps::
+
+        prepared = site.prepare(request, now=now)      # checked; nothing has changed
+        ...                                            # written down, while the site may go on stepping
+        if not site.is_ready_for(prepared):            # it has: what was checked may not hold any more
+            prepared = site.prepare(request, now=now)
+        site.take(prepared)
     """
 
     def __init__(self, config: SiteConfig, *, now: Now) -> None:
@@ -582,10 +608,31 @@ class Site:
         self.state, decision = step(self.config, self.state, readings, now=now, cause=cause)
         return decision
 
-    def submit(self, request: Request, *, now: Now) -> tuple[Event, ...]:
-        """Fulfil a request. Raises `InvalidSetting` or `UnknownTarget`; then nothing has changed."""
-        self.state, events = apply(self.config, self.state, request, now=now)
-        return events
+    def submit(self, *requests: Request, now: Now) -> tuple[Event, ...]:
+        """Fulfil requests, all or none. Raises `InvalidSetting` or `UnknownTarget`; then nothing has changed."""
+        prepared = self.prepare(*requests, now=now)
+        self.take(prepared)
+        return prepared.events
+
+    def prepare(self, *requests: Request, now: Now) -> Prepared:
+        """What `submit` would do now; nothing changes. Raises `InvalidSetting` or `UnknownTarget`."""
+        before = self.state
+        return Prepared(before, *apply(self.config, before, *requests, now=now))
+
+    def is_ready_for(self, prepared: Prepared) -> bool:
+        """Whether the site is still what it was when ``prepared`` was."""
+        return self.state is prepared.before
+
+    def take(self, prepared: Prepared) -> None:
+        """Let happen what was prepared. Raises ValueError if the site has gone on since (`is_ready_for`)."""
+        if self.state is not prepared.before:
+            raise ValueError("the site has gone on since this was prepared; prepare it again")
+        self.state = prepared.after
+
+    @property
+    def lasting(self) -> Lasting:
+        """What must outlive a restart before anybody may see it."""
+        return lasting(self.state)
 
     def view(self, *, now: Now) -> SiteView:
         """The site as it is at ``now``."""

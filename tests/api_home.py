@@ -65,6 +65,7 @@ class ApiHome:
         self.site = Site(config, now=self.time)
         self.hub = Hub(Facts(version=VERSION, time_zone=BERLIN))
         self.submitted: list[Request] = []
+        self._turn = trio.Lock()
         self.tariffs: dict[TariffKind, Rates] = {
             TariffKind.GRID: hourly_prices(EPOCH),
             TariffKind.FEED_IN: Rates((Rate(EPOCH, EPOCH + timedelta(days=1), 0.08),)),
@@ -106,12 +107,15 @@ class ApiHome:
             tariffs=self.tariffs,
         )
 
-    async def submit(self, request: Request) -> None:
-        events = self.site.submit(request, now=self.time)
-        if self.store is not None:
-            await self.store.save_settings([event for event in events if isinstance(event, SettingChanged)])
-        self.submitted.append(request)
-        self.hub.publish(self.view(), self.time, is_cycle=False)
+    async def submit(self, *requests: Request) -> None:
+        async with self._turn:
+            prepared = self.site.prepare(*requests, now=self.time)
+            if self.store is not None:
+                settings = [event for event in prepared.events if isinstance(event, SettingChanged)]
+                await self.store.save(settings=settings)
+            self.site.take(prepared)
+            self.submitted.extend(requests)
+            self.hub.publish(self.view(), self.time, is_cycle=False)
 
     def view(self) -> SiteView:
         return self.site.view(now=self.time)

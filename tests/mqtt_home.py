@@ -50,9 +50,9 @@ class Home:
         """The end of a control cycle."""
         self.hub.publish(self.view(), self.clock.now())
 
-    async def submit(self, request: Request) -> None:
-        self.site.submit(request, now=self.clock.now())
-        self.requests.append(request)
+    async def submit(self, *requests: Request) -> None:
+        self.site.submit(*requests, now=self.clock.now())
+        self.requests.extend(requests)
         self.hub.publish(self.view(), self.clock.now(), is_cycle=False)
 
     def view(self) -> SiteView:

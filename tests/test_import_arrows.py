@@ -79,7 +79,7 @@ DOORS = {
 
 PYTEST_PLUGIN = "sim/evcc_sim/pytest_plugin.py"
 
-STARTS_THE_SERVER = ("fullstack", "hashed_link", "life", "demo", "cli")
+STARTS_THE_SERVER = ("clients", "fullstack", "hashed_link", "life", "demo", "cli")
 """Modules or packages of the simulator that may import more of the server than the data of its device profiles: the full-stack
 runner with its parts, the demo and the commands that start them."""
 

@@ -45,6 +45,7 @@ from evcc_server.state.document import Facts
 from evcc_server.state.encode import Compat
 from evcc_server.state.hub import Hub
 from evcc_server.state.log_lines import tell_log_lines
+from evcc_server.store.lock import claimed
 from evcc_server.store.store import Store
 from evcc_server.tariffs import TariffService
 from evcclib import Site
@@ -89,7 +90,7 @@ class Server:
             if self.topics is not None:
                 nursery.start_soon(self.topics.run)
             nursery.start_soon(self.tariffs.run, self.loop.take_rates)
-            nursery.start_soon(self.persistence.run)
+            nursery.start_soon(self.persistence.run, self.loop.show)
             nursery.start_soon(self.loop.run)
             task_status.started()
 
@@ -130,7 +131,7 @@ class Server:
         """Leave chargers safe and the database complete; takes `LEAVE_S` at most."""
         with trio.move_on_after(LEAVE_S, shield=True):
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self.persistence.close, self.site)
+                nursery.start_soon(self.persistence.close)
                 for name in self.devices.chargers:
                     nursery.start_soon(_release, name, self.devices.charger(name))
                 for name in self.config.site.battery:
@@ -154,11 +155,28 @@ async def open_server(
 ) -> AsyncIterator[Server]:
     """Everything but the outlets, ready to `Server.run`; left in order when the context ends.
 
-    Raises `evcc_server.config.problems.ConfigError`, `evcclib.errors.InvalidConfig` and `evcc_server.store.store.StoreError`.
+    Raises `evcc_server.config.problems.ConfigError`, `evcclib.errors.InvalidConfig` and `evcc_server.store.errors.StoreError`.
     """
     options = options or Options()
     clock = clock or Clock()
-    run_blocking = run_blocking or in_thread()
+    database = _database(options.database or config.database.path)
+    with claimed(database):  # before any device is touched: the other server's stations are not ours
+        store = await Store.open(database, run_blocking or in_thread())
+        try:
+            server = await _server(config, options, store, clock=clock, opener=opener, http=http)
+        except BaseException:
+            with trio.move_on_after(LEAVE_S, shield=True):
+                await store.close()
+            raise
+        try:
+            yield server
+        finally:
+            await server.leave()
+
+
+async def _server(
+    config: Config, options: Options, store: Store, *, clock: Clock, opener: Opener, http: HttpClient | None
+) -> Server:
     topics = BrokerTopics(config.mqtt) if config.mqtt.broker else None
     devices = build(config, opener=opener, topics=topics, http=http)
     batteries = {name: devices.meters[name] for name in config.site.battery}
@@ -167,7 +185,6 @@ async def open_server(
             _log.warning("%s: not confirmed by anybody: %s", name, point)
     await _meet_chargers(devices)
     site_config = to_site_config(config, devices)
-    store = await Store.open(_database(options.database or config.database.path), run_blocking)
     site = await restored_site(site_config, store, clock.now(), keeps_settings=config.persists)
     facts = Facts(
         version=f"{API_VERSION} (evcclib {_version()})",
@@ -176,7 +193,7 @@ async def open_server(
         language=config.language,
     )
     hub = Hub(facts)
-    persistence = Persistence(store, clock, keeps_settings=config.persists)
+    persistence = Persistence(store, clock, site, keeps_settings=config.persists)
     wiring = _wiring(config)
     loop = ControlLoop(
         site,
@@ -189,8 +206,7 @@ async def open_server(
         hub=hub,
         persistence=persistence,
     )
-    now = clock.now()
-    hub.publish(site.view(now=now), now)
+    loop.show(is_cycle=True)
     if config.telemetry and await store.load_flag(TELEMETRY) is None:
         await store.save_flag(TELEMETRY, True)
     home = Home(
@@ -208,7 +224,7 @@ async def open_server(
             ui=options.ui,
         ),
     )
-    server = Server(
+    return Server(
         config=config,
         site_config=site_config,
         devices=devices,
@@ -222,10 +238,6 @@ async def open_server(
         tariffs=TariffService(config, devices, clock=clock),
         topics=topics,
     )
-    try:
-        yield server
-    finally:
-        await server.leave()
 
 
 @dataclass(frozen=True, slots=True)

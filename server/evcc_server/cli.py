@@ -22,7 +22,7 @@ from evcc_server.config.options import Options
 from evcc_server.config.problems import ConfigError
 from evcc_server.log import set_up_logging
 from evcc_server.mqtt.contract import MqttError
-from evcc_server.store.store import StoreError
+from evcc_server.store.errors import StoreError
 from evcclib.errors import InvalidConfig
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -21,7 +22,8 @@ from evcc_server.polling import Health, Poller
 from evcc_server.reasons_text import warning_text
 from evcc_server.samples import Samples, Wiring
 from evcc_server.state.hub import Hub, Level
-from evcclib import Site
+from evcc_server.store.errors import StoreError
+from evcclib import Prepared, Site
 from evcclib.commands import (
     Batch,
     Command,
@@ -36,10 +38,11 @@ from evcclib.commands import (
     WakeVehicle,
 )
 from evcclib.decision import Decision, PlanPreview
+from evcclib.errors import EvccError
 from evcclib.events import Event, Warned, WarningCode
 from evcclib.model import Cause, Now, TariffKind
 from evcclib.readings import OperatorLimit
-from evcclib.requests import Request
+from evcclib.requests import Request, is_lasting
 from evcclib.tariff import Rates
 from evcclib.view import SiteView
 
@@ -54,6 +57,8 @@ ROUND_MAX_S = 1.0
 """How long an interval waits for fresh samples of devices that answered last time; the silent are not waited for."""
 FIRST_ROUND_MAX_S = 3.0
 """How long the first step waits: devices are being connected to, and some are asked what they are."""
+TURN_MAX_S = 15.0
+"""How long a request waits for those before it; each may wait for the database."""
 
 # When several causes are pending, one step serves them all; the first of these names it.
 _RANK = (
@@ -114,6 +119,8 @@ class ControlLoop:
         self._is_in_round = False
         self._next_tick_s = 0.0
         self._wake_at: timedelta | None = None
+        self._turns = trio.Lock()
+        self._shown = site.view(now=clock.now())
         self.steps = 0
         self.observer: Observer | None = None
 
@@ -143,27 +150,64 @@ class ControlLoop:
 
     # -- the gateway -----------------------------------------------------------------------------------------------
 
-    async def submit(self, request: Request) -> None:
-        """See `Gateway.submit`."""
-        now = self._clock.now()
-        before = self._site.state
-        events = self._site.submit(request, now=now)
-        after = self._site.state
+    async def submit(self, *requests: Request) -> None:
+        """See `Gateway.submit`. The loop goes on stepping, with the settings as they were, while a request is being written."""
+        if not any(map(is_lasting, requests)):
+            self._take(self._site.prepare(*requests, now=self._clock.now()))
+            return
+        async with self._turn():
+            self._take(await self._committed(requests))
+
+    async def _committed(self, requests: Sequence[Request]) -> Prepared:
+        """``requests``, on the disk and prepared for the site as it is on return.
+
+        The site may go on while they are being written. Then they are prepared once more for what it has become, and written
+        again if anything comes out otherwise; or refused if they do not fit any more, and then what was written is taken back.
+        """
+        prepared = self._site.prepare(*requests, now=self._clock.now())
         try:
-            await self._persistence.commit(events)
-        except BaseException:
-            if self._site.state is after:
-                self._site.state = before
+            while True:
+                await self._persistence.commit(prepared)
+                if not self._site.is_ready_for(prepared):
+                    prepared = self._site.prepare(*requests, now=self._clock.now())
+                if self._persistence.kept == prepared.lasting:
+                    return prepared
+        except EvccError:
+            await self._persistence.write()
             raise
+        finally:
+            self._persistence.look()
+
+    def _take(self, prepared: Prepared) -> None:
+        """From the disk into force and into everybody's sight, all in one instant."""
+        self._site.take(prepared)
+        self._persistence.note(prepared.events)
         if self.observer is not None:
-            self.observer.submitted(events, now)
-        now = self._clock.now()
-        self._hub.publish(self._site.view(now=now), now, is_cycle=False)
+            self.observer.submitted(prepared.events, self._clock.now())
+        self.show()
         self._wake(Cause.REQUEST)
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        try:
+            with trio.fail_after(TURN_MAX_S):
+                await self._turns.acquire()
+        except trio.TooSlowError:
+            raise StoreError("the requests before this one are still waiting for the database") from None
+        try:
+            yield
+        finally:
+            self._turns.release()
+
+    def show(self, *, is_cycle: bool = False) -> None:
+        """Let every outlet see the site as it is now, but for what is not on the disk yet."""
+        now = self._clock.now()
+        self._shown = self._persistence.shown(self._site.view(now=now), self._shown)
+        self._hub.publish(self._shown, now, is_cycle=is_cycle)
 
     def view(self) -> SiteView:
         """See `Gateway.view`."""
-        return self._site.view(now=self._clock.now())
+        return self._persistence.shown(self._site.view(now=self._clock.now()), self._shown)
 
     def plan(self, loadpoint: int, target_time: datetime | None) -> PlanPreview:
         """See `Gateway.plan`."""
@@ -247,9 +291,9 @@ class ControlLoop:
         self._wake_at = decision.wake_at
         if self.observer is not None:
             self.observer.stepped(decision, now)
-        self._persistence.note(decision.events, self._site, now)
+        self._persistence.note(decision.events)
         self._announce(decision.events)
-        self._hub.publish(self._site.view(now=now), now, is_cycle=cause in (Cause.START, Cause.INTERVAL))
+        self.show(is_cycle=cause in (Cause.START, Cause.INTERVAL))
 
     def _announce(self, events: Iterable[Event]) -> None:
         """Say in the log and to watching clients what the owner should hear of."""

@@ -15,10 +15,12 @@ from evcclib.view import SiteView
 class Gateway(Protocol):
     """Implemented by `evcc_server.control.ControlLoop`; outlets know nothing else of the loop."""
 
-    async def submit(self, request: Request) -> None:
-        """Apply ``request``: validated, committed to the store and visible in `view` when this returns [R-1, P-2].
+    async def submit(self, *requests: Request) -> None:
+        """Fulfil ``requests``, all or none: validated, committed to the store and visible in `view` when this returns [R-1, P-2].
 
-        Never waits for a device [R-3]. Raises `evcclib.errors.InvalidSetting` or `UnknownTarget`; then nothing has changed.
+        Those of several callers are taken one after the other; nothing of one is seen anywhere before it is committed. Never
+        waits for a device [R-3]. Raises `evcclib.errors.InvalidSetting`, `UnknownTarget` or, if the store cannot take it,
+        `evcc_server.store.errors.StoreError`; then nothing has changed.
         """
 
     def view(self) -> SiteView:

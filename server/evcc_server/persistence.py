@@ -1,24 +1,33 @@
-"""What is written when: settings before a request is answered, sessions and state behind the loop's back.
+"""What is written when, and what may be shown before it is: nothing that a restart would take back.
 
-A setting is committed before its response goes out [P-2]. Session records and the site's exported state follow each event that
-matters; between events a checkpoint is written at most once a minute, so that a kill loses at most a minute of energy and no
-session.
+    a request           written before it is in force or seen [P-2]; if that fails it leaves no trace
+    the control's own   in force at once, because charging does not wait for a disk; seen when it has been written
+    sessions            told by the database itself, so that what is told is there
+    all other state     follows each event that matters; between events a checkpoint is written at most once a minute, so that a
+                        kill loses at most a minute of energy and no session
+
+`Persistence.kept` is what is on the disk. What differs from it in the site is still to be written, and `Persistence.shown` hides it
+meanwhile. So nothing is queued that could be written in the wrong order: what is written is always what is so.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields, replace
 from datetime import timedelta
+from typing import TypeVar
 
 import trio
 
 from evcc_server.clock import Clock
-from evcc_server.store.store import Store, StoreError
-from evcclib import Site
-from evcclib.events import Event, SessionChanged, SessionRecord, SettingChanged, SocProgressed, Warned
-from evcclib.model import Now
-from evcclib.settings import Scope
+from evcc_server.store.errors import StoreError
+from evcc_server.store.store import Snapshot, Store
+from evcclib import Prepared, Site
+from evcclib.events import Event, SessionChanged, SessionRecord, SocProgressed, Warned
+from evcclib.lasting import Lasting
+from evcclib.settings import LoadpointSettings, SiteSettings, VehicleSettings
+from evcclib.view import LoadpointView, SiteView
 
 _log = logging.getLogger(__name__)
 CHECKPOINT = timedelta(minutes=1)
@@ -26,95 +35,147 @@ RETRY_S = 5.0
 SNAPSHOT = "site"
 """Name of the stored state."""
 
-_SettingKey = tuple[Scope, int | str | None, str]
+_VEHICLE_FIELDS = tuple(each.name for each in fields(LoadpointView) if each.name.startswith("vehicle"))
+_UNSET = VehicleSettings()
+_Settings = TypeVar("_Settings", SiteSettings, LoadpointSettings, VehicleSettings)
 
 
 class Persistence:
-    """Writes through to ``store``; ``run`` is the task that writes what the loop only noted."""
+    """Writes what becomes of ``site`` through to ``store``; ``run`` is the task that writes what the loop only noted.
 
-    def __init__(self, store: Store, clock: Clock, *, keeps_settings: bool = True) -> None:
+    The site is one that a restart would bring back as it is now: fresh, or just restored from this very store.
+    """
+
+    def __init__(self, store: Store, clock: Clock, site: Site, *, keeps_settings: bool = True) -> None:
         self._store = store
         self._clock = clock
+        self._site = site
         self._keeps_settings = keeps_settings
-        self._settings: dict[_SettingKey, SettingChanged] = {}
+        self._kept = site.lasting
         self._sessions: dict[str, SessionRecord] = {}
-        self._site: Site | None = None
         self._is_state_due = False
         self._last_state = timedelta.min
         self._wakeup = trio.Event()
+        self._writing = trio.Lock()
 
-    async def commit(self, events: Iterable[Event]) -> None:
-        """Store the settings among ``events`` now; everything else soon. Raises `StoreError` if it cannot."""
-        kept = tuple(events)
-        if self._keeps_settings:
-            settings = [event for event in kept if isinstance(event, SettingChanged)]
-            for event in settings:
-                # What is committed here must not be overwritten by an older note still in the queue.
-                self._settings.pop(_key(event), None)
-            if settings:
-                await self._store.save_settings(settings)
-        self._collect(event for event in kept if not isinstance(event, SettingChanged))
-        self._is_state_due = True
-        self._wakeup.set()
+    @property
+    def kept(self) -> Lasting:
+        """What is on the disk."""
+        return self._kept
 
-    def note(self, events: Iterable[Event], site: Site, now: Now) -> None:
-        """Take in a step's events; never waits."""
-        self._site = site
-        matters = self._collect(events)
-        if matters or now.instant - self._last_state >= CHECKPOINT:
+    async def commit(self, prepared: Prepared) -> None:
+        """Write down what ``prepared`` would make of the site. Raises `StoreError` if that cannot be: then nothing was written."""
+        async with self._writing:
+            wanted = prepared.lasting
+            if wanted == self._kept:
+                return
+            sessions = _sessions(prepared.events)
+            snapshot = None
+            if sessions or wanted.vehicles != self._kept.vehicles:
+                now = self._clock.now()
+                snapshot = Snapshot(SNAPSHOT, prepared.export(now=now), now.utc)
+            await self._save(wanted, tuple(sessions.values()), snapshot)
+            self._kept = wanted
+
+    def note(self, events: Iterable[Event]) -> None:
+        """Take in that the site has changed; never waits."""
+        events = tuple(events)
+        self._sessions.update(_sessions(events))
+        matters = any(not isinstance(event, SocProgressed | Warned) for event in events)
+        if matters or self._clock.instant() - self._last_state >= CHECKPOINT:
             self._is_state_due = True
             self._wakeup.set()
 
-    async def run(self) -> None:
-        """Write what was noted, for ever; a failing disk is retried, nothing is dropped."""
+    def look(self) -> None:
+        """Compare the disk with the site as soon as possible: whoever has written something may have changed his mind."""
+        self._wakeup.set()
+
+    def shown(self, view: SiteView, before: SiteView) -> SiteView:
+        """``view`` of the site, with what is not on the disk yet as it was in ``before``, the last view that was shown."""
+        kept = self._kept
+        if self._site.lasting == kept:
+            return view
+        loadpoints = tuple(
+            [
+                self._shown_loadpoint(now, was, settings, vehicle)
+                for now, was, settings, vehicle in zip(
+                    view.loadpoints, before.loadpoints, kept.loadpoints, kept.vehicles, strict=True
+                )
+            ]
+        )
+        if not self._keeps_settings:
+            return replace(view, loadpoints=loadpoints)
+        vehicles = {
+            name: _held(now, kept.vehicle_settings.get(name, _UNSET), before.vehicle_settings[name])
+            for name, now in view.vehicle_settings.items()
+        }
+        return replace(
+            view,
+            loadpoints=loadpoints,
+            settings=_held(view.settings, kept.settings, before.settings),
+            vehicle_settings=vehicles,
+        )
+
+    def _shown_loadpoint(
+        self, now: LoadpointView, was: LoadpointView, settings: LoadpointSettings, vehicle: str | None
+    ) -> LoadpointView:
+        held = _held(now.settings, settings, was.settings) if self._keeps_settings else now.settings
+        if now.vehicle != vehicle:
+            return replace(now, settings=held, **{name: getattr(was, name) for name in _VEHICLE_FIELDS})
+        return now if held is now.settings else replace(now, settings=held)
+
+    async def run(self, when_kept: Callable[[], None]) -> None:
+        """Write what was noted, for ever; a failing disk is retried, nothing is dropped. ``when_kept``: more can be shown."""
         while True:
             await self._wakeup.wait()
             self._wakeup = trio.Event()
-            if not await self._write_noted():
+            before = self._kept
+            if not await self.write():
                 await trio.sleep(RETRY_S)
                 self._wakeup.set()
+            elif self._kept != before:
+                when_kept()
 
-    async def close(self, site: Site) -> None:
+    async def close(self) -> None:
         """Write everything that is still open, and the site's state."""
-        self._site = site
         self._is_state_due = True
-        await self._write_noted()
+        await self.write()
 
-    def _collect(self, events: Iterable[Event]) -> bool:
-        matters = False
-        for event in events:
-            match event:
-                case SettingChanged():
-                    if self._keeps_settings:
-                        self._settings[_key(event)] = event
-                case SessionChanged(_, session):
-                    self._sessions[session.key] = session
-                case SocProgressed() | Warned():
-                    continue
-            matters = True
-        return matters
-
-    async def _write_noted(self) -> bool:
-        settings, self._settings = self._settings, {}
-        sessions, self._sessions = self._sessions, {}
-        try:
-            if settings:
-                await self._store.save_settings(list(settings.values()))
-            for session in sessions.values():
-                await self._store.save_session(session)
-            if self._is_state_due and self._site is not None:
+    async def write(self) -> bool:
+        """Bring the disk to what the site is now; False if it cannot be written to. `run` tries again, if it is told to `look`."""
+        async with self._writing:
+            wanted, sessions = self._site.lasting, dict(self._sessions)
+            snapshot = None
+            if self._is_state_due or wanted.vehicles != self._kept.vehicles:
                 now = self._clock.now()
                 self._is_state_due = False
                 self._last_state = now.instant
-                await self._store.save_snapshot(SNAPSHOT, self._site.export(now=now), now.utc)
-        except StoreError as error:
-            _log.error("cannot write to the database: %s", error)
-            self._settings = {**settings, **self._settings}
-            self._sessions = {**sessions, **self._sessions}
-            self._is_state_due = True
-            return False
+                snapshot = Snapshot(SNAPSHOT, self._site.export(now=now), now.utc)
+            try:
+                await self._save(wanted, tuple(sessions.values()), snapshot)
+            except StoreError as error:
+                _log.error("cannot write to the database: %s", error)
+                self._is_state_due = True
+                return False
+            self._kept = wanted
+            for key, session in sessions.items():
+                if self._sessions[key] is session:  # not renewed meanwhile
+                    del self._sessions[key]
         return True
 
+    async def _save(self, wanted: Lasting, sessions: Sequence[SessionRecord], snapshot: Snapshot | None) -> None:
+        changes = self._kept.changes_to(wanted) if self._keeps_settings else ()
+        await self._store.save(settings=changes, sessions=sessions, snapshot=snapshot)
 
-def _key(event: SettingChanged) -> _SettingKey:
-    return (event.scope, event.owner, event.name)
+
+def _sessions(events: Iterable[Event]) -> dict[str, SessionRecord]:
+    """The newest state of each session, by its key."""
+    return {event.session.key: event.session for event in events if isinstance(event, SessionChanged)}
+
+
+def _held(now: _Settings, kept: _Settings, was: _Settings) -> _Settings:
+    """``now`` where it is ``kept``, else as it ``was``."""
+    if now is kept or now == kept:
+        return now
+    names = [each.name for each in fields(now) if getattr(now, each.name) != getattr(kept, each.name)]
+    return replace(now, **{name: getattr(was, name) for name in names})

@@ -165,7 +165,7 @@ async def seed_sessions(database: Path) -> None:
     store = await Store.open(database, in_thread())
     try:
         for session in reversed(list(finished_sessions(_utc_now(), Random(SEED)))):
-            await store.save_session(session)
+            await store.save(sessions=[session])
     finally:
         await store.close()
 

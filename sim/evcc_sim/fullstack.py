@@ -14,6 +14,7 @@ import os
 import tempfile
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, timedelta
 from functools import lru_cache
@@ -30,9 +31,11 @@ from evcc_server.config.model import Config
 from evcc_server.config.options import Options
 from evcc_server.http.app import build_app
 from evcc_server.mqtt.bridge import Bridge
+from evcc_server.state.document import document
 from evcc_server.store.store import Store
 from evcc_sim.actions import Due, operator_limit_at, operator_spans, requests_of
 from evcc_sim.await_points import Steps
+from evcc_sim.clients import RestClient, Seen, spelt, watch_socket
 from evcc_sim.faults import Fault, FaultKind
 from evcc_sim.hashed_link import HashedLink
 from evcc_sim.house import House
@@ -46,11 +49,13 @@ from evcc_sim.trace import Recorder
 from evcc_sim.virtual_network import VirtualNetwork
 from evcc_sim.virtual_time import run_virtually
 from evcc_sim.world_clock import WorldClock
+from evcclib import Site
 from evcclib.commands import Command, Disable, Enable, SetCurrent
 from evcclib.decision import Decision
 from evcclib.errors import EvccError
 from evcclib.events import Event, SessionRecord
 from evcclib.model import Now
+from evcclib.requests import Request
 from evcclib.view import SiteView
 
 WAITS_S = 1.5
@@ -59,6 +64,8 @@ LATE_MAX = 10
 
 LOOK_S = 900.0
 """How often somebody looks at /api/state."""
+WATCH_S = 0.5
+"""How often somebody who is there for a kill looks."""
 BEGINS_S = 10.0
 """How soon after its start a server must have decided: it meets its stations and waits for a first round of samples."""
 DOWN_S = 3.0
@@ -154,6 +161,9 @@ class FullStack:
     _gap_max_s: float = 0.0
     _late: list[Violation] = field(default_factory=list)
     _promises: Promises = field(default_factory=Promises)
+    _seen: Seen = field(default_factory=Seen)
+    _asking: Request | None = None
+    _acts: int = 0
     _requests: deque[Due] = field(default_factory=deque)
     _last: SiteView | None = None
 
@@ -167,7 +177,7 @@ class FullStack:
     async def main(self) -> FullStackResult:
         """The whole run; under a virtual clock."""
         length_s = self.scenario.length_s(self.days)
-        broker = HashedLink()
+        broker = HashedLink(self._seen.message)
         async with trio.open_nursery() as nursery:
             nursery.cancel_scope.deadline = trio.current_time() + length_s + STUCK_S
             self._clock = WorldClock(self.house)
@@ -252,7 +262,7 @@ class FullStack:
         ) as server:
             life.server = server
             server.loop.observer = _Watcher(self, server)
-            self._begin(server.loop.view())
+            self._begin(server)
             async with trio.open_nursery() as nursery:
                 await nursery.start(server.run)
                 broker.reconnect()
@@ -266,7 +276,10 @@ class FullStack:
                 )
                 nursery.start_soon(mqtt.run)
                 nursery.start_soon(self._look, server)
-                nursery.start_soon(self._act, server)
+                nursery.start_soon(self._act, server, broker)
+                if self.steps is not None:
+                    nursery.start_soon(self._watch, server)
+                    nursery.start_soon(watch_socket, server.home, self._seen)
                 nursery.start_soon(self._jump, clock)
                 nursery.start_soon(self._limit, server)
                 nursery.start_soon(self._price, server)
@@ -300,22 +313,37 @@ class FullStack:
         life.door.shut()
         life.scope.cancel()
 
-    def _begin(self, now: SiteView) -> None:
-        """A server has started: it must know what its predecessor has promised."""
+    def _begin(self, server: Server) -> None:
+        """A server has started: it must know what its predecessor has promised, and what it has shown."""
+        now = server.loop.view()
         trace = self.recorder.trace
         if self._last is not None:
             trace.restarts.append(self._clock.now_s)
             for index, box in enumerate(self.house.wallboxes):  # maybe nobody has heard of the last command any more
                 self.recorder.enabled[index], self.recorder.limits_a[index] = box.true_enabled, box.true_current_limit_a
         start = self.house.base.utc(self._clock.now_s).astimezone(self.house.base.zone)
-        trace.settings_lost.extend(f"{lost} (start at {start:%H:%M:%S})" for lost in self._promises.check(now))
+        lost = [*self._promises.check(now), *self._seen.check(server.hub.snapshot)]
+        trace.settings_lost.extend(f"{each} (start at {start:%H:%M:%S})" for each in lost)
         self._last = now
         self.recorder.begins(now)
 
     def _end(self, life: Life, *, in_order: bool) -> None:
-        if life.server is not None:
-            self._last = life.server.loop.view()
-            self._promises.ended(self._clock.now_s, self._last, in_order=in_order)
+        server = life.server
+        if server is not None:
+            facts, now = server.hub.facts, server.clock.now()
+            self._last = server.site.view(now=now)
+            asked = self._asked(server)
+            self._promises.ended(self._clock.now_s, self._last, asked, in_order=in_order)
+            self._seen.ended(server.hub.snapshot, document(self._last, facts, now), document(asked, facts, now))
+
+    def _asked(self, server: Server) -> SiteView:
+        """What becomes of the site if what it is just being asked is done."""
+        now = server.clock.now()
+        future = Site.restore(server.site_config, server.site.export(now=now), now=now)
+        if self._asking is not None:
+            with suppress(EvccError):
+                future.submit(self._asking, now=now)
+        return future.view(now=now)
 
     async def _pause(self, until_s: float, length_s: float) -> None:
         await trio.sleep(max(0.0, min(until_s, length_s) - self._clock.now_s))
@@ -343,17 +371,32 @@ class FullStack:
             self.recorder.looked({meter: shown.get(f"{meter}Power") for meter in ("grid", "pv", "battery")})
             await trio.sleep(LOOK_S)
 
-    async def _act(self, server: Server) -> None:
-        """Settings that people change, at their time; whoever gets no answer asks the next server again."""
+    async def _watch(self, server: Server) -> None:
+        """Somebody who looks at /api/state all the time, through no socket, and so survives being cancelled."""
+        client = RestClient(server.home, self._seen)
+        while True:
+            await client.look()
+            await trio.sleep(WATCH_S)
+
+    async def _act(self, server: Server, broker: HashedLink) -> None:
+        """Settings that people change, at their time, by REST and by MQTT in turn; whoever gets no answer asks the next server."""
+        client = RestClient(server.home, self._seen)
         while self._requests:
             due = self._requests[0]
             await trio.sleep(max(0.0, due.second - self._clock.now_s))
             self._clock.sync()
             self.recorder.note(f"request: {due.request}")
+            self._asking = due.request
+            words = spelt(due.request)
             try:
-                await server.loop.submit(due.request)
+                if self._acts % 2:
+                    await broker.command(words.topic, words.payload)
+                else:
+                    await client.ask(words.method, words.path)
             except EvccError as error:
                 self.recorder.note(f"refused: {error}")
+            self._asking = None
+            self._acts += 1
             self._requests.popleft()
 
     async def _jump(self, clock: Clock) -> None:

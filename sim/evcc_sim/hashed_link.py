@@ -1,34 +1,47 @@
-"""A broker that nobody listens to."""
+"""A broker with one client, who may command."""
 
 from __future__ import annotations
 
 import hashlib
+import math
+from collections.abc import Callable
 
 import trio
 
-from evcc_server.mqtt.contract import Connected, LinkEvent, Publication
+from evcc_server.mqtt.contract import Connected, LinkEvent, Publication, Received
 
 
 class HashedLink:
-    """An MQTT link (`evcc_server.mqtt.contract.Link`) to a broker that nobody listens to: it keeps a hash and the last words."""
+    """An MQTT link (`evcc_server.mqtt.contract.Link`) to a broker in memory: it keeps a hash of everything and shows it to ``seen``.
 
-    def __init__(self) -> None:
+    It outlives the servers that use it, one after the other.
+    """
+
+    def __init__(self, seen: Callable[[str, bytes], None] | None = None) -> None:
         self.digest = hashlib.sha256()
         self.retained_topics: dict[str, bytes] = {}
-        self._is_connected = False
+        self._seen = seen
+        self._taken: dict[str, trio.Event] = {}
+        self._send, self._receive = trio.open_memory_channel[LinkEvent](math.inf)
 
     def publish(self, publication: Publication) -> None:
         """See `Link`."""
         self.digest.update(publication.topic.encode() + b"=" + publication.payload + b"\n")
         self.retained_topics[publication.topic] = publication.payload
+        if self._seen is not None:
+            self._seen(publication.topic, publication.payload)
+        if not publication.payload and publication.topic in self._taken:
+            self._taken.pop(publication.topic).set()
+
+    async def command(self, topic: str, payload: str) -> None:
+        """Send a command and wait until the server has dealt with it, whatever came of it: it then clears the topic."""
+        taken = self._taken[topic] = trio.Event()
+        self._send.send_nowait(Received(topic, payload.encode()))
+        await taken.wait()
 
     async def receive(self) -> LinkEvent:
-        """See `Link`: connected, and then silence."""
-        if self._is_connected:
-            await trio.sleep_forever()
-        self._is_connected = True
-        await trio.lowlevel.checkpoint()
-        return Connected()
+        """See `Link`."""
+        return await self._receive.receive()
 
     async def flush(self) -> None:
         """See `Link`."""
@@ -40,5 +53,6 @@ class HashedLink:
         return frozenset()
 
     def reconnect(self) -> None:
-        """The next `receive` says that the link works again."""
-        self._is_connected = False
+        """Another server connects; what its predecessor has not heard is lost."""
+        self._send, self._receive = trio.open_memory_channel[LinkEvent](math.inf)
+        self._send.send_nowait(Connected())

@@ -1,7 +1,8 @@
 """Which settings a server owes its clients after a restart, whatever ended it.
 
 What a client was told is stored before the answer. What the control changed by itself (a mode reset when a car leaves) is stored
-behind its back, within `STORED_AFTER_S`. What was still under way at the end may have been stored or not, but is nothing third.
+behind its back, within `STORED_AFTER_S`, and shown only then (`evcc_sim.clients.Seen`). What was still under way at the end may
+have been stored or not, but is nothing third.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ class Promises:
         self._owed: Values | None = None  # None: nothing has ever run
         self._in_memory: Values = {}
         self._changed: dict[Key, tuple[float, SettingValue]] = {}
+        self._asked: Values = {}
 
     def answered(self, events: Iterable[Event]) -> None:
         """A client has been told that its change is made, with these changes."""
@@ -43,10 +45,11 @@ class Promises:
             if isinstance(event, SettingChanged):
                 self._changed[(event.scope, event.owner, event.name)] = (second, event.value)
 
-    def ended(self, second: float, last: SiteView, *, in_order: bool) -> None:
-        """A server is gone; ``last`` is what it had in memory. One that ends in order has stored all of it."""
+    def ended(self, second: float, last: SiteView, asked: SiteView, *, in_order: bool) -> None:
+        """A server is gone; ``last`` is what it had in memory, ``asked`` what it was just being asked to make of it. One that ends
+        in order has stored all that it had."""
         assert self._owed is not None
-        self._in_memory = values_of(last)
+        self._in_memory, self._asked = values_of(last), values_of(asked)
         if in_order:
             self._owed = dict(self._in_memory)
         for key, (changed_s, value) in self._changed.items():
@@ -61,8 +64,9 @@ class Promises:
             return []
         lost = []
         for key, value in self._owed.items():
-            if value != owed.get(key) and value != self._in_memory.get(key, owed.get(key)):
-                lost.append(f"{words(key)} is {value!r}, was {owed.get(key)!r}")
+            was = owed.get(key)
+            if value not in (was, self._in_memory.get(key, was), self._asked.get(key, was)):
+                lost.append(f"{words(key)} is {value!r}, was {was!r}")
         return lost
 
 

@@ -51,7 +51,7 @@ Created,Finished,Charging point,Identifier,Vehicle,Mileage (km),Meter start (kWh
 async def save(api: Served, *sessions: SessionRecord) -> None:
     assert api.store is not None
     for session in sessions:
-        await api.store.save_session(session)
+        await api.store.save(sessions=[session])
 
 
 @pytest.mark.api("API-9", "row-7")

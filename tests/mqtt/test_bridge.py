@@ -26,7 +26,7 @@ from evcc_server.settings import TABLE
 from evcc_server.state.document import Document
 from evcc_server.state.hub import Level
 from evcc_server.state.values import UNSET_TIME, Names, Phases, Records, Structure, Value
-from evcc_server.store.store import StoreError
+from evcc_server.store.errors import StoreError
 from evcc_sim.quiet import quiet
 from evcclib.model import ChargeMode
 from evcclib.requests import ChangeLoadpointSetting, Request
@@ -279,7 +279,7 @@ async def test_commands_on_one_topic_keep_their_order() -> None:
 @in_virtual_time
 async def test_a_disk_that_fails_is_logged_and_the_bridge_lives(caplog: pytest.LogCaptureFixture) -> None:
     class DiskFull(Home):
-        async def submit(self, request: Request) -> None:
+        async def submit(self, *requests: Request) -> None:
             raise StoreError("disk is full")
 
     async with bridged(home=DiskFull) as world:
@@ -345,10 +345,10 @@ async def test_white_space_that_lies_retained_is_no_command_but_is_removed() -> 
 @in_virtual_time
 async def test_a_defect_met_by_one_command_does_not_end_the_others(caplog: pytest.LogCaptureFixture) -> None:
     class Defective(Home):
-        async def submit(self, request: Request) -> None:
-            if request == ChangeLoadpointSetting(0, "mode", ChargeMode.NOW):
+        async def submit(self, *requests: Request) -> None:
+            if requests == (ChangeLoadpointSetting(0, "mode", ChargeMode.NOW),):
                 raise ZeroDivisionError
-            await super().submit(request)
+            await super().submit(*requests)
 
     async with bridged(home=Defective) as world:
         await world.command(f"{CARPORT}/mode/set", "now")

@@ -24,8 +24,9 @@ from trio_test import in_real_time, in_virtual_time
 from evcc_server.blocking import in_thread, inline
 from evcc_server.settings import TABLE, Context, Setting, parse
 from evcc_server.store import schema
+from evcc_server.store.errors import NewerDatabase, StoreError
 from evcc_server.store.setting_rows import SettingRow, decode, encode
-from evcc_server.store.store import Store, StoreError
+from evcc_server.store.store import Snapshot, Store
 from evcclib.events import SessionRecord, SettingChanged
 from evcclib.model import ChargeMode
 from evcclib.settings import Scope
@@ -68,9 +69,9 @@ async def opened(path: Path | None = None) -> AsyncIterator[Store]:
 @in_virtual_time
 async def test_settings_come_back_as_they_were(tmp_path: Path) -> None:
     async with opened(tmp_path / "deep" / "evcc.db") as store:
-        await store.save_settings(CHANGES)
-        await store.save_settings([SettingChanged(Scope.LOADPOINT, 1, "soc_target_pct", 75)])
-        await store.save_settings([])
+        await store.save(settings=CHANGES)
+        await store.save(settings=[SettingChanged(Scope.LOADPOINT, 1, "soc_target_pct", 75)])
+        await store.save()
     async with opened(tmp_path / "deep" / "evcc.db") as store:
         rows = {(row.owner, row.setting.name): row.value for row in await store.load_settings(SITE)}
     assert rows == {(change.owner, change.name): change.value for change in CHANGES} | {(1, "soc_target_pct"): 75}
@@ -146,9 +147,9 @@ def test_vehicle_names_may_hold_dots() -> None:
 @in_virtual_time
 async def test_a_session_is_one_row_however_often_it_is_saved() -> None:
     async with opened() as store:
-        await store.save_session(SESSION)
+        await store.save(sessions=[SESSION])
         finished = replace(SESSION, finished=SESSION.created + timedelta(hours=1), energy_charged_kwh=7.0)
-        await store.save_session(finished)
+        await store.save(sessions=[finished])
         (stored,) = await store.sessions(zone=BERLIN)
         assert stored.session == finished
         assert stored.session_id == 1
@@ -161,8 +162,8 @@ async def test_flags_and_snapshots() -> None:
         await store.save_flag("telemetry", True)
         assert await store.load_flag("telemetry") is True
         assert await store.load_snapshot("site") is None
-        await store.save_snapshot("site", {"version": 1, "deep": [1.5, None, "ü"]}, SESSION.created)
-        await store.save_snapshot("site", {"version": 2}, SESSION.created)
+        await store.save(snapshot=Snapshot("site", {"version": 1, "deep": [1.5, None, "ü"]}, SESSION.created))
+        await store.save(snapshot=Snapshot("site", {"version": 2}, SESSION.created))
         assert await store.load_snapshot("site") == ({"version": 2}, SESSION.created)
 
 
@@ -200,7 +201,7 @@ async def test_a_database_of_evcc_is_adopted_with_its_history(
         assert stored.session_id == 7
         assert stored.session.created == datetime(2023, 3, 5, 21, 4, 11, 123456, tzinfo=UTC)
         assert stored.session.finished is None
-        await store.save_session(SESSION)
+        await store.save(sessions=[SESSION])
         assert {each.session.key for each in await store.sessions(zone=BERLIN)} == {"imported-7", "lp1-1"}
 
 
@@ -210,7 +211,7 @@ async def test_a_newer_database_is_left_alone(tmp_path: Path) -> None:
     connection = sqlite3.connect(path)
     connection.execute(f"PRAGMA user_version = {schema.VERSION + 1}")
     connection.close()
-    with pytest.raises(schema.NewerDatabase):
+    with pytest.raises(NewerDatabase):
         await Store.open(path, inline)
 
 

@@ -26,7 +26,7 @@ from evcc_server.http.openapi import openapi
 from evcc_server.http.route import Answer, Body, Refused, Result, Route
 from evcc_server.http.routes import api_routes
 from evcc_server.state.encode import dumps
-from evcc_server.store.store import StoreError
+from evcc_server.store.errors import StoreError
 from evcclib.errors import InvalidSetting, UnknownTarget
 
 log = logging.getLogger(__name__)

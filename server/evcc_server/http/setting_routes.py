@@ -171,7 +171,7 @@ def result_value(home: Home, owner: Owner, value: Parsed) -> Json:
 
 
 def _combined(home: Home) -> Iterator[Route]:
-    """Routes that set more than one setting, or one at every loadpoint; all values are checked before the first is set."""
+    """Routes that set more than one setting, or one at every loadpoint: all of them or none."""
     target_soc = BY_NAME[Scope.LOADPOINT, "soc_target_pct"]
     target_energy = BY_NAME[Scope.LOADPOINT, "energy_target_kwh"]
     target_time = BY_NAME[Scope.LOADPOINT, "target_time"]
@@ -185,20 +185,17 @@ def _combined(home: Home) -> Iterator[Route]:
 
     async def limit_cost(call: Call) -> Answer:
         limit = parse(cost, call.path["value"], home.context)
-        for loadpoint in count:
-            await home.gateway.submit(request(cost, loadpoint, limit))
+        await home.gateway.submit(*(request(cost, loadpoint, limit) for loadpoint in count))
         return Result(result_value(home, None, limit))
 
     async def unlimit_cost(_: Call) -> Answer:
-        for loadpoint in count:
-            await home.gateway.submit(request(cost, loadpoint, None))
+        await home.gateway.submit(*(request(cost, loadpoint, None) for loadpoint in count))
         return Result({})
 
     async def plan(loadpoint: int, goal: Setting, call: Call) -> Answer:
         amount = parse(goal, call.path["value"], home.context)
         finish = parse(target_time, call.path["time"], home.context)
-        await home.gateway.submit(request(target_time, loadpoint, finish))
-        await home.gateway.submit(request(goal, loadpoint, amount))
+        await home.gateway.submit(request(target_time, loadpoint, finish), request(goal, loadpoint, amount))
         return Result(result_value(home, loadpoint, finish))
 
     async def unplan(loadpoint: int) -> Answer:

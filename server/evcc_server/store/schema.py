@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import sqlite3
 
+from evcc_server.store.errors import NewerDatabase
+
 STEPS: tuple[tuple[str, ...], ...] = (
     (
         "CREATE TABLE IF NOT EXISTS settings (key TEXT PRIMARY KEY, value TEXT)",
@@ -32,12 +34,12 @@ STEPS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX IF NOT EXISTS sessions_created ON sessions (created)",
         "CREATE TABLE snapshots (name TEXT PRIMARY KEY, saved TEXT NOT NULL, document TEXT NOT NULL) STRICT",
     ),
+    (  # what a person has corrected or deleted is not written over by a session that still goes on
+        "ALTER TABLE sessions ADD COLUMN corrected TEXT",
+        "CREATE TABLE deleted_sessions (key TEXT PRIMARY KEY) STRICT",
+    ),
 )
 VERSION = len(STEPS)
-
-
-class NewerDatabase(Exception):
-    """The database was written by a newer version of this program."""
 
 
 def migrate(connection: sqlite3.Connection) -> None:

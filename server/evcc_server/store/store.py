@@ -1,7 +1,8 @@
 """SQLite behind one door: settings, sessions, flags and the site's exported state.
 
 One connection, WAL, ``synchronous=FULL``: what a call has returned from is on the disk, whatever happens to the process [P-2].
-Every call goes through the `RunBlocking` it was given, which must not run two at a time.
+Every call goes through the `RunBlocking` it was given, which must not run two at a time. Another process may read along; if one
+writes, we wait for it a little (`BUSY_S`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Self, TypeVar
 import msgspec.json
 
 from evcc_server.blocking import RunBlocking
+from evcc_server.store.errors import NewerDatabase, StoreError
 from evcc_server.store.schema import migrate
 from evcc_server.store.setting_rows import SettingRow, decode, encode, row_key
 from evcclib.config import SiteConfig
@@ -27,12 +29,10 @@ from evcclib.events import SessionRecord, SettingChanged
 T = TypeVar("T")
 
 
-class StoreError(Exception):
-    """The disk or the database file failed; nothing has been changed."""
-
-
 log = logging.getLogger(__name__)
 
+BUSY_S = 5.0
+"""How long a call waits for another process that is writing."""
 
 SESSION_ENERGY_MIN_KWH = 0.05
 """Sessions with less are not shown [api 4.3]."""
@@ -49,6 +49,15 @@ class StoredSession:
     session: SessionRecord
 
 
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """An exported state, to be stored in place of the last one of its name."""
+
+    name: str
+    document: Mapping[str, object]
+    saved: datetime
+
+
 class Store:
     """An open database. Every method raises `StoreError` when the disk or the file fails."""
 
@@ -60,7 +69,7 @@ class Store:
     async def open(cls, path: Path | None, run_blocking: RunBlocking) -> Self:
         """Open or create the file and bring it up to date; None keeps everything in memory.
 
-        Raises `evcc_server.store.schema.NewerDatabase` and `StoreError`.
+        Raises `StoreError`, also as `evcc_server.store.errors.NewerDatabase`.
         """
 
         def connect() -> sqlite3.Connection:
@@ -68,7 +77,7 @@ class Store:
                 path.parent.mkdir(parents=True, exist_ok=True)
             connection = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None)
             try:
-                connection.execute("PRAGMA busy_timeout = 5000")
+                connection.execute(f"PRAGMA busy_timeout = {BUSY_S * 1000:.0f}")
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("PRAGMA synchronous = FULL")
                 connection.execute("PRAGMA foreign_keys = ON")
@@ -80,6 +89,8 @@ class Store:
 
         try:
             return cls(await run_blocking(connect), run_blocking)
+        except NewerDatabase as error:
+            raise NewerDatabase(f"{path}: {error}") from None
         except (OSError, sqlite3.Error) as error:
             raise StoreError(f"{path}: {error}") from error
 
@@ -87,13 +98,32 @@ class Store:
         """Close the file; nothing may be called afterwards."""
         await self._run_blocking(self._connection.close)
 
-    # settings and flags
+    async def save(
+        self,
+        *,
+        settings: Iterable[SettingChanged] = (),
+        sessions: Iterable[SessionRecord] = (),
+        snapshot: Snapshot | None = None,
+    ) -> None:
+        """Store all of it or nothing; it is on the disk when this returns.
 
-    async def save_settings(self, changes: Iterable[SettingChanged]) -> None:
-        """Store all of ``changes`` or none; they are on the disk when this returns."""
-        rows = [(row_key(change), encode(change.value)) for change in changes]
-        if rows:
-            await self._write(lambda connection: connection.executemany(_UPSERT_SETTING, rows))
+        A session is inserted, or replaces the one with its key, but for what a person has corrected; one that was deleted stays so.
+        """
+        rows = [(row_key(change), encode(change.value)) for change in settings]
+        charged = [_session_row(session) for session in sessions]
+        state = None if snapshot is None else _snapshot_row(snapshot)
+        if not rows and not charged and state is None:
+            return
+
+        def change(connection: sqlite3.Connection) -> None:
+            connection.executemany(_UPSERT_SETTING, rows)
+            connection.executemany(_UPSERT_SESSION, charged)
+            if state is not None:
+                connection.execute(_UPSERT_SNAPSHOT, state)
+
+        await self._write(change)
+
+    # settings and flags
 
     async def load_settings(self, site: SiteConfig) -> tuple[SettingRow, ...]:
         """Every stored setting that still fits ``site``; the others are dropped with a warning [P-4]."""
@@ -119,12 +149,6 @@ class Store:
 
     # the site's state
 
-    async def save_snapshot(self, name: str, document: Mapping[str, object], saved: datetime) -> None:
-        """Store an exported state, in place of the last one of that name."""
-        text = msgspec.json.encode(document).decode()
-        row = (name, saved.astimezone(UTC).isoformat(), text)
-        await self._write(lambda connection: connection.execute(_UPSERT_SNAPSHOT, row))
-
     async def load_snapshot(self, name: str) -> tuple[dict[str, object], datetime] | None:
         """The stored state and when it was saved; None if there is none or it cannot be read."""
         rows = await self._read("SELECT document, saved FROM snapshots WHERE name = ?", (name,))
@@ -138,26 +162,6 @@ class Store:
         return (document, saved) if isinstance(document, dict) else None
 
     # sessions
-
-    async def save_session(self, session: SessionRecord) -> None:
-        """Insert ``session``, or replace the one with its key."""
-        values = (
-            session.key,
-            _time(session.created),
-            None if session.finished is None else _time(session.finished),
-            session.loadpoint,
-            session.identifier,
-            session.vehicle,
-            session.odometer_km,
-            session.meter_start_kwh,
-            session.meter_stop_kwh,
-            session.energy_charged_kwh,
-            session.solar_pct,
-            session.price,
-            session.price_per_kwh,
-            session.co2_g_per_kwh,
-        )
-        await self._write(lambda connection: connection.execute(_UPSERT_SESSION, values))
 
     async def sessions(
         self, *, zone: tzinfo, year: int | None = None, month: int | None = None
@@ -173,21 +177,32 @@ class Store:
         return sorted(sessions, key=lambda stored: (stored.session.created, stored.session_id), reverse=True)
 
     async def update_session(self, session_id: int, columns: Mapping[str, object]) -> bool:
-        """Set some of `EDITABLE`; False if there is no such session."""
+        """Set some of `EDITABLE`, for good; False if there is no such session."""
         assert columns.keys() <= EDITABLE
-        assignments = ", ".join(f"{column} = ?" for column in columns)
-        values = (*columns.values(), session_id)
-        return await self._write(
-            lambda connection: (
-                connection.execute(f"UPDATE sessions SET {assignments} WHERE id = ?", values).rowcount > 0
-            )
-        )
+        assignments = "".join(f"{column} = ?, " for column in columns)
+
+        def change(connection: sqlite3.Connection) -> bool:
+            found = connection.execute("SELECT corrected FROM sessions WHERE id = ?", (session_id,)).fetchone()
+            if found is None:
+                return False
+            corrected = " ".join(sorted({*(found[0] or "").split(), *columns}))
+            values = (*columns.values(), corrected, session_id)
+            connection.execute(f"UPDATE sessions SET {assignments}corrected = ? WHERE id = ?", values)
+            return True
+
+        return await self._write(change)
 
     async def delete_session(self, session_id: int) -> bool:
-        """False if there is no such session."""
-        return await self._write(
-            lambda connection: connection.execute("DELETE FROM sessions WHERE id = ?", (session_id,)).rowcount > 0
-        )
+        """Delete it for good, even if it still goes on; False if there is no such session."""
+
+        def change(connection: sqlite3.Connection) -> bool:
+            keep_key = (
+                "INSERT OR IGNORE INTO deleted_sessions SELECT key FROM sessions WHERE id = ? AND key IS NOT NULL"
+            )
+            connection.execute(keep_key, (session_id,))
+            return connection.execute("DELETE FROM sessions WHERE id = ?", (session_id,)).rowcount > 0
+
+        return await self._write(change)
 
     async def _write(self, change: Callable[[sqlite3.Connection], T]) -> T:
         def transaction() -> T:
@@ -225,10 +240,40 @@ _SESSION_COLUMNS = (
     " solar_percentage, price, price_per_kwh, co2_per_kwh"
 )
 _UPSERT_SESSION = (
-    f"INSERT INTO sessions (key, {_SESSION_COLUMNS}) VALUES ({', '.join('?' * 14)}) ON CONFLICT (key) DO UPDATE SET "
-    + ", ".join(f"{column.strip()} = excluded.{column.strip()}" for column in _SESSION_COLUMNS.split(","))
+    f"INSERT INTO sessions (key, {_SESSION_COLUMNS}) SELECT {', '.join(f'?{n}' for n in range(1, 15))}"
+    " WHERE NOT EXISTS (SELECT * FROM deleted_sessions WHERE key = ?1) ON CONFLICT (key) DO UPDATE SET "
+    + ", ".join(
+        f"{column} = CASE WHEN instr(coalesce(corrected, ''), '{column}') THEN {column} ELSE excluded.{column} END"
+        if column in EDITABLE
+        else f"{column} = excluded.{column}"
+        for column in _SESSION_COLUMNS.split(", ")
+    )
 )
 _SELECT_SESSIONS = f"SELECT id, key, {_SESSION_COLUMNS} FROM sessions WHERE charged_kwh >= ? AND created IS NOT NULL"
+
+
+def _snapshot_row(snapshot: Snapshot) -> tuple[str, str, str]:
+    return snapshot.name, snapshot.saved.astimezone(UTC).isoformat(), msgspec.json.encode(snapshot.document).decode()
+
+
+def _session_row(session: SessionRecord) -> tuple[object, ...]:
+    """In the order of ``key`` and `_SESSION_COLUMNS`."""
+    return (
+        session.key,
+        _time(session.created),
+        None if session.finished is None else _time(session.finished),
+        session.loadpoint,
+        session.identifier,
+        session.vehicle,
+        session.odometer_km,
+        session.meter_start_kwh,
+        session.meter_stop_kwh,
+        session.energy_charged_kwh,
+        session.solar_pct,
+        session.price,
+        session.price_per_kwh,
+        session.co2_g_per_kwh,
+    )
 
 
 def _time(time: datetime) -> str:
