@@ -26,6 +26,11 @@ class ServerProcess:
     def said(self) -> str:
         return self._said.decode()
 
+    @property
+    def number(self) -> int:
+        """Of the process."""
+        return self._process.pid
+
     async def up(self) -> None:
         await self.says("API on ", START_MAX_S)
 

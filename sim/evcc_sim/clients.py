@@ -105,6 +105,10 @@ class Seen:
     def _take(self, channel: str, values: Mapping[str, Json]) -> None:
         self._last.update({(channel, name): value for name, value in values.items()})
 
+    def last(self, channel: str, name: str) -> Json:
+        """What a channel has shown last under a name. Raises KeyError if it has shown nothing."""
+        return self._last[channel, name]
+
     def ended(self, *last: Document) -> None:
         """The server is gone. Whoever looks next may also see what it has shown last, and what was just about to become so."""
         self._last_words = [words(document) for document in last]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import resource
 import signal
 import socket
+import sqlite3
 import struct
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from datetime import time
 from pathlib import Path
 from typing import Any
@@ -15,9 +17,12 @@ import httpx
 import pytest
 import trio
 from modbus_by_hand import ByHand
-from server_process import finished, server_process
+from mqtt_by_hand import Client, connected, publish_packet
+from server_process import ServerProcess, finished, server_process
 from trio_test import in_real_time
+from watched_home import held
 
+from evcc_server.store import schema
 from evcc_sim import scenario
 from evcc_sim.modbus_server import Framing
 from evcc_sim.site_devices import Extras, evcc_yaml
@@ -216,3 +221,184 @@ async def _until(
             if holds(loadpoint):
                 return loadpoint
             await trio.sleep(0.2)
+
+
+# -- one server for one database ----------------------------------------------------------------------------------------------
+
+
+@in_real_time
+async def test_a_second_server_on_the_same_database_says_whose_it_is_and_leaves_the_devices_alone(
+    tmp_path: Path,
+) -> None:
+    calls: list[str] = []
+    first, second = tmp_path / "first", tmp_path / "second"
+    async with guarded_port(lambda: calls.append("grid")) as grid, guarded_port(lambda: calls.append("box")) as box:
+        for folder in (first, second):
+            folder.mkdir()
+            port, mqtt, *away = free_ports(4)
+            devices = (grid, box) if folder is second else away
+            text = SITE.format(port=port, mqtt=mqtt, grid=devices[0], box=devices[1])
+            (folder / "evcc.yaml").write_text(text, encoding="utf-8")
+        (second / "evcc.db").symlink_to(first / "evcc.db")
+
+        async with server_process(first) as server:
+            await server.up()
+            status, said = await finished(second)
+            assert (status, calls) == (1, [])
+            assert said == (
+                f"evcc-server: evcc.db: another server (process {server.number}) works with this database\n"
+            )
+            status, said = await finished(second, "check")  # whoever only reads may
+            assert calls != []
+            assert "another server" not in said
+            with closing(sqlite3.connect(first / "evcc.db")) as reader:
+                assert reader.execute("SELECT count(*) FROM sessions").fetchone() == (0,)
+            assert await server.end_by(signal.SIGKILL, 5) == -signal.SIGKILL
+        async with server_process(second) as server:  # what the dead one has left behind is no lock
+            await server.up()
+            assert await server.end_by(signal.SIGTERM, 10) == 0
+        async with server_process(first) as server:
+            await server.up()
+
+
+@in_real_time
+async def test_a_newer_database_is_one_line_and_stays_as_it_is(tmp_path: Path) -> None:
+    calls: list[str] = []
+    async with guarded_port(lambda: calls.append("grid")) as grid, guarded_port(lambda: calls.append("box")) as box:
+        port, mqtt = free_ports(2)
+        text = SITE.format(port=port, mqtt=mqtt, grid=grid, box=box)
+        (tmp_path / "evcc.yaml").write_text(text, encoding="utf-8")
+        with closing(sqlite3.connect(tmp_path / "evcc.db")) as connection:
+            connection.execute(f"PRAGMA user_version = {schema.VERSION + 1}")
+        status, said = await finished(tmp_path)
+    assert (status, calls) == (1, [])
+    assert said == (
+        f"evcc-server: evcc.db: the database has version {schema.VERSION + 1},"
+        f" this program knows up to {schema.VERSION}\n"
+    )
+
+
+# -- told when it is true -----------------------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def _idle_server(folder: Path) -> AsyncIterator[tuple[ServerProcess, httpx.AsyncClient, int]]:
+    """A server whose devices are away, a client, and the port of its broker."""
+    port, mqtt, grid, box = free_ports(4)
+    text = SITE.format(port=port, mqtt=mqtt, grid=grid, box=box)
+    (folder / "evcc.yaml").write_text(text, encoding="utf-8")
+    async with (
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client,
+        server_process(folder) as server,
+    ):
+        await server.up()
+        yield server, client, mqtt
+
+
+async def _state(client: httpx.AsyncClient) -> dict[str, Any]:
+    loadpoint: dict[str, Any] = (await client.get("/api/state")).json()["result"]["loadpoints"][0]
+    return loadpoint
+
+
+@in_real_time
+async def test_while_another_program_holds_the_database_nothing_is_said_to_be_so_and_nothing_comes_to_be(
+    tmp_path: Path,
+) -> None:
+    async with _idle_server(tmp_path) as (_, client, _), trio.open_nursery() as nursery:
+        shown: set[str] = set()
+
+        async def look() -> None:
+            while True:
+                shown.add((await _state(client))["mode"])
+                await trio.sleep(0.1)
+
+        nursery.start_soon(look)
+        with held(tmp_path / "evcc.db"):
+            for _ in range(2):
+                answer = await client.post("/api/loadpoints/1/mode/now")
+                assert (answer.status_code, answer.json()) == (
+                    503,
+                    {"error": "the database failed; nothing has changed"},
+                )
+        await trio.sleep(3)
+        assert shown == {"pv"}
+        assert (await client.post("/api/loadpoints/1/mode/now")).json() == {"result": "now"}
+        assert (await _state(client))["mode"] == "now"
+        nursery.cancel_scope.cancel()
+    assert _stored(tmp_path) == {"loadpoint.1.mode": "now"}
+
+
+@in_real_time
+async def test_twenty_requests_at_once_on_a_disk_that_takes_no_more_leave_what_was(tmp_path: Path) -> None:
+    async with _idle_server(tmp_path) as (server, client, _):
+        assert (await client.post("/api/loadpoints/1/minsoc/70")).status_code == 200
+        before = resource.prlimit(server.number, resource.RLIMIT_FSIZE)
+        resource.prlimit(server.number, resource.RLIMIT_FSIZE, (0, before[1]))  # no file may be written to
+        statuses: list[int] = []
+
+        async def ask(soc_pct: int) -> None:
+            statuses.append((await client.post(f"/api/loadpoints/1/minsoc/{soc_pct}")).status_code)
+
+        async with trio.open_nursery() as nursery:
+            for soc_pct in range(71, 91):
+                nursery.start_soon(ask, soc_pct)
+        assert statuses == [503] * 20
+        assert (await _state(client))["minSoc"] == 70
+        resource.prlimit(server.number, resource.RLIMIT_FSIZE, before)
+        await trio.sleep(2)
+        assert (await _state(client))["minSoc"] == 70
+        assert (await client.post("/api/loadpoints/1/minsoc/71")).status_code == 200
+        assert await server.end_by(signal.SIGKILL, 5) == -signal.SIGKILL
+    assert _stored(tmp_path)["loadpoint.1.soc_min_pct"] == "71"
+
+
+def _stored(folder: Path) -> dict[str, str]:
+    with closing(sqlite3.connect(folder / "evcc.db")) as reader:
+        return dict(reader.execute("SELECT key, value FROM settings WHERE key <> 'telemetry'"))
+
+
+@in_real_time
+async def test_a_command_over_mqtt_that_waits_for_the_disk_is_on_no_topic_and_gone_after_kill_9(tmp_path: Path) -> None:
+    async with (
+        _idle_server(tmp_path) as (server, client, mqtt),
+        connected(mqtt, "watcher") as watcher,
+        connected(mqtt, "commander") as commander,
+    ):
+        await watcher.subscribe("evcc/loadpoints/1/mode")
+        with held(tmp_path / "evcc.db"):
+            await commander.publish("evcc/loadpoints/1/mode/set", b"now")
+            await trio.sleep(2.5)  # two cycles, each of which publishes the mode
+            assert {each.payload for each in await watcher.settle()} == {b"pv"}
+            assert (await _state(client))["mode"] == "pv"
+            assert await server.end_by(signal.SIGKILL, 5) == -signal.SIGKILL
+    assert _stored(tmp_path) == {}
+
+
+@in_real_time
+async def test_what_was_seen_on_a_state_topic_is_there_after_kill_9(tmp_path: Path) -> None:
+    """Commands come as fast as they are taken; the server is killed as soon as the watcher has seen the next one's value."""
+    currents_a = 16
+    for _ in range(4):
+        async with (
+            _idle_server(tmp_path) as (server, client, mqtt),
+            connected(mqtt, "watcher") as watcher,
+            connected(mqtt, "commander") as commander,
+        ):
+            assert (await _state(client))["maxCurrent"] >= currents_a
+            await watcher.subscribe("evcc/loadpoints/1/maxCurrent")
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_count_up, commander, 17)
+                seen: list[int] = []
+                while len(seen) < 4:
+                    seen.append(int((await watcher.next_delivered()).payload))
+                assert await server.end_by(signal.SIGKILL, 5) == -signal.SIGKILL
+                nursery.cancel_scope.cancel()
+        stored_a = float(_stored(tmp_path)["loadpoint.1.current_max_a"])
+        assert stored_a >= seen[-1] > 16
+        currents_a = seen[-1]
+
+
+async def _count_up(commander: Client, low: int) -> None:
+    for current_a in range(low, 60):
+        await commander.send(publish_packet("evcc/loadpoints/1/maxCurrent/set", str(current_a).encode()))
+        await trio.sleep(0.02)
