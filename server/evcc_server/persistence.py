@@ -6,8 +6,8 @@
     all other state     follows each event that matters; between events a checkpoint is written at most once a minute, so that a
                         kill loses at most a minute of energy and no session
 
-`Persistence.kept` is what is on the disk. What differs from it in the site is still to be written, and `Persistence.shown` hides it
-meanwhile. So nothing is queued that could be written in the wrong order: what is written is always what is so.
+`Persistence.kept` is what is on the disk. What differs from it in the site is still to be written, and `Persistence.shown` hides
+it meanwhile. So nothing is queued that could be written in the wrong order: what is written is always what is so.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Persistence:
         return self._kept
 
     async def commit(self, prepared: Prepared) -> None:
-        """Write down what ``prepared`` would make of the site. Raises `StoreError` if that cannot be: then nothing was written."""
+        """Write down what ``prepared`` would make of the site. Raises `StoreError` if it cannot be: then nothing is."""
         async with self._writing:
             wanted = prepared.lasting
             if wanted == self._kept:
@@ -142,7 +142,7 @@ class Persistence:
         await self.write()
 
     async def write(self) -> bool:
-        """Bring the disk to what the site is now; False if it cannot be written to. `run` tries again, if it is told to `look`."""
+        """Bring the disk to what the site is now; False if it cannot be written to; `run` tries again if told to `look`."""
         async with self._writing:
             wanted, sessions = self._site.lasting, dict(self._sessions)
             snapshot = None

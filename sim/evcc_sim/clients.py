@@ -7,7 +7,7 @@ there when a server starts again on the same database, whatever ended the last o
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -146,7 +146,7 @@ def words(document: Document) -> Words:
     return found
 
 
-# -- who asks and who watches -----------------------------------------------------------------------------------------------------
+# -- who asks and who watches ---------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

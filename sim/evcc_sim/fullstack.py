@@ -379,7 +379,7 @@ class FullStack:
             await trio.sleep(WATCH_S)
 
     async def _act(self, server: Server, broker: HashedLink) -> None:
-        """Settings that people change, at their time, by REST and by MQTT in turn; whoever gets no answer asks the next server."""
+        """Settings that people change, at their time, by REST and MQTT in turn; whoever gets no answer asks the next server."""
         client = RestClient(server.home, self._seen)
         while self._requests:
             due = self._requests[0]

@@ -12,7 +12,7 @@ from evcc_server.mqtt.contract import Connected, LinkEvent, Publication, Receive
 
 
 class HashedLink:
-    """An MQTT link (`evcc_server.mqtt.contract.Link`) to a broker in memory: it keeps a hash of everything and shows it to ``seen``.
+    """An MQTT link (`evcc_server.mqtt.contract.Link`) to a broker in memory: a hash of everything is kept and shown to ``seen``.
 
     It outlives the servers that use it, one after the other.
     """

@@ -46,8 +46,8 @@ class Promises:
                 self._changed[(event.scope, event.owner, event.name)] = (second, event.value)
 
     def ended(self, second: float, last: SiteView, asked: SiteView, *, in_order: bool) -> None:
-        """A server is gone; ``last`` is what it had in memory, ``asked`` what it was just being asked to make of it. One that ends
-        in order has stored all that it had."""
+        """A server is gone; ``last`` is what it had in memory, ``asked`` what it was just being asked to make of it.
+        One that ends in order has stored all that it had."""
         assert self._owed is not None
         self._in_memory, self._asked = values_of(last), values_of(asked)
         if in_order:

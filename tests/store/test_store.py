@@ -8,7 +8,7 @@ import signal
 import sqlite3
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -205,13 +205,70 @@ async def test_a_database_of_evcc_is_adopted_with_its_history(
         assert {each.session.key for each in await store.sessions(zone=BERLIN)} == {"imported-7", "lp1-1"}
 
 
+@pytest.mark.api("P-6")
+@in_virtual_time
+async def test_what_a_person_has_corrected_is_not_written_over(tmp_path: Path) -> None:
+    later = replace(
+        SESSION, finished=SESSION.created + timedelta(hours=1), vehicle="zoe", odometer_km=77.0, energy_charged_kwh=7.0
+    )
+    async with opened(tmp_path / "evcc.db") as store:
+        await store.save(sessions=[SESSION])
+        assert await store.update_session(1, {"vehicle": "Grandma's"})
+        assert await store.update_session(1, {"odometer": None})
+        await store.save(sessions=[later])
+        (stored,) = await store.sessions(zone=BERLIN)
+        assert stored.session == replace(later, vehicle="Grandma's", odometer_km=None)
+        assert not await store.update_session(2, {"vehicle": ""})
+
+
+@pytest.mark.api("P-6")
+@in_virtual_time
+async def test_a_deleted_session_is_not_written_again(tmp_path: Path) -> None:
+    async with opened(tmp_path / "evcc.db") as store:
+        await store.save(sessions=[SESSION])
+        assert await store.delete_session(1)
+        assert not await store.delete_session(1)
+    async with opened(tmp_path / "evcc.db") as store:
+        await store.save(sessions=[SESSION, replace(SESSION, key="lp1-2")])
+        assert [each.session.key for each in await store.sessions(zone=BERLIN)] == ["lp1-2"]
+
+
+@in_virtual_time
+async def test_what_is_saved_together_is_saved_together_or_not_at_all(tmp_path: Path) -> None:
+    """The last of it is what the database refuses."""
+    async with opened(tmp_path / "evcc.db") as store:
+        with closing(sqlite3.connect(tmp_path / "evcc.db")) as owner:
+            refuse = "BEFORE INSERT ON snapshots BEGIN SELECT RAISE(ABORT, 'refused'); END"
+            owner.execute(f"CREATE TRIGGER refusing {refuse}")
+        with pytest.raises(StoreError, match="refused"):
+            await store.save(
+                settings=CHANGES, sessions=[SESSION], snapshot=Snapshot("site", {"version": 1}, SESSION.created)
+            )
+        assert await store.load_settings(SITE) == ()
+        assert await store.sessions(zone=BERLIN) == []
+
+
+@in_virtual_time
+async def test_a_database_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    connection = sqlite3.connect(tmp_path / "evcc.db", isolation_level=None)
+    for statement in schema.STEPS[0]:
+        schema._run(connection, statement)
+    connection.execute("PRAGMA user_version = 1")
+    connection.execute("INSERT INTO sessions (created, charged_kwh, vehicle) VALUES ('2023-03-05 21:04:11', 5, 'golf')")
+    connection.close()
+    async with opened(tmp_path / "evcc.db") as store:
+        assert await store.update_session(1, {"vehicle": "zoe"})
+        (stored,) = await store.sessions(zone=BERLIN)
+        assert (stored.session.vehicle, stored.session.energy_charged_kwh) == ("zoe", 5)
+
+
 @in_virtual_time
 async def test_a_newer_database_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "evcc.db"
     connection = sqlite3.connect(path)
     connection.execute(f"PRAGMA user_version = {schema.VERSION + 1}")
     connection.close()
-    with pytest.raises(NewerDatabase):
+    with pytest.raises(NewerDatabase, match=rf"evcc\.db: the database has version {schema.VERSION + 1}, this program"):
         await Store.open(path, inline)
 
 

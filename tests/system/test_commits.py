@@ -267,7 +267,7 @@ async def test_whose_turn_does_not_come_is_told_so_and_has_changed_nothing(
 # -- what the control changes by itself ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.api("P-2")
+@pytest.mark.api("P-5")
 @in_virtual_time
 async def test_what_a_car_brings_acts_at_once_and_is_shown_when_it_is_on_the_disk(database: Path) -> None:
     async with watched(database) as home:
@@ -372,6 +372,7 @@ async def test_the_vehicle_of_a_session_is_the_new_one_when_the_answer_comes(dat
         assert [session["vehicle"] for session in sessions if isinstance(session, dict)] == ["White Zoe"]
 
 
+@pytest.mark.api("P-6")
 @in_virtual_time
 async def test_a_session_corrected_by_hand_stays_so_while_it_goes_on(database: Path) -> None:
     async with watched(database) as home:
@@ -388,6 +389,7 @@ async def test_a_session_corrected_by_hand_stays_so_while_it_goes_on(database: P
         assert after.session.energy_charged_kwh > stored_session.session.energy_charged_kwh
 
 
+@pytest.mark.api("P-6")
 @in_virtual_time
 async def test_a_session_deleted_while_it_goes_on_does_not_come_back(database: Path) -> None:
     async with watched(database) as home:
@@ -508,7 +510,7 @@ def killed_everywhere(
     return lost, shown
 
 
-@pytest.mark.api("P-2")
+@pytest.mark.api("P-2", "P-5")
 @pytest.mark.parametrize(
     ("happens", "request_", "key", "before", "after"),
     [

@@ -226,6 +226,7 @@ async def _until(
 # -- one server for one database ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.api("P-7")
 @in_real_time
 async def test_a_second_server_on_the_same_database_says_whose_it_is_and_leaves_the_devices_alone(
     tmp_path: Path,
@@ -374,6 +375,7 @@ async def test_a_command_over_mqtt_that_waits_for_the_disk_is_on_no_topic_and_go
     assert _stored(tmp_path) == {}
 
 
+@pytest.mark.api("P-2")
 @in_real_time
 async def test_what_was_seen_on_a_state_topic_is_there_after_kill_9(tmp_path: Path) -> None:
     """Commands come as fast as they are taken; the server is killed as soon as the watcher has seen the next one's value."""

@@ -107,7 +107,7 @@ class Store:
     ) -> None:
         """Store all of it or nothing; it is on the disk when this returns.
 
-        A session is inserted, or replaces the one with its key, but for what a person has corrected; one that was deleted stays so.
+        A session is inserted, or replaces the one with its key, but for what a person has corrected; a deleted one stays deleted.
         """
         rows = [(row_key(change), encode(change.value)) for change in settings]
         charged = [_session_row(session) for session in sessions]
