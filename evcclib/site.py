@@ -584,10 +584,10 @@ class Site:
 
     Whoever must write a request down before anybody sees it takes two steps::
 
-        prepared = site.prepare(request, now=now)      # checked; nothing has changed
-        ...                                            # written down, while the site may go on stepping
-        if not site.is_ready_for(prepared):            # it has: what was checked may not hold any more
-            prepared = site.prepare(request, now=now)
+        prepared = site.prepare(request, now=now)       # checked; nothing has changed
+        while prepared.lasting != on_disk:
+            on_disk = write(prepared.lasting)           # the site may go on stepping meanwhile:
+            prepared = site.prepare(request, now=now)   # what was checked may come out otherwise, or not fit any more
         site.take(prepared)
     """
 
@@ -619,12 +619,8 @@ class Site:
         before = self.state
         return Prepared(before, *apply(self.config, before, *requests, now=now))
 
-    def is_ready_for(self, prepared: Prepared) -> bool:
-        """Whether the site is still what it was when ``prepared`` was."""
-        return self.state is prepared.before
-
     def take(self, prepared: Prepared) -> None:
-        """Let happen what was prepared. Raises ValueError if the site has gone on since (`is_ready_for`)."""
+        """Let happen what was prepared. Raises ValueError if the site has gone on since."""
         if self.state is not prepared.before:
             raise ValueError("the site has gone on since this was prepared; prepare it again")
         self.state = prepared.after

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -22,7 +21,6 @@ from evcc_server.polling import Health, Poller
 from evcc_server.reasons_text import warning_text
 from evcc_server.samples import Samples, Wiring
 from evcc_server.state.hub import Hub, Level
-from evcc_server.store.errors import StoreError
 from evcclib import Prepared, Site
 from evcclib.commands import (
     Batch,
@@ -38,7 +36,6 @@ from evcclib.commands import (
     WakeVehicle,
 )
 from evcclib.decision import Decision, PlanPreview
-from evcclib.errors import EvccError
 from evcclib.events import Event, Warned, WarningCode
 from evcclib.model import Cause, Now, TariffKind
 from evcclib.readings import OperatorLimit
@@ -57,9 +54,6 @@ ROUND_MAX_S = 1.0
 """How long an interval waits for fresh samples of devices that answered last time; the silent are not waited for."""
 FIRST_ROUND_MAX_S = 3.0
 """How long the first step waits: devices are being connected to, and some are asked what they are."""
-TURN_MAX_S = 15.0
-"""How long a request waits for those before it; each may wait for the database."""
-
 # When several causes are pending, one step serves them all; the first of these names it.
 _RANK = (
     Cause.START,
@@ -119,7 +113,6 @@ class ControlLoop:
         self._is_in_round = False
         self._next_tick_s = 0.0
         self._wake_at: timedelta | None = None
-        self._turns = trio.Lock()
         self._shown = site.view(now=clock.now())
         self.steps = 0
         self.observer: Observer | None = None
@@ -152,52 +145,18 @@ class ControlLoop:
 
     async def submit(self, *requests: Request) -> None:
         """See `Gateway.submit`. The loop goes on stepping, with the settings as they were, while a request is being written."""
-        if not any(map(is_lasting, requests)):
-            self._take(self._site.prepare(*requests, now=self._clock.now()))
-            return
-        async with self._turn():
-            self._take(await self._committed(requests))
 
-    async def _committed(self, requests: Sequence[Request]) -> Prepared:
-        """``requests``, on the disk and prepared for the site as it is on return.
+        def prepare() -> Prepared:
+            return self._site.prepare(*requests, now=self._clock.now())
 
-        The site may go on while they are being written. Then they are prepared once more for what it has become, and written
-        again if anything comes out otherwise; or refused if they do not fit any more, and then what was written is taken back.
-        """
-        prepared = self._site.prepare(*requests, now=self._clock.now())
-        try:
-            while True:
-                await self._persistence.commit(prepared)
-                if not self._site.is_ready_for(prepared):
-                    prepared = self._site.prepare(*requests, now=self._clock.now())
-                if self._persistence.kept == prepared.lasting:
-                    return prepared
-        except EvccError:
-            await self._persistence.write()
-            raise
-        finally:
-            self._persistence.look()
-
-    def _take(self, prepared: Prepared) -> None:
-        """From the disk into force and into everybody's sight, all in one instant."""
+        prepared = await self._persistence.commit(prepare) if any(map(is_lasting, requests)) else prepare()
+        # Nothing waits from here on: it is on the disk, comes into force and into everybody's sight in one instant.
         self._site.take(prepared)
         self._persistence.note(prepared.events)
         if self.observer is not None:
             self.observer.submitted(prepared.events, self._clock.now())
         self.show()
         self._wake(Cause.REQUEST)
-
-    @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
-        try:
-            with trio.fail_after(TURN_MAX_S):
-                await self._turns.acquire()
-        except trio.TooSlowError:
-            raise StoreError("the requests before this one are still waiting for the database") from None
-        try:
-            yield
-        finally:
-            self._turns.release()
 
     def show(self, *, is_cycle: bool = False) -> None:
         """Let every outlet see the site as it is now, but for what is not on the disk yet."""

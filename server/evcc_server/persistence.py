@@ -13,7 +13,8 @@ it meanwhile. So nothing is queued that could be written in the wrong order: wha
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import fields, replace
 from datetime import timedelta
 from typing import TypeVar
@@ -24,6 +25,7 @@ from evcc_server.clock import Clock
 from evcc_server.store.errors import StoreError
 from evcc_server.store.store import Snapshot, Store
 from evcclib import Prepared, Site
+from evcclib.errors import EvccError
 from evcclib.events import Event, SessionChanged, SessionRecord, SocProgressed, Warned
 from evcclib.lasting import Lasting
 from evcclib.settings import LoadpointSettings, SiteSettings, VehicleSettings
@@ -32,6 +34,8 @@ from evcclib.view import LoadpointView, SiteView
 _log = logging.getLogger(__name__)
 CHECKPOINT = timedelta(minutes=1)
 RETRY_S = 5.0
+TURN_MAX_S = 15.0
+"""How long a request waits for what came before it; each write may wait for another process that holds the database."""
 SNAPSHOT = "site"
 """Name of the stored state."""
 
@@ -63,19 +67,25 @@ class Persistence:
         """What is on the disk."""
         return self._kept
 
-    async def commit(self, prepared: Prepared) -> None:
-        """Write down what ``prepared`` would make of the site. Raises `StoreError` if it cannot be: then nothing is."""
-        async with self._writing:
-            wanted = prepared.lasting
-            if wanted == self._kept:
-                return
-            sessions = _sessions(prepared.events)
-            snapshot = None
-            if sessions or wanted.vehicles != self._kept.vehicles:
-                now = self._clock.now()
-                snapshot = Snapshot(SNAPSHOT, prepared.export(now=now), now.utc)
-            await self._save(wanted, tuple(sessions.values()), snapshot)
-            self._kept = wanted
+    async def commit(self, prepare: Callable[[], Prepared]) -> Prepared:
+        """Write down what ``prepare`` would make of the site, and return it, to be taken before anything else happens.
+
+        Whoever comes later is served later. The site may go on during a write: then it is prepared once more for what the site
+        has become, and written again if anything comes out otherwise; or it is refused because it does not fit any more, and what
+        was written is taken back. Raises what ``prepare`` does, and `StoreError`: then nothing has changed.
+        """
+        async with self._turn():
+            prepared = prepare()
+            try:
+                while prepared.lasting != self._kept:
+                    await self._write_prepared(prepared)
+                    prepared = prepare()
+            except EvccError:
+                await self._write_site()
+                raise
+            finally:
+                self._wakeup.set()  # whatever the disk has that the site has not, or will not have
+            return prepared
 
     def note(self, events: Iterable[Event]) -> None:
         """Take in that the site has changed; never waits."""
@@ -85,10 +95,6 @@ class Persistence:
         if matters or self._clock.instant() - self._last_state >= CHECKPOINT:
             self._is_state_due = True
             self._wakeup.set()
-
-    def look(self) -> None:
-        """Compare the disk with the site as soon as possible: whoever has written something may have changed his mind."""
-        self._wakeup.set()
 
     def shown(self, view: SiteView, before: SiteView) -> SiteView:
         """``view`` of the site, with what is not on the disk yet as it was in ``before``, the last view that was shown."""
@@ -142,30 +148,53 @@ class Persistence:
         await self.write()
 
     async def write(self) -> bool:
-        """Bring the disk to what the site is now; False if it cannot be written to; `run` tries again if told to `look`."""
+        """Bring the disk to what the site is now; False if it cannot be written to."""
         async with self._writing:
-            wanted, sessions = self._site.lasting, dict(self._sessions)
-            snapshot = None
-            if self._is_state_due or wanted.vehicles != self._kept.vehicles:
-                now = self._clock.now()
-                self._is_state_due = False
-                self._last_state = now.instant
-                snapshot = Snapshot(SNAPSHOT, self._site.export(now=now), now.utc)
-            try:
-                await self._save(wanted, tuple(sessions.values()), snapshot)
-            except StoreError as error:
-                _log.error("cannot write to the database: %s", error)
-                self._is_state_due = True
-                return False
-            self._kept = wanted
-            for key, session in sessions.items():
-                if self._sessions[key] is session:  # not renewed meanwhile
-                    del self._sessions[key]
+            return await self._write_site()
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        try:
+            with trio.fail_after(TURN_MAX_S):
+                await self._writing.acquire()
+        except trio.TooSlowError:
+            raise StoreError("what was to be written before is still waiting for the database") from None
+        try:
+            yield
+        finally:
+            self._writing.release()
+
+    async def _write_prepared(self, prepared: Prepared) -> None:
+        wanted, sessions = prepared.lasting, _sessions(prepared.events)
+        snapshot = None
+        if sessions or wanted.vehicles != self._kept.vehicles:
+            now = self._clock.now()
+            snapshot = Snapshot(SNAPSHOT, prepared.export(now=now), now.utc)
+        await self._save(wanted, tuple(sessions.values()), snapshot)
+
+    async def _write_site(self) -> bool:
+        wanted, sessions = self._site.lasting, dict(self._sessions)
+        snapshot = None
+        if self._is_state_due or wanted.vehicles != self._kept.vehicles:
+            now = self._clock.now()
+            self._is_state_due = False
+            self._last_state = now.instant
+            snapshot = Snapshot(SNAPSHOT, self._site.export(now=now), now.utc)
+        try:
+            await self._save(wanted, tuple(sessions.values()), snapshot)
+        except StoreError as error:
+            _log.error("cannot write to the database: %s", error)
+            self._is_state_due = True
+            return False
+        for key, session in sessions.items():
+            if self._sessions[key] is session:  # not renewed meanwhile
+                del self._sessions[key]
         return True
 
     async def _save(self, wanted: Lasting, sessions: Sequence[SessionRecord], snapshot: Snapshot | None) -> None:
         changes = self._kept.changes_to(wanted) if self._keeps_settings else ()
         await self._store.save(settings=changes, sessions=sessions, snapshot=snapshot)
+        self._kept = wanted
 
 
 def _sessions(events: Iterable[Event]) -> dict[str, SessionRecord]:

@@ -43,7 +43,6 @@ def test_what_is_prepared_is_seen_by_nobody_until_it_is_taken() -> None:
     assert home.state is before
     assert home.view(now=NOW) == view
     assert home.lasting.changes_to(prepared.lasting) == prepared.events
-    assert home.is_ready_for(prepared)
     home.take(prepared)
     assert home.view(now=NOW).loadpoints[0].settings.mode is ChargeMode.NOW
     assert home.lasting == prepared.lasting
@@ -53,7 +52,6 @@ def test_a_site_that_has_gone_on_is_not_put_back() -> None:
     home = site()
     prepared = home.prepare(ChangeLoadpointSetting(0, "mode", ChargeMode.NOW), now=NOW)
     home.step(Readings(), now=NOW.after(S), cause=Cause.INTERVAL)
-    assert not home.is_ready_for(prepared)
     state = home.state
     with pytest.raises(ValueError, match="prepare it again"):
         home.take(prepared)

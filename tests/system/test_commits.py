@@ -17,7 +17,7 @@ import trio
 from trio_test import in_virtual_time
 from watched_home import Patient, Watched, held, stored, watched
 
-from evcc_server import control
+from evcc_server import persistence
 from evcc_server.control import ControlLoop
 from evcc_server.devices.contract import ChargerValues
 from evcc_server.persistence import Persistence
@@ -139,7 +139,7 @@ async def test_twenty_requests_at_once_that_cannot_be_written_leave_what_was(dat
                 for soc_pct in range(71, 91):
                     nursery.start_soon(ask, soc_pct)
         assert statuses == [503] * 20
-        assert trio.current_time() - began_s < control.TURN_MAX_S + 2 * 5 + 1
+        assert trio.current_time() - began_s < persistence.TURN_MAX_S + 2 * 5 + 1
         assert await home.shows("minSoc") == {"70"}
         await trio.sleep(60)
         assert await home.shows("minSoc") == {"70"}
@@ -253,7 +253,7 @@ async def test_a_remote_demand_is_not_stored_and_waits_for_no_disk(database: Pat
 async def test_whose_turn_does_not_come_is_told_so_and_has_changed_nothing(
     database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(control, "TURN_MAX_S", 2.0)
+    monkeypatch.setattr(persistence, "TURN_MAX_S", 2.0)
     async with watched(database) as home, trio.open_nursery() as nursery:
         with held(database):
             nursery.start_soon(home.ask, "loadpoints/1/mode/now")
@@ -536,8 +536,8 @@ def test_what_anybody_has_seen_is_there_after_a_kill_at_any_step(
 
 def test_a_request_that_is_shown_before_it_is_written_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def submit(self: ControlLoop, *requests: Request) -> None:
-        prepared = self._site.prepare(*requests, now=self._clock.now())
-        self._take(prepared)
+        self._persistence.note(self._site.submit(*requests, now=self._clock.now()))
+        self.show()
         await self._persistence.write()
 
     monkeypatch.setattr(ControlLoop, "submit", submit)

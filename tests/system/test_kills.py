@@ -3,7 +3,7 @@
 `make test` does it at a third of them, `make days` at the others too, `make nightly` before every step of the scheduler.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -105,8 +105,10 @@ def problems_of(step: int, usual: kills.End) -> str:
 
 
 def test_an_answer_before_the_commit_is_found(usual: kills.End, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def commit_nothing(self: Persistence, prepared: Prepared) -> None:
+    async def commit_nothing(self: Persistence, prepare: Callable[[], Prepared]) -> Prepared:
+        prepared = prepare()
         self._kept = prepared.lasting
+        return prepared
 
     monkeypatch.setattr(Persistence, "commit", commit_nothing)
     broken = Survey()
