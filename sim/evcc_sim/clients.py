@@ -58,7 +58,7 @@ def spelt(request: Request) -> Spelt:
         setting.scope
     ]
     topic = f"{ROOT}/{below}/{setting.topics[0]}/set"
-    if text == NO_VALUE:
+    if text == NO_VALUE and setting.clear_paths:
         return Spelt("DELETE", f"{prefix}/{setting.clear_paths[0]}", topic, text)
     return Spelt("POST", f"{prefix}/{setting.paths[0]}/{text}", topic, text)
 

@@ -30,6 +30,7 @@ from evcc_server.config.load import parse_config
 from evcc_server.config.model import Config
 from evcc_server.config.options import Options
 from evcc_server.http.app import build_app
+from evcc_server.http.route import Refused
 from evcc_server.mqtt.bridge import Bridge
 from evcc_server.state.document import document
 from evcc_server.store.store import Store
@@ -393,7 +394,7 @@ class FullStack:
                     await broker.command(words.topic, words.payload)
                 else:
                     await client.ask(words.method, words.path)
-            except EvccError as error:
+            except (EvccError, Refused) as error:
                 self.recorder.note(f"refused: {error}")
             self._asking = None
             self._acts += 1
