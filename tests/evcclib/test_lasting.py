@@ -14,7 +14,7 @@ from evcclib import Site
 from evcclib.config import VehicleConfig
 from evcclib.errors import EvccError, InvalidSetting
 from evcclib.events import SettingChanged
-from evcclib.model import Cause, ChargeMode, Now
+from evcclib.model import Cause, ChargeMode, Now, RemoteDemand
 from evcclib.readings import Readings
 from evcclib.requests import (
     AssignVehicle,
@@ -116,7 +116,7 @@ def test_only_a_remote_demand_does_not_outlive_a_restart() -> None:
     assert is_lasting(ChangeSiteSetting("residual_power_w", 0.0))
     assert is_lasting(DetectVehicle(0))
     bench = Bench(site_config(loadpoint()))
-    demand = DemandRemotely(0, "hard", "hems")  # type: ignore[arg-type]
+    demand = DemandRemotely(0, RemoteDemand.HARD, "hems")
     bench.submit(demand)
     assert not is_lasting(demand)
     restored = Site.restore(bench.site.config, bench.site.export(now=bench.now), now=bench.now)
