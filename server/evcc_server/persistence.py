@@ -6,8 +6,8 @@
     all other state     follows each event that matters; between events a checkpoint is written at most once a minute, so that a
                         kill loses at most a minute of energy and no session
 
-`Persistence.kept` is what is on the disk. What differs from it in the site is still to be written, and `Persistence.shown` hides
-it meanwhile. So nothing is queued that could be written in the wrong order: what is written is always what is so.
+What is on the disk is known. What differs from it in the site is still to be written, and `Persistence.shown` hides it
+meanwhile. So nothing is queued that could be written in the wrong order: what is written is always what is so.
 """
 
 from __future__ import annotations
@@ -61,11 +61,6 @@ class Persistence:
         self._last_state = timedelta.min
         self._wakeup = trio.Event()
         self._writing = trio.Lock()
-
-    @property
-    def kept(self) -> Lasting:
-        """What is on the disk."""
-        return self._kept
 
     async def commit(self, prepare: Callable[[], Prepared]) -> Prepared:
         """Write down what ``prepare`` would make of the site, and return it, to be taken before anything else happens.
