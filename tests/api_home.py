@@ -101,7 +101,8 @@ class ApiHome:
         return Readings(
             grid=grid,
             pv=(MeterReading(power_w=Measured(4120.0, at)), MeterReading(power_w=Measured(2120.0, at))),
-            batteries=(BatteryReading(power_w=Measured(-850.0, at), soc_pct=Measured(55.0, at)),),
+            batteries=(BatteryReading(power_w=Measured(-850.0, at), soc_pct=Measured(55.0, at)),)
+            * len(self.config.batteries),
             chargers=(charger, replace(charger, status=Measured(ChargerStatus.A, at))),
             vehicles={"golf": VehicleReading(soc_pct=Measured(61.6, at), range_km=Measured(181.0, at))},
             tariffs=self.tariffs,
