@@ -11,11 +11,14 @@ from datetime import timedelta
 
 from evcclib.commands import Command, Disable, Enable, SetCurrent, SwitchPhases
 from evcclib.model import ChargeMode
-from evcclib.state import LoadpointState
+from evcclib.state import NO_EFFECT, Effect, LoadpointState
 from evcclib.surplus import CURRENT_SLACK_A
+from evcclib.unmetered import Taken
 
 RAMP = timedelta(seconds=30)
 """A vehicle may take so long from being enabled to drawing current; what it was promised stays reserved meanwhile."""
+OBEDIENCE = timedelta(seconds=5)
+"""A vehicle follows another offer within so long (IEC 61851-1); what is measured sooner does not show it."""
 
 
 def order(priorities: Sequence[int]) -> list[int]:
@@ -35,7 +38,8 @@ def flexible_power(
 ) -> float:
     """What a loadpoint would give up for one of higher priority [W], never negative [PRIO-1, DEF-20].
 
-    ``has_floor``: it charges for a plan, a minimum SoC or a low price, and gives up nothing.
+    ``power_w`` is what it surely draws: nobody can have what was only offered. ``has_floor``: it charges for a plan, a minimum
+    SoC or a low price, and gives up nothing.
     """
     if mode is ChargeMode.NOW or not is_charging or has_floor or power_w is None:
         return 0.0
@@ -56,15 +60,15 @@ def effect_of(
     is_charging: bool,
     is_ramping: bool,
     current_a: float | None,
+    drawn: Taken | None,
     drawn_a: float | None,
-    power_w: float | None,
     phases: int,
     voltage_v: float,
-) -> float:
-    """What ``commands`` will change of the site power [W].
+) -> Effect:
+    """What ``commands`` will change of the site power.
 
-    A vehicle follows a lower limit at once; a higher one only if it makes use of the one it has. ``drawn_a`` is its busiest
-    phase, None if not known; ``is_ramping``: it has been enabled a moment ago.
+    A vehicle follows a lower limit at once; a higher one only if it makes use of the one it has. ``drawn`` is what it draws,
+    None if not known, ``drawn_a`` its busiest phase, None if not measured; ``is_ramping``: it has been enabled a moment ago.
     """
     offered_a, is_on = current_a, is_enabled
     for command in commands:
@@ -74,30 +78,38 @@ def effect_of(
             phases = command.phases
         elif isinstance(command, Enable | Disable):
             is_on = isinstance(command, Enable)
-    drawn_w = power_w or 0.0
+    least_w, most_w = (0.0, 0.0) if drawn is None else (drawn.least_w, drawn.most_w)
     if not is_on:
-        return -drawn_w
+        return Effect(-most_w, -least_w)
     offered_a = offered_a or 0.0
+    watts_a = phases * voltage_v
     if not is_enabled or is_ramping:
-        return offered_a * phases * voltage_v - drawn_w
+        return Effect(offered_a * watts_a - most_w, offered_a * watts_a - least_w)
     if not is_charging:
-        return 0.0
+        return NO_EFFECT
     before_a = offered_a if current_a is None else current_a
-    if drawn_a is None:
-        drawn_a = before_a
+    # without its currents nobody knows how unevenly the phases are used
+    least_a, most_a = (least_w / watts_a, before_a) if drawn_a is None else (drawn_a, drawn_a)
     if offered_a < before_a:
-        return min(0.0, offered_a - drawn_a) * phases * voltage_v
-    return (offered_a - before_a) * phases * voltage_v if drawn_a + CURRENT_SLACK_A >= before_a else 0.0
+        return Effect(min(0.0, offered_a - most_a) * watts_a, min(0.0, offered_a - least_a) * watts_a)
+    raised_w = (offered_a - before_a) * watts_a
+    return Effect(
+        raised_w if least_a + CURRENT_SLACK_A >= before_a else 0.0,
+        raised_w if most_a + CURRENT_SLACK_A >= before_a else 0.0,
+    )
+
+
+def is_shown(loadpoint: LoadpointState, sampled_at: timedelta) -> bool:
+    """Whether a site power sampled at ``sampled_at`` shows what the loadpoint's last command has changed."""
+    effect_at = loadpoint.effect_at
+    return effect_at is None or loadpoint.effect == NO_EFFECT or sampled_at >= effect_at + OBEDIENCE
 
 
 def outstanding(loadpoint: LoadpointState, *, sampled_at: timedelta, instant: timedelta) -> float:
-    """The part of a loadpoint's last command that a site power sampled at ``sampled_at`` does not show yet [W]."""
-    effect_at = loadpoint.effect_at
-    if effect_at is None or not loadpoint.effect_w:
+    """The most that a loadpoint's last command may add to a site power sampled at ``sampled_at`` [W]."""
+    if is_shown(loadpoint, sampled_at) and not is_ramping(loadpoint, instant):
         return 0.0
-    if effect_at >= sampled_at:
-        return loadpoint.effect_w
-    return loadpoint.effect_w if is_ramping(loadpoint, instant) else 0.0
+    return loadpoint.effect.most_w
 
 
 def is_ramping(loadpoint: LoadpointState, instant: timedelta) -> bool:

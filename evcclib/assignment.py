@@ -15,6 +15,7 @@ from evcclib.model import ChargeMode, PvAction
 from evcclib.phases import AT_REST
 from evcclib.settings import Scope, VehicleSettings
 from evcclib.state import LoadpointState
+from evcclib.unmetered import NOTHING_SEEN
 from evcclib.work import Work
 
 
@@ -110,6 +111,7 @@ def connect(work: Work, index: int) -> None:
     layout = work.layout.loadpoints[index]
     loadpoint.ledger = meter_ledger.connected(loadpoint.ledger)
     loadpoint.timer = meter_ledger.STANDING
+    loadpoint.idle_switches = 0
     loadpoint.connected_at = loadpoint.vehicle_since = work.instant
     loadpoint.poll = polling.connected(loadpoint.poll)
     loadpoint.climate_poll = polling.connected(loadpoint.climate_poll)
@@ -148,6 +150,8 @@ def disconnect(work: Work, index: int) -> None:
     loadpoint.limited_at = None
     loadpoint.narrowed = None
     loadpoint.measured_phases = 0
+    loadpoint.doubts = NOTHING_SEEN
+    work.state.load = None
     loadpoint.identity = ""
     loadpoint.detection = vehicle.stop_searching(loadpoint.detection)
     assign(work, index, config.vehicle)

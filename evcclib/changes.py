@@ -46,7 +46,11 @@ def fulfil(work: Work, request: Request) -> None:
     if isinstance(request, ChangeSiteSetting):
         _change_site(work, request.name, request.value)
     elif isinstance(request, ChangeLoadpointSetting):
-        _change_loadpoint(work, _known_loadpoint(work, request.loadpoint), request.name, request.value)
+        index = _known_loadpoint(work, request.loadpoint)
+        _change_loadpoint(work, index, request.name, request.value)
+        loadpoint = work.state.loadpoints[index]
+        if loadpoint.charger.refused_at is not None:  # whoever asks for something else may see it tried at once
+            loadpoint.charger = replace(loadpoint.charger, refused_at=None)
     elif isinstance(request, ChangeVehicleSetting):
         name = _known_vehicle(work, request.vehicle)
         value = checked(_spec(Scope.VEHICLE, request.name), request.value)

@@ -37,6 +37,12 @@ SWITCH_RETRY = timedelta(minutes=5)
 """A charger that could not switch phases is left on those it has for so long, twice as long each time, and charges on them ..."""
 SWITCH_TRIES = 3
 """... after so many failures in a row; before, the next tick tries again [PH-7]."""
+COMMAND_RETRY = timedelta(seconds=10)
+"""A command that was refused is said again after so long, then after twice as long each time, but ..."""
+RAISE_RETRY_MAX = timedelta(minutes=5)
+"""... at least so often where the vehicle is to take more, and ..."""
+LOWER_RETRY_MAX = timedelta(seconds=30)
+"""... so often where it is to take less."""
 COARSE_STEP_A = 1.0
 
 
@@ -86,6 +92,9 @@ class ChargerState:
     pending: Pending | None = None
     number: int = 0  # of the last batch
     has_failed: bool = False
+    refused_at: Timer = None  # last command that was refused, and none has worked since
+    refusals: int = 0  # how many in a row
+    is_lowering_refused: bool = False  # the last of them would have made the vehicle take less
 
     @property
     def disagreements(self) -> tuple[Disagreement | None, Disagreement | None, Disagreement | None]:
@@ -190,6 +199,33 @@ def may_switch_again(state: ChargerState, instant: timedelta) -> bool:
     if report is None or report.is_refuted or not is_due(report, instant):
         return False
     return instant - report.since >= PHASES_GRACE
+
+
+def lowers(state: ChargerState, commands: tuple[Command, ...]) -> bool:
+    """Whether the vehicle is to take less, as far as anybody knows."""
+    for command in commands:
+        if isinstance(command, Disable):
+            return True
+        if isinstance(command, Enable):
+            return False
+    currents = [command.current_a for command in commands if isinstance(command, SetCurrent)]
+    return bool(currents) and (state.current_a is None or currents[0] < state.current_a)
+
+
+def retried_at(state: ChargerState, commands: tuple[Command, ...], *, is_urgent: bool = False) -> Timer:
+    """Before when ``commands`` are not worth sending, as the charger has refused the like; None: send them now [LIM-9].
+
+    ``is_urgent``: what may stand is above a limit; then the wait does not grow.
+    """
+    if state.refused_at is None:
+        return None
+    is_lowering = lowers(state, commands)
+    if is_lowering and not state.is_lowering_refused:
+        return None
+    if is_urgent:
+        return state.refused_at + COMMAND_RETRY
+    wait = COMMAND_RETRY * (1 << min(max(state.refusals - 1, 0), 10))
+    return state.refused_at + min(wait, LOWER_RETRY_MAX if is_lowering else RAISE_RETRY_MAX)
 
 
 class Wish(NamedTuple):
@@ -318,6 +354,8 @@ def confirm(state: ChargerState, outcome: Outcome) -> Confirmed:
     else:
         applied = min(outcome.applied, len(pending.batch.commands))
     later = replace(state, pending=None, has_failed=outcome.result is not Result.DONE)
+    if outcome.result is Result.DONE:
+        later = replace(later, refused_at=None, refusals=0)
     switches = any(isinstance(command, SwitchPhases) for command in pending.batch.commands)
     is_phase_switched = is_cleared = False
     for command in pending.batch.commands[:applied]:
@@ -365,6 +403,13 @@ def confirm(state: ChargerState, outcome: Outcome) -> Confirmed:
         later = replace(later, enabled_disagreement=overtaken(was_wrong, instant=pending.issued_at))
     if applied < len(pending.batch.commands) and isinstance(pending.batch.commands[applied], SwitchPhases):
         later = replace(later, phases_refused_at=pending.issued_at, phases_refusals=later.phases_refusals + 1)
+    elif outcome.result is Result.FAILED and applied < len(pending.batch.commands):
+        later = replace(
+            later,
+            refused_at=pending.issued_at,
+            refusals=state.refusals + 1,
+            is_lowering_refused=lowers(state, pending.batch.commands[applied:]),
+        )
     if outcome.result is Result.UNKNOWN and applied < len(pending.batch.commands):
         later = doubt(later, pending.batch.commands[applied:], issued_at=pending.issued_at)
     return Confirmed(later, is_phase_switched, is_cleared)

@@ -10,16 +10,18 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import NamedTuple
 
+from evcclib.allocation import is_shown
 from evcclib.charger import ChargerState, may_switch
 from evcclib.demand import Demand, because
 from evcclib.goals import is_climating
-from evcclib.hold import ELAPSED
+from evcclib.hold import ELAPSED, elapsed
 from evcclib.loadpoint import Facts, disagreeing
 from evcclib.model import PvAction
 from evcclib.phases import AT_REST, SETTLING, active_phases_max, scale
 from evcclib.reasons import Reason, ReasonCode
 from evcclib.state import LoadpointState
-from evcclib.surplus import Row, SurplusStep, can_enable, decide, effective_current, target_current
+from evcclib.surplus import Row, SurplusStep, can_enable, decide, effective_current, steady, target_current
+from evcclib.unmetered import measured
 from evcclib.work import Work
 
 
@@ -55,9 +57,9 @@ def law(work: Work, index: int, facts: Facts, demand: Demand, sun: Sun, *, phase
         return Target(demand.wanted_a, demand.phases, demand.is_forced, demand.reason)
     if sun.power_w is None:
         target = _without_grid(work, loadpoint, demand, sun.lost_at)
-    elif loadpoint.effect_w and loadpoint.effect_at is not None and loadpoint.effect_at >= sun.sampled_at:
+    elif not is_shown(loadpoint, sun.sampled_at):
         charger = loadpoint.charger
-        current_a = demand.minimum_a if charger.current_a is None else charger.current_a
+        current_a = demand.minimum_a if charger.current_a is None else max(charger.current_a, demand.minimum_a)
         return Target(current_a if charger.is_enabled else 0.0, 0, False, loadpoint.reason, may_start=False)
     else:
         target = _follow(work, loadpoint, facts, demand, sun, sun.power_w, phases_max)
@@ -141,7 +143,18 @@ def _follow(
     if step.row is Row.FOLLOWING and not is_minpv:
         may_start = has_enough
     reason = _reason(work, loadpoint, step, sun, is_minpv=is_minpv)
-    return Target(step.current_a, 0, False, reason, may_start=may_start)
+    current_a = step.current_a
+    if step.row is Row.FOLLOWING and charger.is_enabled:
+        current_a = steady(
+            current_a,
+            offered_a=charger.current_a,
+            unchanged_for=elapsed(charger.current_changed_at, work.instant),
+            is_charging=facts.is_charging,
+            is_exporting=site_power_w <= 0,
+            current_min_a=demand.minimum_a,
+            current_max_a=demand.wanted_a,
+        )
+    return Target(current_a, 0, False, reason, may_start=may_start)
 
 
 def _offered(charger: ChargerState, demand: Demand) -> float | None:
@@ -158,15 +171,16 @@ def _scale(
     charger = loadpoint.charger
     switched_at = charger.phases_switched_at
     is_settling = switched_at is not None and work.instant - switched_at < SETTLING
-    if facts.power_w is None or is_settling or not may_switch(charger, work.instant):
+    if facts.taken is None or is_settling or not may_switch(charger, work.instant):
         loadpoint.scaling = AT_REST
         return
     settings = loadpoint.settings
-    drawn_w = facts.power_w if charger.is_enabled or facts.is_charging else 0.0  # else it is not the vehicle's
+    drawn = facts.taken if charger.is_enabled or facts.is_charging else measured(0.0)  # else it is not the vehicle's
     loadpoint.scaling = scale(
         loadpoint.scaling,
         instant=work.instant,
-        available_w=drawn_w - site_power_w,
+        available_least_w=drawn.least_w - site_power_w,
+        available_most_w=drawn.most_w - site_power_w,
         site_power_w=site_power_w,
         voltage_v=work.layout.voltage_v,
         active=facts.active,
@@ -188,6 +202,7 @@ def _scale(
         disable_delay=settings.disable_delay,
         is_enabled=charger.is_enabled,
         is_charging=facts.is_charging,
+        idle_switches=loadpoint.idle_switches,
     )
 
 

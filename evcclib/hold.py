@@ -18,3 +18,8 @@ def remaining(timer: Timer, delay: timedelta, instant: timedelta) -> timedelta:
     if timer is None or timer == ELAPSED:
         return timedelta(0)
     return max(timedelta(0), timer + delay - instant)
+
+
+def elapsed(timer: Timer, instant: timedelta) -> timedelta:
+    """How long a timer runs; one that does not has run for ever."""
+    return instant - (ELAPSED if timer is None else timer)

@@ -10,7 +10,7 @@ import math
 from datetime import timedelta
 from typing import NamedTuple, TypeVar
 
-from evcclib.allocation import RAMP
+from evcclib.allocation import OBEDIENCE, RAMP
 from evcclib.circuits import NO_LOAD, Allotment, Draw, Limit, Load
 from evcclib.commands import SwitchPhases
 from evcclib.config import CircuitConfig
@@ -18,7 +18,8 @@ from evcclib.loadpoint import Facts
 from evcclib.model import PhaseTriple
 from evcclib.plausible import are_numbers
 from evcclib.readings import ABSENT, Measured, MeterReading, Reading
-from evcclib.state import Offer
+from evcclib.state import LoadpointState, Offer
+from evcclib.unmetered import surely_taken
 from evcclib.work import Work
 
 T = TypeVar("T")
@@ -31,8 +32,6 @@ ROUND = timedelta(milliseconds=500)
 """Samples that were asked for together are no further apart."""
 METER_LAG = timedelta(seconds=3)
 """What a meter shows may have flowed so long before it was read."""
-OBEDIENCE = timedelta(seconds=5)
-"""A vehicle follows a lower offer within so long (IEC 61851-1)."""
 
 
 class Range(NamedTuple):
@@ -176,6 +175,8 @@ def _other(work: Work, circuit: CircuitConfig, facts: list[Facts], limited: Circ
 def _drawn_at(work: Work, index: int, facts: Facts, metered_at: timedelta) -> Range:
     """What a loadpoint was drawing when a meter was read."""
     loadpoint = work.state.loadpoints[index]
+    if not facts.is_measured:
+        return _estimated_at(work, loadpoint, facts, metered_at)
     samples = loadpoint.drawn
     if not samples or samples[-1].sampled_at < work.oldest:
         return _span([NO_LOAD, _load(work, facts, loadpoint.offer.drawable_a)])  # nobody knows
@@ -198,6 +199,15 @@ def _drawn_at(work: Work, index: int, facts: Facts, metered_at: timedelta) -> Ra
     if standing_a is not None and newest.sampled_at < metered_at - ROUND:  # it may have been lowered since
         around.append(_at_most(newest.value, standing_a.least_a, work.layout.voltage_v))
     return _span(around)
+
+
+def _estimated_at(work: Work, loadpoint: LoadpointState, facts: Facts, metered_at: timedelta) -> Range:
+    """What an unmetered vehicle was drawing, of what it was offered then or since [MEA-2]."""
+    voltage_v = work.layout.voltage_v
+    least_w = surely_taken(loadpoint.doubts, loadpoint.watch, metered_at, voltage_v)
+    return Range(
+        _load(work, facts, least_w / (facts.active * voltage_v)), _load(work, facts, loadpoint.offer.drawable_a)
+    )
 
 
 def _at_most(load: Load, current_a: float, voltage_v: float) -> Load:

@@ -36,9 +36,10 @@ from evcclib.phases import (
 )
 from evcclib.readback import is_due
 from evcclib.readings import ABSENT, ChargerReading, Measured, Missing, Reading, VehicleReading
-from evcclib.state import LoadpointState
+from evcclib.state import NO_EFFECT, LoadpointState
 from evcclib.status import FAULTS, Transition, transitions
 from evcclib.surplus import busiest
+from evcclib.unmetered import Offered, Taken, measured, taken, unknown_offer
 from evcclib.work import Work, elapse
 
 SILENT = ChargerReading(status=Missing())
@@ -51,8 +52,9 @@ OUTCOME_DUE = timedelta(seconds=60)
 
 @dataclass(slots=True)
 class Facts:
-    """What one step knows of a loadpoint; ``power_w`` None: unknown; ``is_usable`` False: the charger must not be commanded.
+    """What one step knows of a loadpoint; ``is_usable`` False: the charger must not be commanded.
 
+    ``power_w`` is what the vehicle draws, as far as anybody knows, None: unknown; ``taken`` says how well that is known.
     In ``currents_a`` NaN stands for a phase of which nothing is known; at least one is.
     ``is_charging`` is what a decision goes by: the status, as far as the power drawn does not tell otherwise.
     """
@@ -60,6 +62,8 @@ class Facts:
     layout: LoadpointLayout
     bounds: Bounds
     power_w: float | None
+    taken: Taken | None
+    is_measured: bool
     currents_a: PhaseTriple | None
     is_connected: bool
     is_charging: bool
@@ -89,6 +93,7 @@ def take_outcome(work: Work, outcome: Outcome, *, warning: WarningCode = Warning
     if confirmed.is_phase_switched:
         loadpoint.scaling = AT_REST
         loadpoint.measured_phases = 0
+        loadpoint.idle_switches += 1
         loadpoint.pv_timer = ELAPSED
         loadpoint.pv_action = PvAction.INACTIVE
     elif confirmed.is_pv_timer_cleared:
@@ -98,7 +103,7 @@ def take_outcome(work: Work, outcome: Outcome, *, warning: WarningCode = Warning
         loadpoint.measured_phases = 0  # counted on phases that may be others now
     is_failed = outcome.result is not Result.DONE
     if outcome.result is Result.FAILED and confirmed.state.is_enabled is before.is_enabled:
-        loadpoint.effect_w = 0.0
+        loadpoint.effect = NO_EFFECT
     if warning is WarningCode.COMMAND_FAILED:
         work.warn(outcome.loadpoint, WarningCode.OUTCOME_MISSING, False)
     work.warn(outcome.loadpoint, warning, is_failed, error=outcome.error)
@@ -142,7 +147,9 @@ def observe(work: Work, index: int) -> Facts:
         _see_currents(work, loadpoint, currents_a)
     if layout.is_switchable:
         _see_phases(work, loadpoint, reading, currents_a if is_charging else None)
-    power_w = _power(work, loadpoint, layout, reading, is_charging=is_charging)
+    is_measured = layout.charger.has_power or (currents_a is not None and plausible.are_numbers(currents_a))
+    drawn = _power(work, index, reading, currents_a, is_charging=is_charging)
+    power_w = None if drawn is None else drawn.likely_w
     if power_w is not None:
         work.warn(index, WarningCode.NEGATIVE_CHARGE_POWER, power_w < NEGATIVE_POWER_W)
 
@@ -171,6 +178,8 @@ def observe(work: Work, index: int) -> Facts:
         layout,
         work.layout.bounds(index, settings.current_min_a, settings.current_max_a, loadpoint.vehicle),
         power_w,
+        drawn,
+        is_measured,
         currents_a,
         is_connected,
         _draws(loadpoint.charger, report, is_connected=is_connected),
@@ -201,20 +210,41 @@ def _number(value: float | None) -> float | None:
 
 
 def _power(
-    work: Work, loadpoint: LoadpointState, layout: LoadpointLayout, reading: ChargerReading, *, is_charging: bool
-) -> float | None:
-    """Charge power [W]: measured, the last one until it is too old, or worked out without a meter [MEA-1, MEA-2, DEF-48]."""
-    if layout.charger.has_power:
+    work: Work, index: int, reading: ChargerReading, currents_a: PhaseTriple | None, *, is_charging: bool
+) -> Taken | None:
+    """Charge power: measured, the last one until it is too old, or worked out without a meter [MEA-1, MEA-2, DEF-48]."""
+    loadpoint = work.state.loadpoints[index]
+    if work.layout.loadpoints[index].charger.has_power:
         if type(reading.power_w) is Measured and reading.power_w.value - reading.power_w.value == 0.0:
             loadpoint.power = reading.power_w
         power = loadpoint.power
-        return power.value if power is not None and power.sampled_at >= work.oldest else None
+        return measured(power.value) if power is not None and power.sampled_at >= work.oldest else None
+    if currents_a is not None and is_charging and plausible.are_numbers(currents_a):
+        return measured(sum(currents_a) * work.layout.voltage_v)
+    return estimate(work, index, is_charging=is_charging)
+
+
+def offered(work: Work, index: int, *, is_charging: bool) -> Offered | None:
+    """What the vehicle may draw; None: nobody knows how much."""
+    loadpoint = work.state.loadpoints[index]
     charger = loadpoint.charger
-    if not is_charging or not charger.is_enabled or charger.current_a is None:
-        return 0.0
     vehicle_phases = 0 if loadpoint.vehicle is None else work.layout.vehicles[loadpoint.vehicle].config.phases
     phases = active_phases(vehicle=vehicle_phases, physical=charger.phases, measured=loadpoint.measured_phases)
-    return charger.current_a * phases * work.layout.voltage_v
+    if not is_charging or not charger.is_enabled:
+        return Offered(0.0, phases)
+    return None if charger.current_a is None else Offered(charger.current_a, phases)
+
+
+def estimate(work: Work, index: int, *, is_charging: bool) -> Taken:
+    """What the vehicle draws at a station without a meter [MEA-2]."""
+    loadpoint, voltage_v = work.state.loadpoints[index], work.layout.voltage_v
+    what = offered(work, index, is_charging=is_charging)
+    if what is not None:
+        return taken(loadpoint.doubts, what, voltage_v)
+    settings = loadpoint.settings
+    bounds = work.layout.bounds(index, settings.current_min_a, settings.current_max_a, loadpoint.vehicle)
+    phases = active_phases(vehicle=0, physical=loadpoint.charger.phases, measured=loadpoint.measured_phases)
+    return unknown_offer(bounds.minimum_a, bounds.maximum_a, phases, voltage_v)
 
 
 def _is_settling(work: Work, loadpoint: LoadpointState) -> bool:
@@ -274,6 +304,7 @@ def _handle(
             work.events.append(VehicleConnected(index, is_startup))
         elif transition is Transition.START:
             loadpoint.timer = meter_ledger.timer_started(loadpoint.timer, work.instant)
+            loadpoint.idle_switches = 0
             loadpoint.charger = replace(loadpoint.charger, wake_timer=None)
             work.warn(index, WarningCode.VEHICLE_ASLEEP, False)
             loadpoint.poll = polling.charge_started(loadpoint.poll)

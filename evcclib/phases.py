@@ -1,13 +1,15 @@
 """How many phases a vehicle charges on, and when one phase becomes three or three become one [PH-1..PH-13].
 
-    P = charge power - site power: what the vehicle could have
-    down:  P / (n V) < Imin,  n > 1                         after the disable delay -> 1
-    up:    P / V > Imax  and  P / (m V) >= Imin             after the enable delay  -> 3
-
-Each direction has its own delay and a change of direction starts it anew [DEF-9]. Nothing is waited for while the vehicle
-does not charge, and no lowering happens for a vehicle that merely draws less than offered [DEF-3].
+    P = charge power - site power: what the vehicle could have; a range where nobody measures the charge power
+    down:  most P / (n V) < Imin,  n > 1                          after the disable delay -> 1
+    up:    least P / V > Imax  and  least P / (m V) >= Imin       after the enable delay  -> 3
 
     a limit leaves no Imin on all:  1 at once;  3 again after it has left it for both delays   [PH-7]
+
+Each direction has its own delay and a change of direction starts it anew [DEF-9]. No lowering happens for a vehicle that merely
+draws less than offered [DEF-3]. While the vehicle does not charge, nothing is waited for, down and up again; but every further
+switch without any charging since waits, for its delay and then twice as long each time (`patience`): a house that swings around a
+car that will not charge must not wear the relay out.
 """
 
 from __future__ import annotations
@@ -99,6 +101,22 @@ def widening_wait(enable_delay: timedelta, disable_delay: timedelta) -> timedelt
     return max(SETTLING, enable_delay + disable_delay)
 
 
+IDLE_DELAY_MIN = timedelta(seconds=60)
+"""A switch after one that brought nothing waits at least so long, whatever its delay is."""
+IDLE_FREE = 2
+"""So many switches of a vehicle that does not charge wait for nothing: it may be about to begin."""
+IDLE_DOUBLINGS = 5
+
+
+def patience(delay: timedelta, *, is_charging: bool, idle_switches: int) -> timedelta:
+    """How long a switch waits [PH-7]; ``idle_switches``: how many there were since the vehicle has charged."""
+    if is_charging:
+        return delay
+    if idle_switches < IDLE_FREE:
+        return timedelta(0)
+    return max(delay, IDLE_DELAY_MIN) * (1 << min(idle_switches - IDLE_FREE, IDLE_DOUBLINGS))
+
+
 class Scaling(NamedTuple):
     """What the phase timer does next: since when it runs, for what; ``is_due`` says that the delay is over."""
 
@@ -119,7 +137,8 @@ def scale(
     previous: Scaling,
     *,
     instant: timedelta,
-    available_w: float,
+    available_least_w: float,
+    available_most_w: float,
     site_power_w: float,
     voltage_v: float,
     active: int,
@@ -132,23 +151,25 @@ def scale(
     disable_delay: timedelta,
     is_enabled: bool,
     is_charging: bool,
+    idle_switches: int,
 ) -> Scaling:
     """The phase timer one decision later [PH-6, PH-7]. ``physical`` 0 is unknown."""
     if (
         active > 1
         and configured < 3
-        and available_w / (active * voltage_v) < current_min_a
+        and available_most_w / (active * voltage_v) < current_min_a
         and (site_power_w > 0 or not is_enabled)
     ):
         action, delay = PhaseAction.SCALE_1P, disable_delay
     elif (
         active_max > 1
         and physical < active_max
-        and available_w / voltage_v > current_max_a
-        and available_w / (active_max * voltage_v) >= current_min_a
+        and available_least_w / voltage_v > current_max_a
+        and available_least_w / (active_max * voltage_v) >= current_min_a
     ):
         action, delay = PhaseAction.SCALE_3P, enable_delay
     else:
         return AT_REST
     since = previous.since if previous.action is action and previous.since is not None else instant
-    return Scaling(since, action, not is_charging or instant - since >= delay)
+    wait = patience(delay, is_charging=is_charging, idle_switches=idle_switches)
+    return Scaling(since, action, instant - since >= wait)

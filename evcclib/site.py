@@ -13,11 +13,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from evcclib import accounts, changes, snapshot, views
+from evcclib import accounts, changes, snapshot, views, witness
 from evcclib.admission import admit, admit_config, admit_now
 from evcclib.allocation import effect_of, flexible_for, flexible_power, is_ramping, order, outstanding
 from evcclib.assignment import assign
-from evcclib.charger import ChargerState, Planned, Wish, guard_remaining, issue, may_switch, plan
+from evcclib.charger import ChargerState, Planned, Wish, guard_remaining, issue, may_switch, plan, retried_at
 from evcclib.check_config import check
 from evcclib.circuits import Allotment
 from evcclib.classic import Sun, Target, law, with_disagreement, with_limit
@@ -102,6 +102,7 @@ def step(
     give_up_waiting(work)
     facts = [observe(work, index) for index in range(len(state.loadpoints))]
     sun = look(work, facts)
+    witness.take_in(work, facts)
     if layout.config.circuits:
         take_in(work, facts)
     if not decides and work.events:
@@ -230,7 +231,7 @@ def _flexible(work: Work, index: int, facts: Facts, asked: Demand) -> float:
         mode=loadpoint.settings.mode,
         is_charging=facts.is_charging,
         has_floor=asked.wanted_a > 0 and not asked.follows_sun,
-        power_w=facts.power_w,
+        power_w=None if facts.taken is None else facts.taken.least_w,
         current_min_a=facts.bounds.minimum_a,
         phases=facts.active,
         voltage_v=work.layout.voltage_v,
@@ -278,7 +279,16 @@ def _decide_one(work: Work, index: int, facts: Facts, asked: Demand, sun: Sun, l
     if clamped.limit is None:
         work.warn(index, WarningCode.LIMIT_EXCEEDED, False)
     commands = planned.commands
-    if not commands:
+    retry_at = None
+    if charger.refused_at is not None:
+        kept_most_a = committed_a(work, index, facts)
+        is_exceeding = kept_most_a > 0 and _lowered(index, kept_most_a, kept_most_a, facts, limits) is not None
+        retry_at = retried_at(charger, commands, is_urgent=is_exceeding)
+    is_refused = retry_at is not None and work.instant < retry_at and bool(commands)
+    if is_refused:
+        commands = ()
+        loadpoint.reason = Reason(ReasonCode.COMMAND_FAILED, until=retry_at)
+    elif not commands:
         commands = _wake(work, index, facts)
     if commands:
         _send(
@@ -293,7 +303,7 @@ def _decide_one(work: Work, index: int, facts: Facts, asked: Demand, sun: Sun, l
     elif asked.elapses_timers:
         elapse(loadpoint)
     if limits is not None:
-        is_kept = planned.is_guarded or charger.seems_off
+        is_kept = planned.is_guarded or charger.seems_off or is_refused
         granted_a = max(clamped.current_a, committed_a(work, index, facts) if is_kept else 0.0)
         limits.grant(index, granted_a, min(phases, facts.vehicle_phases or phases))
 
@@ -425,9 +435,8 @@ def _enforce(work: Work, facts: list[Facts], *, retries: bool) -> None:
         granted_a = committed_a(work, index, each)
         wanted_a, is_known = _least(charger, each), charger.standing_a is not None
         broken = _lowered(index, granted_a, wanted_a, each, limits, is_known=is_known) if granted_a > 0 else None
-        if broken is not None:
-            granted_a = granted_a if charger.runs_unasked else broken.current_a
-            _lower(work, index, each, broken)
+        if broken is not None and _lower(work, index, each, broken) and not charger.runs_unasked:
+            granted_a = broken.current_a
         if limits is not None:
             limits.grant(index, granted_a)
 
@@ -447,23 +456,27 @@ def _least(charger: ChargerState, facts: Facts) -> float:
     return least_a if charger.wanted_a is None else min(charger.wanted_a, least_a)
 
 
-def _lower(work: Work, index: int, facts: Facts, broken: Clamped) -> None:
-    """Send what a limit leaves, and say which."""
+def _lower(work: Work, index: int, facts: Facts, broken: Clamped) -> bool:
+    """Send what a limit leaves, and say which; False: it has just been refused, and is said again a little later."""
     loadpoint = work.state.loadpoints[index]
     charger = loadpoint.charger
     is_paused = broken.current_a == 0
+    commands: tuple[Command, ...] = (Disable(),) if is_paused else (SetCurrent(broken.current_a),)
+    if charger.runs_unasked:  # it has been told, and is told again ever less often
+        commands = _plan(work, facts, charger, Wish(0.0, 0, True)).commands
+    _want(loadpoint, broken.current_a)
+    retry_at = retried_at(charger, commands, is_urgent=True)
+    if retry_at is not None and work.instant < retry_at:
+        return False
     limit = broken.limit or "loadpoint"
     loadpoint.reason = with_limit(loadpoint.reason, limit, is_paused=is_paused)
     if is_paused:
         loadpoint.limited_at = work.instant
     work.warn(index, WarningCode.LIMIT_EXCEEDED, True, limit=limit)
-    _want(loadpoint, broken.current_a)
-    commands: tuple[Command, ...] = (Disable(),) if is_paused else (SetCurrent(broken.current_a),)
-    if charger.runs_unasked:  # it has been told, and is told again ever less often
-        commands = _plan(work, facts, charger, Wish(0.0, 0, True)).commands
     if commands:
         is_repeated = charger.runs_unasked
         _send(work, index, facts, commands, clears_pv_timer=True, elapses=False, is_repeated=is_repeated)
+    return True
 
 
 def _send(
@@ -487,14 +500,14 @@ def _send(
     switches = any(type(command) is SwitchPhases for command in commands)
     if switches:
         starts_guard = False  # [DEF-2]
-    loadpoint.effect_w = effect_of(
+    loadpoint.effect = effect_of(
         commands,
         is_enabled=charger.is_enabled and not charger.seems_off,
         is_charging=facts.is_charging,
         is_ramping=is_ramping(loadpoint, work.instant),
         current_a=charger.current_a,
+        drawn=facts.taken,
         drawn_a=None if facts.currents_a is None else busiest(facts.currents_a),
-        power_w=facts.power_w,
         phases=facts.active,
         voltage_v=work.layout.voltage_v,
     )

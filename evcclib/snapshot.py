@@ -32,6 +32,8 @@ TRANSIENT = frozenset(
         (SiteState, "figures"),
         (SiteState, "layout"),
         (SiteState, "meters"),
+        (SiteState, "load"),
+        (LoadpointState, "watch"),
         (LoadpointState, "drawn"),
         (LoadpointState, "offer"),
         (LoadpointState, "remote_demand"),

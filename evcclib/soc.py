@@ -30,6 +30,8 @@ UNMOVED_SHARE = 0.1
 """A SoC that has not moved while this share of the capacity was charged is doubted ..."""
 UNMOVED_KWH = 10.0
 """... or this much, where the capacity is not known: some 10 % of the largest batteries."""
+POWER_MIN_W = 1.0
+"""Less than a watt charges nothing: with it there is no duration, as without power [N-4]."""
 FULL_PCT = 100.0
 PROGRESS_STEP_PCT = 10.0
 
@@ -139,7 +141,7 @@ def remaining_duration(state: SocState, target_pct: float, power_w: float, confi
         return None
     if energy_kwh == 0:
         return ZERO
-    return whole_seconds(HOUR * (energy_kwh * 1000.0 / power_w)) if power_w > 0 else None
+    return whole_seconds(HOUR * (energy_kwh * 1000.0 / power_w)) if power_w >= POWER_MIN_W else None
 
 
 def effective_target_pct(target_pct: float) -> float:

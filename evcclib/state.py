@@ -27,6 +27,7 @@ from evcclib.reasons import Reason, ReasonCode
 from evcclib.savings import SavingsState
 from evcclib.session import SessionState
 from evcclib.settings import LoadpointSettings, SiteSettings, VehicleSettings
+from evcclib.unmetered import NOTHING_SEEN, UNWATCHED, Doubts, Watch
 
 
 class Offer(NamedTuple):
@@ -40,16 +41,28 @@ class Offer(NamedTuple):
 NO_OFFER = Offer(0.0, 0.0, None)
 
 
+class Effect(NamedTuple):
+    """How commands change the site power, at least and at most [W]; negative where they lower it."""
+
+    least_w: float
+    most_w: float
+
+
+NO_EFFECT = Effect(0.0, 0.0)
+
+
 @dataclass(slots=True)
 class LoadpointState:
     """One loadpoint. Instants are monotonic.
 
-    ``effect_w`` is what its batch of ``effect_at`` will change of the site power; ``priority_of_vehicle`` replaces the setting
+    ``effect`` is what its batch of ``effect_at`` will change of the site power; ``priority_of_vehicle`` replaces the setting
     while its vehicle is active [DEF-20]. SoC goals set without a vehicle live in ``settings`` until disconnect.
     ``drawn`` are the newest samples of its load on the grid phases, ``offer`` is what it was offered meanwhile; both are kept
     only where a circuit limits it, and not exported.
     ``limited_at`` is when a limit has stopped it last: it starts again no sooner than its guard allows. ``narrowed``: a limit
     leaves it one phase only.
+    ``idle_switches`` counts the switches of phases since the vehicle has charged.
+    ``doubts`` are what was learned of a vehicle without a meter, ``watch`` what is being learned; the latter is not exported.
     ``odometer_asked_at`` is `ELAPSED` while it is still to be asked for.
     """
 
@@ -63,7 +76,10 @@ class LoadpointState:
     pv_action: PvAction = PvAction.INACTIVE
     scaling: Scaling = AT_REST
     measured_phases: int = 0
+    idle_switches: int = 0
     power: Measured[float] | None = None
+    doubts: Doubts = NOTHING_SEEN
+    watch: Watch = UNWATCHED
     drawn: tuple[Measured[Load], ...] = ()
     offer: Offer = NO_OFFER
     limited_at: Timer = None
@@ -85,7 +101,7 @@ class LoadpointState:
     timer: meter_ledger.TimerState = meter_ledger.STANDING
     session: SessionState | None = None
     plan: plan_follow.PlanState = plan_follow.IDLE
-    effect_w: float = 0.0
+    effect: Effect = NO_EFFECT
     effect_at: Timer = None
     warnings: frozenset[WarningCode] = frozenset()
     reason: Reason = field(default_factory=lambda: Reason(ReasonCode.STARTING))
@@ -126,8 +142,8 @@ NO_FIGURES = Figures()
 @dataclass(slots=True)
 class SiteState:
     """A whole site. ``grid`` is the newest grid power, measured or worked out [SITE-9]; ``readings`` and ``figures`` are those of
-    the last step, ``meters`` the newest values of meters on which a limit depends (by circuit, the grid's under ""); none of
-    them is exported."""
+    the last step, ``meters`` the newest values of meters on which a limit depends (by circuit, the grid's under ""), ``load``
+    what no meter explained when every vehicle without one had last settled; none of them is exported."""
 
     settings: SiteSettings
     vehicle_settings: Mapping[str, VehicleSettings]
@@ -142,6 +158,7 @@ class SiteState:
     aux: tuple[Measured[float] | None, ...] = ()
     stale: frozenset[str] = frozenset()
     meters: Mapping[str, MeterReading] = field(default_factory=dict)
+    load: Measured[float] | None = None
     last_success: datetime | None = None
     last_success_at: Timer = None
     readings: Readings = field(default_factory=Readings)

@@ -24,6 +24,14 @@ CURRENT_SLACK_A = 2.0
 """A vehicle that draws less than offered is followed at this distance, so that it may come back [PV-2]."""
 
 
+DEAD_BAND_A = 0.1
+"""What the sun gives more or less is not worth a command: 23 W a phase, less than meters and houses wander by themselves."""
+IDLE_BAND_A = 2.0
+"""To a vehicle that does not draw an offer is a promise only: it need not be exact, and ..."""
+IDLE_REST = timedelta(minutes=5)
+"""... it is taken back no sooner: should the vehicle begin, the next decision follows what it draws."""
+
+
 class Row(Enum):
     """Rows of the table PV-4; they say why the current is what it is."""
 
@@ -118,6 +126,31 @@ def decide(
     if instant - since >= enable_delay:
         return SurplusStep(current_min_a, since, Row.ENABLE_DUE)  # [PV-7]
     return SurplusStep(0.0, since, Row.ENABLE_WAIT)
+
+
+def steady(
+    target_a: float,
+    *,
+    offered_a: float | None,
+    unchanged_for: timedelta,
+    is_charging: bool,
+    is_exporting: bool,
+    current_min_a: float,
+    current_max_a: float,
+) -> float:
+    """``target_a``, or what is ``offered_a`` already if that is as good [PV-12].
+
+    Power that is bought, and the way down to a bound, are always worth a command. The distance is to what was sent last, so
+    that small changes add up.
+    """
+    if offered_a is None or not current_min_a <= offered_a <= current_max_a:
+        return target_a
+    if not is_charging:
+        is_soon = target_a < offered_a and unchanged_for < IDLE_REST
+        return offered_a if is_soon or abs(target_a - offered_a) < IDLE_BAND_A else target_a
+    if target_a < offered_a and (target_a <= current_min_a or not is_exporting):
+        return target_a
+    return offered_a if abs(target_a - offered_a) < DEAD_BAND_A else target_a
 
 
 def can_enable(*, target_a: float, site_power_w: float, current_min_a: float, enable_threshold_w: float) -> bool:

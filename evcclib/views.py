@@ -14,9 +14,9 @@ from evcclib.goals import make_plan, planner_rates, power_max_w
 from evcclib.hold import remaining
 from evcclib.layout import age
 from evcclib.limits import signed_currents
-from evcclib.loadpoint import meter_total_kwh
+from evcclib.loadpoint import estimate, meter_total_kwh
 from evcclib.model import ChargerStatus, PhaseAction, PvAction, TariffKind
-from evcclib.phases import active_phases
+from evcclib.phases import active_phases, patience
 from evcclib.readings import ABSENT, ChargerReading, Measured, Missing, Reading, VehicleReading
 from evcclib.settings import VehicleSettings
 from evcclib.state import LoadpointState
@@ -117,7 +117,7 @@ def _loadpoint_view(work: Work, index: int) -> LoadpointView:
     is_connected = is_charging or loadpoint.status is ChargerStatus.B
     vehicle = None if loadpoint.vehicle is None else work.layout.vehicles[loadpoint.vehicle]
     answers = VehicleReading() if vehicle is None else work.readings.vehicles.get(vehicle.config.name, VehicleReading())
-    power_w = _power(work, loadpoint, layout.charger.has_power, is_charging=is_charging)
+    power_w = _power(work, index, reading, is_charging=is_charging)
     vehicle_limit_pct = range_km = None
     if vehicle is not None and vehicle.config.has_soc_limit:
         vehicle_limit_pct = _plausible(answers.soc_limit_pct, plausible.is_sure_soc)
@@ -191,18 +191,13 @@ def _loadpoint_view(work: Work, index: int) -> LoadpointView:
     )
 
 
-def _power(work: Work, loadpoint: LoadpointState, has_power: bool, *, is_charging: bool) -> float | None:
-    if has_power:
-        return _known(work, loadpoint.power)
-    charger = loadpoint.charger
-    if not is_charging or not charger.is_enabled:
-        return 0.0
-    phases = active_phases(
-        vehicle=0 if loadpoint.vehicle is None else work.layout.vehicles[loadpoint.vehicle].config.phases,
-        physical=charger.phases,
-        measured=loadpoint.measured_phases,
-    )
-    return (charger.current_a or 0.0) * phases * work.layout.voltage_v
+def _power(work: Work, index: int, reading: ChargerReading, *, is_charging: bool) -> float | None:
+    if work.layout.loadpoints[index].charger.has_power:
+        return _known(work, work.state.loadpoints[index].power)
+    currents_a = _fresh(work, reading.currents_a)
+    if currents_a is not None and is_charging and plausible.are_numbers(currents_a):
+        return sum(currents_a) * work.layout.voltage_v
+    return estimate(work, index, is_charging=is_charging).likely_w
 
 
 def _pv_remaining(loadpoint: LoadpointState, instant: timedelta) -> timedelta:
@@ -218,7 +213,12 @@ def _phase_remaining(loadpoint: LoadpointState, instant: timedelta) -> timedelta
         return ZERO
     settings = loadpoint.settings
     is_up = loadpoint.scaling.action is PhaseAction.SCALE_3P
-    return remaining(loadpoint.scaling.since, settings.enable_delay if is_up else settings.disable_delay, instant)
+    wait = patience(
+        settings.enable_delay if is_up else settings.disable_delay,
+        is_charging=loadpoint.status is ChargerStatus.C,
+        idle_switches=loadpoint.idle_switches,
+    )
+    return remaining(loadpoint.scaling.since, wait, instant)
 
 
 def _value(reading: Reading[T]) -> T | None:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from evcclib import plan_follow, polling
-from evcclib.allocation import RAMP, is_ramping
+from evcclib.allocation import OBEDIENCE, RAMP, is_ramping
 from evcclib.charger import (
     PHASES_GRACE,
     SYNC_GRACE,
@@ -22,13 +22,14 @@ from evcclib.charger import (
 )
 from evcclib.classic import Sun
 from evcclib.hold import ELAPSED
-from evcclib.limits import METER_LAG, OBEDIENCE
+from evcclib.limits import METER_LAG
 from evcclib.loadpoint import NO_VEHICLE, Facts
 from evcclib.model import ChargeMode, PvAction
-from evcclib.phases import SETTLING, widening_wait
+from evcclib.phases import SETTLING, patience, widening_wait
 from evcclib.readings import Measured
 from evcclib.savings import HELD_MAX
 from evcclib.state import LoadpointState, SiteState
+from evcclib.surplus import IDLE_REST
 from evcclib.tariff import Rates
 from evcclib.wakeup import WAKE_DELAY
 from evcclib.work import Work
@@ -90,6 +91,8 @@ def _moves(before: LoadpointState, after: LoadpointState, facts: Facts) -> bool:
         or after.status is not before.status
         or after.settings is not before.settings
         or after.measured_phases != before.measured_phases
+        or after.doubts != before.doubts
+        or after.watch != before.watch
         or after.detection.started_at is not None
         or (facts.is_charging and _watches_energy(after))
     )
@@ -112,8 +115,9 @@ def _loadpoint_candidates(work: Work, loadpoint: LoadpointState, facts: Facts, o
         is_enabling = loadpoint.pv_action is PvAction.ENABLE
         out.append(loadpoint.pv_timer + (settings.enable_delay if is_enabling else settings.disable_delay))
     if loadpoint.scaling.since is not None:
-        out.append(loadpoint.scaling.since + settings.enable_delay)
-        out.append(loadpoint.scaling.since + settings.disable_delay)
+        for delay in (settings.enable_delay, settings.disable_delay):
+            wait = patience(delay, is_charging=facts.is_charging, idle_switches=loadpoint.idle_switches)
+            out.append(loadpoint.scaling.since + wait)
     if charger.phases_switched_at is not None:
         out.append(charger.phases_switched_at + SETTLING)
     retry_at = switch_retry_at(charger)
@@ -121,6 +125,8 @@ def _loadpoint_candidates(work: Work, loadpoint: LoadpointState, facts: Facts, o
         out.append(retry_at)
     if charger.guard is not None:
         out.append(charger.guard + config.guard_duration - timedelta(seconds=1) + TICK)
+    if charger.current_changed_at is not None and charger.is_enabled and not facts.is_charging:
+        out.append(charger.current_changed_at + IDLE_REST)
     if charger.wake_timer is not None:
         out.append(charger.wake_timer + WAKE_DELAY)
     if charger.enable_changed_at is not None:
@@ -128,8 +134,12 @@ def _loadpoint_candidates(work: Work, loadpoint: LoadpointState, facts: Facts, o
             out.append(charger.enable_changed_at + NOT_DRAWING_AFTER)
         if is_ramping(loadpoint, work.instant):
             out.append(charger.enable_changed_at + RAMP)
+    if loadpoint.effect_at is not None:
+        out.append(loadpoint.effect_at + OBEDIENCE)
     if loadpoint.effect_at is not None and work.layout.config.circuits:
         out.append(loadpoint.effect_at + OBEDIENCE + METER_LAG)
+    if loadpoint.watch.offered != loadpoint.watch.before:
+        out.append(loadpoint.watch.settles_at)
     if loadpoint.limited_at is not None and not charger.is_enabled:
         out.append(loadpoint.limited_at + config.guard_duration - timedelta(seconds=1) + TICK)
     if loadpoint.narrowed is not None and loadpoint.narrowed.fits_since is not None:

@@ -14,7 +14,8 @@ from evcclib.charger import ChargerState
 from evcclib.commands import Disable, Enable, SetCurrent, SwitchPhases
 from evcclib.model import ChargeMode
 from evcclib.settings import LoadpointSettings
-from evcclib.state import LoadpointState
+from evcclib.state import Effect, LoadpointState
+from evcclib.unmetered import measured
 
 S = timedelta(seconds=1)
 
@@ -71,7 +72,10 @@ def effect(*commands: Any, **values: Any) -> float:
         "phases": 3,
         "voltage_v": 230.0,
     }
-    return effect_of(commands, **{**given_, **values})
+    about = {**given_, **values}
+    found = effect_of(commands, drawn=measured(about.pop("power_w")), **about)
+    assert found.least_w == found.most_w  # what is measured leaves no doubt
+    return found.most_w
 
 
 @pytest.mark.rule("DEF-49")
@@ -97,7 +101,7 @@ def test_car_that_does_not_use_its_limit_does_not_take_more() -> None:
 @pytest.mark.rule("DEF-49")
 def test_effect_stands_until_the_meter_can_show_it() -> None:
     charger = ChargerState(is_enabled=True, enable_changed_at=10 * S, wake_timer=10 * S)
-    lp = LoadpointState(LoadpointSettings(), charger, effect_w=4140.0, effect_at=10 * S)
+    lp = LoadpointState(LoadpointSettings(), charger, effect=Effect(4140.0, 4140.0), effect_at=10 * S)
     assert outstanding(lp, sampled_at=10 * S, instant=10 * S) == 4140
     assert outstanding(lp, sampled_at=20 * S, instant=20 * S) == 4140  # the car has not begun to draw
     assert outstanding(lp, sampled_at=40 * S, instant=40 * S) == 0

@@ -23,6 +23,7 @@ from evcclib.charger import (
     issue,
     may_switch,
     plan,
+    retried_at,
     see_phases,
     sync,
 )
@@ -136,7 +137,7 @@ def test_failure_confirms_what_came_before_it() -> None:
     assert (failed.current_a, failed.is_enabled, failed.guard, failed.has_failed) == (8.0, False, None, True)
     assert planned(failed, 8.0).commands == (Enable(),)
     untouched = ended(KNOWN, SetCurrent(8.0), Enable(), result=Result.FAILED, applied=0).state
-    assert untouched == replace(KNOWN, number=1, has_failed=True)
+    assert untouched == replace(KNOWN, number=1, has_failed=True, refused_at=1000 * S, refusals=1)
 
 
 @pytest.mark.rule("CUT-4")
@@ -457,3 +458,52 @@ def test_what_nobody_knows_may_be_anything() -> None:
     assert unknown(begun, SetCurrent(8.0)).committed_a(32.0) == 32.0
     assert forget_current(ON).committed_a(32.0) == 32.0
     assert done(unknown(ON, SetCurrent(12.0)), Disable()).current_range_a is None
+
+
+# --- refusals -------------------------------------------------------------------------------------------------------
+
+
+def refused(state: ChargerState, *commands: Command, times: int = 1) -> ChargerState:
+    for _ in range(times):
+        state = ended(state, *commands, result=Result.FAILED, applied=0).state
+    return state
+
+
+@pytest.mark.rule("LIM-9")
+@pytest.mark.parametrize("command", [SetCurrent(16.0), Enable()])
+def test_what_was_refused_is_said_again_later_and_later(command: Command) -> None:
+    state = ON if isinstance(command, SetCurrent) else KNOWN
+    waits = [retried_at(refused(state, command, times=times), (command,)) for times in range(1, 8)]
+    assert waits == [1000 * S + wait * S for wait in (10, 20, 40, 80, 160, 300, 300)]
+    assert retried_at(ended(refused(state, command), command).state, (command,)) is None  # it has worked
+
+
+@pytest.mark.rule("LIM-9")
+@pytest.mark.parametrize("command", [SetCurrent(6.0), Disable()])
+def test_taking_less_is_tried_more_often(command: Command) -> None:
+    waits = [retried_at(refused(ON, command, times=times), (command,)) for times in range(1, 6)]
+    assert waits == [1000 * S + wait * S for wait in (10, 20, 30, 30, 30)]
+
+
+@pytest.mark.rule("LIM-9")
+def test_taking_less_does_not_wait_because_more_was_refused() -> None:
+    more = refused(ON, SetCurrent(16.0), times=6)
+    assert retried_at(more, (SetCurrent(6.0),)) is None
+    assert retried_at(more, (Disable(),)) is None
+    assert retried_at(refused(more, SetCurrent(6.0)), (SetCurrent(6.0),)) == 1030 * S
+    assert retried_at(more, (SetCurrent(16.0),)) == 1300 * S
+
+
+@pytest.mark.rule("LIM-9", "PH-7")
+def test_refused_switch_of_phases_has_its_own_patience() -> None:
+    state = refused(KNOWN, SwitchPhases(1), SetCurrent(6.0), Enable())
+    assert (state.phases_refusals, state.refusals) == (1, 0)
+    assert ended(ON, Disable(), SwitchPhases(1), result=Result.FAILED, applied=0).state.refusals == 1
+
+
+@pytest.mark.rule("LIM-9")
+def test_what_got_no_answer_was_not_refused() -> None:
+    lost = ended(ON, SetCurrent(16.0), result=Result.UNKNOWN).state
+    assert retried_at(lost, (SetCurrent(16.0),)) is None
+    still = ended(refused(ON, SetCurrent(16.0), times=3), SetCurrent(16.0), result=Result.UNKNOWN).state
+    assert (still.refusals, still.refused_at) == (3, 1000 * S)

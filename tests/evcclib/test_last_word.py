@@ -18,7 +18,7 @@ from strategies import budget
 
 from evcclib import Site
 from evcclib.allocation import RAMP
-from evcclib.charger import forget_current
+from evcclib.charger import COMMAND_RETRY, forget_current
 from evcclib.commands import Batch, Disable, Outcome, Result, SetCurrent
 from evcclib.config import CircuitConfig, LoadpointConfig, SiteConfig
 from evcclib.errors import InvalidSetting
@@ -70,6 +70,7 @@ class Story(Bench):
         self.settled_at = timedelta(0)  # until then it is open what the meter shows of cars
         self.is_open = False
         self.disobeyed: set[int] = set()
+        self.refused_until: dict[int, timedelta] = {}  # what has just been refused is not said again at once
 
     def charger_reading(self, box: Box) -> ChargerReading:
         if any(box is self.boxes[index] for index in self.silent if index < len(self.boxes)):
@@ -142,6 +143,8 @@ class Story(Bench):
             self.carry_out(self.boxes[index], command)
         told = len(batch.commands) if answer.result is Result.DONE else min(answer.told, len(batch.commands))
         outcome = Outcome(index, batch.number, answer.result, told)
+        if answer.result is Result.FAILED:
+            self.refused_until[index] = self.t + COMMAND_RETRY
         (self.late if answer.is_late else self.outcomes).append(outcome)
         if answer != OBEYS:
             self.disobeyed.add(index)
@@ -176,6 +179,7 @@ class Story(Bench):
         for index, (box, config) in enumerate(zip(self.boxes, self.config.loadpoints, strict=True)):
             uses = set(phases) & set(config.phase_rotation[: box.phases])
             is_obedient = index not in self.silent and index not in self.disobeyed
+            is_obedient &= self.refused_until.get(index, self.t) <= self.t
             assert not (uses and is_obedient and box.is_enabled and box.status is not A), (
                 f"loadpoint {index} at {box.offered_a} A: {excess}; {self.site.state.loadpoints[index].reason}"
             )

@@ -28,9 +28,9 @@ from evcclib.events import (
     WarningCode,
 )
 from evcclib.hold import ELAPSED
-from evcclib.model import Cause, ChargerStatus
-from evcclib.readings import Measured, Missing
-from evcclib.reasons import ReasonCode
+from evcclib.model import Cause, ChargeMode, ChargerStatus
+from evcclib.readings import Measured, Missing, OperatorLimit
+from evcclib.reasons import Reason, ReasonCode
 from evcclib.settings import Scope
 
 # --- status ---------------------------------------------------------------------------------------------------------
@@ -391,9 +391,54 @@ def test_failed_command_changes_nothing_is_said_once_and_tried_again() -> None:
     assert site.at(10) == (SetCurrent(16.0), Enable())
     assert site.events.count(Warned(WarningCode.COMMAND_FAILED, 0, {"error": ""})) == 1
     site.box.result = Result.DONE
-    site.at(20)
+    assert site.at(20) == ()
+    assert site.lp.reason == Reason(ReasonCode.COMMAND_FAILED, until=30 * S)
+    site.at(30)
     assert site.lp.charger.is_enabled
     assert Warned(WarningCode.RECOVERED, 0, {"code": "command_failed"}) in site.events
+
+
+@pytest.mark.rule("LIM-9")
+@pytest.mark.parametrize(("mode", "most"), [(NOW, 20), (OFF, 125)])
+def test_what_is_refused_for_an_hour_is_not_said_at_every_tick(mode: ChargeMode, most: int) -> None:
+    site = bench(NOW)
+    if mode is OFF:
+        site.at(0)
+        site.set("mode", OFF)
+    site.box.result, before = Result.FAILED, len(site.sent)
+    for second in range(10, 3610, 10):
+        site.at(second)
+    assert most / 2 < len(site.sent) - before <= most
+    site.box.result = Result.DONE
+    for second in range(3610, 3920, 10):
+        site.at(second)
+    assert site.lp.charger.is_enabled is (mode is NOW)
+    assert not site.lp.charger.has_failed
+
+
+@pytest.mark.rule("LIM-9")
+def test_whoever_asks_for_something_else_sees_it_tried_at_once() -> None:
+    site = bench(NOW)
+    site.box.result = Result.FAILED
+    for second in range(0, 1000, 10):
+        site.at(second)
+    assert site.at(1000) == ()
+    site.set("current_max_a", 10)
+    assert site.at(1001, Cause.REQUEST) == (SetCurrent(10.0), Enable())
+    assert site.at(1010) == ()
+
+
+@pytest.mark.rule("LIM-9", "INV-2")
+def test_limit_that_is_refused_is_tried_again_soon_but_not_with_every_sample() -> None:
+    site = bench(NOW)
+    site.at(0)
+    site.at(10)
+    site.operator = OperatorLimit(power_w=6000.0, expires_at=24 * HOUR)
+    site.box.result, before = Result.FAILED, len(site.sent)
+    for second in range(11, 311):
+        site.at(second, Cause.INTERVAL if second % 10 == 0 else Cause.SAMPLE)
+    assert 28 <= len(site.sent) - before <= 30
+    assert all(isinstance(each, SetCurrent) and each.current_a == 8.0 for batch in site.sent[before:] for each in batch)
 
 
 @pytest.mark.rule("CUT-4")

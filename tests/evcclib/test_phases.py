@@ -11,11 +11,13 @@ import pytest
 from evcclib.model import PhaseAction
 from evcclib.phases import (
     AT_REST,
+    IDLE_DOUBLINGS,
     Narrowed,
     Scaling,
     active_phases,
     active_phases_max,
     narrow,
+    patience,
     phases_in_use,
     phases_with_voltage,
     scale,
@@ -110,7 +112,6 @@ def test_voltage_tells_the_phases(voltages: tuple[float, float, float], phases: 
 def scaled(previous: Scaling = AT_REST, **values: Any) -> Scaling:
     given: dict[str, Any] = {
         "instant": 100 * S,
-        "available_w": 0.0,
         "site_power_w": 100.0,
         "voltage_v": 230.0,
         "active": 3,
@@ -123,8 +124,11 @@ def scaled(previous: Scaling = AT_REST, **values: Any) -> Scaling:
         "disable_delay": 180 * S,
         "is_enabled": True,
         "is_charging": True,
+        "idle_switches": 0,
     }
-    return scale(previous, **{**given, **values})
+    available_w = values.pop("available_w")
+    known = {"available_least_w": available_w, "available_most_w": available_w}
+    return scale(previous, **{**given, **known, **values})
 
 
 @pytest.mark.rule("PH-6", "PH-7")
@@ -166,6 +170,29 @@ def test_car_that_draws_less_than_offered_is_not_scaled_down_while_power_is_expo
 def test_nothing_is_waited_for_while_nothing_charges() -> None:
     assert scaled(available_w=3000, is_charging=False).is_due
     assert scaled(available_w=5000, active=1, physical=1, is_charging=False).is_due
+
+
+@pytest.mark.rule("PH-7")
+def test_switches_in_vain_wait_for_their_delay_and_then_twice_as_long_each_time() -> None:
+    waits = [patience(180 * S, is_charging=False, idle_switches=count) for count in range(9)]
+    longest = 180 * S * 2**IDLE_DOUBLINGS
+    assert waits == [0 * S, 0 * S, 180 * S, 360 * S, 720 * S, 1440 * S, 2880 * S, longest, longest]
+    assert patience(0 * S, is_charging=False, idle_switches=2) == 60 * S
+    assert patience(180 * S, is_charging=True, idle_switches=9) == 180 * S
+    idle: dict[str, Any] = {"is_charging": False, "idle_switches": 3}
+    started = scaled(available_w=3000, **idle)
+    assert started == Scaling(100 * S, PhaseAction.SCALE_1P, False)
+    assert not scaled(started, available_w=3000, instant=459 * S, **idle).is_due
+    assert scaled(started, available_w=3000, instant=460 * S, **idle).is_due
+
+
+@pytest.mark.rule("PH-6", "MEA-2")
+def test_up_by_the_least_and_down_by_the_most_that_may_be_drawn() -> None:
+    one: dict[str, Any] = {"active": 1, "physical": 1, "site_power_w": -1700.0}
+    assert scaled(available_w=0, available_least_w=4139.0, available_most_w=9000.0, **one) is AT_REST
+    assert scaled(available_w=0, available_least_w=4140.0, available_most_w=9000.0, **one).phases == 3
+    assert scaled(available_w=0, available_least_w=0.0, available_most_w=4140.0) is AT_REST
+    assert scaled(available_w=0, available_least_w=0.0, available_most_w=4139.0).phases == 1
 
 
 @pytest.mark.rule("DEF-9")

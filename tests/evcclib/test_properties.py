@@ -186,6 +186,7 @@ class World:
     def read(self, outcomes: tuple[Outcome, ...]) -> Readings:
         boxes = []
         for index, (_, car_phases, _) in enumerate(self.cars):
+            config = self.config.loadpoints[index]
             is_charging = self.statuses[index] is ChargerStatus.C
             count = min(car_phases, self.phases[index])
             amps = self.offered[index] if is_charging and self.enabled[index] else 0.0
@@ -196,7 +197,7 @@ class World:
                     status=Measured(self.statuses[index], FOREVER),
                     is_enabled=Measured(self.enabled[index], FOREVER),
                     power_w=Measured(sum(currents) * 230, FOREVER),
-                    currents_a=Measured(currents, FOREVER),
+                    currents_a=Measured(currents, FOREVER) if config.charger.has_power else ABSENT,
                     energy_total_kwh=ABSENT,
                     phases=ABSENT,
                 )

@@ -15,6 +15,7 @@ from evcclib.model import Cause, ChargeMode, ChargerStatus, TariffKind
 from evcclib.readings import Measured, MeterReading, Missing, Readings
 from evcclib.reasons import ReasonCode
 from evcclib.tariff import CO2_UNIT, Rate, Rates
+from evcclib.unmetered import measured
 from evcclib.view import SiteView
 
 A, B, C = ChargerStatus.A, ChargerStatus.B, ChargerStatus.C
@@ -372,5 +373,7 @@ def test_what_a_command_will_change_is_known_before_it_shows(
         "drawn_a": 6.0,
         "power_w": 4140.0,
     }
-    effect = effect_of(commands, phases=3, voltage_v=230.0, **{**known, **about})  # type: ignore[arg-type]  # by name
-    assert effect == pytest.approx(effect_w)
+    known |= about
+    drawn = measured(known.pop("power_w"))
+    effect = effect_of(commands, drawn=drawn, phases=3, voltage_v=230.0, **known)  # type: ignore[arg-type]  # by name
+    assert effect == (pytest.approx(effect_w), pytest.approx(effect_w))

@@ -197,6 +197,7 @@ def test_remaining_duration_is_rounded_and_never_invented() -> None:
     assert soc.remaining_duration(state, 20.0125, 9000, SMALL) == timedelta(seconds=1)
     assert soc.remaining_duration(state, 80, 0, SMALL) is None
     assert soc.remaining_duration(state, 80, -10, SMALL) is None
+    assert soc.remaining_duration(state, 80, 5e-324, SMALL) is None
     assert soc.remaining_duration(state, 20, 0, SMALL) == timedelta(0)
     full = follow(SMALL, (0, 100))
     assert soc.remaining_duration(full, 100, 0, SMALL) == timedelta(0)

@@ -8,7 +8,7 @@ import pytest
 
 from evcclib.hold import ELAPSED, Timer
 from evcclib.model import PvAction
-from evcclib.surplus import Row, SurplusStep, decide, effective_current, target_current
+from evcclib.surplus import IDLE_REST, Row, SurplusStep, decide, effective_current, steady, target_current
 
 S = timedelta(seconds=1)
 TICK = timedelta(microseconds=1)
@@ -153,3 +153,66 @@ def test_hysteresis(enabled: bool, series: Series) -> None:
         step = row(timer, target=target, site=site, at=at, enabled=enabled, enable=-500, disable=500)
         timer = step.timer
         assert (at, step.current_a) == (at, current)
+
+
+# --- small changes ----------------------------------------------------------------------------------------------------
+
+
+def kept(
+    target: float,
+    offered: float | None,
+    *,
+    charging: bool = True,
+    exporting: bool = True,
+    unchanged_for: timedelta = 3600 * S,
+    lowest: float = 6.0,
+    highest: float = 16.0,
+) -> float:
+    return steady(
+        target,
+        offered_a=offered,
+        unchanged_for=unchanged_for,
+        is_charging=charging,
+        is_exporting=exporting,
+        current_min_a=lowest,
+        current_max_a=highest,
+    )
+
+
+@pytest.mark.rule("PV-12")
+def test_a_little_more_sun_is_not_worth_a_command() -> None:
+    assert kept(12.609, 12.608) == 12.608
+    assert kept(12.699, 12.6) == 12.6
+    assert kept(12.7001, 12.6) == 12.7001
+    assert kept(12.55, 12.6) == 12.6  # a car that draws less than offered
+    assert kept(12.7, None) == 12.7
+
+
+@pytest.mark.rule("PV-12")
+def test_what_is_bought_and_what_a_bound_needs_is_lowered_at_once() -> None:
+    assert kept(12.599, 12.6, exporting=False) == 12.599
+    assert kept(6.0, 6.05) == 6.0
+    assert kept(10.0, 10.05, highest=10.0) == 10.0
+    assert kept(8.0, 7.95, lowest=8.0) == 8.0
+
+
+@pytest.mark.rule("PV-12")
+def test_small_changes_add_up_to_what_was_sent_last() -> None:
+    offered, sent = 8.0, []
+    for number in range(1, 50):
+        target = 8.0 + 0.03 * number
+        if (current := kept(target, offered)) != offered:
+            assert abs(current - target) < 1e-9
+            offered = current
+            sent.append(current)
+        assert abs(target - offered) < 0.1
+    assert len(sent) == 12
+
+
+@pytest.mark.rule("PV-12")
+def test_offer_to_a_car_that_does_not_draw_is_coarse_and_is_not_taken_back_at_once() -> None:
+    assert kept(11.9, 10.0, charging=False) == 10.0
+    assert kept(12.0, 10.0, charging=False, unchanged_for=10 * S) == 12.0
+    assert kept(8.0, 10.0, charging=False, unchanged_for=IDLE_REST - TICK) == 10.0
+    assert kept(8.0, 10.0, charging=False, unchanged_for=IDLE_REST) == 8.0
+    assert kept(8.1, 10.0, charging=False, exporting=False) == 10.0

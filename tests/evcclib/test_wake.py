@@ -13,6 +13,7 @@ from evcclib.config import VehicleConfig
 from evcclib.model import Cause, ChargeMode, ChargerStatus, TariffKind
 from evcclib.readings import Measured, OperatorLimit, Readings, VehicleReading
 from evcclib.requests import ChangeVehicleSetting
+from evcclib.surplus import IDLE_REST
 from evcclib.tariff import Rate, Rates
 
 FOREVER = timedelta(days=365)
@@ -250,3 +251,39 @@ def test_wakes_when_a_limit_has_left_all_phases_for_long_enough() -> None:
     bench.t = at
     wake_at(bench, cause=Cause.WAKE)
     assert bench.box.phases == 3
+
+
+@pytest.mark.rule("PH-7", "SITE-1")
+def test_switch_that_waits_because_the_last_ones_were_in_vain_is_a_reason_to_come_back() -> None:
+    bench = Bench(
+        site_config(
+            loadpoint(can_switch_phases=True, enable_delay=100 * S, disable_delay=100 * S, guard_duration=0 * S)
+        )
+    )
+    bench.box.status, bench.box.starts = ChargerStatus.B, False
+    bench.box.extra = {"phases": Measured(3, FOREVER)}
+    run(bench, [0, 10], sun_w=9000)
+    bench.lp.idle_switches = 3
+    bench.grid_w = 500.0
+    for second in (200, 210, 220):
+        bench.t = second * S
+        found = wake_at(bench)
+    assert found == 400 * S
+    bench.t = 400 * S
+    assert SwitchPhases(1) in bench.step(readings=lasting(bench.readings()))
+
+
+@pytest.mark.rule("PV-12", "SITE-1")
+def test_offer_that_is_to_be_taken_back_is_a_reason_to_come_back() -> None:
+    bench = Bench(site_config(loadpoint(phases=3, guard_duration=0 * S)))
+    bench.box.status, bench.box.starts = ChargerStatus.B, False
+    run(bench, [0, 10, 20], sun_w=9000)
+    changed_at = bench.lp.charger.current_changed_at
+    assert bench.box.offered_a == 13.0 and changed_at == 10 * S
+    bench.grid_w = -5000.0
+    for second in (60, 70, 80):
+        bench.t = second * S
+        found = wake_at(bench)
+    assert found == changed_at + IDLE_REST
+    bench.t = found
+    assert bench.step(readings=lasting(bench.readings())) == (SetCurrent(7.0),)
