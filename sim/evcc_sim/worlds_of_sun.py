@@ -23,6 +23,8 @@ def clouds_at_phase_gap(
     meter_lag_s: float = 0.0,
     car_delay_s: float = 3.0,
     residual_w: float = 0.0,
+    metered: str = "yes",
+    car_max_a: float = 16.0,
 ) -> Scenario:
     """Surplus around the gap between 16 A on one phase and 6 A on three (rows 1-5)."""
     roof = PvSpec(name="roof", wave=(low_w, max(low_w, high_w), period_s)) if sky == "square" else PvSpec(name="roof")
@@ -35,8 +37,24 @@ def clouds_at_phase_gap(
         household=QUIET,
         weather=WeatherSpec(sky=Sky.CLEAR if sky == "square" else Sky(sky)),
         pv=(roof,),
-        charger=(ChargerSpec(box=WallboxSpec(name="garage", can_switch_phases=True), loadpoint=LoadpointSpec()),),
-        car=(one_car("blue", "garage", 7.5, 23.0, capacity_kwh=80.0, soc_pct=20.0, dead_time_s=car_delay_s),),
+        charger=(
+            ChargerSpec(
+                box=WallboxSpec(name="garage", can_switch_phases=True, has_meter=metered == "yes"),
+                loadpoint=LoadpointSpec(),
+            ),
+        ),
+        car=(
+            one_car(
+                "blue",
+                "garage",
+                7.5,
+                23.0,
+                capacity_kwh=80.0,
+                soc_pct=20.0,
+                dead_time_s=car_delay_s,
+                current_max_a=car_max_a,
+            ),
+        ),
         allowed=LIMIT_CYCLES if meter_lag_s > 0 or car_delay_s > 5 else (),
     )
 
@@ -50,11 +68,14 @@ def n_cars_one_roof(
     spread_h: float = 1.0,
     sky: str = "clear",
     steps_a: float = 0.1,
+    metered: str = "yes",
 ) -> Scenario:
     """Several cars in mode pv under one roof, arriving one after another (rows 6-8)."""
     chargers = tuple(
         ChargerSpec(
-            box=WallboxSpec(name=f"bay{n}", current_step_a=steps_a),
+            box=WallboxSpec(
+                name=f"bay{n}", current_step_a=steps_a, has_meter=metered == "yes" or (metered == "some" and n % 2 == 0)
+            ),
             loadpoint=LoadpointSpec(
                 priority={"equal": 0, "rising": n, "falling": cars - n}[priorities], current_min_a=current_min_a
             ),
@@ -145,6 +166,8 @@ PACKS = (
             "meter_lag_s": Choice((0, 0, 3, 10)),
             "car_delay_s": Span(2, 30),
             "residual_w": Choice((-200, 0, 100)),
+            "metered": Choice(("yes", "no")),
+            "car_max_a": Choice((16, 16, 13, 10)),
         },
     ),
     Pack(
@@ -159,6 +182,7 @@ PACKS = (
             "spread_h": Span(0, 3),
             "sky": Choice(("clear", "april", "cumulus", "overcast")),
             "steps_a": Choice((0.001, 0.1, 1)),
+            "metered": Choice(("yes", "no", "some")),
         },
     ),
     Pack(

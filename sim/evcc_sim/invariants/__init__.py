@@ -43,7 +43,11 @@ from evcc_sim.invariants.switching import (
     no_needless_writes,
     no_phase_switch_under_load,
     phases_fit,
+    refusals_are_taken_for_an_answer,
+    small_steps_are_not_sent,
+    switches_without_charging,
     switching_budget,
+    three_phases_have_sun,
 )
 from evcc_sim.invariants.violation import Invariant, Violation
 from evcc_sim.trace import Trace
@@ -81,6 +85,10 @@ INVARIANTS: dict[str, Invariant] = {
         guard_holds,
         switching_budget,
         no_needless_writes,
+        small_steps_are_not_sent,
+        switches_without_charging,
+        three_phases_have_sun,
+        refusals_are_taken_for_an_answer,
         stale_grid_is_safe,
         recovers,
         what_flows_is_seen,

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections import deque
 from itertools import pairwise
 
-from evcc_sim.invariants.evidence import delays_s, is_calm, is_disturbed
+from evcc_sim.actions import operator_spans
+from evcc_sim.invariants.evidence import delays_s, faults_between, is_calm, is_disturbed, patience_s
 from evcc_sim.invariants.fairness import needed_stops
 from evcc_sim.invariants.violation import Found, Violation
-from evcc_sim.trace import Trace
+from evcc_sim.trace import Instant, Trace
 from evcclib.commands import Disable, Enable, SetCurrent, SwitchPhases
+from evcclib.events import SettingChanged, VehicleConnected
 from evcclib.model import ChargeMode
 
 
@@ -118,3 +122,149 @@ def no_needless_writes(trace: Trace) -> Found:
             if not is_disturbed(trace, sent.loadpoint, before[0], sent.second):
                 message = f"loadpoint {sent.loadpoint + 1}: {sent.command.current_a:g} A was written again"
                 yield Violation("no_needless_writes", sent.second, message)
+
+
+SMALL_A = 0.09
+"""A smaller step upwards is not worth a command to a station that is to follow the sun."""
+
+
+def small_steps_are_not_sent(trace: Trace) -> Found:
+    """Following the sun, a station is not written to for a few watts more [PV-12].
+
+    Downwards every step may be needed: not to buy, or for a limit. What limits leave may grow by little.
+    """
+    scenario = trace.scenario
+    if scenario.circuit or operator_spans(scenario, scenario.days):
+        return
+    last: dict[int, float] = {}
+    seen = _Reasons(trace)
+    for sent in trace.sent:
+        if isinstance(sent.command, Disable) or not sent.accepted:
+            last.pop(sent.loadpoint, None)
+        elif isinstance(sent.command, SetCurrent):
+            before_a, now_a = last.get(sent.loadpoint), sent.command.current_a
+            last[sent.loadpoint] = now_a
+            if before_a is None or not 0.0 < now_a - before_a < SMALL_A or not sent.was_enabled:
+                continue
+            lowest_a = scenario.charger[sent.loadpoint].loadpoint.current_min_a
+            if seen.at(sent.loadpoint, sent.second) == "surplus" and before_a >= lowest_a:
+                message = f"loadpoint {sent.loadpoint + 1}: {now_a:g} A after {before_a:g} A"
+                yield Violation("small_steps_are_not_sent", sent.second, message)
+
+
+class _Reasons:
+    """Reasons by time."""
+
+    def __init__(self, trace: Trace) -> None:
+        self._instants = trace.instants
+        self._seconds = [instant.second for instant in trace.instants]
+
+    def at(self, loadpoint: int, second: float) -> str:
+        position = bisect_right(self._seconds, second) - 1
+        return self._instants[max(position, 0)].loadpoints[loadpoint].reason
+
+
+IDLE_SWITCHES = 6
+
+
+def switches_without_charging(trace: Trace) -> Found:
+    """While a car takes nothing, its phases are switched a few times at most, then less and less often [PH-7].
+
+    A request, an arrival or a fault begins anew.
+    """
+    for loadpoint in range(len(trace.scenario.charger)):
+        in_vain: list[float] = []
+        energy_kwh = -1.0
+        position = 0
+        for sent in trace.sent:
+            if sent.loadpoint != loadpoint or not sent.accepted or not isinstance(sent.command, SwitchPhases):
+                continue
+            while position + 1 < len(trace.instants) and trace.instants[position + 1].second <= sent.second:
+                position += 1
+            now_kwh = trace.instants[position].loadpoints[loadpoint].energy_kwh
+            since = in_vain[0] if in_vain else sent.second
+            if now_kwh > energy_kwh + 1e-3 or _is_new(trace, since, sent.second):
+                in_vain = []
+            energy_kwh = now_kwh
+            in_vain = [*in_vain, sent.second]
+            if len([each for each in in_vain if each > sent.second - 3600]) > IDLE_SWITCHES:
+                message = f"loadpoint {loadpoint + 1}: {len(in_vain)} switches of phases and no energy since"
+                yield Violation("switches_without_charging", sent.second, message)
+                break
+
+
+def _is_new(trace: Trace, start_s: float, end_s: float) -> bool:
+    """Whether somebody came, asked for something or failed meanwhile."""
+    if any(start_s < note.second <= end_s for note in trace.notes):
+        return True
+    if any(
+        start_s < second <= end_s and isinstance(event, VehicleConnected | SettingChanged)
+        for second, event in trace.events
+    ):
+        return True
+    return faults_between(trace, start_s, end_s) and start_s < end_s
+
+
+NEEDLESS_SWITCHES = 3
+
+
+def three_phases_have_sun(trace: Trace) -> Found:
+    """A car that follows the sun is given three phases only when the sun feeds them; now and then a house may deceive [PH-6].
+
+    Judged by the true sun and house over the delay before the switch, for a single station without a home battery.
+    """
+    scenario = trace.scenario
+    if len(scenario.charger) != 1 or scenario.battery or scenario.fault or any(pv.zero_feed_in for pv in scenario.pv):
+        return
+    if not scenario.site.has_grid_meter:
+        return
+    spec = scenario.charger[0].loadpoint
+    car_phases = {car.name: car.phases for car in scenario.car}
+    window_s = spec.enable_delay_s + patience_s(scenario) + scenario.grid.meter.refresh_s
+    seconds = [instant.second for instant in trace.instants]
+    needless: list[float] = []
+    for sent in trace.sent:
+        if not sent.accepted or sent.command != SwitchPhases(3):
+            continue
+        window = trace.instants[
+            max(bisect_right(seconds, sent.second - window_s) - 1, 0) : bisect_right(seconds, sent.second)
+        ]
+        if not window or window[-1].loadpoints[0].mode is not ChargeMode.PV or not _is_the_suns(window):
+            continue
+        phases = car_phases.get(spec.vehicle or "", 3)
+        needed_w = phases * scenario.site.voltage_v * spec.current_min_a
+        most_w = max(each.pv_available_w - each.household_w for each in window) - scenario.site.residual_power_w
+        noise_w = 3 * scenario.grid.meter.noise_w + scenario.grid.meter.resolution_w
+        if most_w < needed_w - 20.0 - noise_w:
+            needless = [second for second in needless if second > sent.second - 6 * 3600] + [sent.second]
+            if len(needless) > NEEDLESS_SWITCHES:
+                message = f"three phases for {most_w:.0f} W of sun, {needed_w:.0f} W are needed"
+                yield Violation("three_phases_have_sun", sent.second, message)
+                return
+
+
+def _is_the_suns(window: list[Instant]) -> bool:
+    """Whether nothing but the sun decided all the time."""
+    return all(is_calm(each.loadpoints[0].reason) or each.loadpoints[0].reason == "phase_switch" for each in window)
+
+
+REFUSED_PER_HOUR = 150
+
+
+def refusals_are_taken_for_an_answer(trace: Trace) -> Found:
+    """What a station has refused time and again is not said at every tick [LIM-9]."""
+    for loadpoint in range(len(trace.scenario.charger)):
+        refused: deque[float] = deque()
+        for sent in trace.sent:
+            if sent.loadpoint != loadpoint:
+                continue
+            if sent.accepted:
+                refused.clear()
+                continue
+            refused.append(sent.second)
+            while refused[0] <= sent.second - 3600:
+                refused.popleft()
+            if len(refused) > REFUSED_PER_HOUR:
+                message = f"loadpoint {loadpoint + 1}: {len(refused)} commands refused within an hour"
+                yield Violation("refusals_are_taken_for_an_answer", sent.second, message)
+                break
