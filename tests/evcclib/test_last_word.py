@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 from strategies import budget
 
 from evcclib import Site
-from evcclib.allocation import RAMP
+from evcclib.allocation import OBEDIENCE, RAMP
 from evcclib.charger import COMMAND_RETRY, forget_current
 from evcclib.commands import Batch, Disable, Outcome, Result, SetCurrent
 from evcclib.config import CircuitConfig, LoadpointConfig, SiteConfig
 from evcclib.errors import InvalidSetting
-from evcclib.limits import METER_LAG, OBEDIENCE
+from evcclib.limits import METER_LAG
 from evcclib.model import Cause, ChargeMode, ChargerStatus, PhaseTriple
 from evcclib.readings import ChargerReading, Measured, MeterReading, Missing, OperatorLimit, Readings
 from evcclib.site import DECIDING
