@@ -158,7 +158,7 @@ def test_what_is_offered_shows_after_a_while_and_a_start_later() -> None:
 
 
 @pytest.mark.rule("MEA-7")
-def test_limits_count_on_the_least_that_was_offered_since_and_not_on_what_may_have_tapered() -> None:
+def test_limits_count_on_the_least_that_was_offered_since_less_rounding_and_what_may_have_tapered() -> None:
     doubts = seen(NOTHING_SEEN, NOTHING, Offered(16.0, 1), 3680.0)
     known = Watch(Offered(16.0, 1), 100 * S, 6.0, Offered(16.0, 1))
     assert surely_taken(doubts, known, 100 * S, V) == 3680.0
@@ -166,3 +166,5 @@ def test_limits_count_on_the_least_that_was_offered_since_and_not_on_what_may_ha
     assert surely_taken(doubts, known._replace(drift_w=-500.0), 100 * S, V) == 3180.0
     assert surely_taken(doubts, known._replace(drift_w=500.0), 100 * S, V) == 3680.0
     assert surely_taken(doubts, known._replace(before=None), 100 * S, V) == 0.0
+    short = seen(NOTHING_SEEN, NOTHING, Offered(16.0, 1), 2185.0)  # 9.5 A
+    assert surely_taken(short, known, 100 * S, V) <= 2185.0

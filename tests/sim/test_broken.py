@@ -77,8 +77,8 @@ BREAKS = (
     Break(
         "what is offered is taken for drawn",
         "classic",
-        "available_least_w=facts.taken.least_w - site_power_w",
-        "available_least_w=facts.taken.most_w - site_power_w",
+        "available_least_w=drawn.least_w - site_power_w",
+        "available_least_w=drawn.most_w - site_power_w",
         "no-meter",
         "three_phases_have_sun",
     ),
