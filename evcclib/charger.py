@@ -92,7 +92,7 @@ class ChargerState:
     pending: Pending | None = None
     number: int = 0  # of the last batch
     has_failed: bool = False
-    refused_at: Timer = None  # last command that was refused, and none has worked since
+    refused_at: Timer = None  # last command that was refused, or got no answer again, and none has worked since
     refusals: int = 0  # how many in a row
     is_lowering_refused: bool = False  # the last of them would have made the vehicle take less
 
@@ -408,6 +408,14 @@ def confirm(state: ChargerState, outcome: Outcome) -> Confirmed:
             later,
             refused_at=pending.issued_at,
             refusals=state.refusals + 1,
+            is_lowering_refused=lowers(state, pending.batch.commands[applied:]),
+        )
+    elif state.has_failed and outcome.result is Result.UNKNOWN and applied < len(pending.batch.commands):
+        # once it is said again at once, then only as often as needs be
+        later = replace(
+            later,
+            refused_at=pending.issued_at,
+            refusals=max(state.refusals, 1),
             is_lowering_refused=lowers(state, pending.batch.commands[applied:]),
         )
     if outcome.result is Result.UNKNOWN and applied < len(pending.batch.commands):

@@ -502,8 +502,14 @@ def test_refused_switch_of_phases_has_its_own_patience() -> None:
 
 
 @pytest.mark.rule("LIM-9")
-def test_what_got_no_answer_was_not_refused() -> None:
+def test_what_got_no_answer_is_said_again_at_once_and_then_every_ten_seconds() -> None:
     lost = ended(ON, SetCurrent(16.0), result=Result.UNKNOWN).state
     assert retried_at(lost, (SetCurrent(16.0),)) is None
-    still = ended(refused(ON, SetCurrent(16.0), times=3), SetCurrent(16.0), result=Result.UNKNOWN).state
-    assert (still.refusals, still.refused_at) == (3, 1000 * S)
+    again = ended(lost, SetCurrent(16.0), result=Result.UNKNOWN).state
+    assert [retried_at(state, (SetCurrent(16.0),)) for state in (again, again_and_again(again))] == [1010 * S] * 2
+
+
+def again_and_again(state: ChargerState) -> ChargerState:
+    for _ in range(9):
+        state = ended(state, SetCurrent(16.0), result=Result.UNKNOWN).state
+    return state

@@ -71,6 +71,7 @@ class Story(Bench):
         self.is_open = False
         self.disobeyed: set[int] = set()
         self.refused_until: dict[int, timedelta] = {}  # what has just been refused is not said again at once
+        self.unheard: set[int] = set()  # whose last command was not done
 
     def charger_reading(self, box: Box) -> ChargerReading:
         if any(box is self.boxes[index] for index in self.silent if index < len(self.boxes)):
@@ -143,8 +144,9 @@ class Story(Bench):
             self.carry_out(self.boxes[index], command)
         told = len(batch.commands) if answer.result is Result.DONE else min(answer.told, len(batch.commands))
         outcome = Outcome(index, batch.number, answer.result, told)
-        if answer.result is Result.FAILED:
+        if answer.result is Result.FAILED or (answer.result is Result.UNKNOWN and index in self.unheard):
             self.refused_until[index] = self.t + COMMAND_RETRY
+        (self.unheard.discard if answer.result is Result.DONE else self.unheard.add)(index)
         (self.late if answer.is_late else self.outcomes).append(outcome)
         if answer != OBEYS:
             self.disobeyed.add(index)
