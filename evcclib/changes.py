@@ -34,8 +34,6 @@ from evcclib.units import SECOND
 from evcclib.work import Work
 
 CURRENT_LIMIT_A = 80.0
-HORIZON = timedelta(days=366)
-"""No plan is made for what is further away."""
 NUMBER_MAX = 1e12
 MIN_ABOVE_MAX = "min current must be smaller or equal than max current"
 MAX_BELOW_MIN = "max current must be greater or equal than min current"
@@ -188,7 +186,7 @@ def _change_loadpoint(work: Work, index: int, name: str, value: SettingValue) ->
         set_goal(work, loadpoint.vehicle, **{name: _whole(value)})
     elif name == "target_time":
         if isinstance(value, datetime):
-            check_target(value, work.utc)
+            check_target(value)
             if value < work.utc:
                 raise InvalidSetting(name, value, "a time to come", "timestamp is in the past")
         work.change(index, target_time=value)
@@ -255,11 +253,9 @@ def known_loadpoint(index: int, count: int) -> int:
     return index
 
 
-def check_target(time: datetime, utc: datetime) -> None:
-    """Raises `InvalidSetting` for what is no time, or too far away for a plan."""
+def check_target(time: datetime) -> None:
+    """Raises `InvalidSetting` for what is no time."""
     TIME.check("target_time", time, InvalidSetting)
-    if time - utc > HORIZON:
-        raise InvalidSetting("target_time", time, f"a time within {HORIZON.days} days", "timestamp is too far ahead")
 
 
 def _whole(value: SettingValue) -> int:

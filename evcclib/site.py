@@ -655,7 +655,7 @@ class Site:
         admit_now(now)
         changes.known_loadpoint(loadpoint, len(self.state.loadpoints))
         if target_time is not None:
-            changes.check_target(target_time, now.utc)
+            changes.check_target(target_time)
         return views.plan_preview(self._desk(now), loadpoint, target_time)
 
     def rates(self, kind: TariffKind) -> Rates | None:

@@ -136,7 +136,7 @@ def test_sessions_that_are_not_stored_are_found(
         await save(self, **{**written, "sessions": ()})
 
     monkeypatch.setattr(Store, "save", forget)
-    assert "sessions_equal_the_meter" in problems_of(len(points) - 5, usual)
+    assert "ends_alike: sessions []" in problems_of(len(points) - 5, usual)
 
 
 def test_a_setting_stored_wrongly_is_found(
