@@ -149,7 +149,7 @@ def disconnect(work: Work, index: int) -> None:
     loadpoint.connected_at = None
     loadpoint.limited_at = None
     loadpoint.narrowed = None
-    loadpoint.measured_phases = 0
+    loadpoint.measured_phases = loadpoint.proven_phases = 0
     loadpoint.doubts = NOTHING_SEEN
     work.state.load = None
     loadpoint.identity = ""

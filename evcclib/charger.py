@@ -43,6 +43,10 @@ RAISE_RETRY_MAX = timedelta(minutes=5)
 """... at least so often where the vehicle is to take more, and ..."""
 LOWER_RETRY_MAX = timedelta(seconds=30)
 """... so often where it is to take less."""
+UNHEARD_RETRY = timedelta(seconds=10)
+"""A charger that is silent may hear all the same: what a limit leaves is said again after so long, twice as long ..."""
+UNHEARD_RETRY_MAX = timedelta(seconds=60)
+"""... but at least so often."""
 COARSE_STEP_A = 1.0
 
 
@@ -95,6 +99,8 @@ class ChargerState:
     refused_at: Timer = None  # last command that was refused, or got no answer again, and none has worked since
     refusals: int = 0  # how many in a row
     is_lowering_refused: bool = False  # the last of them would have made the vehicle take less
+    unheard_at: Timer = None  # last lowering that was sent although it is silent
+    unheard_tries: int = 0  # how many since it fell silent
 
     @property
     def disagreements(self) -> tuple[Disagreement | None, Disagreement | None, Disagreement | None]:
@@ -112,6 +118,12 @@ class ChargerState:
         """Whether it was told to stop and power flows all the same."""
         report = self.enabled_disagreement
         return not self.is_enabled and report is not None and report.is_open and report.is_resisted
+
+    @property
+    def resists_current(self) -> bool:
+        """Whether more is measured to flow than it was told."""
+        report = self.current_disagreement
+        return self.is_enabled and report is not None and report.is_open and report.is_resisted
 
     @property
     def may_be_on(self) -> bool:
@@ -226,6 +238,13 @@ def retried_at(state: ChargerState, commands: tuple[Command, ...], *, is_urgent:
         return state.refused_at + COMMAND_RETRY
     wait = COMMAND_RETRY * (1 << min(max(state.refusals - 1, 0), 10))
     return state.refused_at + min(wait, LOWER_RETRY_MAX if is_lowering else RAISE_RETRY_MAX)
+
+
+def unheard_retry_at(state: ChargerState) -> Timer:
+    """From when on a charger that is silent may be told once more what a limit leaves; None: now."""
+    if state.unheard_at is None:
+        return None
+    return state.unheard_at + doubled(UNHEARD_RETRY, UNHEARD_RETRY_MAX, times=max(state.unheard_tries - 1, 0))
 
 
 class Wish(NamedTuple):

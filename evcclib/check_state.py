@@ -36,6 +36,7 @@ IN_STATE: Table = {
     VehicleSettings: _settings(Scope.VEHICLE, may_be_unset=True),
     LoadpointState: {
         "measured_phases": among(0, 1, 2, 3),
+        "proven_phases": among(0, 1, 2, 3),
         "priority_of_vehicle": optional(of_setting(Scope.LOADPOINT, "priority")),
         "progress_pct": number(0, 200, "%"),
     },
@@ -44,6 +45,7 @@ IN_STATE: Table = {
         "wanted_a": optional(_CURRENT),
         "phases": among(0, 1, 2, 3),
         "phases_refusals": whole(0, 10**9),
+        "unheard_tries": whole(0, 10**9),
         "pending": NOTHING,
         "number": whole(0, 10**9),
     },

@@ -30,6 +30,10 @@ UNKNOWN_METER = MeterReading(power_w=ABSENT)
 SAMPLES_KEPT = 4
 ROUND = timedelta(milliseconds=500)
 """Samples that were asked for together are no further apart."""
+VOLTAGE_SHARE_MAX = 1.15
+"""More than this of the assumed voltage is no voltage of a phase (EN 50160: 10 % and some), but one between two."""
+VOLTAGE_HELD = timedelta(minutes=5)
+"""The highest voltage counts for so long: it moves with every load, and limits must not move with it."""
 METER_LAG = timedelta(seconds=3)
 """What a meter shows may have flowed so long before it was read."""
 
@@ -47,11 +51,44 @@ def allotment(work: Work, facts: list[Facts], claims: list[bool]) -> Allotment |
     if not limits:
         return None
     draws = tuple([_draw(work, index, each, claims[index]) for index, each in enumerate(facts)])
-    return Allotment(limits, draws, voltage_v=work.layout.voltage_v)
+    return Allotment(limits, draws, voltage_v=_voltage_v(work))
+
+
+def see_voltage(work: Work) -> None:
+    """Keep the highest voltage that is measured anywhere, as far as it is above the assumed one [DEF-47]."""
+    assumed_v, highest = work.layout.voltage_v, work.state.voltage
+    if highest is not None and work.instant - highest.sampled_at >= VOLTAGE_HELD:
+        highest = None
+    readings = work.readings
+    shown = [meter.voltages_v for meter in readings.circuits.values()]
+    shown += [charger.voltages_v for charger in readings.chargers]
+    if readings.grid is not None:
+        shown.append(readings.grid.voltages_v)
+    for voltages in shown:
+        if type(voltages) is Measured and voltages.sampled_at >= work.oldest:
+            for voltage_v in voltages.value:
+                is_believed = assumed_v < voltage_v <= assumed_v * VOLTAGE_SHARE_MAX
+                if is_believed and (highest is None or voltage_v >= highest.value):
+                    highest = Measured(voltage_v, voltages.sampled_at)
+    work.state.voltage = highest
+
+
+def _voltage_v(work: Work) -> float:
+    """The voltage at which a current is the most power that it can be."""
+    return work.layout.voltage_v if work.state.voltage is None else work.state.voltage.value
+
+
+def drawable_a(work: Work, index: int, facts: Facts) -> float:
+    """What a loadpoint may be drawing at most: `committed_a`, or what is measured if it draws more than it was told [A]."""
+    committed = committed_a(work, index, facts)
+    drawn = facts.report.drawn_a
+    if drawn is None or not work.state.loadpoints[index].charger.resists_current:
+        return committed
+    return max(committed, drawn.value)
 
 
 def committed_a(work: Work, index: int, facts: Facts) -> float:
-    """What a loadpoint may be drawing at most: what may be offered, or all that can be when nobody knows [A].
+    """What a loadpoint may draw if it obeys: what may be offered, or all that can be when nobody knows [A].
 
     Who draws what it was told not to is counted with what is measured.
     """
@@ -83,13 +120,13 @@ def _see_offer(work: Work, index: int, facts: Facts) -> None:
     loadpoint = work.state.loadpoints[index]
     before, drawn = loadpoint.offer, loadpoint.drawn
     charger = loadpoint.charger
-    current_a = committed_a(work, index, facts) if charger.may_be_enabled or charger.runs_unasked else 0.0
+    current_a = drawable_a(work, index, facts) if charger.may_be_enabled or charger.runs_unasked else 0.0
     is_known = charger.standing_a is not None or charger.runs_unasked
     raised_at = work.instant if is_known and current_a > before.current_a else before.raised_at
     effect_at = loadpoint.effect_at
     is_obeyed = drawn and (effect_at is None or drawn[-1].sampled_at >= effect_at + OBEDIENCE)
-    drawable_a = current_a if is_obeyed else max(current_a, before.drawable_a)
-    loadpoint.offer = Offer(current_a, drawable_a, raised_at)
+    most_a = current_a if is_obeyed else max(current_a, before.drawable_a)
+    loadpoint.offer = Offer(current_a, most_a, raised_at)
 
 
 def _limits(work: Work, facts: list[Facts]) -> tuple[Limit, ...]:
@@ -117,17 +154,17 @@ def _limits(work: Work, facts: list[Facts]) -> tuple[Limit, ...]:
 
 
 def _draw(work: Work, index: int, facts: Facts, claims_minimum: bool) -> Draw:
-    active = facts.active
+    active = facts.limited
     pending = work.state.loadpoints[index].charger.pending
     if pending is not None:
         for command in pending.batch.commands:
             if isinstance(command, SwitchPhases):
-                active = max(active, min(command.phases, facts.vehicle_phases or command.phases))
+                active = max(active, command.phases)
     return Draw(
         rotation=tuple([phase - 1 for phase in facts.layout.config.phase_rotation]),
         active=active,
         minimum_a=facts.bounds.minimum_a,
-        committed_a=committed_a(work, index, facts),
+        committed_a=drawable_a(work, index, facts),
         sure_a=work.state.loadpoints[index].charger.sure_a,
         drawable_a=work.state.loadpoints[index].offer.drawable_a,
         claims_minimum=claims_minimum,
@@ -190,24 +227,22 @@ def _drawn_at(work: Work, index: int, facts: Facts, metered_at: timedelta) -> Ra
     around = [each.value for each in samples if each.sampled_at > shown_from]
     before = next((each.value for each in reversed(samples) if each.sampled_at <= shown_from), None)
     if before is not None:
-        around.append(_at_most(before, offer.current_a, work.layout.voltage_v) if is_obeyed else before)
+        around.append(_at_most(before, offer.current_a, _voltage_v(work)) if is_obeyed else before)
     is_ramping = offer.raised_at is not None and newest.sampled_at < offer.raised_at + RAMP
     if is_ramping or newest.sampled_at < metered_at - ROUND:
         # the meter may show what no sample does yet: how a command takes effect, or a vehicle that begins by itself
         around.append(_load(work, facts, offer.current_a if is_obeyed else offer.drawable_a))
     standing_a = loadpoint.charger.standing_a
     if standing_a is not None and newest.sampled_at < metered_at - ROUND:  # it may have been lowered since
-        around.append(_at_most(newest.value, standing_a.least_a, work.layout.voltage_v))
+        around.append(_at_most(newest.value, standing_a.least_a, _voltage_v(work)))
     return _span(around)
 
 
 def _estimated_at(work: Work, loadpoint: LoadpointState, facts: Facts, metered_at: timedelta) -> Range:
     """What an unmetered vehicle was drawing, of what it was offered then or since [MEA-2]."""
-    voltage_v = work.layout.voltage_v
-    least_w = surely_taken(loadpoint.doubts, loadpoint.watch, metered_at, voltage_v)
-    return Range(
-        _load(work, facts, least_w / (facts.active * voltage_v)), _load(work, facts, loadpoint.offer.drawable_a)
-    )
+    least_w = surely_taken(loadpoint.doubts, loadpoint.watch, metered_at, work.layout.voltage_v)
+    least_a = least_w / (facts.limited * _voltage_v(work))
+    return Range(_load(work, facts, least_a), _load(work, facts, loadpoint.offer.drawable_a))
 
 
 def _at_most(load: Load, current_a: float, voltage_v: float) -> Load:
@@ -219,11 +254,11 @@ def _at_most(load: Load, current_a: float, voltage_v: float) -> Load:
 
 
 def _load(work: Work, facts: Facts, current_a: float) -> Load:
-    """``current_a`` on the phases that a loadpoint uses."""
+    """``current_a`` on the phases that a loadpoint may use."""
     currents = [0.0, 0.0, 0.0]
-    for phase in facts.layout.config.phase_rotation[: facts.active]:
+    for phase in facts.layout.config.phase_rotation[: facts.limited]:
         currents[phase - 1] = current_a
-    return Load((currents[0], currents[1], currents[2]), current_a * facts.active * work.layout.voltage_v)
+    return Load((currents[0], currents[1], currents[2]), current_a * facts.limited * _voltage_v(work))
 
 
 def _sample(work: Work, index: int, facts: Facts) -> Measured[Load] | None:
@@ -236,8 +271,8 @@ def _sample(work: Work, index: int, facts: Facts) -> Measured[Load] | None:
         for phase, current in zip(rotation, currents_a, strict=True):
             drawn[phase - 1] = max(current, 0.0)
     elif facts.power_w is not None:
-        for phase in rotation[: facts.active]:
-            drawn[phase - 1] = max(facts.power_w, 0.0) / (facts.active * work.layout.voltage_v)
+        for phase in rotation[: facts.limited]:
+            drawn[phase - 1] = max(facts.power_w, 0.0) / (facts.limited * _voltage_v(work))
     else:
         return None
     power_w = sum(drawn) * work.layout.voltage_v if facts.power_w is None else max(facts.power_w, 0.0)
@@ -250,7 +285,7 @@ def _sample(work: Work, index: int, facts: Facts) -> Measured[Load] | None:
 
 
 def _phase_currents(work: Work, meter: MeterReading) -> Measured[PhaseTriple] | None:
-    """Signed phase currents; worked out from phase powers where the meter has no currents [SITE-8]."""
+    """Signed phase currents; worked out from phase powers, at the meter's own voltages, where it has no currents [SITE-8]."""
     currents, powers = meter.currents_a, meter.powers_w
     is_power_known = isinstance(powers, Measured) and _is_fresh(work, powers)
     if isinstance(currents, Measured) and _is_fresh(work, currents):
@@ -259,9 +294,19 @@ def _phase_currents(work: Work, meter: MeterReading) -> Measured[PhaseTriple] | 
         return Measured(signed_currents(currents.value, powers.value), currents.sampled_at)
     if isinstance(powers, Measured) and is_power_known:
         first, second, third = powers.value
-        voltage_v = work.layout.voltage_v
-        return Measured((first / voltage_v, second / voltage_v, third / voltage_v), powers.sampled_at)
+        one_v, two_v, three_v = _phase_voltages(work, meter)
+        return Measured((first / one_v, second / two_v, third / three_v), powers.sampled_at)
     return None
+
+
+def _phase_voltages(work: Work, meter: MeterReading) -> PhaseTriple:
+    """What a meter shows of each phase, the assumed voltage where that can be none of a phase."""
+    assumed_v, voltages = work.layout.voltage_v, meter.voltages_v
+    if not isinstance(voltages, Measured) or not _is_fresh(work, voltages):
+        return (assumed_v, assumed_v, assumed_v)
+    low_v, high_v = assumed_v / VOLTAGE_SHARE_MAX, assumed_v * VOLTAGE_SHARE_MAX
+    first, second, third = (each if low_v <= each <= high_v else assumed_v for each in voltages.value)
+    return (first, second, third)
 
 
 def signed_currents(currents_a: PhaseTriple, powers_w: PhaseTriple) -> PhaseTriple:
@@ -280,13 +325,14 @@ def _is_fresh(work: Work, reading: Reading[T]) -> bool:
 def _merged(old: MeterReading | None, new: MeterReading) -> MeterReading:
     """The newest values; a failed one, or one that is no number, leaves the last one until it is too old [DEF-48]."""
     known = UNKNOWN_METER if old is None else old
-    power, powers, currents = new.power_w, new.powers_w, new.currents_a
+    power, powers, currents, voltages = new.power_w, new.powers_w, new.currents_a, new.voltages_v
     return MeterReading(
         power_w=power if isinstance(power, Measured) and math.isfinite(power.value) else known.power_w,
         powers_w=powers if isinstance(powers, Measured) and math.isfinite(sum(powers.value)) else known.powers_w,
         currents_a=currents
         if isinstance(currents, Measured) and math.isfinite(sum(currents.value))
         else known.currents_a,
+        voltages_v=voltages if isinstance(voltages, Measured) else known.voltages_v,
     )
 
 

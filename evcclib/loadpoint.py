@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from evcclib import meter_ledger, plausible, polling, session, soc
+from evcclib.allocation import OBEDIENCE
 from evcclib.assignment import connect, describe_session, disconnect, identify, open_session, store_session
 from evcclib.charger import DRAWING_W, ChargerState, Report, confirm, see_phases, sync
 from evcclib.commands import Outcome, Read, Result, VehicleRead
@@ -30,7 +31,10 @@ from evcclib.phases import (
     AT_REST,
     SETTLING,
     active_phases,
+    confirms_phases,
+    limited_phases,
     phases_in_use,
+    phases_of_power,
     phases_with_voltage,
     with_rest,
 )
@@ -57,6 +61,7 @@ class Facts:
     ``power_w`` is what the vehicle draws, as far as anybody knows, None: unknown; ``taken`` says how well that is known.
     In ``currents_a`` NaN stands for a phase of which nothing is known; at least one is.
     ``is_charging`` is what a decision goes by: the status, as far as the power drawn does not tell otherwise.
+    ``active`` are the phases that the law counts on [PH-3], ``limited`` those that limits do [DEF-47].
     """
 
     layout: LoadpointLayout
@@ -70,6 +75,7 @@ class Facts:
     is_usable: bool
     vehicle_phases: int
     active: int
+    limited: int
     report: Report
 
 
@@ -92,7 +98,7 @@ def take_outcome(work: Work, outcome: Outcome, *, warning: WarningCode = Warning
     loadpoint.charger = confirmed.state
     if confirmed.is_phase_switched:
         loadpoint.scaling = AT_REST
-        loadpoint.measured_phases = 0
+        loadpoint.measured_phases = loadpoint.proven_phases = 0
         loadpoint.idle_switches += 1
         loadpoint.pv_timer = ELAPSED
         loadpoint.pv_action = PvAction.INACTIVE
@@ -100,7 +106,7 @@ def take_outcome(work: Work, outcome: Outcome, *, warning: WarningCode = Warning
         loadpoint.pv_timer = None
         loadpoint.pv_action = PvAction.INACTIVE
     if before.phases and not confirmed.state.phases:
-        loadpoint.measured_phases = 0  # counted on phases that may be others now
+        loadpoint.measured_phases = loadpoint.proven_phases = 0  # counted on phases that may be others now
     is_failed = outcome.result is not Result.DONE
     if outcome.result is Result.FAILED and confirmed.state.is_enabled is before.is_enabled:
         loadpoint.effect = NO_EFFECT
@@ -125,6 +131,8 @@ def observe(work: Work, index: int) -> Facts:
     if loadpoint.is_silent is not is_silent:
         loadpoint.is_silent = is_silent
         work.warn(index, WarningCode.CHARGER_SILENT, loadpoint.is_silent)
+        if loadpoint.charger.unheard_tries:
+            loadpoint.charger = replace(loadpoint.charger, unheard_at=None, unheard_tries=0)
     if loadpoint.is_faulty is not is_faulty:
         loadpoint.is_faulty = is_faulty
         work.warn(index, WarningCode.CHARGER_FAULT, is_faulty)
@@ -174,6 +182,7 @@ def observe(work: Work, index: int) -> Facts:
 
     settings = loadpoint.settings
     vehicle_phases = 0 if loadpoint.vehicle is None else work.layout.vehicles[loadpoint.vehicle].config.phases
+    _prove_phases(work, loadpoint, report, currents_a, vehicle_phases, is_connected=is_connected)
     return Facts(
         layout,
         work.layout.bounds(index, settings.current_min_a, settings.current_max_a, loadpoint.vehicle),
@@ -186,6 +195,7 @@ def observe(work: Work, index: int) -> Facts:
         is_usable,
         vehicle_phases,
         active_phases(vehicle=vehicle_phases, physical=loadpoint.charger.phases, measured=loadpoint.measured_phases),
+        limited_phases(physical=loadpoint.charger.phases, proven=loadpoint.proven_phases),
         report,
     )
 
@@ -260,13 +270,53 @@ def _see_currents(work: Work, loadpoint: LoadpointState, currents_a: PhaseTriple
         loadpoint.measured_phases = count if not physical or count <= physical else 0
 
 
+def _prove_phases(
+    work: Work,
+    loadpoint: LoadpointState,
+    report: Report,
+    currents_a: PhaseTriple | None,
+    vehicle_phases: int,
+    *,
+    is_connected: bool,
+) -> None:
+    """Count the phases that what flows proves, for limits [PH-3, DEF-47].
+
+    Currents prove it; power alone confirms the phases that the vehicle is said to have, or that they are more. More than were
+    believed count at any time, fewer only of a vehicle that charges.
+    """
+    charger, power, before = loadpoint.charger, loadpoint.power, loadpoint.proven_phases
+    if not is_connected or _is_settling(work, loadpoint):
+        loadpoint.proven_phases = 0
+        return
+    if currents_a is not None and plausible.are_numbers(currents_a):
+        count = phases_in_use(currents_a)
+        if count and (report.is_charging or count > limited_phases(physical=charger.phases, proven=before)):
+            loadpoint.proven_phases = count
+        return
+    if report.is_drawing is None or power is None or not charger.sure_a or charger.pending is not None:
+        return
+    if loadpoint.effect_at is not None and power.sampled_at < loadpoint.effect_at + OBEDIENCE:
+        return
+    connected = limited_phases(physical=charger.phases, proven=0)
+    offered_a, voltage_v = charger.sure_a, work.layout.voltage_v
+    count = min(phases_of_power(power.value, offered_a, voltage_v), connected)
+    if count > before > 0:
+        loadpoint.proven_phases = count
+    elif (
+        report.is_charging
+        and 0 < vehicle_phases < connected
+        and confirms_phases(power.value, offered_a, voltage_v, phases=vehicle_phases)
+    ):
+        loadpoint.proven_phases = vehicle_phases
+
+
 def _see_voltages(loadpoint: LoadpointState, voltages_v: PhaseTriple) -> None:
     """Phases connected to a charger that cannot switch [MEA-6, PH-9]."""
     count = phases_with_voltage(voltages_v)
     if count and count != loadpoint.charger.phases:
         loadpoint.charger = replace(loadpoint.charger, phases=count)
         loadpoint.scaling = AT_REST
-        loadpoint.measured_phases = 0
+        loadpoint.measured_phases = loadpoint.proven_phases = 0
 
 
 def _see_phases(work: Work, loadpoint: LoadpointState, reading: ChargerReading, currents_a: PhaseTriple | None) -> None:
@@ -286,7 +336,7 @@ def _see_phases(work: Work, loadpoint: LoadpointState, reading: ChargerReading, 
     loadpoint.charger = see_phases(charger, reported, measured=measured, instant=work.instant)
     if loadpoint.charger.phases != charger.phases:
         loadpoint.scaling = AT_REST
-        loadpoint.measured_phases = 0
+        loadpoint.measured_phases = loadpoint.proven_phases = 0
 
 
 def _handle(

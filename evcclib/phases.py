@@ -28,6 +28,8 @@ ACTIVE_CURRENT_A = 1.0
 """More than this flows in a phase that is in use [MEA-4]."""
 ACTIVE_VOLTAGE_V = 207.0
 """A phase with at least this is connected: 230 V - 10 % [MEA-6, DEF-31]."""
+POWER_TOLERANCE = 1.15
+"""A voltage may be so much above the assumed one, or a vehicle below what it is offered."""
 REST_SHARE = 0.1
 """A rest of the power below this is the tolerance of voltages and power factor, and no current in another phase."""
 SETTLING = timedelta(seconds=60)
@@ -37,6 +39,26 @@ SETTLING = timedelta(seconds=60)
 def active_phases(*, vehicle: int, physical: int, measured: int) -> int:
     """Phases that the vehicle uses; 0 stands for unknown in each argument [PH-3]."""
     return min(vehicle or UNKNOWN_PHASES, physical or UNKNOWN_PHASES, measured or UNKNOWN_PHASES)
+
+
+def limited_phases(*, physical: int, proven: int) -> int:
+    """Phases that limits count on; 0 stands for unknown in each argument [PH-3, DEF-47].
+
+    Those that what flows has proven, whatever vehicle is said to be there; before, all that are connected.
+    """
+    return proven or physical or UNKNOWN_PHASES
+
+
+def phases_of_power(power_w: float, offered_a: float, voltage_v: float) -> int:
+    """The fewest phases, of three, on which a vehicle that is offered ``offered_a`` can draw ``power_w``."""
+    most_w = (offered_a * POWER_TOLERANCE + ACTIVE_CURRENT_A) * voltage_v
+    return min(max(math.ceil(power_w / most_w), 1), UNKNOWN_PHASES)
+
+
+def confirms_phases(power_w: float, offered_a: float, voltage_v: float, *, phases: int) -> bool:
+    """Whether a vehicle that is offered ``offered_a`` draws what it can on so many phases, and no more."""
+    is_enough = power_w * POWER_TOLERANCE >= offered_a * phases * voltage_v
+    return is_enough and phases_of_power(power_w, offered_a, voltage_v) <= phases
 
 
 def active_phases_max(*, vehicle: int, physical: int, measured: int, configured: int, is_switchable: bool) -> int:

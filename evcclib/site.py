@@ -17,7 +17,17 @@ from evcclib import accounts, changes, snapshot, views, witness
 from evcclib.admission import admit, admit_config, admit_now
 from evcclib.allocation import effect_of, flexible_for, flexible_power, is_ramping, order, outstanding
 from evcclib.assignment import assign
-from evcclib.charger import ChargerState, Planned, Wish, guard_remaining, issue, may_switch, plan, retried_at
+from evcclib.charger import (
+    ChargerState,
+    Planned,
+    Wish,
+    guard_remaining,
+    issue,
+    may_switch,
+    plan,
+    retried_at,
+    unheard_retry_at,
+)
 from evcclib.check_config import check
 from evcclib.circuits import Allotment
 from evcclib.classic import Sun, Target, law, with_disagreement, with_limit
@@ -30,7 +40,7 @@ from evcclib.goals import demand
 from evcclib.hold import ELAPSED
 from evcclib.lasting import Lasting, lasting
 from evcclib.layout import SiteLayout
-from evcclib.limits import allotment, committed_a, take_in
+from evcclib.limits import allotment, committed_a, drawable_a, see_voltage, take_in
 from evcclib.loadpoint import Facts, give_up_waiting, observe, take_outcome
 from evcclib.model import Cause, ChargeMode, ChargerStatus, Now, TariffKind
 from evcclib.observation import look
@@ -103,6 +113,8 @@ def step(
     facts = [observe(work, index) for index in range(len(state.loadpoints))]
     sun = look(work, facts)
     witness.take_in(work, facts)
+    if layout.config.circuits or readings.operator_limit is not None:
+        see_voltage(work)
     if layout.config.circuits:
         take_in(work, facts)
     if not decides and work.events:
@@ -242,12 +254,13 @@ def _decide_one(work: Work, index: int, facts: Facts, asked: Demand, sun: Sun, l
     """Law, safety, quantise, guard, for one loadpoint."""
     loadpoint = work.state.loadpoints[index]
     if _is_held(work, index, facts):
+        _lower_unheard(work, index, facts, limits)
         return
     phases_max = _phases_max(work, index, facts, asked, limits)
     target = law(work, index, facts, asked, sun, phases_max=phases_max)
     charger = loadpoint.charger
     phases = 1 if phases_max == 1 and target.current_a > 0 else target.phases
-    clamped = _clamp(index, target.current_a, facts, limits, phases=phases)
+    clamped = _clamp(index, target.current_a, facts, limits, phases=_limited(loadpoint, facts, phases))
     if clamped.current_a == 0 < target.current_a and phases:  # too much for these, too: stay on those there are
         phases = 0
         clamped = _clamp(index, target.current_a, facts, limits)
@@ -303,9 +316,9 @@ def _decide_one(work: Work, index: int, facts: Facts, asked: Demand, sun: Sun, l
     elif asked.elapses_timers:
         elapse(loadpoint)
     if limits is not None:
-        is_kept = planned.is_guarded or charger.seems_off or is_refused
-        granted_a = max(clamped.current_a, committed_a(work, index, facts) if is_kept else 0.0)
-        limits.grant(index, granted_a, min(phases, facts.vehicle_phases or phases))
+        is_kept = planned.is_guarded or charger.seems_off or is_refused or charger.resists_current
+        granted_a = max(clamped.current_a, drawable_a(work, index, facts) if is_kept else 0.0)
+        limits.grant(index, granted_a, _limited(loadpoint, facts, phases))
 
 
 def _phases_max(work: Work, index: int, facts: Facts, asked: Demand, limits: Allotment | None) -> int:
@@ -318,7 +331,7 @@ def _phases_max(work: Work, index: int, facts: Facts, asked: Demand, limits: All
     if not facts.layout.is_switchable or settings.phases_configured or not may_switch(charger, work.instant):
         loadpoint.narrowed = None
     elif asked.wanted_a > 0:
-        phases = min(3, facts.vehicle_phases or 3) if charger.phases == 1 else facts.active
+        phases = 3 if charger.phases == 1 else facts.limited
         ceiling = None if limits is None else limits.ceiling(index, phases)
         has_room = ceiling is None or ceiling.current_a >= facts.bounds.minimum_a
         rests = charger.phases != 1 and _rests_until(work, index, facts) is not None
@@ -332,6 +345,11 @@ def _phases_max(work: Work, index: int, facts: Facts, asked: Demand, limits: All
         )
         return 3 if loadpoint.narrowed is None else 1
     return 3
+
+
+def _limited(loadpoint: LoadpointState, facts: Facts, phases: int) -> int:
+    """The phases that limits count on once ``phases`` are connected, 0: as now. Nobody knows how many of others it will use."""
+    return facts.limited if phases in (0, loadpoint.charger.phases) else phases
 
 
 def _plan(work: Work, facts: Facts, charger: ChargerState, wish: Wish) -> Planned:
@@ -360,8 +378,8 @@ def _grant_held(work: Work, facts: list[Facts], limits: Allotment) -> None:
     not answered yet is taken at its word."""
     for index, each in enumerate(facts):
         charger = work.state.loadpoints[index].charger
-        if not each.is_usable or charger.has_failed or charger.runs_unasked:
-            limits.grant(index, committed_a(work, index, each))
+        if not each.is_usable or charger.has_failed or charger.runs_unasked or charger.resists_current:
+            limits.grant(index, drawable_a(work, index, each))
         elif charger.pending is not None:
             limits.grant(index, charger.wanted_a or 0.0)
 
@@ -381,16 +399,14 @@ def _is_held(work: Work, index: int, facts: Facts) -> bool:
 
 
 def _clamp(index: int, current_a: float, facts: Facts, limits: Allotment | None, *, phases: int = 0) -> Clamped:
-    """``current_a`` within all limits; ``phases`` are those it will be drawn on after a switch, 0 the present ones."""
+    """``current_a`` within all limits; ``phases`` are those it may be drawn on, 0 the present ones."""
     bounds = facts.bounds
-    if phases:
-        phases = min(phases, facts.vehicle_phases or phases)
     return clamp(
         current_a,
         minimum_a=bounds.minimum_a,
         maximum_a=bounds.maximum_a,
         step_a=bounds.step_a,
-        ceiling=None if limits is None or current_a <= 0 else limits.ceiling(index, phases or facts.active),
+        ceiling=None if limits is None or current_a <= 0 else limits.ceiling(index, phases or facts.limited),
     )
 
 
@@ -408,7 +424,7 @@ def _lowered(
         minimum_a=bounds.minimum_a,
         maximum_a=bounds.maximum_a if is_known else max(most_a, bounds.maximum_a),
         step_a=bounds.step_a,
-        ceiling=None if limits is None else limits.ceiling(index, facts.active),
+        ceiling=None if limits is None else limits.ceiling(index, facts.limited),
     )
 
 
@@ -431,6 +447,7 @@ def _enforce(work: Work, facts: list[Facts], *, retries: bool) -> None:
             loadpoint.reason = because(ReasonCode.COMMAND_FAILED)
         charger = loadpoint.charger
         if not _can_be_told(loadpoint, each) or (charger.has_failed and not retries):
+            _lower_unheard(work, index, each, limits)
             continue
         granted_a = committed_a(work, index, each)
         wanted_a, is_known = _least(charger, each), charger.standing_a is not None
@@ -438,7 +455,27 @@ def _enforce(work: Work, facts: list[Facts], *, retries: bool) -> None:
         if broken is not None and _lower(work, index, each, broken) and not charger.runs_unasked:
             granted_a = broken.current_a
         if limits is not None:
-            limits.grant(index, granted_a)
+            limits.grant(index, drawable_a(work, index, each) if charger.resists_current else granted_a)
+
+
+def _lower_unheard(work: Work, index: int, facts: Facts, limits: Allotment | None) -> None:
+    """Tell a charger that is silent what a limit leaves, once and then ever less often: it may hear [DEF-47].
+
+    Nobody knows whether it does, so that others give way as if it did not.
+    """
+    loadpoint = work.state.loadpoints[index]
+    charger, reason = loadpoint.charger, loadpoint.reason
+    retry_at = unheard_retry_at(charger)
+    if not loadpoint.is_silent or charger.pending is not None or (retry_at is not None and work.instant < retry_at):
+        return
+    most_a = committed_a(work, index, facts)
+    is_known = charger.standing_a is not None
+    wanted_a = _least(charger, facts)
+    broken = _lowered(index, most_a, wanted_a, facts, limits, is_known=is_known) if most_a > 0 else None
+    if broken is None or not _lower(work, index, facts, broken):
+        return
+    loadpoint.charger = replace(loadpoint.charger, unheard_at=work.instant, unheard_tries=charger.unheard_tries + 1)
+    loadpoint.reason = reason
 
 
 def _least(charger: ChargerState, facts: Facts) -> float:

@@ -33,6 +33,7 @@ TRANSIENT = frozenset(
         (SiteState, "layout"),
         (SiteState, "meters"),
         (SiteState, "load"),
+        (SiteState, "voltage"),
         (LoadpointState, "watch"),
         (LoadpointState, "drawn"),
         (LoadpointState, "offer"),
@@ -60,7 +61,7 @@ def exported(state: SiteState, *, now: Now) -> dict[str, object]:
                 replace(charger, pending=None), pending.batch.commands, issued_at=pending.issued_at
             )
             if charger.phases and not loadpoint.charger.phases:
-                loadpoint.measured_phases = 0  # counted on phases that may be others now
+                loadpoint.measured_phases = loadpoint.proven_phases = 0  # counted on phases that may be others now
     return {
         "version": VERSION,
         "at": now.utc.isoformat(),

@@ -61,6 +61,7 @@ class LoadpointState:
     only where a circuit limits it, and not exported.
     ``limited_at`` is when a limit has stopped it last: it starts again no sooner than its guard allows. ``narrowed``: a limit
     leaves it one phase only.
+    ``measured_phases`` are those that the law has counted [MEA-4], ``proven_phases`` those that limits count on; 0: unknown.
     ``idle_switches`` counts the switches of phases since the vehicle has charged.
     ``doubts`` are what was learned of a vehicle without a meter, ``watch`` what is being learned; the latter is not exported.
     ``odometer_asked_at`` is `ELAPSED` while it is still to be asked for.
@@ -76,6 +77,7 @@ class LoadpointState:
     pv_action: PvAction = PvAction.INACTIVE
     scaling: Scaling = AT_REST
     measured_phases: int = 0
+    proven_phases: int = 0
     idle_switches: int = 0
     power: Measured[float] | None = None
     doubts: Doubts = NOTHING_SEEN
@@ -143,7 +145,8 @@ NO_FIGURES = Figures()
 class SiteState:
     """A whole site. ``grid`` is the newest grid power, measured or worked out [SITE-9]; ``readings`` and ``figures`` are those of
     the last step, ``meters`` the newest values of meters on which a limit depends (by circuit, the grid's under ""), ``load``
-    what no meter explained when every vehicle without one had last settled; none of them is exported."""
+    what no meter explained when every vehicle without one had last settled, ``voltage`` the highest that limits count with if it
+    is above the assumed one; none of them is exported."""
 
     settings: SiteSettings
     vehicle_settings: Mapping[str, VehicleSettings]
@@ -159,6 +162,7 @@ class SiteState:
     stale: frozenset[str] = frozenset()
     meters: Mapping[str, MeterReading] = field(default_factory=dict)
     load: Measured[float] | None = None
+    voltage: Measured[float] | None = None
     last_success: datetime | None = None
     last_success_at: Timer = None
     readings: Readings = field(default_factory=Readings)

@@ -19,10 +19,11 @@ from evcclib.charger import (
     contradicts_current,
     contradicts_enabled,
     switch_retry_at,
+    unheard_retry_at,
 )
 from evcclib.classic import Sun
 from evcclib.hold import ELAPSED
-from evcclib.limits import METER_LAG
+from evcclib.limits import METER_LAG, VOLTAGE_HELD
 from evcclib.loadpoint import NO_VEHICLE, Facts
 from evcclib.model import ChargeMode, PvAction
 from evcclib.phases import SETTLING, patience, widening_wait
@@ -63,6 +64,8 @@ def next_wake(work: Work, before: SiteState, facts: list[Facts], sun: Sun, *, de
     held = state.savings
     if held.power_w > 0 and held.updated_at is not None:
         candidates.append(held.updated_at + HELD_MAX)  # what is held must be counted now and then
+    if state.voltage is not None:
+        candidates.append(state.voltage.sampled_at + VOLTAGE_HELD)
     if work.readings.operator_limit is not None:
         candidates.append(work.readings.operator_limit.expires_at)
     renewed = min([each for each in candidates if each > instant], default=None)
@@ -91,6 +94,7 @@ def _moves(before: LoadpointState, after: LoadpointState, facts: Facts) -> bool:
         or after.status is not before.status
         or after.settings is not before.settings
         or after.measured_phases != before.measured_phases
+        or after.proven_phases != before.proven_phases
         or after.doubts != before.doubts
         or after.watch != before.watch
         or after.detection.started_at is not None
@@ -123,6 +127,9 @@ def _loadpoint_candidates(work: Work, loadpoint: LoadpointState, facts: Facts, o
     retry_at = switch_retry_at(charger)
     if retry_at is not None:
         out.append(retry_at)
+    unheard_at = unheard_retry_at(charger)
+    if unheard_at is not None:
+        out.append(unheard_at)
     if charger.guard is not None:
         out.append(charger.guard + config.guard_duration - timedelta(seconds=1) + TICK)
     if charger.current_changed_at is not None and charger.is_enabled and not facts.is_charging:
@@ -214,7 +221,7 @@ def _soonest_reading(work: Work, sun: Sun) -> timedelta | None:
     for reading in work.readings.chargers:
         samples += (reading.status, reading.power_w, reading.currents_a, reading.is_enabled, reading.phases)
     for meter in state.meters.values():
-        samples += (meter.currents_a, meter.powers_w, meter.power_w)
+        samples += (meter.currents_a, meter.powers_w, meter.power_w, meter.voltages_v)
     taken = [each.sampled_at for each in samples if type(each) is Measured and each.sampled_at >= oldest]
     if taken:
         too_old_at = min(taken) + work.layout.age_max + TICK

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from bench import NOON, Bench, S, loadpoint, run, site_config
 
+from evcclib import Site
 from evcclib.charger import forget_current
 from evcclib.commands import Command, Disable, Enable, Outcome, Result, SetCurrent, SwitchPhases
 from evcclib.config import CircuitConfig, LoadpointConfig, VehicleConfig
@@ -704,3 +705,194 @@ def test_who_is_silent_keeps_all_it_may_be_drawing_and_others_give_way(cause: Ca
     bench.operator = OperatorLimit(power_w=12_000.0, expires_at=600 * S)
     bench.at(30, cause)
     assert [box.is_enabled for box in bench.boxes] == [True, False]
+
+
+SMALL = VehicleConfig(name="small", phases=1)
+
+
+def wrong_vehicle(*, shows_currents: bool, watts: float, **values: object) -> Bench:
+    """A car that charges on three phases, where a vehicle with one is said to be, below a limit of power."""
+    place = loadpoint(mode=NOW, phases=3, circuit="house", vehicle="small", current_step_a=0.1, **values)
+    circuit = CircuitConfig(name="house", power_max_w=watts)
+    bench = Bench(site_config(place, circuits=(circuit,), vehicles=(SMALL,)))
+    bench.box.status, bench.box.shows_currents = ChargerStatus.B, shows_currents
+    return bench
+
+
+@pytest.mark.rule("INV-2", "DEF-47", "PH-3")
+@pytest.mark.parametrize("shows_currents", [True, False])
+@pytest.mark.parametrize("cause", [Cause.INTERVAL, Cause.SAMPLE])
+def test_vehicle_that_is_not_there_lends_no_limit_its_phases(shows_currents: bool, cause: Cause) -> None:
+    bench = wrong_vehicle(shows_currents=shows_currents, watts=7000.0)
+    for second in range(0, 100, 10):
+        bench.at(second)
+        assert bench.power(bench.box) <= 7000.0
+    assert bench.box.offered_a == 10.1
+    bench.operator = OperatorLimit(power_w=5000.0, expires_at=600 * S)
+    bench.at(101, cause)
+    assert bench.box.offered_a == 7.2
+    assert bench.power(bench.box) <= 5000.0
+
+
+@pytest.mark.rule("INV-2", "DEF-47", "PH-3")
+@pytest.mark.parametrize("shows_currents", [True, False])
+def test_vehicle_whose_phases_are_confirmed_has_the_limit_for_them(shows_currents: bool) -> None:
+    bench = wrong_vehicle(shows_currents=shows_currents, watts=7000.0)
+    bench.box.car_phases = 1
+    offered = [(bench.at(second), bench.box.offered_a)[1] for second in range(0, 60, 10)]
+    assert (offered[0], offered[-1]) == (10.1, 16.0)
+    bench.box.status = ChargerStatus.A  # the next one may have as many as are connected
+    bench.at(60)
+    bench.box.status, bench.box.car_phases = ChargerStatus.B, 3
+    bench.at(70)
+    bench.at(80)
+    assert bench.box.offered_a == 10.1
+
+
+@pytest.mark.rule("INV-2", "DEF-47", "PH-3")
+def test_phases_that_are_confirmed_outlive_a_restart() -> None:
+    bench = wrong_vehicle(shows_currents=False, watts=7000.0)
+    bench.box.car_phases = 1
+    for second in range(0, 60, 10):
+        bench.at(second)
+    assert bench.box.offered_a == 16.0
+    bench.site = Site.restore(bench.config, bench.site.export(now=bench.now), now=bench.now)
+    bench.at(60, Cause.START)
+    assert bench.box.offered_a == 16.0
+
+
+@pytest.mark.rule("INV-2", "DEF-47", "PH-3")
+def test_currents_on_more_phases_than_are_said_to_be_connected_count() -> None:
+    place = loadpoint(mode=NOW, phases=1, circuit="house", current_step_a=0.1)
+    bench = Bench(site_config(place, circuits=(CircuitConfig(name="house", power_max_w=7000.0),)))
+    bench.box.status, bench.box.shows_currents, bench.box.phases = ChargerStatus.B, True, 3
+    assert bench.at(0) == (SetCurrent(16.0), Enable())
+    assert bench.box.offered_a == 10.1  # as soon as it draws
+
+
+@pytest.mark.rule("INV-2", "DEF-47")
+@pytest.mark.parametrize("where", ["station", "grid", "circuit"])
+def test_limit_in_watts_counts_with_the_highest_voltage_that_is_measured(where: str) -> None:
+    bench = house(loadpoint(mode=NOW, phases=3, current_step_a=0.1), uses_grid_meter=False, has_meter=True)
+    shown: PhaseTriple = (238.0, 240.0, 400.0)  # the last is one between two phases
+
+    def at(second: float, voltages: PhaseTriple | None) -> float:
+        bench.t = second * S
+        measured = ABSENT if voltages is None else Measured(voltages, bench.t)
+        meter = MeterReading(power_w=Measured(0.0, bench.t), voltages_v=measured)
+        if where == "station":
+            bench.box.extra["voltages_v"] = ABSENT if voltages is None else Measured(voltages, bench.t)
+        bench.grid = meter if where == "grid" else None
+        bench.circuits = {"house": meter} if where == "circuit" else {}
+        bench.operator = OperatorLimit(power_w=7000.0, expires_at=1000 * S)
+        bench.step()
+        return bench.box.offered_a
+
+    assert at(0, None) == 10.1  # 7000 W at 230 V
+    assert at(10, shown) == 9.7  # at 240 V
+    assert at(20, (220.0, 220.0, 220.0)) == 9.7  # limits do not follow every load in the street
+    assert at(290, (220.0, 220.0, 220.0)) == 9.7
+    assert at(310, (220.0, 220.0, 220.0)) == 10.1  # lower than assumed is left out
+
+
+@pytest.mark.rule("INV-2", "SITE-8")
+def test_currents_are_worked_out_at_the_voltages_of_their_own_meter() -> None:
+    bench = house(loadpoint(mode=NOW, phases=3, circuit="house", current_step_a=0.1))
+    bench.grid = MeterReading(
+        power_w=Measured(6600.0, bench.t),
+        powers_w=Measured((2200.0, 2200.0, 2200.0), bench.t),
+        voltages_v=Measured((220.0, 220.0, 220.0), bench.t),
+    )
+    assert bench.at(0) == (SetCurrent(10.0), Enable())
+
+
+def silent(*, limit_w: float | None) -> Bench:
+    """A station that was told 16 A on three phases, is silent, and may hear; ``limit_w`` comes after."""
+    bench = Bench(site_config(loadpoint(mode=NOW, phases=3)))
+    bench.box.status = ChargerStatus.B
+    bench.at(0)
+    bench.answers_at_once = False
+    bench.box.status = None
+    bench.at(10)
+    if limit_w is not None:
+        bench.operator = OperatorLimit(power_w=limit_w, expires_at=3600 * S)
+    return bench
+
+
+def told_blindly(bench: Bench, seconds: range, result: Result, cause: Cause) -> dict[int, tuple[Command, ...]]:
+    """What a silent station is sent, and when; each batch ends like this a second later."""
+    sent: dict[int, tuple[Command, ...]] = {}
+    for second in seconds:
+        commands = bench.at(second, cause)
+        if commands:
+            sent[second] = commands
+            assert bench.decision is not None
+            number = bench.decision.commands[0].number
+            bench.outcomes.append(Outcome(0, number, result, len(commands) if result is Result.DONE else 0))
+    return sent
+
+
+@pytest.mark.rule("INV-2", "DEF-47")
+@pytest.mark.parametrize("cause", [Cause.INTERVAL, Cause.SAMPLE])
+@pytest.mark.parametrize(("limit_w", "lowered"), [(7000.0, SetCurrent(10.0)), (3000.0, Disable())])
+def test_silent_charger_above_a_limit_is_told_in_case_it_hears(limit_w: float, lowered: Command, cause: Cause) -> None:
+    sent = told_blindly(silent(limit_w=limit_w), range(20, 300), Result.UNKNOWN, cause)
+    assert set(sent.values()) == {(lowered,)}
+    assert list(sent) == [20, 30, 50, 90, 150, 210, 270]
+
+
+@pytest.mark.rule("INV-2", "DEF-47")
+@pytest.mark.parametrize("cause", [Cause.INTERVAL, Cause.SAMPLE])
+def test_silent_charger_that_has_heard_is_told_once_and_never_raised(cause: Cause) -> None:
+    bench = silent(limit_w=7000.0)
+    assert told_blindly(bench, range(20, 100), Result.DONE, cause) == {20: (SetCurrent(10.0),)}
+    bench.operator = None
+    assert told_blindly(bench, range(100, 200), Result.DONE, cause) == {}
+    assert bench.lp.reason.code is ReasonCode.CHARGER_SILENT
+
+
+@pytest.mark.rule("INV-2", "DEF-47")
+def test_silent_charger_within_its_limits_is_left_alone() -> None:
+    assert told_blindly(silent(limit_w=None), range(20, 300), Result.DONE, Cause.INTERVAL) == {}
+    assert told_blindly(silent(limit_w=12_000.0), range(20, 300), Result.DONE, Cause.INTERVAL) == {}
+
+
+@pytest.mark.rule("INV-2", "DEF-47")
+def test_charger_that_falls_silent_again_is_told_at_once() -> None:
+    bench = silent(limit_w=3000.0)
+    told_blindly(bench, range(20, 300), Result.UNKNOWN, Cause.INTERVAL)
+    bench.box.status = ChargerStatus.C
+    bench.operator = None
+    bench.answers_at_once = True
+    bench.at(310)
+    bench.at(320)
+    bench.box.status = None
+    bench.answers_at_once = False
+    bench.operator = OperatorLimit(power_w=3000.0, expires_at=3600 * S)
+    assert list(told_blindly(bench, range(330, 345), Result.UNKNOWN, Cause.INTERVAL)) == [330, 340]
+
+
+@pytest.mark.rule("INV-2", "SYN-2", "DEF-47")
+@pytest.mark.parametrize("cause", [Cause.INTERVAL, Cause.SAMPLE])
+def test_who_draws_more_than_it_was_told_counts_with_that_and_others_give_way(cause: Cause) -> None:
+    lps = [loadpoint(mode=NOW, phases=3, circuit="house", priority=priority) for priority in (1, 0)]
+    bench = house(*lps, uses_grid_meter=False, current_max_a=20.0)
+    bench.boxes[1].status = ChargerStatus.A
+    bench.at(0)
+    assert bench.box.offered_a == 16.0
+    bench.set("current_max_a", 8.0)
+    bench.boxes[1].status = ChargerStatus.B
+    bench.box.currents_a = (8.0, 8.0, 8.0)
+    for second in (10, 20, 30):
+        bench.at(second)
+    assert [box.offered_a for box in bench.boxes] == [8.0, 12.0]
+    bench.box.currents_a = (13.0, 13.0, 13.0)
+    for second in (80, 90):
+        bench.at(second)
+    before = len(bench.sent)
+    for second in range(91, 100):
+        bench.at(second, cause)
+    assert [box.offered_a for box in bench.boxes] == [8.0, 7.0]
+    later = [command for commands in bench.sent[before:] for command in commands]
+    assert all(isinstance(each, SetCurrent) and each.current_a <= 8.0 for each in later)
+    assert len(later) <= 2
