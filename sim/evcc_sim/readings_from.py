@@ -145,6 +145,7 @@ class Poller:
                 power_w=Measured(shown.power_w, now),
                 powers_w=Measured(p, now),
                 currents_a=Measured((p[0] / v[0], p[1] / v[1], p[2] / v[2]), now),
+                voltages_v=Measured(v, now),
                 energy_import_kwh=Measured(shown.energy_in_kwh, now),
             )
         else:
@@ -183,22 +184,25 @@ class Poller:
         power: Reading[float] = ABSENT
         total: Reading[float] = ABSENT
         currents: Reading[tuple[float, float, float]] = ABSENT
+        voltages: Reading[tuple[float, float, float]] = ABSENT
         if box.spec.has_meter:
             if shown.power_w != shown.power_w:
                 since = self._missing_since.setdefault(name, now)
                 power = total = Missing(since)
-                currents = Missing(since)
+                currents = voltages = Missing(since)
             else:
                 v = box.meter.voltages_v
                 power = Measured(shown.power_w, now)
                 total = Measured(box.total_of(shown.energy_in_kwh), now)
                 currents = Measured((p[0] / v[0], p[1] / v[1], p[2] / v[2]), now)
+                voltages = Measured(box.voltages_v, now)
         status, enabled, limit_a, phases = box.settings_shown()
         reading = ChargerReading(
             status=Measured(status, now),
             is_enabled=Measured(enabled, now),
             power_w=power,
             currents_a=currents,
+            voltages_v=voltages,
             energy_total_kwh=total,
             identity=Measured(box.identity, now) if self._identities else ABSENT,
             current_offered_a=Measured(limit_a, now),

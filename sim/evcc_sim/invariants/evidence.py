@@ -9,7 +9,8 @@ from evcc_sim.actions import OperatorSpan, operator_limit_w, operator_spans
 from evcc_sim.car import CarSpec
 from evcc_sim.faults import Fault, FaultKind
 from evcc_sim.scenario import Scenario
-from evcc_sim.trace import InForce, Instant, Trace
+from evcc_sim.trace import InForce, Instant, LoadpointInstant, Trace
+from evcclib.charger import DRAWING_W
 from evcclib.commands import SwitchPhases
 from evcclib.events import SettingChanged, VehicleAssigned, VehicleConnected
 from evcclib.model import ChargeMode
@@ -81,10 +82,12 @@ def swings_by_wish(trace: Trace, loadpoint: int, settings: LoadpointSettings) ->
     return -settings.enable_threshold_w < least_w - settings.disable_threshold_w
 
 
-def power_tolerance(scenario: Scenario) -> float:
-    """How far above a power that was allowed the true one may be: currents are worked out at the voltage that is assumed."""
-    site = scenario.site
-    return max(1.0, (site.true_voltage_v or site.voltage_v) / site.voltage_v)
+def counted_phases(scenario: Scenario, index: int, loadpoint: LoadpointInstant) -> int:
+    """The phases that a control must count on under a limit: those that it sees the car use, else all that are connected."""
+    car = car_of(scenario, loadpoint.car)
+    if car is None or not scenario.charger[index].box.has_meter or loadpoint.power_w < DRAWING_W:
+        return loadpoint.phases
+    return min(car.phases, loadpoint.phases)
 
 
 def takes_offence(car: CarSpec) -> bool:

@@ -9,12 +9,12 @@ from evcc_sim.invariants.evidence import (
     bounds,
     car_of,
     circuit_members,
+    counted_phases,
     current_max_a,
     faults_of,
     is_excused,
     is_hungry,
     patience_s,
-    power_tolerance,
     takes_offence,
 )
 from evcc_sim.invariants.violation import Found, Violation
@@ -110,7 +110,7 @@ def _circuit_excess(circuit: CircuitSpec, members: list[int], instant: Instant, 
             current_a = flowing_w[phase] / voltage_v
             if current_a > circuit.current_max_a + 0.1 and cars_w[phase] / voltage_v > 0.1:
                 return f"circuit {circuit.name}: {current_a:.1f} A on L{phase + 1}, allowed {circuit.current_max_a:g} A"
-    power_max_w = None if circuit.power_max_w is None else circuit.power_max_w * 1.005 * power_tolerance(scenario) + 10
+    power_max_w = None if circuit.power_max_w is None else circuit.power_max_w * 1.005 + 10
     if power_max_w is not None and sum(flowing_w) > power_max_w and sum(cars_w) > 10:
         return f"circuit {circuit.name}: {sum(flowing_w):.0f} W, allowed {circuit.power_max_w:g} W"
     return None
@@ -118,7 +118,7 @@ def _circuit_excess(circuit: CircuitSpec, members: list[int], instant: Instant, 
 
 def limits_are_used(trace: Trace) -> Found:
     """A car in mode now gets what its circuits leave over on its own phases: reduced, never stopped, never held down by a
-    phase that it does not use. A car that the loadpoint does not know waits for room on all phases."""
+    phase that it does not use. A car that is not seen to charge yet waits for room on all phases."""
     scenario = trace.scenario
     parents = {circuit.name: circuit for circuit in scenario.circuit}
     operator = Operator(trace)
@@ -145,8 +145,7 @@ def limits_are_used(trace: Trace) -> Found:
                 and not operator.is_limiting(instant.second, after_s=wait_s)
             )
             if car is not None and wanted:
-                is_known = loadpoint.pilot_a > 0 or wish.vehicles[index] == car.name
-                phases = car.phases if is_known else 3
+                phases = counted_phases(scenario, index, loadpoint)
                 room_a = min(
                     _room_a(circuit, flows[circuit.name][moment], index, phases, instant, scenario) for circuit in chain
                 )
@@ -164,10 +163,9 @@ def limits_are_used(trace: Trace) -> Found:
 
 
 def _flows_if_taken_w(circuit: CircuitSpec, trace: Trace) -> list[list[float]]:
-    """At each instant, what would flow on each phase of a circuit if every car took all it is offered [W]."""
+    """At each instant, what would flow on each phase of a circuit if every car took what it is offered, for all one sees [W]."""
     scenario = trace.scenario
     voltage_v = scenario.site.true_voltage_v or scenario.site.voltage_v
-    phases_of = {car.name: car.phases for car in scenario.car}
     members = circuit_members(scenario, circuit.name)
     rotations = [scenario.charger[member].box.phase_rotation for member in members]
     flows: list[list[float]] = []
@@ -180,7 +178,7 @@ def _flows_if_taken_w(circuit: CircuitSpec, trace: Trace) -> list[list[float]]:
             if circuit.uses_grid_meter:
                 for phase in range(3):
                     flow[phase] -= loadpoint.powers_w[phase]
-            for grid_phase in rotation[: min(phases_of[loadpoint.car], loadpoint.phases)]:
+            for grid_phase in rotation[: counted_phases(scenario, member, loadpoint)]:
                 flow[grid_phase - 1] += loadpoint.pilot_a * voltage_v
         flows.append(flow)
     return flows
@@ -216,7 +214,7 @@ def operator_limit_holds(trace: Trace) -> Found:
         if limit_w is None or instant.second - operator.unchanged_since(instant.second) < patience_s:
             continue
         charge_w = sum(loadpoint.power_w for loadpoint in instant.loadpoints)
-        if charge_w <= limit_w * 1.02 * power_tolerance(trace.scenario) + 10:
+        if charge_w <= limit_w * 1.02 + 10:
             continue
         if not any(fault.start_s <= instant.second < fault.end_s + patience_s for fault in excuses):
             message = f"{charge_w:.0f} W drawn, the operator allows {limit_w:.0f} W"

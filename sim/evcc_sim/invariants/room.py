@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from evcc_sim.invariants.evidence import Operator, circuit_members, power_tolerance
+from evcc_sim.invariants.evidence import Operator, circuit_members, counted_phases
 from evcc_sim.scenario import CircuitSpec, Scenario
-from evcc_sim.trace import InForce, Instant, LoadpointInstant, Trace
+from evcc_sim.trace import Instant, LoadpointInstant, Trace
 from evcclib.model import ChargeMode
 
 OPERATOR = "operator"
@@ -49,7 +49,7 @@ class Rooms:
     def beside_minimums_a(self, loadpoint: int, instant: Instant) -> float:
         """What is left for each phase of ``loadpoint`` when every other car has just its minimum [A].
 
-        Cars that are not known to the loadpoint count with all phases of their station.
+        Cars that are not seen to charge count with all phases of their station.
         """
         settings = self._trace.in_force(instant.second).loadpoints
         return self._beside_a(loadpoint, instant, [each.current_min_a for each in settings])
@@ -67,14 +67,13 @@ class Rooms:
 
     def _beside_a(self, loadpoint: int, instant: Instant, currents_a: Sequence[float]) -> float:
         room_a = float("inf")
-        wish = self._trace.in_force(instant.second)
-        phases = self._assumed_phases(loadpoint, instant.loadpoints[loadpoint], wish)
+        phases = self._assumed_phases(loadpoint, instant.loadpoints[loadpoint])
         for ceiling in self.over(loadpoint, instant.second):
             used_w = self.others_w(ceiling, instant)
             for member in ceiling.members:
                 each = instant.loadpoints[member]
                 if member != loadpoint and (each.pilot_a > 0 or (each.car and each.mode is not ChargeMode.OFF)):
-                    for phase in self._assumed_phases(member, each, wish):
+                    for phase in self._assumed_phases(member, each):
                         used_w[phase] += currents_a[member] * self._voltage_v
             room_a = min(room_a, self._left_a(ceiling, used_w, phases))
         return room_a
@@ -92,8 +91,7 @@ class Rooms:
             used_a = max(used_w[phase] for phase in own) / self._voltage_v
             if ceiling.current_max_a is not None and used_a > ceiling.current_max_a + 0.1:
                 return f"{ceiling.name}: {used_a:.1f} A of {ceiling.current_max_a:g} A"
-            tolerance = 1.005 * power_tolerance(self._scenario)
-            if ceiling.power_max_w is not None and sum(used_w) > ceiling.power_max_w * tolerance + 10:
+            if ceiling.power_max_w is not None and sum(used_w) > ceiling.power_max_w * 1.005 + 10:
                 return f"{ceiling.name}: {sum(used_w):.0f} W of {ceiling.power_max_w:.0f} W"
         return None
 
@@ -112,11 +110,10 @@ class Rooms:
             left_a = min(left_a, (ceiling.power_max_w - sum(used_w)) / (self._voltage_v * len(phases)))
         return left_a
 
-    def _assumed_phases(self, index: int, loadpoint: LoadpointInstant, wish: InForce) -> list[int]:
-        """The grid phases that a control must count on: those of a vehicle it knows, else all connected ones."""
-        if loadpoint.car and loadpoint.car == wish.vehicles[index]:
-            return self._own_phases(index, loadpoint)
-        return [phase - 1 for phase in self._scenario.charger[index].box.phase_rotation[: loadpoint.phases]]
+    def _assumed_phases(self, index: int, loadpoint: LoadpointInstant) -> list[int]:
+        """The grid phases that a control must count on."""
+        count = counted_phases(self._scenario, index, loadpoint)
+        return [phase - 1 for phase in self._scenario.charger[index].box.phase_rotation[:count]]
 
     def _own_phases(self, index: int, loadpoint: LoadpointInstant) -> list[int]:
         count = min(self._phases.get(loadpoint.car, 3), loadpoint.phases)
