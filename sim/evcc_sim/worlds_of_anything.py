@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from evcc_sim.battery import BatterySpec
 from evcc_sim.car import CarSpec, Visit
-from evcc_sim.faults import FaultKind
+from evcc_sim.faults import READ_BACKS, FaultKind, ReadBack
 from evcc_sim.household import HouseholdSpec
 from evcc_sim.meter import MeterSpec
 from evcc_sim.packs import LIMIT_CYCLES, Choice, Pack, Span
@@ -33,6 +33,7 @@ from evcc_sim.sunshine import PvSpec, Sky
 from evcc_sim.tariffs import PriceSpec, TariffSpec
 from evcc_sim.timebase import stream
 from evcc_sim.wallbox import WallboxSpec
+from evcc_sim.worlds_of_read_backs import BY_STATUS, LESS_SUN, SHOWS
 
 T = TypeVar("T")
 
@@ -55,6 +56,11 @@ BOX_FAULTS = (
     FaultKind.IGNORED_WRITES,
     FaultKind.REFUSED_WRITES,
     FaultKind.READ_BACK_LAG,
+    FaultKind.READ_BACK_STUCK,
+    FaultKind.READ_BACK_WRONG,
+    FaultKind.LOSS,
+    FaultKind.DELAY,
+    FaultKind.LOST_REQUESTS,
     FaultKind.REBOOT,
     FaultKind.COUNTER_RESET,
     FaultKind.CHARGER_ERROR,
@@ -82,7 +88,7 @@ def any_world(*, number: int = 1, faults: str = "some") -> Scenario:
     grid = GridMeterSpec(meter=_grid_meter(rng))
     sky = rng.choice(tuple(Sky))
     actions = _actions(rng, chargers, cars, has_battery=bool(battery), has_prices=tariff.grid is not None)
-    happens = _faults(stream(number, "any faults"), names, cars, pv, battery, circuits)
+    happens = _faults(stream(number, "any faults"), chargers, cars, pv, battery, circuits) if faults == "some" else ()
     return Scenario(
         name="",
         title="Anything",
@@ -98,8 +104,8 @@ def any_world(*, number: int = 1, faults: str = "some") -> Scenario:
         circuit=circuits,
         tariff=tariff,
         action=actions,
-        fault=happens if faults == "some" else (),
-        allowed=_allowed(grid.meter, chargers, actions),
+        fault=happens,
+        allowed=(*_allowed(grid.meter, chargers, actions), *_allowed_by(happens)),
     )
 
 
@@ -108,6 +114,13 @@ def _allowed(meter: MeterSpec, chargers: tuple[ChargerSpec, ...], actions: tuple
     is_lent = len({each.loadpoint.priority for each in chargers}) > 1 or any(a.setting == "priority" for a in actions)
     lent = ("nothing_is_bought_for_the_sun",) if is_lent and len(chargers) > 1 else ()
     return (*(LIMIT_CYCLES if meter.lag_s or meter.refresh_s else ()), *lent)
+
+
+def _allowed_by(faults: tuple[FaultSpec, ...]) -> tuple[str, ...]:
+    """What nobody keeps who is told the wrong."""
+    told = [fault for fault in faults if fault.kind in READ_BACKS]
+    is_of_status = any(fault.of in (None, ReadBack.STATUS) for fault in told)
+    return (*(LESS_SUN if told else ()), *(BY_STATUS if is_of_status else ()))
 
 
 # -- plants ---------------------------------------------------------------------------------------------------------------
@@ -133,7 +146,7 @@ def _chargers(rng: random.Random) -> tuple[ChargerSpec, ...]:
             watchdog_s=60.0 if profile == "alfen-ng9xx" and rng.random() < 0.3 else 0.0,
             power_on_enabled=rng.random() < 0.2,
             power_on_current_a=rng.choice((6.0, 16.0)),
-            has_meter=rng.random() > 0.08 or profile != "alfen-ng9xx",
+            has_meter=rng.random() > 0.2 or profile != "alfen-ng9xx",
             meter=MeterSpec(lag_s=rng.choice((0.0, 0.0, 0.0, 2.0)), resolution_w=rng.choice((0.0, 0.0, 10.0))),
         )
         loadpoint = LoadpointSpec(
@@ -437,7 +450,7 @@ def _loadpoint_setting(rng: random.Random, *, has_prices: bool, is_switchable: b
 
 def _faults(
     rng: random.Random,
-    boxes: tuple[str, ...],
+    chargers: tuple[ChargerSpec, ...],
     cars: tuple[CarSpec, ...],
     pv: tuple[PvSpec, ...],
     battery: tuple[BatterySpec, ...],
@@ -452,8 +465,11 @@ def _faults(
     faults = []
     for _ in range(rng.choice((0, 1, 1, 2, 3))):
         where = rng.choice(("box", "box", "meter", "meter", "car", "site"))
+        of = None
         if where == "box":
-            kind, device = rng.choice(BOX_FAULTS), rng.choice(boxes)
+            box = rng.choice(chargers).box
+            kind, device = rng.choice(BOX_FAULTS), box.name
+            of = _read_back(rng, kind, box)
         elif where == "meter":
             kind, device = rng.choice(METER_FAULTS), rng.choice(meters)
         elif where == "car":
@@ -462,19 +478,37 @@ def _faults(
             kind, device = rng.choice(SITE_FAULTS), "site"
         lasts = timedelta(seconds=rng.choice((3, 20, 60, 300, 900, 2400)))
         faults.append(
-            FaultSpec(kind=kind, device=device, at=_moment(rng), lasts=lasts, params=_params(rng, kind, where))
+            FaultSpec(
+                kind=kind, device=device, at=_moment(rng), lasts=lasts, of=of, params=_params(rng, kind, where, of)
+            )
         )
     return tuple(faults)
 
 
-def _params(rng: random.Random, kind: FaultKind, where: str) -> dict[str, float]:
+def _read_back(rng: random.Random, kind: FaultKind, box: WallboxSpec) -> ReadBack | None:
+    """Which value reads wrong, of those that the station tells; None: none, or all settings at once, which can only be late."""
+    if kind not in READ_BACKS:
+        return None
+    told = [of for of in ReadBack if of is not ReadBack.PHASES or box.can_switch_phases]
+    return rng.choice([None, *told] if kind is FaultKind.READ_BACK_LAG else told)
+
+
+def _params(rng: random.Random, kind: FaultKind, where: str, of: ReadBack | None) -> dict[str, float]:
     match kind:
         case FaultKind.LYING if where == "car":
             return {"offset_pct": rng.choice((-10.0, 15.0))}
         case FaultKind.LYING:
             return {"factor": rng.choice((0.5, 1.0, 2.0)), "offset_w": rng.choice((-500.0, 0.0, 500.0))}
         case FaultKind.READ_BACK_LAG:
-            return {"lag_s": rng.choice((2.0, 10.0, 30.0))}
+            return {"lag_s": rng.choice((2.0, 10.0, 30.0, 150.0))}
+        case FaultKind.READ_BACK_STUCK if of is not None:
+            return {"shows": rng.choice(SHOWS[of])}
+        case FaultKind.LOSS | FaultKind.DELAY | FaultKind.LOST_REQUESTS:
+            return {
+                "rate": rng.choice((1.0, 0.7, 0.4)),
+                "delay_s": rng.choice((0.5, 2.0, 4.0, 8.0)),
+                "writes_only": rng.choice((0.0, 1.0)),
+            }
         case FaultKind.CLOCK_JUMP:
             return {"seconds": rng.choice((-3600.0, 30.0, 3600.0))}
         case _:

@@ -264,9 +264,7 @@ PACKS = (
             "rate": Choice((1.0, 1.0, 0.7, 0.4)),
             "delay_s": Span(0.5, 8),
             "spares_reads": Choice(("no", "yes")),
-            "before_s": Span(
-                -60, 20
-            ),  # a station that has been silent for longer is left to its own fail-safe [DEF-47]
+            "before_s": Span(-60, 120),
             "lasts_s": Span(10, 1500),
             "house_a": Span(4, 13),
             "house_lasts_s": Span(20, 2400),

@@ -9,6 +9,7 @@ import pytest
 
 from evcc_sim.car import CarSpec, Visit
 from evcc_sim.faults import FaultKind
+from evcc_sim.generators import PACKS
 from evcc_sim.household import HouseholdSpec
 from evcc_sim.inprocess import simulate
 from evcc_sim.result import Result
@@ -149,3 +150,50 @@ def test_lost_write_is_no_reason_to_raise(lasts_s: int) -> None:
     assert written
     assert max(written) < 8.0
     assert max(instant.grid_w for instant in result.trace.instants if instant.second >= 3600) < 1500
+
+
+def wrong_vehicle(*circuits: CircuitSpec, action: tuple[ActionSpec, ...] = ()) -> Scenario:
+    """A one-phase car is said to be where one with three charges; beside it a third."""
+    circuit = circuits[0].name if circuits else None
+    places = (
+        ChargerSpec(box=WallboxSpec(name="bay"), loadpoint=LoadpointSpec(mode="now", vehicle="small", circuit=circuit)),
+        ChargerSpec(box=WallboxSpec(name="next"), loadpoint=LoadpointSpec(mode="now", circuit=circuit)),
+    )
+    beside = Visit(charger="next", arrive=time(0, 6), depart=time(23), soc_pct=20.0)
+    cars = (CarSpec(name="small", phases=1), CAR, replace(CAR, name="other", visits=(beside,)))
+    scenario = replace(world(LoadpointSpec()), hours=1.0, charger=places, car=cars)
+    return replace(scenario, circuit=circuits, action=action)
+
+
+WRONG_VEHICLE = {
+    "operator": wrong_vehicle(action=operator(7000.0, at=time(0, 30), lasts=timedelta(minutes=20))),
+    "power": wrong_vehicle(CircuitSpec(name="main", power_max_w=7000.0, has_meter=True)),
+    "current": wrong_vehicle(CircuitSpec(name="main", current_max_a=20.0, has_meter=True)),
+}
+
+
+@pytest.mark.parametrize("limit", WRONG_VEHICLE)
+def test_vehicle_that_is_not_there_lends_no_limit_its_phases(limit: str) -> None:
+    result = simulate(WRONG_VEHICLE[limit])
+    assert result.violations == ()
+    if limit != "current":
+        limited = [i for i in result.trace.instants if 1900 <= i.second < 3000]
+        assert 4000 < max(sum(each.power_w for each in i.loadpoints) for i in limited) <= 7000
+
+
+@pytest.mark.parametrize("has_meter", [True, False])
+def test_power_is_limited_at_the_voltage_that_is_measured(has_meter: bool) -> None:
+    """By the station's meter, or only by that of the grid."""
+    scenario = world(LoadpointSpec(mode="now"), box=WallboxSpec(name="bay", has_meter=has_meter))
+    scenario = replace(scenario, site=replace(scenario.site, true_voltage_v=240.0), action=operator(7000.0))
+    result = simulate(scenario)
+    assert result.violations == ()
+    assert 6900 < max(i.loadpoints[0].power_w for i in result.trace.instants) <= 7000
+
+
+def test_station_that_is_silent_and_hears_is_lowered_however_long_it_has_been_silent() -> None:
+    """Its watchdog is kept calm by polls that nobody hears the answers to."""
+    result = simulate(PACKS["lost_answers"].build({"before_s": 45.0, "kind": "delay", "delay_s": 4.0}))
+    assert result.violations == ()
+    lowered = [i.loadpoints[0].pilot_a for i in result.trace.instants if 645 <= i.second < 1150]
+    assert 6.0 <= min(lowered) <= max(lowered) <= 10.0

@@ -119,3 +119,10 @@ def test_a_station_is_not_raised_while_its_answers_are_lost() -> None:
     offered = [i.loadpoints[0].pilot_a for i in result.trace.instants if i.second >= 612]
     assert max(offered) <= 9.81
     assert result.summary.commands < 40
+
+
+@pytest.mark.parametrize("kind", ["lost", "late"])
+def test_a_limit_reaches_a_station_that_has_been_silent_for_long(kind: str) -> None:
+    """Its watchdog is kept calm by polls that nobody hears the answers to, and what it is told arrives."""
+    values: dict[str, Value] = {**LOST, **KINDS[kind], "before_s": 45.0}
+    judge(run_scenario(replace(PACKS["lost_answers"].build(values), hours=ENDS_S / 3600)))
