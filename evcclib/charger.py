@@ -82,6 +82,7 @@ class ChargerState:
     current_a: float | None = None
     current_range_a: CurrentRange | None = None
     wanted_a: float | None = None
+    doubted_at: Timer = None  # last Enable or Disable that got no answer
     guard: Timer = None  # since when the contactor rests
     enable_changed_at: Timer = None  # last Enable or Disable that was sent
     current_changed_at: Timer = None  # last SetCurrent that was sent
@@ -462,7 +463,7 @@ def doubt(state: ChargerState, commands: tuple[Command, ...], *, issued_at: time
         elif isinstance(command, SwitchPhases):
             state = replace(state, phases=0, phases_switched_at=issued_at)
         elif isinstance(command, Enable | Disable):
-            state = replace(state, is_certain=False, current_a=None, current_range_a=standing_a)
+            state = replace(state, is_certain=False, doubted_at=issued_at, current_a=None, current_range_a=standing_a)
     return state
 
 
@@ -523,7 +524,27 @@ def contradicts_enabled(state: ChargerState, report: Report) -> bool:
     )
 
 
+def _settled_off(state: ChargerState, report: Report) -> bool:
+    """Whether a stop that got no answer has arrived: the charger says so, and its meter too."""
+    since = state.doubted_at
+    return (
+        not state.is_certain
+        and since is not None
+        and state.wanted_a == 0
+        and not report.is_charging
+        and report.is_enabled is not None
+        and not report.is_enabled.value
+        and report.is_enabled.sampled_at > since
+        and report.is_drawing is not None
+        and not report.is_drawing.value
+        and report.is_drawing.sampled_at > since
+    )
+
+
 def _sync_enabled(state: ChargerState, report: Report, *, instant: timedelta) -> ChargerState:
+    if _settled_off(state, report):
+        sent_at = state.doubted_at
+        return replace(state, is_enabled=False, is_certain=True, enable_changed_at=sent_at, guard=sent_at)
     since = state.enable_changed_at
     samples = [each for each in (report.is_enabled, report.is_drawing) if each is not None]
     if since is not None and any(each.sampled_at <= since for each in samples):

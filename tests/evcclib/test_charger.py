@@ -513,3 +513,22 @@ def again_and_again(state: ChargerState) -> ChargerState:
     for _ in range(9):
         state = ended(state, SetCurrent(16.0), result=Result.UNKNOWN).state
     return state
+
+
+@pytest.mark.rule("LIM-9", "SYN-1")
+@pytest.mark.parametrize(
+    ("says_enabled", "draws", "after_s", "is_settled"),
+    [(False, False, 1, True), (True, False, 1, False), (False, True, 1, False), (False, False, 0, False)],
+)
+def test_stop_without_an_answer_is_settled_by_what_charger_and_meter_show_since(
+    says_enabled: bool, draws: bool, after_s: int, is_settled: bool
+) -> None:
+    lost = replace(ended(ON, Disable(), result=Result.UNKNOWN).state, wanted_a=0.0)
+    assert not lost.is_certain
+    at = 1000 * S + after_s * S
+    seen = sync(
+        lost,
+        Report(False, is_enabled=Measured(says_enabled, at), is_drawing=Measured(draws, at)),
+        instant=at,
+    )
+    assert (seen.is_certain, seen.is_enabled) == ((True, False) if is_settled else (False, lost.is_enabled))
