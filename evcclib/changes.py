@@ -33,7 +33,6 @@ from evcclib.settings import SPECS, Kind, LoadpointSettings, Scope, SettingSpec,
 from evcclib.units import SECOND
 from evcclib.work import Work
 
-CURRENT_LIMIT_A = 80.0
 NUMBER_MAX = 1e12
 MIN_ABOVE_MAX = "min current must be smaller or equal than max current"
 MAX_BELOW_MIN = "max current must be greater or equal than min current"
@@ -208,7 +207,7 @@ def _check_currents(work: Work, index: int, spec: SettingSpec, value: SettingVal
     assert isinstance(value, float)
     charger = work.layout.loadpoints[index].charger
     settings = work.state.loadpoints[index].settings
-    limit_a = CURRENT_LIMIT_A if charger.current_max_a is None else charger.current_max_a
+    limit_a = math.inf if charger.current_max_a is None else charger.current_max_a
     is_minimum = spec.name == "current_min_a"
     if value > limit_a:
         raise InvalidSetting(spec.name, value, f"at most {limit_a:g} A", f"current out of range: {value:g}")

@@ -48,6 +48,7 @@ UNHEARD_RETRY = timedelta(seconds=10)
 UNHEARD_RETRY_MAX = timedelta(seconds=60)
 """... but at least so often."""
 COARSE_STEP_A = 1.0
+"""A charger is set in steps of this at most, and for a vehicle that takes whole amperes only in steps of this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +164,7 @@ class ChargerState:
 
 def floor_to_step(current_a: float, step_a: float) -> float:
     """The largest current the device can be set to that is not above ``current_a`` [LIM-2, DEF-7]."""
-    if step_a == COARSE_STEP_A:
+    if step_a == 1.0:
         return float(math.floor(current_a))
     count = math.floor(current_a / step_a) + 1
     while count > 0 and round(count * step_a, 6) > current_a:
@@ -173,7 +174,7 @@ def floor_to_step(current_a: float, step_a: float) -> float:
 
 def ceil_to_step(current_a: float, step_a: float) -> float:
     """The smallest current the device can be set to that is not below ``current_a`` [DEF-7]."""
-    if step_a == COARSE_STEP_A:
+    if step_a == 1.0:
         return float(math.ceil(current_a))
     floor = floor_to_step(current_a, step_a)
     return floor if floor >= current_a else round(floor + step_a, 6)

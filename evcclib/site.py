@@ -56,13 +56,11 @@ from evcclib.surplus import busiest
 from evcclib.tariff import Rates
 from evcclib.units import ZERO
 from evcclib.view import SiteView
-from evcclib.wake import next_wake
+from evcclib.wake import NOT_DRAWING_AFTER, next_wake
 from evcclib.wakeup import is_due, wake_commands
 from evcclib.work import Work, begin, elapse
 
 DECIDING = frozenset((Cause.START, Cause.INTERVAL, Cause.REQUEST, Cause.WAKE))
-NOT_DRAWING_AFTER = timedelta(seconds=60)
-"""A vehicle that has been enabled for so long and does not draw is full, or does not want to."""
 
 
 def initial(config: SiteConfig, *, now: Now) -> SiteState:

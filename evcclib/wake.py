@@ -37,6 +37,7 @@ from evcclib.work import Work
 
 TICK = timedelta(microseconds=1)
 NOT_DRAWING_AFTER = timedelta(seconds=60)
+"""A vehicle that has been enabled for so long and does not draw is full, or does not want to."""
 
 
 class Wakes(NamedTuple):
