@@ -13,7 +13,7 @@ help:
 	@echo "make check   format, lint, types"
 	@echo "make days    simulated days: in process, and every scenario full stack"
 	@echo "make bench   the benchmarks"
-	@echo "make nightly 4,000 examples of every property, kills before every step, weeks full stack, 200 seeds (hours)"
+	@echo "make nightly 4,000 examples of every property, changed constants, kills before every step, weeks full stack, 200 seeds (hours)"
 	@echo "make second-opinion  the same days in ACN-Sim, in an environment of its own"
 
 # One virtual environment, rebuilt only when what it depends on changes.
@@ -33,10 +33,10 @@ demo: $(VENV)/.demo
 	@echo "== starting the simulated home and the server"
 	@$(BIN)/evcc-sim demo $(DEMO_ARGS)
 
-# Whole simulated days by the dozen are the business of `days`.
+# Whole simulated days by the dozen are the business of `days`, changed constants that of `nightly`.
 test: $(VENV)/.dev
 	@echo "== running the tests"
-	@$(BIN)/python -m pytest -n auto --dist loadscope -m 'not day' $(TEST_ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadscope -m 'not day and not mutant' $(TEST_ARGS)
 
 check: $(VENV)/.dev
 	@echo "== format and lint"

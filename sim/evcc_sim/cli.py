@@ -365,10 +365,10 @@ def _kills(options: argparse.Namespace) -> int:
 
 
 def _nightly(options: argparse.Namespace) -> int:
-    from evcc_sim.nightly import parts, properties, run_parts
+    from evcc_sim.nightly import constants, parts, properties, run_parts
 
     night = parts(days=options.days, seeds=options.seeds, every=not options.quick_kills)
-    return run_parts((*properties(examples=options.examples), *night), main)
+    return run_parts((*properties(examples=options.examples), *constants(), *night), main)
 
 
 def port_number(text: str) -> int:

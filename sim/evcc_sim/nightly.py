@@ -23,6 +23,8 @@ USUAL_EXAMPLES = 4000
 SIMULATOR = "evcc-sim"
 PROPERTIES = ("tests/evcclib/test_properties.py", "tests/evcclib/test_last_word.py")
 """What holds for every site, in the repository."""
+CONSTANTS = "tests/evcclib/test_mutants.py"
+"""What notices when a constant of the library has another value."""
 SHORT = 60
 """Letters of a command in the summary."""
 
@@ -69,9 +71,16 @@ def properties(*, examples: int = USUAL_EXAMPLES, root: Path = Path()) -> tuple[
     return (Part(("-q", *PROPERTIES), "pytest", examples),)
 
 
+def constants(*, root: Path = Path()) -> tuple[Part, ...]:
+    """Every constant of the library with other values, each against its witness; none where there is no repository."""
+    if not (root / CONSTANTS).is_file():
+        return ()
+    return (Part(("-q", "-n", "auto", "-m", "mutant", CONSTANTS), "pytest"),)
+
+
 def run_program(part: Part) -> int:
     """Run a part that is no command of ours, as a module of this Python. Returns its exit status."""
-    environment = {**os.environ, "EVCC_EXAMPLES": str(part.examples)}
+    environment = {**os.environ, **({"EVCC_EXAMPLES": str(part.examples)} if part.examples else {})}
     return subprocess.run(
         [sys.executable, "-m", part.program, *part.arguments], env=environment, check=False
     ).returncode

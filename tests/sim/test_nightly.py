@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from evcc_sim import cli, scenario
-from evcc_sim.nightly import PROPERTIES, Part, parts, properties, run_parts
+from evcc_sim.nightly import CONSTANTS, PROPERTIES, Part, constants, parts, properties, run_parts
 from evcc_sim.terminal import Progress
 
 
@@ -27,6 +27,13 @@ def test_a_night_in_the_repository_draws_new_examples_of_every_property(tmp_path
     assert str(part) == f"EVCC_EXAMPLES=4000 pytest -q {' '.join(PROPERTIES)}"
     assert "budget(1000)" in (root / PROPERTIES[1]).read_text(encoding="utf-8")
     assert properties(root=tmp_path) == ()
+
+
+def test_a_night_in_the_repository_gives_every_constant_another_value(tmp_path: Path) -> None:
+    root = Path(__file__).resolve().parents[2]
+    (part,) = constants(root=root)
+    assert str(part) == f"pytest -q -n auto -m mutant {CONSTANTS}"
+    assert constants(root=tmp_path) == ()
 
 
 def test_a_part_that_is_no_command_of_ours_runs_with_its_budget(tmp_path: Path) -> None:

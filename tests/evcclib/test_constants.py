@@ -1,0 +1,993 @@
+"""Every constant of the library has a witness: a test that says, in numbers of its own, what the constant does.
+
+A witness never reads the constant. It stands right beside the edge, so that it fails for half the value as for twice of it;
+`test_mutants.py` tries both for all of them. What may be any value within reason is in `ARBITRARY`, with the reason.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass, replace
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
+
+import mutant
+import pytest
+from bench import NOON, Bench, S, loadpoint, site_config
+
+from evcclib import (
+    allocation,
+    allowed,
+    balance,
+    charger,
+    check_state,
+    config,
+    errors,
+    fixed_tariff,
+    measured,
+    meter_ledger,
+    phases,
+    plan_follow,
+    planner,
+    plausible,
+    polling,
+    readback,
+    savings,
+    settings,
+    soc,
+    surplus,
+    units,
+    unmetered,
+    vehicle,
+    wakeup,
+)
+from evcclib.charger import ChargerState, Report
+from evcclib.commands import Disable, Enable, SetCurrent
+from evcclib.config import BatteryConfig, CircuitConfig, PollConfig, VehicleConfig
+from evcclib.errors import IncompatibleState, InvalidConfig, InvalidReadings
+from evcclib.events import Warned, WarningCode
+from evcclib.meter_ledger import LedgerState
+from evcclib.model import ChargeMode, ChargerStatus, Now, PollMode, VehicleFeature
+from evcclib.plan_follow import PlanState
+from evcclib.planner import Plan
+from evcclib.polling import PollState
+from evcclib.readback import Disagreement
+from evcclib.readings import ABSENT, Measured, MeterReading, VehicleReading
+from evcclib.reasons import ReasonCode
+from evcclib.requests import ChangeLoadpointSetting
+from evcclib.savings import SavingsState
+from evcclib.site import Site
+from evcclib.soc import EstimatorConfig, SocState
+from evcclib.state import Effect
+from evcclib.tariff import Rate, Rates
+from evcclib.unmetered import UNWATCHED, Offered, Watch
+from evcclib.vehicle import DetectionState
+
+A, B, C = ChargerStatus.A, ChargerStatus.B, ChargerStatus.C
+H = 3600 * S
+NAN = float("nan")
+ARBITRARY = MappingProxyType(
+    {
+        "changes.NUMBER_MAX": "far above the range of any setting, and far below what a float cannot hold",
+        "hold.ELAPSED": "a sentinel: longer ago than any delay",
+        "planner.UNPRICED": "a sentinel: no number at all",
+        "readback._DOUBLINGS_MAX": "keeps numbers small: every wait has reached its longest by then",
+        "wake.TICK": "the smallest step of a time: what comes after an instant is looked at on the next tick anyway",
+    }
+)
+"""Constants whose value nobody could see, and why."""
+WITNESSES: dict[str, str] = {}
+"""Who notices when a constant changes: the name of a test in this file."""
+
+
+def witness(*constants: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
+    """The test below notices each of ``constants``."""
+
+    def note(test: Callable[[], None]) -> Callable[[], None]:
+        for each in constants:
+            assert each not in WITNESSES, each
+            WITNESSES[each] = test.__name__
+        return test
+
+    return note
+
+
+def test_every_constant_has_a_witness_or_a_reason_to_have_none() -> None:
+    names = {str(each) for each in mutant.constants()}
+    assert WITNESSES.keys() | ARBITRARY.keys() == names
+    assert not WITNESSES.keys() & ARBITRARY.keys()
+
+
+# allocation
+
+
+@witness("allocation.RAMP")
+def test_vehicle_may_take_half_a_minute_until_it_draws() -> None:
+    lp = Bench(site_config()).lp
+    lp.charger = ChargerState(is_enabled=True, is_certain=True, wake_timer=0 * S, enable_changed_at=0 * S)
+    assert allocation.is_ramping(lp, 29.9 * S)
+    assert not allocation.is_ramping(lp, 30 * S)
+
+
+@witness("allocation.OBEDIENCE")
+def test_vehicle_may_take_five_seconds_to_obey() -> None:
+    lp = Bench(site_config()).lp
+    lp.effect, lp.effect_at = Effect(100.0, 100.0), 10 * S
+    assert not allocation.is_shown(lp, 14.9 * S)
+    assert allocation.is_shown(lp, 15 * S)
+
+
+# allowed
+
+
+@witness("allowed.INSTANT_MAX")
+def test_clock_counts_from_100_000_days_ago_at_most() -> None:
+    assert allowed.INSTANT.holds(timedelta(days=100_000))
+    assert not allowed.INSTANT.holds(timedelta(days=100_001))
+
+
+@witness("allowed.EARLIEST")
+def test_time_begins_in_1970() -> None:
+    assert allowed.TIME.holds(datetime(1970, 1, 1, tzinfo=UTC))
+    assert not allowed.TIME.holds(datetime(1969, 12, 31, tzinfo=UTC))
+
+
+@witness("allowed.LATEST")
+def test_time_ends_with_2999() -> None:
+    assert allowed.TIME.holds(datetime(2999, 12, 31, tzinfo=UTC))
+    assert not allowed.TIME.holds(datetime(3000, 1, 1, tzinfo=UTC))
+
+
+# balance
+
+
+@witness("balance.RESIDUAL_WHILE_BATTERY_FIRST_W")
+def test_battery_that_comes_first_sees_100_w_of_export() -> None:
+    found = balance.site_power(
+        grid_w=0.0,
+        battery_w=0.0,
+        battery_soc_pct=10.0,
+        aux_w=0.0,
+        residual_power_w=0.0,
+        priority_soc_pct=50.0,
+        buffer_soc_pct=0.0,
+        buffer_start_soc_pct=0.0,
+        grid_supply_max_w=0.0,
+    )
+    assert found.power_w == 100.0
+
+
+# charger
+
+ON = ChargerState(is_adopted=True, is_certain=True, is_enabled=True, current_a=10.0, enable_changed_at=0 * S, phases=3)
+
+
+@witness("charger.SYNC_GRACE")
+def test_report_may_lag_a_minute_behind() -> None:
+    def after(seconds: float) -> Disagreement | None:
+        report = Report(is_charging=False, is_enabled=Measured(False, seconds * S))
+        return charger.sync(ON, report, instant=seconds * S).enabled_disagreement
+
+    assert after(59.9) is None
+    assert after(60) is not None
+
+
+@witness("charger.OFFER_TOLERANCE_A")
+def test_reported_offer_may_be_half_an_ampere_higher() -> None:
+    assert not charger.contradicts_current(ON, Report(True, offered_a=Measured(10.5, 90 * S)))
+    assert charger.contradicts_current(ON, Report(True, offered_a=Measured(10.6, 90 * S)))
+
+
+@witness("charger.DRAWN_TOLERANCE_A")
+def test_measured_current_may_be_an_ampere_higher() -> None:
+    assert not charger.contradicts_current(ON, Report(True, drawn_a=Measured(11.0, 90 * S)))
+    assert charger.contradicts_current(ON, Report(True, drawn_a=Measured(11.1, 90 * S)))
+
+
+@witness("charger.DRAWING_W")
+def test_station_at_rest_may_take_230_w() -> None:
+    def runs_unasked(power_w: float) -> bool:
+        bench = Bench(site_config(loadpoint(mode=ChargeMode.OFF)))
+        bench.box.status, bench.box.power_w = B, power_w
+        bench.at(0)
+        bench.at(70)
+        return bench.lp.charger.runs_unasked
+
+    assert not runs_unasked(230.0)
+    assert runs_unasked(231.0)
+
+
+@witness("charger.PHASES_GRACE")
+def test_wrong_phases_must_be_reported_for_five_minutes() -> None:
+    state = replace(ON, phases_disagreement=Disagreement(since=0 * S))
+    assert not charger.may_switch_again(state, 299.9 * S)
+    assert charger.may_switch_again(state, 300 * S)
+
+
+@witness("charger.SWITCH_RETRY", "charger.SWITCH_TRIES")
+def test_third_refused_switch_of_phases_has_a_rest_of_five_minutes() -> None:
+    state = replace(ON, phases_refused_at=0 * S)
+    assert charger.switch_retry_at(replace(state, phases_refusals=2)) is None
+    assert charger.switch_retry_at(replace(state, phases_refusals=3)) == 300 * S
+
+
+@witness("charger.COMMAND_RETRY", "charger.RAISE_RETRY_MAX", "charger.LOWER_RETRY_MAX")
+def test_refused_command_waits_for_10_s_and_then_for_30_s_or_five_minutes() -> None:
+    state = replace(ON, refused_at=0 * S)
+    assert charger.retried_at(replace(state, refusals=1), (Enable(),)) == 10 * S
+    assert charger.retried_at(replace(state, refusals=9), (Enable(),)) == 300 * S
+    assert charger.retried_at(replace(state, refusals=9, is_lowering_refused=True), (Disable(),)) == 30 * S
+
+
+@witness("charger.UNHEARD_RETRY", "charger.UNHEARD_RETRY_MAX")
+def test_silent_charger_is_told_again_after_10_s_up_to_a_minute() -> None:
+    state = replace(ON, unheard_at=0 * S)
+    assert charger.unheard_retry_at(replace(state, unheard_tries=1)) == 10 * S
+    assert charger.unheard_retry_at(replace(state, unheard_tries=9)) == 60 * S
+
+
+@witness("charger.COARSE_STEP_A")
+def test_coarse_vehicle_is_offered_whole_amperes() -> None:
+    car = VehicleConfig(name="car", features=frozenset({VehicleFeature.COARSE_CURRENT}))
+    bench = Bench(
+        site_config(
+            loadpoint(mode=ChargeMode.NOW, current_step_a=0.1, current_max_a=11.7, vehicle="car"), vehicles=(car,)
+        )
+    )
+    bench.box.status = B
+    bench.at(0)
+    assert bench.box.offered_a == 11.0
+
+
+# doors
+
+
+@witness("check_config.DAY_S")
+def test_interval_is_a_day_at_most() -> None:
+    Site(site_config(interval=86_400 * S), now=Now(0 * S, NOON))
+    with pytest.raises(InvalidConfig):
+        Site(site_config(interval=86_400.5 * S), now=Now(0 * S, NOON))
+
+
+@witness("check_state.NUMBER_MAX")
+def test_no_number_of_a_state_is_above_a_million_millions() -> None:
+    assert check_state.ANY_NUMBER.holds(1e12)
+    assert not check_state.ANY_NUMBER.holds(1.1e12)
+
+
+@witness("errors._SHOWN_MAX")
+def test_sentence_shows_sixty_letters_of_a_text() -> None:
+    assert errors.shown("x" * 60) == repr("x" * 60)
+    assert errors.shown("x" * 61) == f"{'x' * 60!r}..."
+
+
+@witness("measured.NUMBER_MAX", "measured._SQUARE_MAX")
+def test_reading_is_a_thousand_millions_at_most() -> None:
+    assert MeterReading(power_w=Measured(1e9, 0 * S))
+    assert measured.is_number(Measured(1e9, 0 * S))
+    assert measured.NUMBER.holds(1e9)
+    assert not measured.is_number(Measured(1.1e9, 0 * S))
+    with pytest.raises(InvalidReadings):
+        MeterReading(power_w=Measured(1.1e9, 0 * S))
+
+
+@witness("plausible.SOC_PCT")
+def test_soc_is_between_0_and_100() -> None:
+    assert [plausible.is_soc(each) for each in (-0.1, 0.0, 100.0, 100.1)] == [False, True, True, False]
+
+
+@witness("tariff.PRICE_MAX")
+def test_price_is_a_thousand_millions_at_most() -> None:
+    Rates((Rate(NOON, NOON + H, 1e9),))
+    with pytest.raises(InvalidReadings):
+        Rates((Rate(NOON, NOON + H, 1.1e9),))
+
+
+@witness("snapshot.VERSION", "snapshot._TICK")
+def test_state_is_written_as_version_1_in_microseconds() -> None:
+    exported = Bench(site_config(loadpoint(enable_delay=60 * S))).site.export(now=Now(0 * S, NOON))
+    assert exported["version"] == 1
+    assert '"enable_delay": 60000000' in json.dumps(exported)
+
+
+@witness("snapshot._TICKS_MAX")
+def test_state_holds_no_time_of_more_than_100_000_days() -> None:
+    site = Bench(site_config(loadpoint(enable_delay=60 * S))).site
+    text = json.dumps(site.export(now=Now(0 * S, NOON)))
+
+    def restore(ticks: int) -> None:
+        data = json.loads(text.replace('"enable_delay": 60000000', f'"enable_delay": {ticks}'))
+        Site.restore(site.config, data, now=Now(0 * S, NOON))
+
+    with pytest.raises(IncompatibleState, match="a timedelta") as within:
+        restore(8_640_000_000_000_000)
+    with pytest.raises(IncompatibleState, match="whole microseconds") as beyond:
+        restore(8_640_000_000_000_001)
+    assert str(within.value) != str(beyond.value)
+
+
+# fixed tariff
+
+
+@witness("fixed_tariff.DAYS_AHEAD")
+def test_fixed_tariff_is_known_for_seven_days() -> None:
+    rates = fixed_tariff.fixed_tariff(0.3).rates(NOON, UTC).rates
+    assert rates[-1].end - rates[0].start == timedelta(days=7)
+
+
+@witness("fixed_tariff.END_OF_DAY")
+def test_day_has_1440_minutes() -> None:
+    assert fixed_tariff.Zone(price=0.1, end_minute=1440).holds(0, 1439)
+    with pytest.raises(InvalidConfig):
+        fixed_tariff.Zone(price=0.1, end_minute=1441)
+
+
+@witness("fixed_tariff.WHOLE_WEEK")
+def test_zone_without_weekdays_holds_on_all_seven() -> None:
+    assert all(fixed_tariff.Zone(price=0.1).holds(weekday, 0) for weekday in range(7))
+
+
+# limits
+
+
+def grid_of(bench: Bench, current_a: float) -> None:
+    power_w = 3 * 230.0 * current_a
+    bench.grid = MeterReading(power_w=Measured(power_w, bench.t), currents_a=Measured((current_a,) * 3, bench.t))
+
+
+def house(limit_a: float = 20.0) -> Bench:
+    """A car charges with 16 A on three phases below a limit that is measured at the grid, and has done so for a minute."""
+    circuit = CircuitConfig(name="house", current_max_a=limit_a, uses_grid_meter=True)
+    bench = Bench(site_config(loadpoint(mode=ChargeMode.NOW, phases=3, circuit="house"), circuits=(circuit,)))
+    bench.box.status, bench.box.shows_currents = B, True
+    for second in (0, 10, 20, 30, 40, 50):
+        bench.t = second * S
+        grid_of(bench, 3.0 + bench.currents(bench.box)[0])
+        bench.step()
+    assert bench.box.offered_a == 16.0
+    return bench
+
+
+@witness("limits.METER_LAG")
+def test_meter_may_lag_three_seconds_behind_a_car_that_has_obeyed_after_five() -> None:
+    bench = house()
+    bench.t, bench.box.currents_a = 60 * S, (16.0, 16.0, 16.0)
+    grid_of(bench, 28.0)
+    assert bench.step() == (SetCurrent(8.0),)
+    bench.t, bench.box.currents_a = 67.9 * S, (8.0, 8.0, 8.0)
+    grid_of(bench, 22.0)  # the house, or what is left of the 16 A
+    assert bench.step() == ()
+    bench.t = 68 * S
+    grid_of(bench, 22.0)  # the house
+    assert bench.step() == (SetCurrent(6.0),)
+
+
+@witness("limits.ROUND")
+def test_samples_of_one_round_are_half_a_second_apart_at_most() -> None:
+    def commands(age_s: float) -> tuple[object, ...]:
+        """The car takes 6 of 16 A, and the station was asked so long before the grid meter."""
+        bench = house()
+        bench.box.currents_a = (6.0, 6.0, 6.0)
+        bench.t = 60 * S
+        grid_of(bench, 9.0)
+        bench.step()
+        bench.t = 70 * S
+        grid_of(bench, 20.0)
+        then = bench.t - age_s * S
+        bench.box.extra = {"power_w": Measured(4140.0, then), "currents_a": Measured((6.0, 6.0, 6.0), then)}
+        return bench.step()
+
+    assert commands(0.45) == (SetCurrent(6.0),)  # the house takes 14 A
+    assert commands(0.55) == ()  # or 4 A, and the car has begun to take all
+
+
+def at_volts(voltage_v: float | None, *later: float) -> float | None:
+    """The voltage that limits count with at the end: ``voltage_v`` is shown at first, and none ``later`` [s]."""
+    circuit = CircuitConfig(name="house", current_max_a=20.0, uses_grid_meter=True)
+    bench = Bench(site_config(loadpoint(circuit="house"), circuits=(circuit,)))
+    for second, shown_v in ((0.0, voltage_v), *((each, None) for each in later)):
+        bench.t = second * S
+        voltages = ABSENT if shown_v is None else Measured((shown_v, shown_v, shown_v), bench.t)
+        bench.grid = MeterReading(power_w=Measured(0.0, bench.t), voltages_v=voltages)
+        bench.step()
+    voltage = bench.site.state.voltage
+    return None if voltage is None else voltage.value
+
+
+@witness("limits.VOLTAGE_SHARE_MAX")
+def test_voltage_of_a_phase_is_15_percent_too_high_at_most() -> None:
+    assert at_volts(264.4) == 264.4
+    assert at_volts(264.6) is None
+
+
+@witness("limits.VOLTAGE_HELD")
+def test_highest_voltage_counts_for_five_minutes() -> None:
+    assert at_volts(250.0, 299.9) == 250.0
+    assert at_volts(250.0, 300.0) is None
+
+
+@witness("limits.SAMPLES_KEPT")
+def test_four_samples_of_a_car_are_kept() -> None:
+    bench = house()
+    assert [each.sampled_at for each in bench.lp.drawn] == [20 * S, 30 * S, 40 * S, 50 * S]
+
+
+# loadpoint
+
+
+@witness("loadpoint.NEGATIVE_POWER_W")
+def test_station_whose_power_is_below_minus_one_watt_is_wired_the_wrong_way_round() -> None:
+    def warns(power_w: float) -> bool:
+        bench = Bench(site_config())
+        bench.box.power_w = power_w
+        bench.at(0)
+        return any(each.code is WarningCode.NEGATIVE_CHARGE_POWER for each in bench.found(Warned))
+
+    assert not warns(-1.0)
+    assert warns(-1.1)
+
+
+@witness("loadpoint.OUTCOME_DUE")
+def test_outcome_is_missed_after_a_minute() -> None:
+    bench = Bench(site_config(loadpoint(mode=ChargeMode.NOW)))
+    bench.box.status, bench.answers_at_once = B, False
+    bench.at(0)
+    bench.at(59.9)
+    assert not any(each.code is WarningCode.OUTCOME_MISSING for each in bench.found(Warned))
+    bench.at(60)
+    assert any(each.code is WarningCode.OUTCOME_MISSING for each in bench.found(Warned))
+
+
+# meter ledger
+
+
+def counted(
+    state: LedgerState,
+    counter_kwh: float | None,
+    *,
+    sampled: float,
+    at: float | None = None,
+    power_w: float | None = None,
+) -> LedgerState:
+    now = sampled if at is None else at
+    return meter_ledger.step(
+        state,
+        counter=ABSENT if counter_kwh is None else Measured(counter_kwh, sampled * S),
+        power_w=power_w,
+        is_charging=power_w is not None,
+        now=now * S,
+    )
+
+
+@witness("meter_ledger.JUMP_MAX_KWH")
+def test_counter_jumps_by_1000_kwh_at_most() -> None:
+    before = counted(LedgerState(), 100.0, sampled=0)
+    assert counted(before, 1100.0, sampled=10).total_kwh == pytest.approx(1000.0)
+    assert counted(before, 1100.1, sampled=10).total_kwh == 0.0
+
+
+@witness("meter_ledger.JITTER_KWH")
+def test_counter_may_fall_by_ten_watt_hours() -> None:
+    assert meter_ledger.believes(LedgerState(counter_kwh=100.0), 99.991)
+    assert not meter_ledger.believes(LedgerState(counter_kwh=100.0), 99.989)
+
+
+@witness("meter_ledger.POWER_MAX_KW")
+def test_counter_that_started_again_counts_what_100_kw_could_have_charged() -> None:
+    before = counted(LedgerState(), 500.0, sampled=0)
+    assert counted(before, 100.0, sampled=3600).total_kwh == pytest.approx(100.0)
+    assert counted(before, 100.1, sampled=3600).total_kwh == 0.0
+
+
+@witness("meter_ledger.COUNTER_AGE_MAX")
+def test_counter_is_silent_after_five_minutes() -> None:
+    before = LedgerState(counter_kwh=100.0)
+    assert counted(before, 101.0, sampled=0, at=300).counter_kwh == 101.0
+    assert counted(before, 101.0, sampled=0, at=300.1).counter_kwh == 100.0
+
+
+@witness("meter_ledger.HELD_MAX")
+def test_power_is_held_for_an_hour_at_most() -> None:
+    before = counted(LedgerState(), None, sampled=0, power_w=1000.0)
+    assert counted(before, None, sampled=3600, power_w=1000.0).total_kwh == pytest.approx(1.0)
+    assert counted(before, None, sampled=3601, power_w=1000.0).total_kwh == 0.0
+
+
+@witness("meter_ledger.REPLACED_AFTER")
+def test_counter_out_of_reach_for_a_minute_is_a_new_one() -> None:
+    before = counted(counted(LedgerState(), 100.0, sampled=0), 5000.0, sampled=10)
+    assert counted(before, 5000.0, sampled=69.9).counter_kwh == 100.0
+    assert counted(before, 5000.0, sampled=70).counter_kwh == 5000.0
+
+
+# observation
+
+
+@witness("observation.PV_SIGN_W")
+def test_inverter_that_takes_more_than_500_w_is_wired_the_wrong_way_round() -> None:
+    def warns(power_w: float) -> bool:
+        bench = Bench(site_config(pv_count=1))
+        bench.pv_w = [power_w]
+        bench.at(0)
+        return any(each.code is WarningCode.PV_SIGN for each in bench.found(Warned))
+
+    assert not warns(-500.0)
+    assert warns(-501.0)
+
+
+# phases
+
+
+@witness("phases.UNKNOWN_PHASES")
+def test_unknown_phases_are_three() -> None:
+    assert phases.active_phases(vehicle=0, physical=0, measured=0) == 3
+
+
+@witness("phases.ACTIVE_CURRENT_A")
+def test_phase_with_more_than_an_ampere_is_in_use() -> None:
+    assert phases.phases_in_use((1.1, 1.0, 0.9)) == 1
+
+
+@witness("phases.ACTIVE_VOLTAGE_V")
+def test_phase_with_207_v_is_connected() -> None:
+    assert phases.phases_with_voltage((207.0, 207.0, 206.9)) == 3
+    assert phases.phases_with_voltage((207.0, 206.9, 206.9)) == 1
+
+
+@witness("phases.POWER_TOLERANCE")
+def test_power_of_a_phase_may_be_15_percent_higher() -> None:
+    assert phases.phases_of_power(4460.0, 16.0, 230.0) == 1  # (16 A * 1.15 + 1 A) * 230 V = 4462 W
+    assert phases.phases_of_power(4465.0, 16.0, 230.0) == 2
+
+
+@witness("phases.REST_SHARE")
+def test_tenth_of_the_power_is_no_current_in_another_phase() -> None:
+    assert phases.with_rest((10.0, NAN, NAN), 2550.0, 230.0) == (10.0, 0.0, 0.0)
+    assert phases.with_rest((10.0, NAN, NAN), 2760.0, 230.0) == (10.0, 1.0, 1.0)
+
+
+@witness("phases.SETTLING")
+def test_switch_of_phases_settles_for_a_minute() -> None:
+    assert phases.widening_wait(0 * S, 0 * S) == 60 * S
+    bench = Bench(site_config(loadpoint(can_switch_phases=True, mode=ChargeMode.NOW)))
+    bench.box.status, bench.box.currents_a = C, (10.0, 0.0, 0.0)  # the car takes a moment to find the other phases
+    bench.at(0)
+    bench.lp.charger = replace(bench.lp.charger, phases=3, phases_switched_at=0 * S)
+    bench.at(59)
+    assert bench.lp.measured_phases == 0
+    bench.at(60)
+    assert bench.lp.measured_phases == 1
+
+
+@witness("phases.IDLE_DELAY_MIN", "phases.IDLE_FREE", "phases.IDLE_DOUBLINGS")
+def test_third_switch_in_vain_waits_for_a_minute_and_every_next_one_twice_as_long_up_to_32_minutes() -> None:
+    waits = [phases.patience(0 * S, is_charging=False, idle_switches=count) / S for count in range(10)]
+    assert waits == [0, 0, 60, 120, 240, 480, 960, 1920, 1920, 1920]
+
+
+# plans
+
+
+def is_planned(now: datetime, *slots: Rate, required: timedelta, is_active: bool) -> bool:
+    before = PlanState(is_active=is_active, slot_end=NOON if is_active else None)
+    target = NOON + 20 * H
+    return plan_follow.step(before, Plan(slots), required=required, target=target, now=now, holds_full=False).is_active
+
+
+@witness("plan_follow.SMALL_SLOT")
+def test_ten_minutes_of_a_slot_are_worth_a_start() -> None:
+    slots = Rate(NOON, NOON + H, 0.1), Rate(NOON + 5 * H, NOON + 6 * H, 0.1)
+    assert is_planned(NOON + 50 * 60 * S, *slots, required=H, is_active=False)
+    assert not is_planned(NOON + 50.1 * 60 * S, *slots, required=H, is_active=False)
+
+
+@witness("plan_follow.SLOT_LENGTH")
+def test_gap_or_rest_of_less_than_an_hour_is_no_interruption() -> None:
+    later = Rate(NOON + 5 * H, NOON + 6 * H, 0.1)
+    assert is_planned(NOON + 4 * H + S, later, required=2 * H, is_active=True)
+    assert not is_planned(NOON + 4 * H, later, required=2 * H, is_active=True)
+    assert is_planned(NOON, later, required=H - S, is_active=True)
+    assert not is_planned(NOON, later, required=H, is_active=True)
+
+
+# polling
+
+
+def asks(at: float, state: PollState, *, must_retry: bool = False, is_charging: bool = False, **values: object) -> bool:
+    _, read = polling.step(
+        state,
+        vehicle="car",
+        reading=VehicleReading(must_retry=must_retry),
+        now=at * S,
+        config=PollConfig(**values),  # type: ignore[arg-type]  # by name
+        is_connected=True,
+        is_charging=is_charging,
+    )
+    return read is not None
+
+
+@witness("polling.CACHE")
+def test_charging_vehicle_is_asked_every_quarter_of_an_hour() -> None:
+    assert not asks(899, PollState(asked_at=0 * S), is_charging=True)
+    assert asks(900, PollState(asked_at=0 * S), is_charging=True)
+
+
+@witness("polling.RETRY")
+def test_vehicle_that_wants_to_be_asked_again_is_so_after_five_seconds() -> None:
+    assert not asks(4.9, PollState(asked_at=0 * S), must_retry=True)
+    assert asks(5, PollState(asked_at=0 * S), must_retry=True)
+
+
+@witness("polling.BURST")
+def test_six_wishes_in_a_row_are_granted() -> None:
+    assert asks(0, PollState(paid_until=5 * 900 * S))
+    assert not asks(0, PollState(paid_until=5 * 900 * S + S))
+
+
+@witness("polling.DEFAULT_INTERVAL")
+def test_without_an_interval_a_vehicle_is_asked_every_hour() -> None:
+    state = PollState(asked_at=0 * S)
+    assert not asks(3599, state, mode=PollMode.ALWAYS, interval=0 * S)
+    assert asks(3600, state, mode=PollMode.ALWAYS, interval=0 * S)
+
+
+# readback
+
+
+@witness("readback.WAIT", "readback.WAIT_MAX", "readback.URGENT_WAIT", "readback.URGENT_WAIT_MAX")
+def test_it_is_told_again_after_five_minutes_up_to_an_hour_and_if_urgent_after_one_up_to_ten() -> None:
+    told = Disagreement(since=0 * S, told_at=0 * S, repeats=1)
+    assert told.next_at == 300 * S
+    assert replace(told, repeats=9).next_at == 3600 * S
+    assert replace(told, is_urgent=True).next_at == 60 * S
+    assert replace(told, is_urgent=True, repeats=9).next_at == 600 * S
+
+
+@witness("readback.MEMORY")
+def test_report_is_trusted_again_after_two_hours() -> None:
+    before = Disagreement(since=0 * S, agreed_at=0 * S)
+    assert readback.agreed(before, instant=7199 * S) is before
+    assert readback.agreed(before, instant=7200 * S) is None
+
+
+# savings
+
+
+def saved(at: float, before: SavingsState, share: float | None = 1.0) -> SavingsState:
+    return savings.step(
+        before,
+        now=Now(at * S, NOON + at * S),
+        charge_power_w=1000.0,
+        green_share=share,
+        grid_price=None,
+        feed_in_price=None,
+    )
+
+
+@witness("savings.DEFAULT_GRID_PRICE", "savings.DEFAULT_FEED_IN_PRICE")
+def test_unknown_prices_are_30_and_8_cents() -> None:
+    bought = savings.view(saved(0, SavingsState(since=NOON), 0.0), now=Now(H, NOON + H), grid_price=None)
+    assert (bought.total_charged_kwh, bought.effective_price) == pytest.approx((1.0, 0.30))
+    own = savings.view(saved(0, SavingsState(since=NOON), 1.0), now=Now(H, NOON + H), grid_price=None)
+    assert (own.effective_price, own.amount) == pytest.approx((0.08, 0.22))
+    assert SavingsState(since=NOON).grid_price == 0.30
+    assert SavingsState(since=NOON).feed_in_price == 0.08
+
+
+@witness("savings.GAP_MAX", "savings.HELD_MAX")
+def test_what_is_charged_is_written_every_quarter_of_an_hour_and_lost_after_an_hour_and_a_quarter() -> None:
+    before = saved(0, SavingsState(since=NOON))
+    assert saved(899, before) is before
+    assert saved(900, before).self_kwh == pytest.approx(0.25)
+    assert saved(4500, before).self_kwh == pytest.approx(1.25)
+    assert saved(4501, before).self_kwh == 0.0
+
+
+# site, views, wake, wakeup
+
+
+@witness("wake.NOT_DRAWING_AFTER")
+def test_vehicle_that_has_not_begun_after_a_minute_seems_full() -> None:
+    bench = Bench(site_config(loadpoint(mode=ChargeMode.NOW)))
+    bench.box.status, bench.box.starts = B, False
+    bench.at(0)
+    bench.at(59)
+    assert bench.lp.reason.code is not ReasonCode.VEHICLE_FULL
+    bench.at(60)
+    assert bench.lp.reason.code is ReasonCode.VEHICLE_FULL
+
+
+def test_it_looks_again_on_the_tick_after_a_sample_has_become_too_old() -> None:
+    bench = Bench(site_config())
+    bench.at(0)
+    bench.at(10)
+    assert bench.decision is not None
+    assert bench.decision.wake_at == 50 * S  # at 40 s it is just not too old
+
+
+@witness("views.HEALTHY_FOR")
+def test_site_is_healthy_for_a_minute_and_an_interval_after_its_last_success() -> None:
+    bench = Bench(site_config())
+    bench.at(0)
+    bench.t = 69.9 * S
+    assert bench.site.view(now=bench.now).is_healthy
+    bench.t = 70 * S
+    assert not bench.site.view(now=bench.now).is_healthy
+
+
+@witness("wakeup.WAKE_DELAY")
+def test_vehicle_that_does_not_begin_is_woken_after_half_a_minute() -> None:
+    def is_due(seconds: float) -> bool:
+        return wakeup.is_due(0 * S, seconds * S, is_enabled=True, is_waiting=True, soc_pct=None, soc_target_pct=100)
+
+    assert not is_due(29.9)
+    assert is_due(30)
+
+
+# soc
+
+CAR = EstimatorConfig(capacity_kwh=90.0)
+
+
+def looked(state: SocState, soc_pct: float, energy_kwh: float, car: EstimatorConfig = CAR) -> SocState:
+    reading = Measured(soc_pct, 0 * S)
+    return soc.step(state, charger_soc=ABSENT, vehicle_soc=reading, energy_kwh=energy_kwh, config=car)
+
+
+@witness("soc.CHARGE_EFFICIENCY", "soc.FULL_PCT")
+def test_tenth_of_what_is_charged_is_lost() -> None:
+    assert soc.gradient_kwh_per_pct(SocState(), CAR) == pytest.approx(1.0)
+    assert soc.effective_target_pct(0) == 100.0
+
+
+@witness("soc.GRADIENT_RISE_PCT")
+def test_gradient_is_learned_from_a_rise_of_more_than_ten_percent() -> None:
+    before = looked(SocState(), 20.0, 0.0)
+    assert looked(before, 30.0, 9.5).kwh_per_pct is None
+    assert looked(before, 30.1, 9.5).kwh_per_pct == pytest.approx(9.5 / 10.1)
+
+
+@witness("soc.EFFICIENCY_MIN")
+def test_learned_loss_is_half_at_most() -> None:
+    assert looked(looked(SocState(), 20.0, 0.0), 40.0, 80.0).kwh_per_pct == pytest.approx(1.8)
+
+
+@witness("soc.MOVED_PCT")
+def test_soc_moves_by_two_percent() -> None:
+    before = looked(SocState(), 50.0, 0.0)
+    assert looked(before, 51.9, 1.0).moved_pct == 50.0
+    assert looked(before, 52.0, 1.0).moved_pct == 52.0
+
+
+@witness("soc.UNMOVED_SHARE", "soc.UNMOVED_KWH")
+def test_soc_that_stands_while_a_tenth_of_the_battery_or_10_kwh_are_charged_is_doubted() -> None:
+    small = EstimatorConfig(capacity_kwh=36.0, estimates=False)
+    state = looked(SocState(), 50.0, 0.0, small)
+    assert not soc.is_doubted(state, 3.99, small)
+    assert soc.is_doubted(state, 4.01, small)
+    unknown = EstimatorConfig(capacity_kwh=0.0)
+    assert not soc.is_doubted(state, 10.0, unknown)
+    assert soc.is_doubted(state, 10.01, unknown)
+
+
+@witness("soc.POWER_MIN_W")
+def test_less_than_a_watt_charges_nothing() -> None:
+    state = SocState(soc_pct=50.0)
+    assert soc.remaining_duration(state, 51.0, 1.0, CAR) is not None
+    assert soc.remaining_duration(state, 51.0, 0.9, CAR) is None
+
+
+@witness("soc.PROGRESS_STEP_PCT")
+def test_progress_is_told_every_ten_percent() -> None:
+    assert soc.progress(10.0, 10.0) == 20.0
+    assert soc.progress(10.0, 35.0) == 40.0
+
+
+# surplus
+
+
+def steadied(target_a: float, *, charges: bool, for_s: float = 0.0) -> float:
+    return surplus.steady(
+        target_a,
+        offered_a=10.0,
+        unchanged_for=for_s * S,
+        is_charging=charges,
+        is_exporting=True,
+        current_min_a=6.0,
+        current_max_a=16.0,
+    )
+
+
+@witness("surplus.CURRENT_SLACK_A")
+def test_vehicle_that_takes_less_is_followed_at_two_amperes() -> None:
+    found = surplus.effective_current(is_charging=True, currents_a=(8.0, 8.0, 8.0), current_offered_a=16.0)
+    assert found == 10.0
+
+
+@witness("surplus.DEAD_BAND_A")
+def test_less_than_a_tenth_of_an_ampere_is_not_worth_a_command() -> None:
+    assert steadied(10.09, charges=True) == 10.0
+    assert steadied(10.11, charges=True) == 10.11
+
+
+@witness("surplus.IDLE_BAND_A", "surplus.IDLE_REST")
+def test_vehicle_that_does_not_draw_is_told_two_amperes_and_less_only_after_five_minutes() -> None:
+    assert steadied(11.9, charges=False) == 10.0
+    assert steadied(12.0, charges=False) == 12.0
+    assert steadied(7.0, charges=False, for_s=299.9) == 10.0
+    assert steadied(7.0, charges=False, for_s=300) == 7.0
+
+
+# units
+
+
+@witness("units.SECOND", "units.HOUR", "units.ZERO")
+def test_units_are_what_they_are_called() -> None:
+    assert units.whole_seconds(timedelta(seconds=2.6)) == timedelta(seconds=3)
+    assert units.energy_kwh(1000.0, timedelta(minutes=60)) == 1.0
+    assert planner.duration_at(0.0, 1000.0) == timedelta(seconds=0)
+
+
+# unmetered
+
+
+@witness("unmetered.HYPOTHESES")
+def test_vehicle_may_take_nothing_or_all_of_any_offer() -> None:
+    found = unmetered.powers(Offered(40.0, 3), 230.0)
+    assert (min(found), max(found)) == (0.0, 27_600.0)
+
+
+def learned(change_w: float) -> unmetered.Doubts:
+    """What is known after an offer of 16 A on three phases has changed the load so."""
+    return unmetered.learn(
+        (), Offered(0.0, 3), Offered(16.0, 3), seen_least_w=change_w, seen_most_w=change_w, voltage_v=230.0
+    )
+
+
+@witness("unmetered.DOUBT_MAX_W")
+def test_no_observation_raises_more_than_3000_w_of_doubt() -> None:
+    assert max(learned(11_040.0)) == 3000.0
+
+
+@witness("unmetered.BELIEVED_W")
+def test_hypotheses_that_differ_by_less_than_200_w_are_both_believed() -> None:
+    def least_w(change_w: float) -> float:
+        """The truth lies between 9 A (6210 W) and 10 A (6900 W)."""
+        return unmetered.taken(learned(change_w), Offered(16.0, 3), 230.0).least_w
+
+    assert least_w(6650.0) == 6210.0  # in doubt by 440 - 250 = 190 W more than the best
+    assert least_w(6660.0) == 6900.0  # by 450 - 240 = 210 W
+
+
+@witness("unmetered.CHARGING_A")
+def test_vehicle_that_says_that_it_charges_is_likely_to_take_six_amperes() -> None:
+    assert unmetered.taken(learned(0.0), Offered(16.0, 3), 230.0).likely_w == 1380.0
+
+
+@witness("unmetered.ROUNDING_A")
+def test_limit_counts_on_half_an_ampere_less_than_was_learned() -> None:
+    offered = Offered(16.0, 3)
+    seen = Watch(offered=offered, settles_at=0 * S, lowest_a=16.0, before=offered)
+    assert unmetered.surely_taken(learned(6900.0), seen, 60 * S, 230.0) == pytest.approx(3 * 230.0 * 9.5)
+
+
+@witness("unmetered.SHOWN_AFTER", "unmetered.BEGUN_AFTER")
+def test_change_of_an_offer_shows_after_8_s_and_a_start_after_30_s() -> None:
+    assert unmetered.watch(Watch(offered=Offered(10.0, 3)), Offered(8.0, 3), 100 * S).settles_at == 108 * S
+    assert unmetered.watch(UNWATCHED, Offered(8.0, 3), 100 * S).settles_at == 130 * S
+
+
+def unmetered_home() -> Bench:
+    """A car charges with 8 A on one phase, and nobody measures it but the grid."""
+    bench = Bench(site_config(loadpoint(mode=ChargeMode.NOW, phases=1, has_power=False, current_step_a=0.1)))
+    bench.box.status, bench.box.extra = B, {"power_w": ABSENT, "currents_a": ABSENT}
+    bench.submit(ChangeLoadpointSetting(0, "current_max_a", 8.0))
+    for second in range(0, 100, 10):
+        bench.grid_w = 500.0 + bench.power(bench.box)
+        bench.at(second)
+    return bench
+
+
+def learns(bench: Bench, current_a: float, *, looks_at: float) -> bool:
+    """Whether anything is concluded from an offer of ``current_a`` at 100 s."""
+    before = bench.lp.doubts
+    bench.set("current_max_a", current_a)
+    bench.at(100)
+    bench.grid_w = 500.0 + bench.power(bench.box) + 40.0
+    bench.at(looks_at)
+    return bench.lp.doubts != before
+
+
+@witness("unmetered.CHANGE_MIN_W")
+def test_change_of_less_than_200_w_says_nothing() -> None:
+    assert not learns(unmetered_home(), 7.2, looks_at=110)  # 184 W
+    assert learns(unmetered_home(), 7.1, looks_at=110)  # 207 W
+
+
+@witness("unmetered.PATIENCE")
+def test_load_of_ten_minutes_ago_is_no_comparison() -> None:
+    assert learns(unmetered_home(), 6.0, looks_at=700)
+    assert not learns(unmetered_home(), 6.0, looks_at=700.1)
+
+
+# vehicle
+
+
+def detected(at: float, state: DetectionState, *answered: str) -> vehicle.Detection:
+    readings = {name: VehicleReading(status=Measured(B, 1 * S)) for name in answered}
+    return vehicle.detect(state, ("one", "two"), readings, now=at * S)
+
+
+@witness("vehicle.DETECTION_TIME", "vehicle.DETECTION_REFRESH", "vehicle.DETECTION_PATIENCE")
+def test_search_asks_every_minute_waits_30_s_for_all_answers_and_ends_after_ten_minutes() -> None:
+    begun = DetectionState(started_at=0 * S, asked_at=0 * S)
+    assert detected(29.9, begun, "one").vehicle is None
+    assert detected(30, begun, "one").vehicle == "one"
+    assert not detected(59.9, begun).reads
+    assert detected(60, begun).reads
+    assert not detected(600, begun).is_guest
+    assert detected(600.1, begun).is_guest
+
+
+# defaults
+
+
+def plain_defaults(kind: type) -> dict[str, object]:
+    """The numbers and times that ``kind`` has where nobody says otherwise; durations in seconds."""
+    assert is_dataclass(kind)
+    found = {each.name: each.default for each in fields(kind)}
+    found = {name: value / S if isinstance(value, timedelta) else value for name, value in found.items()}
+    return {name: value for name, value in found.items() if type(value) in (int, float)}
+
+
+LOADPOINT = {
+    "current_min_a": 6.0,
+    "current_max_a": 16.0,
+    "enable_threshold_w": 0.0,
+    "enable_delay": 60.0,
+    "disable_threshold_w": 0.0,
+    "disable_delay": 180.0,
+    "priority": 0,
+}
+DEFAULTS: list[tuple[type, dict[str, object]]] = [
+    (config.VehicleConfig, {"capacity_kwh": 0.0, "phases": 0}),
+    (config.ChargerConfig, {"current_step_a": 1.0}),
+    (config.PollConfig, {"interval": 3600.0}),
+    (config.LoadpointConfig, {**LOADPOINT, "phases": 0, "guard_duration": 300.0, "unknown_soc_grace": 600.0}),
+    (config.CircuitConfig, {"safe_current_a": 0.0}),
+    (BatteryConfig, {}),
+    (
+        config.SiteConfig,
+        {
+            "voltage_v": 230.0,
+            "interval": 10.0,
+            "pv_count": 0,
+            "aux_count": 0,
+            "residual_power_w": 0.0,
+            "priority_soc_pct": 0.0,
+            "buffer_soc_pct": 0.0,
+            "grid_supply_max_while_battery_charges_w": 0.0,
+            "grid_stale_pause": 180.0,
+        },
+    ),
+    (
+        settings.SiteSettings,
+        {"buffer_soc_pct": 0.0, "buffer_start_soc_pct": 0.0, "priority_soc_pct": 0.0, "residual_power_w": 0.0},
+    ),
+    (
+        settings.LoadpointSettings,
+        {**LOADPOINT, "phases_configured": 0, "soc_min_pct": 0, "soc_target_pct": 100, "energy_target_kwh": 0.0},
+    ),
+    (settings.VehicleSettings, {}),
+]
+
+
+@pytest.mark.parametrize(("kind", "expected"), DEFAULTS, ids=lambda value: getattr(value, "__name__", ""))
+def test_defaults_are_those_of_the_documentation(kind: type, expected: dict[str, object]) -> None:
+    assert plain_defaults(kind) == expected
+
+
+@pytest.mark.parametrize(("interval_s", "age_max_s"), [(1, 30), (10, 30), (11, 33), (60, 180)])
+def test_reading_steers_for_three_intervals_and_half_a_minute_at_least(interval_s: int, age_max_s: int) -> None:
+    assert site_config(interval=interval_s * S).reading_age_max == age_max_s * S
