@@ -241,7 +241,9 @@ def _drawn_at(work: Work, index: int, facts: Facts, metered_at: timedelta) -> Ra
 def _estimated_at(work: Work, loadpoint: LoadpointState, facts: Facts, metered_at: timedelta) -> Range:
     """What an unmetered vehicle was drawing, of what it was offered then or since [MEA-2]."""
     least_w = surely_taken(loadpoint.doubts, loadpoint.watch, metered_at, work.layout.voltage_v)
-    least_a = least_w / (facts.limited * _voltage_v(work))
+    standing_a = loadpoint.charger.standing_a
+    # what may have been lowered since, by a command whose answer was lost, is not surely drawn
+    least_a = min(least_w / (facts.limited * _voltage_v(work)), 0.0 if standing_a is None else standing_a.least_a)
     return Range(_load(work, facts, least_a), _load(work, facts, loadpoint.offer.drawable_a))
 
 

@@ -49,7 +49,7 @@ def test_a_limit_holds_in_process(kind: str) -> None:
     judge(simulate(world("alfen-ng9xx", kind)))
 
 
-@pytest.mark.parametrize("station", STATIONS[:3])
+@pytest.mark.parametrize("station", [*STATIONS[:3], "evse-din"])  # the last one has no meter
 def test_a_limit_holds_at_one_station_of_each_watchdog(station: str) -> None:
     judge(run_scenario(world(station, "lost")))
 
