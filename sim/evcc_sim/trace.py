@@ -95,7 +95,7 @@ class Note(NamedTuple):
 
 
 class Look(NamedTuple):
-    """What a client was shown of ``meter`` (``grid``, ``pv`` or ``battery``) while ``flows_w`` flowed; None: no value."""
+    """What a client was shown of ``meter`` (``grid``, ``pv`` or ``battery``) while it measured ``flows_w``; None: no value."""
 
     second: float
     meter: str
@@ -276,8 +276,8 @@ class Recorder:
         """A client has looked at the powers of the meters, each under its name in `Look`."""
         house = self.house
         site = house.scenario.site
-        flows_w = {"grid": house.bus.grid.power_w, "pv": sum(inverter.power_w for inverter in house.inverters)}
-        flows_w["battery"] = sum(battery.power_w for battery in house.batteries)
+        flows_w = {"grid": house.grid_meter.power_w, "pv": sum(meter.power_w for meter in house.pv_meters)}
+        flows_w["battery"] = sum(meter.power_w for meter in house.battery_meters)
         is_there = {"grid": site.has_grid_meter, "pv": site.sees_pv and house.inverters, "battery": house.batteries}
         for meter, power_w in flows_w.items():
             if is_there[meter]:

@@ -95,6 +95,8 @@ def what_flows_is_seen(trace: Trace) -> Found:
         "pv": [spec.name for spec in scenario.pv],
         "battery": [spec.name for spec in scenario.battery],
     }
+    if scenario.grid.meter.refresh_s or scenario.grid.meter.lag_s:
+        del devices["grid"]  # a slow meter shows another moment, and what swings is another thing then
     for meter, names in devices.items():
         faults = [fault for name in (*names, "site") for fault in faults_of(trace, name, frozenset(FaultKind))]
         was_blind = False

@@ -138,7 +138,11 @@ def small_steps_are_not_sent(trace: Trace) -> Found:
         return
     last: dict[int, float] = {}
     seen = _Reasons(trace)
+    restarts = sorted(trace.restarts, reverse=True)
     for sent in trace.sent:
+        while restarts and restarts[-1] <= sent.second:  # a control that is new has to say it once
+            restarts.pop()
+            last.clear()
         if isinstance(sent.command, Disable) or not sent.accepted:
             last.pop(sent.loadpoint, None)
         elif isinstance(sent.command, SetCurrent):
