@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from math import ceil
 
 from evcc_sim.faults import SILENT, FaultKind
 from evcc_sim.invariants.evidence import REACTION_S, circuit_members, faults_of, fits
 from evcc_sim.invariants.violation import Found, Violation
-from evcc_sim.trace import Instant, Trace
+from evcc_sim.trace import Instant, Look, Trace
 from evcclib.events import VehicleConnected
 from evcclib.model import ChargeMode
 
@@ -108,10 +109,24 @@ def what_flows_is_seen(trace: Trace) -> Found:
             )
             if any(fault.start_s <= look.second and look.second - LOOK_BACK_S < fault.end_s for fault in faults):
                 is_blind = False
+            is_blind = is_blind and _flows_steadily(trace, look)
             if is_blind and was_blind:
                 shown = "nothing" if look.shown_w is None else f"{look.shown_w:.0f} W"
                 yield Violation("what_flows_is_seen", look.second, f"{meter}: {look.flows_w:.0f} W flow, {shown} shown")
             was_blind = is_blind
+
+
+def _flows_steadily(trace: Trace, look: Look) -> bool:
+    """Whether so much has flowed the same way since two intervals ago: what has just begun is in no sample yet."""
+    start_s = look.second - 2 * trace.scenario.site.interval_s
+    first = max(0, bisect_right(trace.instants, start_s, key=lambda instant: instant.second) - 1)
+    last = bisect_right(trace.instants, look.second, key=lambda instant: instant.second)
+    way = 1.0 if look.flows_w > 0 else -1.0
+    for instant in trace.instants[first:last]:
+        flows_w = {"grid": instant.grid_w, "pv": instant.pv_w, "battery": instant.battery_w}[look.meter]
+        if way * flows_w < UNSEEN_W:
+            return False
+    return True
 
 
 def unknown_soc_forces_nothing(trace: Trace) -> Found:
