@@ -22,6 +22,7 @@ from evcclib.commands import Batch, Command, Disable, Enable, Outcome, Result, S
 from evcclib.hold import Timer
 from evcclib.readback import WAIT_MAX, Disagreement, agreed, contradicted, doubled, is_due, overtaken, told
 from evcclib.readings import Measured
+from evcclib.rounding import UNKNOWN, Rounding
 
 SYNC_GRACE = timedelta(seconds=60)
 """A charger may take so long to report what it was told [DEF-6]."""
@@ -74,7 +75,7 @@ class ChargerState:
 
     ``is_certain`` False: nobody knows whether it is enabled, so the next decision says it explicitly. ``current_range_a`` is what
     may stand while ``current_a`` is in doubt, None where nobody knows; ``wanted_a`` what was decided last, whether or not it has
-    arrived (0: off; None: nothing yet).
+    arrived (0: off; None: nothing yet). ``rounding`` is what its read-backs tell of its step.
     """
 
     is_enabled: bool = False
@@ -103,6 +104,7 @@ class ChargerState:
     is_lowering_refused: bool = False  # the last of them would have made the vehicle take less
     unheard_at: Timer = None  # last lowering that was sent although it is silent
     unheard_tries: int = 0  # how many since it fell silent
+    rounding: Rounding = UNKNOWN
 
     @property
     def disagreements(self) -> tuple[Disagreement | None, Disagreement | None, Disagreement | None]:

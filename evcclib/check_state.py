@@ -7,6 +7,7 @@ from evcclib.charger import ChargerState, CurrentRange
 from evcclib.check_config import of_setting
 from evcclib.errors import IncompatibleState
 from evcclib.polling import PollState
+from evcclib.rounding import STEPS_A, Heard, Rounding
 from evcclib.settings import SETTINGS, LoadpointSettings, Scope, SiteSettings, VehicleSettings
 from evcclib.soc import SocState
 from evcclib.state import LoadpointState
@@ -49,6 +50,8 @@ IN_STATE: Table = {
         "pending": NOTHING,
         "number": whole(0, 10**9),
     },
+    Rounding: {"step_a": number(0, STEPS_A[0], "A")},
+    Heard: {"told_a": _CURRENT, "shown_a": _CURRENT},
     CurrentRange: {"least_a": _CURRENT, "most_a": _CURRENT},
     SocState: {
         "soc_pct": _SOC,

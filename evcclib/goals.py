@@ -110,7 +110,13 @@ def power_max_w(work: Work, index: int) -> float:
     """The most a loadpoint could take with its vehicle [PH-5]."""
     loadpoint = work.state.loadpoints[index]
     settings = loadpoint.settings
-    bounds = work.layout.bounds(index, settings.current_min_a, settings.current_max_a, loadpoint.vehicle)
+    bounds = work.layout.bounds(
+        index,
+        settings.current_min_a,
+        settings.current_max_a,
+        loadpoint.vehicle,
+        loadpoint.charger.rounding.step_a,
+    )
     phases = active_phases_max(
         vehicle=0 if loadpoint.vehicle is None else work.layout.vehicles[loadpoint.vehicle].config.phases,
         physical=loadpoint.charger.phases,

@@ -84,17 +84,23 @@ class SiteLayout:
             circuit.name for circuit in config.circuits if circuit.has_meter or circuit.uses_grid_meter
         )
         self.everyone = frozenset(range(len(self.loadpoints)))
-        self._bounds: dict[tuple[int, float, float, bool], Bounds] = {}
+        self._bounds: dict[tuple[int, float, float, bool, float], Bounds] = {}
         self._estimators: dict[tuple[int, str | None], EstimatorConfig] = {}
 
-    def bounds(self, index: int, current_min_a: float, current_max_a: float, vehicle: str | None) -> Bounds:
-        """What loadpoint ``index`` can be set to between these settings with this vehicle."""
+    def bounds(
+        self, index: int, current_min_a: float, current_max_a: float, vehicle: str | None, learned_step_a: float
+    ) -> Bounds:
+        """What loadpoint ``index`` can be set to between these settings with this vehicle.
+
+        ``learned_step_a`` is a coarser step that the charger turned out to have, 0: none.
+        """
         is_coarse = vehicle is not None and self.vehicles[vehicle].is_coarse
-        key = (index, current_min_a, current_max_a, is_coarse)
+        key = (index, current_min_a, current_max_a, is_coarse, learned_step_a)
         bounds = self._bounds.get(key)
         if bounds is None:
             charger = self.loadpoints[index].charger
             step_a = COARSE_STEP_A if is_coarse else min(charger.current_step_a, COARSE_STEP_A)
+            step_a = max(step_a, learned_step_a)
             highest_a = current_max_a if charger.current_max_a is None else min(current_max_a, charger.current_max_a)
             bounds = Bounds(ceil_to_step(current_min_a, step_a), floor_to_step(highest_a, step_a), step_a)
             if len(self._bounds) > 1000:

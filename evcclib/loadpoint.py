@@ -13,7 +13,7 @@ from typing import Any
 from evcclib import meter_ledger, plausible, polling, session, soc
 from evcclib.allocation import OBEDIENCE
 from evcclib.assignment import connect, describe_session, disconnect, identify, open_session, store_session
-from evcclib.charger import DRAWING_W, ChargerState, Report, confirm, see_phases, sync
+from evcclib.charger import DRAWING_W, SYNC_GRACE, ChargerState, Report, confirm, see_phases, sync
 from evcclib.commands import Outcome, Read, Result, VehicleRead
 from evcclib.events import (
     ChargeStarted,
@@ -40,6 +40,7 @@ from evcclib.phases import (
 )
 from evcclib.readback import is_due
 from evcclib.readings import ABSENT, ChargerReading, Measured, Missing, Reading, VehicleReading
+from evcclib.rounding import hear
 from evcclib.state import NO_EFFECT, LoadpointState
 from evcclib.status import FAULTS, Transition, transitions
 from evcclib.surplus import busiest
@@ -167,7 +168,12 @@ def observe(work: Work, index: int) -> Facts:
     elif layout.charger.has_energy_session:
         counter = reading.energy_session_kwh
     loadpoint.ledger = meter_ledger.step(
-        loadpoint.ledger, counter=counter, power_w=power_w, is_charging=is_charging, now=work.instant
+        loadpoint.ledger,
+        counter=counter,
+        power_w=power_w,
+        is_charging=is_charging,
+        now=work.instant,
+        power_max_w=_power_max_w(work, index),
     )
     if happened:
         _handle(work, index, happened, reading, is_startup=was_unseen)
@@ -177,15 +183,15 @@ def observe(work: Work, index: int) -> Facts:
         _see_soc(work, index, layout, reading, is_connected=is_connected, is_charging=is_charging)
     report = _report(work, loadpoint, layout, reading, currents_a, is_charging=is_charging)
     if is_usable:
+        loadpoint.charger = _hear(loadpoint.charger, report, layout)
         loadpoint.charger = sync(loadpoint.charger, report, instant=work.instant)
         _warn_of_disagreement(work, index)
 
-    settings = loadpoint.settings
     vehicle_phases = 0 if loadpoint.vehicle is None else work.layout.vehicles[loadpoint.vehicle].config.phases
     _prove_phases(work, loadpoint, report, currents_a, vehicle_phases, is_connected=is_connected)
     return Facts(
         layout,
-        work.layout.bounds(index, settings.current_min_a, settings.current_max_a, loadpoint.vehicle),
+        _bounds(work, index),
         power_w,
         drawn,
         is_measured,
@@ -251,10 +257,42 @@ def estimate(work: Work, index: int, *, is_charging: bool) -> Taken:
     what = offered(work, index, is_charging=is_charging)
     if what is not None:
         return taken(loadpoint.doubts, what, voltage_v)
-    settings = loadpoint.settings
-    bounds = work.layout.bounds(index, settings.current_min_a, settings.current_max_a, loadpoint.vehicle)
+    bounds = _bounds(work, index)
     phases = active_phases(vehicle=0, physical=loadpoint.charger.phases, measured=loadpoint.measured_phases)
     return unknown_offer(bounds.minimum_a, bounds.maximum_a, phases, voltage_v)
+
+
+def _power_max_w(work: Work, index: int) -> float:
+    """The most that can flow there, whatever the charger is told."""
+    charger = work.layout.loadpoints[index].charger
+    current_a = max(work.state.loadpoints[index].settings.current_max_a, charger.current_max_a or 0.0)
+    return max(plausible.CHARGE_POWER_MAX_W, 3 * current_a * work.layout.voltage_v)
+
+
+def _bounds(work: Work, index: int) -> Bounds:
+    """What the charger can be set to, as far as is known by now."""
+    loadpoint = work.state.loadpoints[index]
+    settings = loadpoint.settings
+    step_a = loadpoint.charger.rounding.step_a
+    return work.layout.bounds(index, settings.current_min_a, settings.current_max_a, loadpoint.vehicle, step_a)
+
+
+def _hear(charger: ChargerState, report: Report, layout: LoadpointLayout) -> ChargerState:
+    """Learn the charger's step from a read-back that can show what it was told last [LIM-2]."""
+    told_a, told_at, shown = charger.current_a, charger.current_changed_at, report.offered_a
+    if shown is None or told_a is None or told_at is None or charger.pending is not None:
+        return charger
+    if not charger.is_enabled or not charger.is_certain or shown.sampled_at < told_at + OBEDIENCE:
+        return charger
+    rounding = hear(
+        charger.rounding,
+        told_a=told_a,
+        shown_a=shown.value,
+        told_at=told_at,
+        is_settled=shown.sampled_at - told_at >= SYNC_GRACE,
+        configured_a=layout.charger.current_step_a,
+    )
+    return charger if rounding is charger.rounding else replace(charger, rounding=rounding)
 
 
 def _is_settling(work: Work, loadpoint: LoadpointState) -> bool:

@@ -4,8 +4,8 @@
    counter:      |<- last good read ->|   missing   |<- next good read ->|
    ledger:        counted_kwh           + bridge_kwh                      counted again, bridge dropped
 ```
-The ledger never runs backwards and never invents energy: a counter that starts again goes on from its new value, a jump of
-more than 1000 kWh, or from 0 to more than can have been charged, is a misread, and while a counter is silent (or missing
+The ledger never runs backwards and never invents energy: a counter that starts again goes on from its new value, a step of
+more than can have been charged meanwhile is a misread, or a new meter if it stays, and while a counter is silent (or missing
 altogether) power is integrated instead. One ledger runs for the life of the loadpoint; a session is the difference between two
 of its readings, so that the sum of all sessions is what the meter counted, whatever happened in between.
 """
@@ -16,16 +16,17 @@ import math
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from evcclib.hold import Timer
+from evcclib.plausible import CHARGE_POWER_MAX_W, charged_at_most, is_counter_step
 from evcclib.readings import Measured, Reading
 from evcclib.units import HOUR, ZERO, energy_kwh, whole_seconds
 
-JUMP_MAX_KWH = 1000.0
 JITTER_KWH = 0.01
 """A counter that falls by no more than this has not started again; it waits until it is passed."""
-POWER_MAX_KW = 100.0
-"""What a counter shows after it fell was charged since it started again only if this power could have done it."""
 COUNTER_AGE_MAX = timedelta(minutes=5)
 """A counter that has not been sampled for longer is silent; some are polled slowly, so this is more than for other readings."""
+IDLE_STRIDE = timedelta(minutes=5)
+"""So often it is noted that a counter stands still while nothing is charged."""
 HELD_MAX = HOUR
 """Power is not held for longer without a step: nobody knows what was charged while the server was down."""
 REPLACED_AFTER = timedelta(minutes=1)
@@ -34,12 +35,19 @@ REPLACED_AFTER = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerState:
-    """``total_kwh`` is all that was ever counted, bridged gaps included; ``session_start_kwh`` its value at the connect."""
+    """``total_kwh`` is all that was ever counted, bridged gaps included; ``session_start_kwh`` its value at the connect.
+
+    What the counter gains takes time: ``reach_duration`` and what has passed since ``reach_at`` (None: ``counter_at``). Time in
+    which it was seen to stand still and nothing was charged, as ``is_idle`` says of the present, is none of it.
+    """
 
     total_kwh: float = 0.0
     session_start_kwh: float = 0.0
     counter_kwh: float | None = None  # the counter at its last change
     counter_at: timedelta = ZERO
+    reach_duration: timedelta = ZERO
+    reach_at: Timer = None
+    is_idle: bool = False
     counted_kwh: float = 0.0
     bridge_kwh: float = 0.0
     doubt_kwh: float | None = None  # a value out of reach, and since when it is shown
@@ -68,15 +76,18 @@ def step(
     power_w: float | None,
     is_charging: bool,
     now: timedelta,
+    power_max_w: float = CHARGE_POWER_MAX_W,
 ) -> LedgerState:
     """The ledger after one look at the ``counter`` [kWh] and the power [W]; either may be unknown.
 
     ``counter`` is the charge meter's total, or the charger's own session counter where that counts [MET-1]. Power counts only
-    while charging, and is held until the next step [MET-3]. The same state comes back when nothing has changed.
+    while charging, and is held until the next step [MET-3]. ``power_max_w`` is the most that can flow there. The same state comes
+    back when nothing has changed.
     """
     power_w = max(power_w, 0.0) if is_charging and power_w is not None else 0.0
     read = counter if isinstance(counter, Measured) and _is_usable(state, counter, now) else None
-    is_believed = read is not None and _is_in_reach(state, read)
+    power_max_w = max(power_max_w, state.power_w)
+    is_believed = read is not None and _is_in_reach(state, read, power_max_w)
     is_bridging = not is_believed or state.counter_kwh is None
     if is_bridging and state.power_w > 0 and state.power_at is not None and now > state.power_at:
         state = _bridged(state, state.power_at, power_w, now)
@@ -87,7 +98,9 @@ def step(
         state = replace(state, power_w=power_w, power_at=now)
     if read is None:
         return state
-    return _read(state, read) if is_believed else _doubted(state, read)
+    if not is_believed:
+        return _doubted(state, read, power_max_w)
+    return _read(_idle(state, read, is_charging=is_charging), read)
 
 
 def believes(state: LedgerState, counter_kwh: float) -> bool:
@@ -105,13 +118,34 @@ def _is_usable(state: LedgerState, read: Measured[float], now: timedelta) -> boo
     return now - read.sampled_at <= COUNTER_AGE_MAX and (read.value > 0 or state.counter_kwh == 0)
 
 
-def _is_in_reach(state: LedgerState, read: Measured[float]) -> bool:
+def _is_in_reach(state: LedgerState, read: Measured[float], power_max_w: float) -> bool:
+    """Whether the counter can have come to show this since it last moved."""
     last = state.counter_kwh
     if last is None:
         return True
+    meanwhile = _meanwhile(state, read)
     if last > 0 and read.value >= last - JITTER_KWH:  # a 0 may have stood for a counter that could not be read yet
-        return read.value <= last + JUMP_MAX_KWH
-    return read.value <= POWER_MAX_KW * (max(read.sampled_at - state.counter_at, ZERO) / HOUR)
+        return is_counter_step(read.value - last, meanwhile, power_max_w)
+    return read.value <= charged_at_most(meanwhile, power_max_w)
+
+
+def _meanwhile(state: LedgerState, read: Measured[float]) -> timedelta:
+    since = state.counter_at if state.reach_at is None else state.reach_at
+    return state.reach_duration + max(read.sampled_at - since, ZERO)
+
+
+def _idle(state: LedgerState, read: Measured[float], *, is_charging: bool) -> LedgerState:
+    """Let no time count in which the counter stands where it stood, while nothing is charged."""
+    last = state.counter_kwh
+    if is_charging:
+        return replace(state, is_idle=False) if state.is_idle else state
+    if last is None or abs(read.value - last) > JITTER_KWH:
+        return state
+    if not state.is_idle:  # it may still show what was charged until now, however late
+        return replace(state, reach_duration=_meanwhile(state, read), reach_at=read.sampled_at, is_idle=True)
+    if state.reach_at is not None and read.sampled_at - state.reach_at >= IDLE_STRIDE:
+        return replace(state, reach_at=read.sampled_at)
+    return state
 
 
 def _bridged(state: LedgerState, since: timedelta, power_w: float, now: timedelta) -> LedgerState:
@@ -123,6 +157,9 @@ def _bridged(state: LedgerState, since: timedelta, power_w: float, now: timedelt
         session_start_kwh=state.session_start_kwh,
         counter_kwh=state.counter_kwh,
         counter_at=state.counter_at,
+        reach_duration=state.reach_duration,
+        reach_at=state.reach_at,
+        is_idle=state.is_idle,
         counted_kwh=state.counted_kwh,
         bridge_kwh=bridge_kwh,
         doubt_kwh=state.doubt_kwh,
@@ -157,6 +194,9 @@ def _counted(
         power_at=power_at,
         counter_kwh=read.value,
         counter_at=read.sampled_at,
+        reach_duration=ZERO,
+        reach_at=read.sampled_at,
+        is_idle=False,
         counted_kwh=counted_kwh,
         bridge_kwh=0.0,
         doubt_kwh=None,
@@ -164,9 +204,12 @@ def _counted(
     )
 
 
-def _doubted(state: LedgerState, read: Measured[float]) -> LedgerState:
+def _doubted(state: LedgerState, read: Measured[float], power_max_w: float) -> LedgerState:
     """A value out of reach: a misread unless it stays."""
-    if state.doubt_kwh is None or not state.doubt_kwh <= read.value <= state.doubt_kwh + JUMP_MAX_KWH:
+    meanwhile = max(read.sampled_at - state.doubt_at, ZERO)
+    if state.doubt_kwh is None or not (
+        read.value >= state.doubt_kwh and is_counter_step(read.value - state.doubt_kwh, meanwhile, power_max_w)
+    ):
         return replace(state, doubt_kwh=read.value, doubt_at=read.sampled_at)
     if read.sampled_at - state.doubt_at < REPLACED_AFTER:
         return state

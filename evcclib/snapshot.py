@@ -20,7 +20,7 @@ from evcclib.charger import doubt
 from evcclib.check_state import ANY_INTEGER, ANY_NUMBER, check_state
 from evcclib.errors import IncompatibleState, shown
 from evcclib.hold import ELAPSED
-from evcclib.meter_ledger import TimerState
+from evcclib.meter_ledger import LedgerState, TimerState
 from evcclib.model import Now
 from evcclib.settings import LoadpointSettings
 from evcclib.state import LoadpointState, SiteState
@@ -44,7 +44,12 @@ TRANSIENT = frozenset(
 """Made anew by the first step, or forgotten: a limit whose meter is silent after a restart is not proven, and a remote demand
 has to be raised again (who raised it may be gone)."""
 DURATIONS = frozenset(
-    {(LoadpointSettings, "enable_delay"), (LoadpointSettings, "disable_delay"), (TimerState, "duration")}
+    {
+        (LoadpointSettings, "enable_delay"),
+        (LoadpointSettings, "disable_delay"),
+        (TimerState, "duration"),
+        (LedgerState, "reach_duration"),
+    }
 )
 """Fields that hold a duration; every other timedelta of a state is an instant."""
 _TICK = timedelta(microseconds=1)

@@ -139,6 +139,7 @@ ALLOWED: Mapping[str, Allowed] = {
     "Visit.days": NOT_NEGATIVE,
     "WallboxSpec.current_max_a": Between(0, 1000, has_low=False),
     "WallboxSpec.current_step_a": Between(0, 100, has_low=False),
+    "WallboxSpec.true_step_a": Between(0, 100),
     "WallboxSpec.phases": OneOf((1, 2, 3)),
     "WallboxSpec.phase_switch_s": DAY_S,
     "WallboxSpec.contactor_s": DAY_S,

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from math import floor
+from enum import StrEnum
+from math import ceil, floor
 from typing import NamedTuple
 
 import simpy
@@ -29,14 +30,27 @@ class WriteRefused(Exception):
     """The station answers a command with an error."""
 
 
+class Rounds(StrEnum):
+    """What a station makes of a current between two of its steps."""
+
+    DOWN = "down"
+    NEAREST = "nearest"
+    UP = "up"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WallboxSpec:
-    """A station. ``phase_rotation`` is the grid phase (1..3) behind each of its terminals."""
+    """A station. ``phase_rotation`` is the grid phase (1..3) behind each of its terminals.
+
+    ``current_step_a`` is the step that the control believes in, ``true_step_a`` the one it really has, 0: the same.
+    """
 
     name: str = "charger"
     profile: str = "alfen-ng9xx"
     current_max_a: float = 16.0
     current_step_a: float = 0.001
+    true_step_a: float = 0.0
+    rounds: Rounds = Rounds.DOWN
     phases: int = 3  # wired
     can_switch_phases: bool = False
     phase_switch_s: float = 8.0  # pilot off while the relay changes
@@ -52,6 +66,11 @@ class WallboxSpec:
     has_meter: bool = True
     has_wakeup: bool = False  # in process; on the wire the profile says so
     meter: MeterSpec = field(default_factory=MeterSpec)
+
+    @property
+    def coarsest_step_a(self) -> float:
+        """What lies between two currents that it can offer when told with the step that is believed [A]."""
+        return max(self.true_step_a, self.current_step_a)
 
 
 class _Shown(NamedTuple):
@@ -129,10 +148,9 @@ class Wallbox(Socket):
     # -- commands --------------------------------------------------------------------------------------------------
 
     def set_current(self, current_a: float) -> None:
-        """Offer ``current_a``, cut down to its steps and its maximum. Raises `WriteRefused`."""
+        """Offer ``current_a``, rounded to its steps and cut down to its maximum. Raises `WriteRefused`."""
         if self._accepts():
-            step = self.spec.current_step_a
-            self._limit_a = min(self.spec.current_max_a, floor(max(0.0, current_a) / step + 1e-9) * step)
+            self._limit_a = min(self.spec.current_max_a, self._rounded(max(0.0, current_a)))
             self._update()
 
     def enable(self) -> None:
@@ -328,6 +346,17 @@ class Wallbox(Socket):
             self._try_switch()
 
     # -- inside ----------------------------------------------------------------------------------------------------
+
+    def _rounded(self, current_a: float) -> float:
+        step_a = self.spec.true_step_a or self.spec.current_step_a
+        steps = current_a / step_a
+        match self.spec.rounds:
+            case Rounds.DOWN:
+                return floor(steps + 1e-9) * step_a
+            case Rounds.NEAREST:
+                return floor(steps + 0.5) * step_a
+            case Rounds.UP:
+                return ceil(steps - 1e-9) * step_a
 
     def _accepts(self) -> bool:
         now = float(self.env.now)

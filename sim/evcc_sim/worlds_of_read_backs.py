@@ -8,11 +8,14 @@ from datetime import time, timedelta
 from evcc_sim.faults import FaultKind, ReadBack
 from evcc_sim.packs import Choice, Pack, Span
 from evcc_sim.scenario import FaultSpec, Scenario
+from evcc_sim.wallbox import Rounds
 from evcc_sim.worlds_of_sun import PACKS as SUNNY
 
 BENEATH = {pack.name: pack for pack in SUNNY}
 BY_STATUS = ("sessions_equal_the_meter", "starts_have_sessions")
 """Sessions begin and end by the status; nobody can tell them from one that is wrong."""
+UNKNOWN_STEP = ("raises_fit",)
+"""What is offered above what was told is seen only once it is offered."""
 LESS_SUN = ("sun_is_used",)
 """A wrong read-back may cost sun, and a start that comes later."""
 SHOWS = {
@@ -34,12 +37,15 @@ def lying_read_back(
     lag_s: float = 70.0,
     meter: str = "yes",
     ignored_at_h: float = 0.0,
+    true_step_a: float = 0.0,
+    rounds: str = "down",
 ) -> Scenario:
     """A world of the sun, drawn from seed ``drawn``, all of whose stations read back one value (or all settings) wrong or late.
 
     ``how``: ``never`` (as if nothing ever happened), ``always`` (as if it always did), ``wrong`` (never what is true), ``late``
     by ``lag_s``. Only stations that can switch phases tell which they have. ``ignored_at_h``: for two minutes from then on
-    stations also ignore what they are told; 0: never.
+    stations also ignore what they are told; 0: never. With a ``true_step_a`` they round what they are told, which the control
+    does not know.
     """
     scenario = BENEATH[world].draw(drawn)
     boxes = [charger.box.name for charger in scenario.charger]
@@ -54,13 +60,18 @@ def lying_read_back(
         scenario,
         title="Stations that tell the wrong of themselves",
         charger=tuple(
-            replace(charger, box=replace(charger.box, has_meter=meter == "yes")) for charger in scenario.charger
+            replace(
+                charger,
+                box=replace(charger.box, has_meter=meter == "yes", true_step_a=true_step_a, rounds=Rounds(rounds)),
+            )
+            for charger in scenario.charger
         ),
         fault=tuple(faults),
         allowed=(
             *scenario.allowed,
             *LESS_SUN,
             *(BY_STATUS if of in ("status", "all") else ()),
+            *(UNKNOWN_STEP if true_step_a and rounds != Rounds.DOWN else ()),
         ),
     )
 
@@ -90,6 +101,8 @@ PACKS = (
             "lag_s": Choice((20, 70, 150, 600)),
             "meter": Choice(("yes", "yes", "no")),
             "ignored_at_h": Choice((0, 0, 10, 13)),
+            "true_step_a": Choice((0, 0, 1, 2)),
+            "rounds": Choice(tuple(Rounds)),
         },
     ),
 )

@@ -33,6 +33,7 @@ from evcclib import (
     plausible,
     polling,
     readback,
+    rounding,
     savings,
     settings,
     soc,
@@ -460,11 +461,18 @@ def counted(
     )
 
 
-@witness("meter_ledger.JUMP_MAX_KWH")
-def test_counter_jumps_by_1000_kwh_at_most() -> None:
+@witness("plausible.COUNTER_STEP_KWH")
+def test_counter_may_show_whole_kilowatt_hours_only() -> None:
     before = counted(LedgerState(), 100.0, sampled=0)
-    assert counted(before, 1100.0, sampled=10).total_kwh == pytest.approx(1000.0)
-    assert counted(before, 1100.1, sampled=10).total_kwh == 0.0
+    assert counted(before, 101.0, sampled=0.1).total_kwh == pytest.approx(1.0)
+    assert counted(before, 101.01, sampled=0.1).total_kwh == 0.0
+
+
+@witness("meter_ledger.IDLE_STRIDE")
+def test_counter_that_stands_still_is_noted_every_five_minutes() -> None:
+    before = counted(counted(LedgerState(), 100.0, sampled=0), 100.0, sampled=10)
+    assert counted(before, 100.0, sampled=309) is before
+    assert counted(before, 100.0, sampled=310).reach_at == 310 * S
 
 
 @witness("meter_ledger.JITTER_KWH")
@@ -473,11 +481,11 @@ def test_counter_may_fall_by_ten_watt_hours() -> None:
     assert not meter_ledger.believes(LedgerState(counter_kwh=100.0), 99.989)
 
 
-@witness("meter_ledger.POWER_MAX_KW")
-def test_counter_that_started_again_counts_what_100_kw_could_have_charged() -> None:
+@witness("plausible.CHARGE_POWER_MAX_W", "plausible.COUNTER_SLACK")
+def test_counter_that_started_again_counts_what_half_as_much_again_as_22_kw_could_have_charged() -> None:
     before = counted(LedgerState(), 500.0, sampled=0)
-    assert counted(before, 100.0, sampled=3600).total_kwh == pytest.approx(100.0)
-    assert counted(before, 100.1, sampled=3600).total_kwh == 0.0
+    assert counted(before, 33.12, sampled=3600).total_kwh == pytest.approx(33.12)
+    assert counted(before, 33.13, sampled=3600).total_kwh == 0.0
 
 
 @witness("meter_ledger.COUNTER_AGE_MAX")
@@ -499,6 +507,46 @@ def test_counter_out_of_reach_for_a_minute_is_a_new_one() -> None:
     before = counted(counted(LedgerState(), 100.0, sampled=0), 5000.0, sampled=10)
     assert counted(before, 5000.0, sampled=69.9).counter_kwh == 100.0
     assert counted(before, 5000.0, sampled=70).counter_kwh == 5000.0
+
+
+# rounding
+
+
+def heard(*pairs: tuple[float, float]) -> float:
+    """The step that is known after so many commands [A]."""
+    state = rounding.UNKNOWN
+    for number, (told_a, shown_a) in enumerate(pairs):
+        state = rounding.hear(
+            state, told_a=told_a, shown_a=shown_a, told_at=number * 10 * S, is_settled=False, configured_a=0.001
+        )
+    return state.step_a
+
+
+@witness("rounding.STEPS_A")
+def test_steps_are_two_amperes_or_parts_of_one() -> None:
+    assert heard((7.9, 6.0), (9.8, 8.0), (9.0, 8.0)) == 2.0
+    assert heard((7.1, 6.6), (7.7, 7.2), (8.0, 7.8)) == 0.6
+    assert heard((7.19, 7.1), (7.39, 7.3), (7.52, 7.5)) == 0.1
+    assert heard((7.03, 7.0), (7.29, 7.25), (7.54, 7.5)) == 0.0
+
+
+@witness("rounding.HEARD_MIN")
+def test_step_is_known_after_three_commands() -> None:
+    assert heard((7.9, 7.0), (8.8, 8.0)) == 0.0
+    assert heard((7.9, 7.0), (8.8, 8.0), (8.3, 8.0)) == 1.0
+
+
+@witness("rounding.HEARD_MAX")
+def test_eight_commands_later_a_current_that_was_not_rounded_is_forgotten() -> None:
+    rounded = [(7.9, 7.0), (8.8, 8.0), (8.3, 8.0), (7.2, 7.0)] * 2
+    assert heard((8.43, 8.43), *rounded[:7]) == 0.0
+    assert heard((8.43, 8.43), *rounded) == 1.0
+
+
+@witness("rounding.EXACT_A")
+def test_read_back_is_as_exact_as_ten_milliamperes() -> None:
+    assert heard((7.9, 7.009), (8.8, 8.0), (8.3, 8.0)) == 1.0
+    assert heard((7.9, 7.011), (8.8, 8.0), (8.3, 8.0)) == 0.0
 
 
 # observation

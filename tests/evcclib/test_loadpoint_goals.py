@@ -118,11 +118,11 @@ def test_unknown_soc_forces_nothing_for_ten_minutes_and_then_a_bounded_energy() 
     for second in range(0, 600, 10):
         assert site.at(second) == ()
     assert site.at(600) == (SetCurrent(16.0), Enable())
-    site.box.extra = {"energy_total_kwh": Measured(11.99, 610 * S)}
-    assert site.at(610) == ()
-    site.box.extra = {"energy_total_kwh": Measured(12.0, 620 * S)}
+    site.box.extra = {"energy_total_kwh": Measured(11.99, 4510 * S)}
+    assert site.at(4510) == ()
+    site.box.extra = {"energy_total_kwh": Measured(12.0, 4520 * S)}
     site.grid_w = 11540.0
-    assert site.at(620) == (Disable(),)
+    assert site.at(4520) == (Disable(),)
 
 
 @pytest.mark.rule("STR-3", "GOAL-1", "GOAL-2", "GOAL-5")

@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from bench import Bench, loadpoint, site_config
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evcclib import meter_ledger
 from evcclib.meter_ledger import EMPTY, STANDING, LedgerState, TimerState, charge_duration, timer_started, timer_stopped
+from evcclib.model import ChargeMode, ChargerStatus
 from evcclib.readings import ABSENT, Measured, Missing, Reading
 
 SECOND = timedelta(seconds=1)
@@ -73,11 +75,60 @@ def test_total_that_was_missing_at_the_connect_takes_the_value_known_before() ->
 
 
 @pytest.mark.rule("DEF-23", "MET-4")
-def test_jump_of_more_than_a_thousand_is_a_misread() -> None:
-    state = follow((0, 100.0, None), (1, 1100.1, None))
+def test_jump_of_more_than_can_have_been_charged_is_a_misread() -> None:
+    state = follow((0, 100.0, None), (1, 110.0, None))
     assert state.total_kwh == 0
     assert step(state, 2, 101.0).total_kwh == pytest.approx(1.0)
-    assert follow((0, 100.0, None), (1, 1100.0, None)).total_kwh == pytest.approx(1000.0)
+    assert follow((0, 100.0, None), (60, 110.0, None)).total_kwh == pytest.approx(10.0)
+    state = meter_ledger.step(
+        follow((0, 100.0, None)),
+        counter=Measured(110.0, 8 * MINUTE),
+        power_w=None,
+        is_charging=True,
+        now=8 * MINUTE,
+        power_max_w=50_000.0,
+    )
+    assert state.total_kwh == pytest.approx(10.0)
+
+
+@pytest.mark.rule("DEF-23", "MET-6")
+@pytest.mark.parametrize("idle_h", [0.1, 3, 24, 240])
+def test_counter_that_jumps_from_0_to_255_and_back_adds_nothing(idle_h: float) -> None:
+    state = follow((0, 0.0, None))
+    for minutes in range(1, int(idle_h * 60)):
+        state = step(state, minutes, 0.0, 0.0, charging=False)
+    before = int(idle_h * 60)
+    looks = ((0, 0.0), (1, 255.0), (2, 0.0), (3, 255.0), (4, 255.0), (5, 255.0), (6, 0.0), (7, 255.0), (8, 0.0))
+    for minutes, counter_kwh in looks:
+        state = step(state, before + minutes, counter_kwh, 0.0, charging=False)
+    assert state.total_kwh == 0
+    state = step(state, before + 20, 0.1, 6000.0)
+    assert step(state, before + 30, 1.1, 6000.0).total_kwh == pytest.approx(1.1)
+
+
+@pytest.mark.rule("DEF-23", "MET-4")
+def test_meter_that_is_replaced_goes_on_by_itself_and_power_tells_the_time_between() -> None:
+    for new_kwh in (7000.0, 700.0, 3.0):
+        state = follow(
+            (0, 1234.0, 6000.0), (10, 1235.0, 6000.0), (10.5, new_kwh, 6000.0), (11.5, new_kwh + 0.1, 6000.0)
+        )
+        assert state.counter_kwh == new_kwh + 0.1
+        assert step(state, 21.5, new_kwh + 1.1, 6000.0).total_kwh == pytest.approx(2.15)
+
+
+@pytest.mark.rule("DEF-23", "MET-2")
+def test_counter_may_show_late_what_was_charged_while_it_stood_or_was_not_asked() -> None:
+    charging = follow((0, 100.0, None), *((minutes, 100.0, None) for minutes in range(1, 60)))
+    assert step(charging, 60, 111.0).total_kwh == pytest.approx(11.0)
+    stopped = charging
+    for minutes in range(60, 600):
+        stopped = step(stopped, minutes, 100.0, 0.0, charging=False)
+    assert step(stopped, 600, 111.0, 0.0, charging=False).total_kwh == pytest.approx(11.0)  # at the end of the session
+    idle = step(EMPTY, 0, 100.0, 0.0, charging=False)
+    for minutes in range(1, 60):
+        idle = step(idle, minutes, 100.0, 0.0, charging=False)
+    assert step(idle, 60, 111.0).total_kwh == 0.0
+    assert step(idle, 120, 111.0).total_kwh == pytest.approx(11.0)
 
 
 @pytest.mark.rule("DEF-23")
@@ -110,7 +161,7 @@ def test_zero_before_the_first_answer_does_not_make_the_meters_life_this_session
     state = step(step(state, 2, 800.1, 6000.0), 10, 800.9, 0.0)
     assert state.counter_kwh == 800.9
     assert state.total_kwh == pytest.approx(1.0)  # a minute of it by power, before the counter was believed
-    assert follow((0, 0.0, None), (6, 10.0, None)).total_kwh == pytest.approx(10)
+    assert follow((0, 0.0, None), (6, 3.0, None)).total_kwh == pytest.approx(3)
 
 
 @pytest.mark.rule("DEF-23", "MET-6", "SES-3")
@@ -209,6 +260,8 @@ def test_readable_counter_goes_before_power() -> None:
 
 
 def test_nothing_new_returns_the_same_state() -> None:
+    idle = step(step(EMPTY, 0, 100.0, 0.0, charging=False), 1, 100.0, 0.0, charging=False)
+    assert step(idle, 2, 100.0, 0.0, charging=False) is idle
     state = follow((0, 100.0, 0.0), (1, 100.0, 0.0))
     assert step(state, 2, 100.0, 0.0) is state
     assert step(state, 2, None, 0.0) is state
@@ -287,8 +340,8 @@ def test_sum_of_sessions_is_what_was_charged_whatever_the_meter_does(
 @pytest.mark.rule("DEF-23", "INV-9")
 def test_restart_is_believed_only_for_what_could_be_charged_since_the_last_change() -> None:
     state = follow((0, 1.0, None), (60, 9.0, None))
-    assert step(state, 61, 100 / 60).total_kwh == pytest.approx(8 + 100 / 60)
-    assert step(state, 61, 1.68).total_kwh == pytest.approx(8)
+    assert step(state, 61, 33.1 / 60).total_kwh == pytest.approx(8 + 33.1 / 60)
+    assert step(state, 61, 33.2 / 60).total_kwh == pytest.approx(8)
 
 
 @pytest.mark.rule("MET-4", "DEF-48")
@@ -315,3 +368,21 @@ def test_power_of_before_a_long_silence_is_not_taken_for_the_whole_of_it() -> No
     state = step(state, 60.1, None, 6000.0)
     assert state.total_kwh == 0.0
     assert step(state, 120.1, None, 0.0).total_kwh == pytest.approx(6.0)
+
+
+@pytest.mark.rule("DEF-23", "SES-3")
+@pytest.mark.parametrize("counter", ["energy_total_kwh", "energy_session_kwh"])
+def test_counter_that_jumps_makes_no_session_of_it(counter: str) -> None:
+    config = site_config(loadpoint(mode=ChargeMode.NOW, **{f"has_{counter.removesuffix('_kwh')}": True}))
+    bench = Bench(config)
+    bench.box.status = ChargerStatus.B
+    for second in range(0, 3 * 3600, 60):
+        bench.box.extra = {counter: Measured(0.0, second * SECOND)}
+        bench.at(second)
+    bench.box.status, shown_kwh = ChargerStatus.C, (0.0, 255.0, 0.0, 0.0, 255.0, 0.0)
+    for number, counter_kwh in enumerate(shown_kwh):
+        second = 3 * 3600 + 10 * number
+        bench.box.extra = {counter: Measured(counter_kwh, second * SECOND)}
+        bench.at(second)
+    assert bench.lp.session is not None
+    assert bench.lp.session.energy_kwh < 0.2

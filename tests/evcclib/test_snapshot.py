@@ -205,7 +205,7 @@ def test_wrong_types_are_refused(change: tuple[str, Any]) -> None:
 
 def test_every_duration_is_known_as_one() -> None:
     """A timedelta that lasts must be listed, or a restart would move it."""
-    names = {"enable_delay", "disable_delay", "duration"}
+    names = {"enable_delay", "disable_delay", "duration", "reach_duration"}
     found: set[tuple[type, str]] = set()
     seen: set[type] = set()
 

@@ -14,6 +14,7 @@ from evcc_sim.inprocess import ControlFactory, Run, simulate
 from evcc_sim.invariants import check
 from evcc_sim.result import Result
 from evcc_sim.scenario import FaultSpec, InvalidScenario, Scenario, parse
+from evcc_sim.wallbox import Rounds
 from evcclib.commands import Command, Disable, Enable, SetCurrent
 from evcclib.events import Warned, WarningCode
 
@@ -212,3 +213,73 @@ def test_only_stations_have_settings_to_read_back() -> None:
     text = '\n[[fault]]\ndevice = "roof"\nat = "00:00"\nkind = "read_back_wrong"\nof = "enabled"\n'
     with pytest.raises(InvalidScenario, match="no charger"):
         parse(HALF_AN_HOUR_OF_SUN + text, name="w")
+
+
+STEADY_SUN = """
+title = "A station that rounds what it is told, under a steady sun"
+hours = 2
+household = { constant_w = 400.0, has_appliances = false }
+pv = [{ name = "roof", constant_w = 6500.0 }]
+
+[[charger]]
+box = { name = "bay" }
+loadpoint = { mode = "minpv" }
+
+[[car]]
+name = "blue"
+phases = 3
+visits = [{ charger = "bay", arrive = "00:05", depart = "02:00", soc_pct = 10 }]
+"""
+
+
+def rounding(
+    *, true_step_a: float, rounds: str = "down", has_meter: bool = True, configured_a: float = 0.001
+) -> Result:
+    scenario = parse(STEADY_SUN, name="steady-sun")
+    box = replace(
+        scenario.charger[0].box,
+        true_step_a=true_step_a,
+        current_step_a=configured_a,
+        rounds=Rounds(rounds),
+        has_meter=has_meter,
+    )
+    return simulate(scenario.with_changes(charger=(replace(scenario.charger[0], box=box),)), 1)
+
+
+@pytest.mark.parametrize("has_meter", [True, False])
+@pytest.mark.parametrize("rounds", Rounds)
+@pytest.mark.parametrize("true_step_a", [0.1, 0.6, 1.0])
+def test_station_that_rounds_settles_and_takes_as_much_as_if_its_step_were_known(
+    true_step_a: float, rounds: str, has_meter: bool
+) -> None:
+    result = rounding(true_step_a=true_step_a, rounds=rounds, has_meter=has_meter)
+    told = rounding(true_step_a=0.0, has_meter=has_meter, configured_a=true_step_a)
+    assert result.violations == ()
+    assert len(result.trace.sent) < 12
+    assert charged_kwh(result) == pytest.approx(charged_kwh(told), abs=0.02)
+    assert result.summary.import_kwh < 0.03
+
+
+@pytest.mark.parametrize("rounds", Rounds)
+def test_steps_too_coarse_to_be_configured_are_learned_too(rounds: str) -> None:
+    result = rounding(true_step_a=2.0, rounds=rounds)
+    assert result.violations == ()
+    assert len(result.trace.sent) < 12
+    assert result.trace.instants[-1].loadpoints[0].limit_a == 8.0
+
+
+def test_station_of_milliamperes_is_told_milliamperes() -> None:
+    result = rounding(true_step_a=0.001)
+    assert charged_kwh(result) == pytest.approx(charged_kwh(rounding(true_step_a=0.0)))
+    assert charged_kwh(result) > charged_kwh(rounding(true_step_a=1.0)) + 1.0
+
+
+@pytest.mark.parametrize("rounds", Rounds)
+@pytest.mark.parametrize("drawn", [1, 2])
+def test_generated_worlds_with_stations_that_round_keep_every_invariant(rounds: Rounds, drawn: int) -> None:
+    for how, of in (("late", "current"), ("wrong", "phases")):
+        world = generate(
+            f"@lying_read_back:world=n_cars_one_roof,drawn={drawn},of={of},how={how},true_step_a=1,rounds={rounds}",
+            seed=1,
+        )
+        assert simulate(world, 1).violations == ()

@@ -67,7 +67,7 @@ def constant_inputs_settle(trace: Trace) -> Found:
                 car = car_of(scenario, loadpoint.car)
                 watts_a = scenario.site.voltage_v * min(loadpoint.phases, 3 if car is None else car.phases)
                 noise_a = 2 * noise_w(scenario) / watts_a
-                step_a = charger.box.current_step_a if noise_a > 0 else 0.0
+                step_a = charger.box.coarsest_step_a if noise_a > 0 else 0.0
                 if max(values) - min(values) > 0.05 + noise_a + step_a:
                     message = f"loadpoint {index + 1} still moves between {min(values):g} and {max(values):g} A"
                     yield Violation("constant_inputs_settle", instant.second, message)
@@ -132,14 +132,14 @@ def sun_is_used(trace: Trace) -> Found:
                 )  # unknown: counts as three-phase
                 least_w = max(car.current_min_a, settings.current_min_a) * scenario.site.voltage_v * known
                 threshold_w = max(least_w, -settings.enable_threshold_w)
-                wanted = surplus_w > threshold_w + max(box.current_step_a, 1.0) * watts_a + 150 + noise_w(scenario)
+                wanted = surplus_w > threshold_w + max(box.coarsest_step_a, 1.0) * watts_a + 150 + noise_w(scenario)
                 needed_s = wait_s
             else:
                 is_taken = loadpoint.status == "C" and loadpoint.power_w > 0
                 wanted = (
                     is_taken
                     and loadpoint.pilot_a < high_a - 1
-                    and surplus_w > (box.current_step_a + 2.0) * watts_a + 150 + noise_w(scenario)
+                    and surplus_w > (box.coarsest_step_a + 2.0) * watts_a + 150 + noise_w(scenario)
                 )
                 needed_s = wait_s if box.can_switch_phases else 2 * patience_s(scenario)
             if not wanted:
@@ -253,7 +253,7 @@ def settles_on_its_aim(trace: Trace) -> Found:
             continue
         if loadpoint.pilot_a > car.current_max_a - 0.2 or rooms.beside_offers_a(0, instant) < loadpoint.pilot_a + 1.0:
             continue
-        step_w = box.current_step_a * scenario.site.voltage_v * min(car.phases, loadpoint.phases)
+        step_w = box.coarsest_step_a * scenario.site.voltage_v * min(car.phases, loadpoint.phases)
         error_w = instant.grid_w + wish.site.residual_power_w
         if not -step_w - 110.0 <= error_w <= 110.0:
             aim_w, balance_w = -wish.site.residual_power_w, instant.pv_available_w - instant.household_w

@@ -68,7 +68,7 @@ def needed_stops(trace: Trace, loadpoint: int) -> set[float]:
 def _needed_a(trace: Trace, sent: Sent) -> float:
     """What a car must have left to go on: its minimum when it was stopped, and a step of its station [A]."""
     low_a = trace.in_force(sent.second).loadpoints[sent.loadpoint].current_min_a
-    return low_a + trace.scenario.charger[sent.loadpoint].box.current_step_a
+    return low_a + trace.scenario.charger[sent.loadpoint].box.coarsest_step_a
 
 
 def nobody_starves(trace: Trace) -> Found:

@@ -108,7 +108,7 @@ def min_soc_comes_first(trace: Trace) -> Found:
                 and not is_excused(faults, instant.second)
                 and rooms.beside_minimums_a(index, instant) >= high_a
             )
-            if wanted and loadpoint.pilot_a < high_a - charger.box.current_step_a:
+            if wanted and loadpoint.pilot_a < high_a - charger.box.coarsest_step_a:
                 since = instant.second if since is None else since
                 if instant.second - max(since, wish.second) > patience_s:
                     message = f"loadpoint {index + 1}: {loadpoint.soc_pct:.0f} % and only {loadpoint.pilot_a:g} A"

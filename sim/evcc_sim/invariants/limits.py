@@ -149,7 +149,7 @@ def limits_are_used(trace: Trace) -> Found:
                 room_a = min(
                     _room_a(circuit, flows[circuit.name][moment], index, phases, instant, scenario) for circuit in chain
                 )
-                needed_a = settings.current_min_a if loadpoint.pilot_a == 0 else charger.box.current_step_a
+                needed_a = settings.current_min_a if loadpoint.pilot_a == 0 else charger.box.coarsest_step_a
                 is_low = loadpoint.pilot_a < current_max_a(trace, index, settings, car) - 1.0
                 wanted = is_low and room_a > needed_a + 3.0
             if not wanted:

@@ -54,7 +54,7 @@ def stale_grid_is_safe(trace: Trace) -> Found:
 def _minimum_a(trace: Trace, loadpoint: int, second: float) -> float:
     """The least current that the station can be told, by what was in force up to a moment ago [A]."""
     wishes = trace.in_force_between(second - trace.scenario.site.interval_s - REACTION_S, second)
-    step_a = trace.scenario.charger[loadpoint].box.current_step_a
+    step_a = trace.scenario.charger[loadpoint].box.coarsest_step_a
     return max(ceil(wish.loadpoints[loadpoint].current_min_a / step_a - 1e-6) for wish in wishes) * step_a
 
 
