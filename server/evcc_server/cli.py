@@ -16,6 +16,7 @@ from pathlib import Path
 import trio
 
 from evcc_server.cli_tools import CONFIG_PROBLEM, DEVICE_PROBLEM, OK, add_tools
+from evcc_server.config.links import check_ports
 from evcc_server.config.load import LOG_LEVELS, load_config
 from evcc_server.config.model import Config
 from evcc_server.config.options import Options
@@ -60,10 +61,10 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="command", required=True)
     run = commands.add_parser("run", help="run the server (the default)")
     add_config(run)
-    run.add_argument("--host", help="address on which to serve HTTP")
+    run.add_argument("--host", type=_word, help="address on which to serve HTTP")
     run.add_argument("--port", type=_port, help="port on which to serve HTTP")
-    run.add_argument("--ui", type=Path, metavar="DIR", help="serve these files instead of the built-in page")
-    run.add_argument("--database", metavar="FILE", help="SQLite file, or :memory:")
+    run.add_argument("--ui", type=_folder, metavar="DIR", help="serve these files instead of the built-in page")
+    run.add_argument("--database", type=_word, metavar="FILE", help="SQLite file, or :memory:")
     run.add_argument("--log", choices=LOG_LEVELS, help="log level")
     run.set_defaults(run=_run)
     add_tools(commands, add_config)
@@ -85,14 +86,29 @@ def add_config(parser: argparse.ArgumentParser) -> None:
 
 
 def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port <= 65535:
+    if not text.isdecimal() or not 0 <= int(text) <= 65535:
         raise argparse.ArgumentTypeError(f"{text} is no port, expected 0 to 65535")
-    return port
+    return int(text)
+
+
+def _word(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("expected more than nothing")
+    return text
+
+
+def _folder(text: str) -> Path:
+    if not text or not Path(text).is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} is no folder")
+    return Path(text)
 
 
 def _run(options: argparse.Namespace) -> int:
     config = load_config(options.config)
+    if options.port is not None:
+        taken = list(check_ports(config, options.port))
+        if taken:
+            raise ConfigError(taken)
     set_up_logging(options.log or config.log, config.levels, config.secrets)
     for warning in config.warnings:
         logging.getLogger("evcc_server.config").warning("%s", warning)

@@ -56,7 +56,7 @@ def add_tools(commands: Subparsers, add_config: Callable[[argparse.ArgumentParse
     switch = charger.add_mutually_exclusive_group()
     switch.add_argument("--enable", dest="enable", action="store_const", const=True, help="let it charge")
     switch.add_argument("--disable", dest="enable", action="store_const", const=False, help="stop it")
-    charger.add_argument("--current", type=float, metavar="A", help="limit the current")
+    charger.add_argument("--current", type=_amperes, metavar="A", help="limit the current")
     charger.add_argument("--phases", type=int, choices=(1, 3), help="switch the phases")
     charger.add_argument("--yes", action="store_true", help="do not ask before writing")
     charger.set_defaults(run=run_charger)
@@ -77,7 +77,9 @@ def add_tools(commands: Subparsers, add_config: Callable[[argparse.ArgumentParse
     tracing = commands.add_parser("trace", help="show every Modbus frame while devices are read")
     add_config(tracing)
     tracing.add_argument("names", nargs="*", metavar="name", help="meters and chargers, default: all")
-    tracing.add_argument("--count", type=int, default=1, metavar="N", help="how often to read, default 1, 0: for ever")
+    tracing.add_argument(
+        "--count", type=_count, default=1, metavar="N", help="how often to read, default 1, 0: for ever"
+    )
     tracing.set_defaults(run=run_trace)
 
 
@@ -96,7 +98,7 @@ def run_check(options: argparse.Namespace) -> int:
 def run_meter(options: argparse.Namespace) -> int:
     """``meter``."""
     config = _load(options.config)
-    only = _only(config, meters=True, names=[options.name] if options.name else [])
+    only = _only(config, meters=True, names=[] if options.name is None else [options.name])
 
     async def work(devices: Devices) -> int:
         found = [await read_meter(devices.meters[name], devices.meter(name)) for name in devices.meters]
@@ -108,7 +110,7 @@ def run_meter(options: argparse.Namespace) -> int:
 def run_charger(options: argparse.Namespace) -> int:
     """``charger``."""
     config = _load(options.config)
-    only = _only(config, chargers=True, names=[options.name] if options.name else [])
+    only = _only(config, chargers=True, names=[] if options.name is None else [options.name])
     todo = orders(enable=options.enable, current_a=options.current, phases=options.phases)
     if todo and len(only.chargers) != 1:
         names = ", ".join(charger.name for charger in only.chargers) or "none"
@@ -208,7 +210,10 @@ def _scan_address(options: argparse.Namespace) -> ModbusAddress:
         if not 300 <= options.baudrate <= BAUDRATES_MAX:
             raise ValueError(f"--baudrate must be 300 to {BAUDRATES_MAX}")
         return SerialAddress(device=target, baudrate=options.baudrate, comset=options.comset)
-    host, port = split_host_port(target, DEFAULT_PORT)
+    try:
+        host, port = split_host_port(target, DEFAULT_PORT)
+    except ValueError as error:
+        raise ValueError(f"{target!r}: {error}, expected HOST[:PORT] with a port from 1 to 65535") from error
     return NetworkAddress(host=host, port=port, framing=Framing.RTU_OVER_TCP if options.rtu else Framing.TCP)
 
 
@@ -311,6 +316,19 @@ def _report(found: Sequence[Findings], config: Config) -> int:
 
 def _print_all(lines: Sequence[str], config: Config) -> None:
     print(redact("\n".join(lines), config.secrets))
+
+
+def _amperes(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a number of amperes") from error
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number from 0 on")
+    return int(text)
 
 
 def _units(text: str) -> tuple[int, ...]:

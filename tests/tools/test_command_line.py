@@ -86,6 +86,45 @@ def test_a_wrong_command_line_is_exit_status_2(arguments: list[str], capsys: pyt
     assert capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--port", "²"], "² is no port, expected 0 to 65535"),
+        (["--host", ""], "argument --host: expected more than nothing"),
+        (["--database", ""], "argument --database: expected more than nothing"),
+        (["--ui", "/no/such/folder"], "'/no/such/folder' is no folder"),
+        (["--ui", ""], "'' is no folder"),
+        (["charger", "--current", "x"], "'x': expected a number of amperes"),
+        (["trace", "--count", "-1"], "'-1': expected a whole number from 0 on"),
+        (["scan", "h", "--units", "x"], "'x' is no range of unit ids, expected 0 to 255"),
+        (["scan", "h", "--units", ""], "'' is no range of unit ids, expected 0 to 255"),
+    ],
+)
+def test_a_wrong_value_on_the_command_line_says_what_is_allowed(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+    assert ended.value.code == 2
+    assert words in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_port_on_the_command_line_that_the_file_gives_to_another_is_exit_status_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "evcc.yaml"
+    file.write_text(SITE.replace("mode: fast", "mode: off").replace('{topic: ""}', "{port: 1884}"), encoding="utf-8")
+    assert cli.main(["-c", str(file), "--port", "1884"]) == 2
+    assert capsys.readouterr().err == "evcc.yaml:1: mqtt.port: port 1884 is already taken by --port\n"
+
+
+def test_no_name_is_not_every_device(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "evcc.yaml"
+    file.write_text(SITE.replace("mode: fast", "mode: off"), encoding="utf-8")
+    assert cli.main(["meter", "-c", str(file), ""]) == 2
+    assert "meter '' does not exist, expected one of grid" in capsys.readouterr().err
+
+
 def test_wrong_scan_targets_are_exit_status_2(capsys: pytest.CaptureFixture[str]) -> None:
     for arguments in (
         ["scan", "host:0"],

@@ -76,7 +76,7 @@ def link_key(address: ModbusAddress) -> tuple[str, int]:
 
 def check_links(config: Config) -> list[Problem]:
     """One connection cannot speak two protocols, nor have two speeds; a port has one listener; MQTT plugins need a broker."""
-    return [*_check_connections(config), *_check_ports(config), *_check_brokers(config)]
+    return [*_check_connections(config), *check_ports(config), *_check_brokers(config)]
 
 
 def _check_connections(config: Config) -> Iterator[Problem]:
@@ -94,9 +94,9 @@ def _check_connections(config: Config) -> Iterator[Problem]:
                 break
 
 
-def _check_ports(config: Config) -> Iterator[Problem]:
-    """Each port has one listener; 0 is any free one."""
-    taken = {config.network.port: "network.port"}
+def check_ports(config: Config, port: int | None = None) -> Iterator[Problem]:
+    """Each port has one listener; 0 is any free one. ``port``: given on the command line in place of the file's own for HTTP."""
+    taken = {config.network.port: "network.port"} if port is None else {port: "--port"}
     if config.mqtt.root and not config.mqtt.broker:
         embedded = {"mqtt.port": config.mqtt.port, "mqtt.websocketPort": config.mqtt.websocket_port or 0}
         for place, port in embedded.items():

@@ -33,7 +33,8 @@ def parse_units(text: str) -> tuple[int, ...]:
     units: list[int] = []
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")
-        low, high = int(first), int(last if dash else first)
+        ends = (first, last if dash else first)
+        low, high = (int(end) if end.isdecimal() else -1 for end in ends)
         if not 0 <= low <= high <= 255:
             raise ValueError(f"{part.strip()!r} is no range of unit ids, expected 0 to 255")
         units += [unit for unit in range(low, high + 1) if unit not in units]
