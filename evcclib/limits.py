@@ -19,7 +19,7 @@ from evcclib.model import PhaseTriple
 from evcclib.plausible import are_numbers
 from evcclib.readings import ABSENT, Measured, MeterReading, Reading
 from evcclib.state import LoadpointState, Offer
-from evcclib.unmetered import surely_taken
+from evcclib.unmetered import fallen, surely_taken
 from evcclib.work import Work
 
 T = TypeVar("T")
@@ -197,16 +197,33 @@ def _other(work: Work, circuit: CircuitConfig, facts: list[Facts], limited: Circ
         least_a = most_a = currents.value
     if isinstance(power, Measured):
         least_w = most_w = power.value
+    doubtful_a, doubtful_w = NO_LOAD.currents_a, 0.0  # what unmetered vehicles count with
     for index in work.layout.members[circuit.name]:
+        is_measured = facts[index].is_measured
         if currents is not None:
             drawn = _drawn_at(work, index, facts[index], currents.sampled_at)
             least_a = _minus(least_a, drawn.most.currents_a)
             most_a = _minus(most_a, drawn.least.currents_a)
+            doubtful_a = doubtful_a if is_measured else _plus(doubtful_a, drawn.least.currents_a)
         if isinstance(power, Measured):
             drawn = _drawn_at(work, index, facts[index], power.sampled_at)
             least_w -= drawn.most.power_w
             most_w -= drawn.least.power_w
-    return Range(Load(least_a, least_w), Load(most_a, most_w))
+            doubtful_w += 0.0 if is_measured else drawn.least.power_w
+    less = _less_since(work, circuit, facts, Load(doubtful_a, doubtful_w))
+    return Range(Load(least_a, least_w), Load(_plus(most_a, less.currents_a), most_w + less.power_w))
+
+
+def _less_since(work: Work, circuit: CircuitConfig, facts: list[Facts], counted: Load) -> Load:
+    """How much less than the ``counted`` load the unmetered vehicles in ``circuit`` may draw, if a load that has fallen since
+    was theirs: together no more than that, whoever of them it was [MEA-2]."""
+    unmetered = [index for index in work.layout.members[circuit.name] if not facts[index].is_measured]
+    fallen_w = fallen(work.state.loadpoints[index].watch for index in unmetered)
+    if fallen_w <= 0:
+        return NO_LOAD
+    fewest = min(facts[index].limited for index in unmetered)
+    first, second, third = (min(each, fallen_w / (fewest * _voltage_v(work))) for each in counted.currents_a)
+    return Load((first, second, third), min(counted.power_w, fallen_w))
 
 
 def _drawn_at(work: Work, index: int, facts: Facts, metered_at: timedelta) -> Range:
@@ -346,8 +363,12 @@ def _span(loads: list[Load]) -> Range:
 
 
 def _sum(one: Load, other: Load) -> Load:
-    first, second, third = (a + b for a, b in zip(one.currents_a, other.currents_a, strict=True))
-    return Load((first, second, third), one.power_w + other.power_w)
+    return Load(_plus(one.currents_a, other.currents_a), one.power_w + other.power_w)
+
+
+def _plus(one: PhaseTriple, other: PhaseTriple) -> PhaseTriple:
+    first, second, third = (a + b for a, b in zip(one, other, strict=True))
+    return (first, second, third)
 
 
 def _minus(one: PhaseTriple, other: PhaseTriple) -> PhaseTriple:

@@ -21,13 +21,14 @@ best account is kept at zero and no other above `DOUBT_MAX_W`: a few clear obser
 
 What raises (more phases, power for another vehicle) goes by the least; what must hold (limits, fewer phases) by the most. A
 vehicle that tapers takes less and less by itself, and looks like a house that does: where the load has fallen, limits count on
-so much less, and on half an ampere less than was learned of a vehicle that does not take all.
+so much less, once for all vehicles together, and on half an ampere less than was learned of each that does not take all.
 
 What is learned is per phase and outlives a switch of phases, which is itself the clearest observation; it ends with the visit.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -131,7 +132,7 @@ def taken(doubts: Doubts, offered: Offered, voltage_v: float) -> Taken:
 
 
 def surely_taken(doubts: Doubts, watch: Watch, metered_at: timedelta, voltage_v: float) -> float:
-    """What a vehicle took at least at ``metered_at`` [W], even if a load that has fallen meanwhile was its own."""
+    """What a vehicle took at least at ``metered_at`` [W], unless a load that has fallen since was its own (see `fallen`)."""
     if watch.before is None:
         return 0.0
     current_a = watch.offered.current_a if metered_at >= watch.settles_at else watch.lowest_a
@@ -139,7 +140,12 @@ def surely_taken(doubts: Doubts, watch: Watch, metered_at: timedelta, voltage_v:
     least_w, _, most_w = taken(doubts, offered, voltage_v)
     if least_w < most_w:
         least_w -= voltage_v * offered.phases * ROUNDING_A
-    return max(0.0, least_w + min(watch.drift_w, 0.0))
+    return max(0.0, least_w)
+
+
+def fallen(watches: Iterable[Watch]) -> float:
+    """By how much the load has fallen since it was learned what these vehicles take: so much less they may take together [W]."""
+    return max((-watch.drift_w for watch in watches), default=0.0)
 
 
 def measured(power_w: float) -> Taken:

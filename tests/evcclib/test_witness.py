@@ -185,6 +185,30 @@ def test_limit_gives_nobody_what_only_seems_to_be_free() -> None:
     assert bench.box.is_enabled and bench.box.offered_a >= 7.0
 
 
+@pytest.mark.rule("MEA-2", "INV-2")
+def test_load_that_has_fallen_is_missing_only_once_under_a_limit() -> None:
+    """48 A, two cars of 16 A, a house that falls from 9 to 2 A: a third car has 48 - 32 - 2 - 7 A, whosever those 7 were."""
+    main = CircuitConfig(name="main", current_max_a=48.0, uses_grid_meter=True)
+    station = loadpoint(has_power=False, phases=3, mode=ChargeMode.NOW, circuit="main", current_step_a=0.1)
+    bench = Bench(site_config(station, station, station, circuits=(main,)))
+    site = Home(bench, 16.0, 16.0, 16.0)
+    for box in bench.boxes:
+        box.status = A
+    for second in range(0, 2400, 10):
+        for index, arrives_s in enumerate((0, 600, 1800)):
+            if second == arrives_s:
+                bench.boxes[index].status = B
+        flows_a = (9.0 if second < 1200 else 2.0) + sum(site.drawn_w(index) for index in range(3)) / 690.0
+        bench.grid = MeterReading(
+            power_w=Measured(690.0 * flows_a, bench.t + 10 * S),
+            currents_a=Measured((flows_a, flows_a, flows_a), bench.t + 10 * S),
+        )
+        bench.at(second)
+        if second == 1800:
+            assert [each.offered_a for each in bench.boxes[:2]] == [16.0, 16.0]
+            assert bench.boxes[2].offered_a == pytest.approx(7.0, abs=0.1)
+
+
 @pytest.mark.rule("PH-7")
 def test_car_that_does_not_charge_does_not_wear_the_relay_out() -> None:
     site = home(16.0)
