@@ -49,6 +49,29 @@ def crashing(config: SiteConfig, restored: dict[str, object] | None, *, now: Now
     raise ZeroDivisionError("on purpose")
 
 
+def nothing_at_all(config: SiteConfig, restored: dict[str, object] | None, *, now: Now) -> Any:
+    """Makes no control."""
+    return {}
+
+
+def impatient(config: SiteConfig, restored: dict[str, object] | None, *, now: Now) -> Control:
+    """Knows of no guard: what a limit has stopped starts again as soon as it may."""
+    loadpoints = tuple(replace(each, guard_duration=timedelta(0)) for each in config.loadpoints)
+    return _Wrapped(classic(replace(config, loadpoints=loadpoints), restored, now=now), offset_a=0.0)
+
+
+class _Timid(_Wrapped):
+    """Six amperes are enough."""
+
+    def change(self, command: Any) -> Any:
+        return SetCurrent(min(command.current_a, 6.0)) if isinstance(command, SetCurrent) else command
+
+
+def timid(config: SiteConfig, restored: dict[str, object] | None, *, now: Now) -> Control:
+    """Leaves most of what limits allow."""
+    return _Timid(classic(config, restored, now=now))
+
+
 class _Forgetful(_Wrapped):
     """Never enables anything."""
 

@@ -6,11 +6,13 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from broken_controls import forgetful, generous, jumpy, restless
+import pytest
+from broken_controls import forgetful, generous, jumpy, restless, timid
 
 from evcc_sim.generators import PACKS
 from evcc_sim.inprocess import ControlFactory, classic, simulate
 from evcc_sim.invariants import check
+from evcc_sim.scenario import Scenario
 from evcc_sim.trace import Sent, Trace
 from evcclib.commands import Disable
 
@@ -53,6 +55,30 @@ def test_a_stop_without_need_is_found() -> None:
 
 def test_a_car_that_waits_for_ever_is_found() -> None:
     assert violated(run(forgetful), "nobody_starves")
+
+
+def unmetered(name: str, seed: int) -> Scenario:
+    """A generated world none of whose stations has a meter."""
+    world = PACKS[name].draw(seed)
+    boxes = [replace(charger, box=replace(charger.box, has_meter=False)) for charger in world.charger]
+    return replace(world, charger=tuple(boxes))
+
+
+WITHOUT_METERS = [("breaker_tree", 16), ("breaker_tree", 26), ("breaker_tree", 42), ("breaker_tree", 53)]
+WITHOUT_METERS += [("narrow_circuit", 14), ("narrow_circuit", 17)]
+
+
+@pytest.mark.day
+@pytest.mark.parametrize(("name", "seed"), WITHOUT_METERS)
+def test_without_meters_limits_are_used_as_far_as_one_can_know(name: str, seed: int) -> None:
+    """On which phases a car draws is not known, nor whose it was when the load has fallen; but it fell only once [MEA-2]."""
+    assert simulate(unmetered(name, seed), seed).violations == ()
+
+
+@pytest.mark.day
+def test_without_meters_too_a_limit_that_is_not_used_is_found() -> None:
+    assert violated(simulate(unmetered("breaker_tree", 16), 16, control=timid).trace, "limits_are_used")
+    assert violated(simulate(unmetered("breaker_tree", 26), 26, control=forgetful).trace, "nobody_starves")
 
 
 def test_a_raise_beyond_the_limit_is_found() -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import time, timedelta
 
 import pytest
-from broken_controls import anarchist, deaf, forgetful
+from broken_controls import anarchist, deaf, forgetful, impatient, jumpy
 
 from evcc_sim.car import CarSpec, Visit
 from evcc_sim.faults import FaultKind
@@ -165,6 +165,17 @@ BROKEN_WORDS: dict[str, tuple[Scenario, ControlFactory, str]] = {
 def test_a_control_is_found_that_does_not_heed(scenario: Scenario, control: ControlFactory, invariant: str) -> None:
     assert invariant in violated(scenario, control)
     assert invariant not in violated(scenario)
+
+
+@pytest.mark.parametrize("mode", ["now", "pv"])
+def test_stops_of_a_limit_that_comes_and_goes_are_not_the_controls(mode: str) -> None:
+    minutes = range(10, 170, 2)
+    scenario = world(*(limit(each // 60, each % 60, 1000.0, 1) for each in minutes), mode=mode)
+    result = simulate(scenario, 1)
+    assert result.violations == ()
+    assert result.summary.starts > 20  # so that there was something to accuse it of
+    for wearing in (jumpy, impatient):
+        assert "switching_budget" in violated(scenario, wearing)
 
 
 def test_a_car_in_mode_now_that_is_never_enabled_is_found() -> None:

@@ -13,7 +13,7 @@ from evcc_sim.trace import InForce, Instant, LoadpointInstant, Trace
 from evcclib.charger import DRAWING_W
 from evcclib.commands import SwitchPhases
 from evcclib.events import SettingChanged, VehicleAssigned, VehicleConnected
-from evcclib.model import ChargeMode
+from evcclib.model import ChargeMode, PhaseTriple
 from evcclib.settings import LoadpointSettings
 
 REACTION_S = 15.0
@@ -88,6 +88,48 @@ def counted_phases(scenario: Scenario, index: int, loadpoint: LoadpointInstant) 
     if car is None or not scenario.charger[index].box.has_meter or loadpoint.power_w < DRAWING_W:
         return loadpoint.phases
     return min(car.phases, loadpoint.phases)
+
+
+def seen_powers_w(scenario: Scenario, index: int, loadpoint: LoadpointInstant) -> PhaseTriple:
+    """What a station surely draws on each grid phase, as far as one can see it [W].
+
+    Without a meter the site's power shows the sum, and nobody on which of the connected phases it flows.
+    """
+    box = scenario.charger[index].box
+    if box.has_meter:
+        return loadpoint.powers_w
+    phases = box.phase_rotation[: counted_phases(scenario, index, loadpoint)]
+    even_w = loadpoint.power_w / len(phases)
+    first, second, third = (min(own_w, even_w) for own_w in loadpoint.powers_w)
+    return (first, second, third)
+
+
+class Doubt:
+    """How much less a house takes than when one could see what the cars at some stations take, asked at each instant: it might
+    have been those cars."""
+
+    def __init__(self, stations: list[int]) -> None:
+        self._stations = stations
+        self._offers_a: dict[int, float] = {}
+        self._settles_s: dict[int, float] = {}
+        self._seen_w: dict[int, float] = {}
+
+    def fallen_w(self, instant: Instant) -> float:
+        """[W]"""
+        load_w = instant.grid_w + instant.pv_w + instant.battery_w - instant.charge_w
+        for station in self._stations:
+            offer_a = instant.loadpoints[station].pilot_a
+            if offer_a != self._offers_a.get(station):
+                self._offers_a[station] = offer_a
+                self._settles_s[station] = instant.second + SETTLES_S
+            if instant.second <= self._settles_s[station]:
+                self._seen_w[station] = load_w
+        offered = [self._seen_w[station] for station in self._stations if self._offers_a[station] > 0]
+        return max((seen_w - load_w for seen_w in offered), default=0.0)
+
+
+SETTLES_S = 60.0
+"""So long a car takes at most from an offer to its current."""
 
 
 def takes_offence(car: CarSpec) -> bool:

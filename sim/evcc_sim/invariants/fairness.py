@@ -57,8 +57,8 @@ def room_at_stop_a(trace: Trace, rooms: Rooms, sent: Sent) -> float | None:
 
 
 def needed_stops(trace: Trace, loadpoint: int) -> set[float]:
-    """The seconds at which a limit had to stop a loadpoint."""
-    if not trace.scenario.circuit:
+    """The seconds at which a limit, of a circuit or of the grid operator, had to stop a loadpoint."""
+    if not _is_limited(trace.scenario):
         return set()
     rooms = Rooms(trace)
     stops = [(sent, room_at_stop_a(trace, rooms, sent)) for sent in trace.sent if sent.loadpoint == loadpoint]
@@ -120,7 +120,7 @@ def raises_fit(trace: Trace) -> Found:
     """
     scenario = trace.scenario
     rooms, window_s = Rooms(trace), unseen_s(scenario)
-    if not scenario.circuit and all(action.operator_limit_w is None for action in scenario.action):
+    if not _is_limited(scenario):
         return
     recent: list[Instant] = []
     for before, now in pairwise(trace.instants):
@@ -173,6 +173,10 @@ def unseen_s(scenario: Scenario) -> float:
     """How old what a control knows of the house may be [s]."""
     meter, site = scenario.grid.meter, scenario.site
     return site.interval_s + meter.refresh_s + meter.lag_s + site.skew_s + 2.0
+
+
+def _is_limited(scenario: Scenario) -> bool:
+    return bool(scenario.circuit) or any(action.operator_limit_w is not None for action in scenario.action)
 
 
 def _is_restarted(trace: Trace, start_s: float, end_s: float) -> bool:

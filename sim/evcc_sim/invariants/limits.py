@@ -5,6 +5,7 @@ from __future__ import annotations
 from evcc_sim.faults import CONTROL, SILENT, FaultKind
 from evcc_sim.invariants.evidence import (
     REACTION_S,
+    Doubt,
     Operator,
     bounds,
     car_of,
@@ -15,6 +16,7 @@ from evcc_sim.invariants.evidence import (
     is_excused,
     is_hungry,
     patience_s,
+    seen_powers_w,
     takes_offence,
 )
 from evcc_sim.invariants.violation import Found, Violation
@@ -163,24 +165,39 @@ def limits_are_used(trace: Trace) -> Found:
 
 
 def _flows_if_taken_w(circuit: CircuitSpec, trace: Trace) -> list[list[float]]:
-    """At each instant, what would flow on each phase of a circuit if every car took what it is offered, for all one sees [W]."""
+    """At each instant, what would flow on each phase of a circuit if every car took what it is offered, for all one sees [W].
+
+    What a car takes at a station without a meter is known from the site's power at best [MEA-7]. That does not tell on which of
+    its phases, and where it has fallen since, the car may take less: of several all together no more than that [MEA-2].
+    """
     scenario = trace.scenario
     voltage_v = scenario.site.true_voltage_v or scenario.site.voltage_v
     members = circuit_members(scenario, circuit.name)
     rotations = [scenario.charger[member].box.phase_rotation for member in members]
     flows: list[list[float]] = []
+    doubt = Doubt([member for member in members if not scenario.charger[member].box.has_meter])
     for instant in trace.instants:
         flow = list(instant.grid_powers_w) if circuit.uses_grid_meter else [0.0, 0.0, 0.0]
+        if circuit.has_meter:  # nothing but its cars flows through it, but who sees only the sum does not know that
+            for member in members:
+                flow = [sure + own for sure, own in zip(flow, instant.loadpoints[member].powers_w, strict=True)]
+        unseen_w, fewest = [0.0, 0.0, 0.0], 3
         for member, rotation in zip(members, rotations, strict=True):
             loadpoint = instant.loadpoints[member]
             if not loadpoint.car:
                 continue
-            if circuit.uses_grid_meter:
+            counted = [grid_phase - 1 for grid_phase in rotation[: counted_phases(scenario, member, loadpoint)]]
+            if circuit.uses_grid_meter or circuit.has_meter:
+                taken_w = seen_powers_w(scenario, member, loadpoint)
+                if not scenario.charger[member].box.has_meter:
+                    unseen_w = [sure + own for sure, own in zip(unseen_w, taken_w, strict=True)]
+                    fewest = min(fewest, max(1, len(counted)))
                 for phase in range(3):
-                    flow[phase] -= loadpoint.powers_w[phase]
-            for grid_phase in rotation[: counted_phases(scenario, member, loadpoint)]:
-                flow[grid_phase - 1] += loadpoint.pilot_a * voltage_v
-        flows.append(flow)
+                    flow[phase] -= taken_w[phase]
+            for phase in counted:
+                flow[phase] += loadpoint.pilot_a * voltage_v
+        fallen_w = doubt.fallen_w(instant)
+        flows.append([flow[phase] + min(unseen_w[phase], fallen_w / fewest) for phase in range(3)])
     return flows
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from evcc_sim.invariants.evidence import Operator, circuit_members, counted_phases
+from evcc_sim.invariants.evidence import Doubt, Operator, circuit_members, counted_phases, seen_powers_w
 from evcc_sim.scenario import CircuitSpec, Scenario
 from evcc_sim.trace import Instant, LoadpointInstant, Trace
 from evcclib.model import ChargeMode
@@ -35,6 +35,9 @@ class Rooms:
         self._circuits = tuple(_ceilings(scenario))
         self._everyone = tuple(range(len(scenario.charger)))
         self._operator = Operator(trace)
+        self._unmetered = [index for index, charger in enumerate(scenario.charger) if not charger.box.has_meter]
+        doubt = Doubt(self._unmetered)
+        self._fallen_w = {instant.second: doubt.fallen_w(instant) for instant in trace.instants if self._unmetered}
 
     def ceilings(self, second: float) -> list[Ceiling]:
         """All limits that hold at ``second``."""
@@ -69,7 +72,7 @@ class Rooms:
         room_a = float("inf")
         phases = self._assumed_phases(loadpoint, instant.loadpoints[loadpoint])
         for ceiling in self.over(loadpoint, instant.second):
-            used_w = self.others_w(ceiling, instant)
+            used_w = self._seen_others_w(ceiling, instant)
             for member in ceiling.members:
                 each = instant.loadpoints[member]
                 if member != loadpoint and (each.pilot_a > 0 or (each.car and each.mode is not ChargeMode.OFF)):
@@ -101,6 +104,21 @@ class Rooms:
             return [0.0, 0.0, 0.0]
         powers = [instant.loadpoints[member].powers_w for member in ceiling.members]
         return [instant.grid_powers_w[phase] - sum(power[phase] for power in powers) for phase in range(3)]
+
+    def _seen_others_w(self, ceiling: Ceiling, instant: Instant) -> list[float]:
+        """What one would take for `others_w` who sees no more than the meters of the stations and of the site."""
+        others_w = self.others_w(ceiling, instant)
+        members = [member for member in ceiling.members if member in self._unmetered]
+        if not ceiling.sees_house or not members:
+            return others_w
+        loadpoints = [instant.loadpoints[member] for member in members]
+        seen_w = [seen_powers_w(self._scenario, *each) for each in zip(members, loadpoints, strict=True)]
+        fewest = min(max(1, counted_phases(self._scenario, *each)) for each in zip(members, loadpoints, strict=True))
+        for phase in range(3):
+            sure_w = sum(each[phase] for each in seen_w)
+            less_w = min(sure_w, self._fallen_w.get(instant.second, 0.0) / fewest)
+            others_w[phase] += sum(each.powers_w[phase] for each in loadpoints) - sure_w + less_w
+        return others_w
 
     def _left_a(self, ceiling: Ceiling, used_w: list[float], phases: list[int]) -> float:
         left_a = float("inf")

@@ -63,7 +63,8 @@ def guard_holds(trace: Trace) -> Found:
 def switching_budget(trace: Trace) -> Found:
     """Contactors and phase relays switch no more often in any hour than delays and guard allow.
 
-    A stop for which a circuit has left no room is not counted: the house has made it. The start after it is.
+    A stop for which a limit has left no room is not counted: the house or the grid operator has made it. The start after it is,
+    for which the guard must have rested.
     """
     for loadpoint, charger in enumerate(trace.scenario.charger):
         spec = charger.loadpoint
