@@ -12,6 +12,7 @@ from enum import Enum
 from math import inf, isfinite
 from typing import Protocol
 
+from evcc_sim.faults import FaultKind, ReadBack
 from evcclib.model import ChargeMode, PollMode
 
 
@@ -173,6 +174,38 @@ ALLOWED: Mapping[str, Allowed] = {
     "ActionSpec.operator_limit_w": POWER_W,
 }  # fmt: skip
 """By class and field; in lists and tuples it holds for every number."""
+
+OF_FRAMES: Mapping[str, Allowed] = {"rate": SHARE, "writes_only": OneOf((0, 1))}
+PARAMS: Mapping[FaultKind, Mapping[str, Allowed]] = {
+    FaultKind.LYING: {"factor": Between(-1000, 1000), "offset_w": SIGNED_POWER_W},
+    FaultKind.READ_BACK_LAG: {"lag_s": DAY_S},
+    FaultKind.EXCEPTION: {**OF_FRAMES, "code": OneOf((1, 2, 3, 4, 5, 6, 8, 10, 11))},
+    FaultKind.DELAY: {**OF_FRAMES, "delay_s": Between(0, 3600)},
+    FaultKind.LOSS: OF_FRAMES,
+    FaultKind.LOST_REQUESTS: OF_FRAMES,
+    FaultKind.DUPLICATE: OF_FRAMES,
+    FaultKind.TRUNCATE: OF_FRAMES,
+    FaultKind.GARBLE: OF_FRAMES,
+    FaultKind.CLOCK_JUMP: {"seconds": Between(-366 * 86_400, 366 * 86_400)},
+}
+"""What a fault can be told; kinds that are not here can be told nothing."""
+SHOWS: Mapping[ReadBack, Allowed] = {
+    ReadBack.STATUS: OneOf((0, 1, 2)),
+    ReadBack.ENABLED: OneOf((0, 1)),
+    ReadBack.CURRENT: CURRENT_A,
+    ReadBack.PHASES: OneOf((1, 3)),
+    ReadBack.POWER: SIGNED_POWER_W,
+}
+"""What a read-back that is stuck may show."""
+OF_CARS: Mapping[str, Allowed] = {"factor": Between(-1000, 1000), "offset_pct": Between(-100, 100)}
+"""What the cloud of a car that lies can be told."""
+
+
+def params_of(kind: FaultKind, of: ReadBack | None, *, is_at_car: bool) -> Mapping[str, Allowed]:
+    """What a fault of this kind can be told."""
+    if kind is FaultKind.READ_BACK_STUCK:
+        return {} if of is None else {"shows": SHOWS[of]}
+    return OF_CARS if kind is FaultKind.LYING and is_at_car else PARAMS.get(kind, {})
 
 
 def problems(spec: object, path: str) -> Iterator[str]:

@@ -47,7 +47,11 @@ def generate(name: str, *, seed: int) -> Scenario:
         return replace(pack.draw(seed), seed=seed)
     values: dict[str, Value] = {}
     for item in text.split(","):
-        key, _, value = item.partition("=")
+        key, separator, value = item.partition("=")
+        if not separator:
+            raise InvalidScenario(f"@{pack_name}: {item!r}: expected parameter=value")
+        if key in values:
+            raise InvalidScenario(f"@{pack_name}: {key!r} is given twice")
         values[key] = _number(value)
     return replace(pack.build(values), seed=seed)
 

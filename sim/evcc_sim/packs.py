@@ -9,7 +9,7 @@ from datetime import time
 
 from evcc_sim.car import CarSpec, Visit
 from evcc_sim.household import HouseholdSpec
-from evcc_sim.scenario import InvalidScenario, Scenario
+from evcc_sim.scenario import InvalidScenario, Scenario, checked
 from evcc_sim.timebase import stream
 
 Value = float | int | str
@@ -26,15 +26,41 @@ class Span:
     def draw(self, rng: random.Random) -> Value:
         return rng.randint(int(self.low), int(self.high)) if self.whole else round(rng.uniform(self.low, self.high), 2)
 
+    def holds(self, value: Value) -> bool:
+        """Whether ``value`` may be given."""
+        is_whole = isinstance(value, int) or not self.whole
+        return is_whole and not isinstance(value, str) and self.low <= value <= self.high
+
+    def __str__(self) -> str:
+        return f"{'whole numbers ' if self.whole else ''}{self.low:g} to {self.high:g}"
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One of these."""
+    """One of these words, or of these numbers; who gives a number himself may take any between them.
+
+    Of ``more`` words none is drawn, but each may be given.
+    """
 
     options: tuple[Value, ...]
+    more: tuple[str, ...] = ()
 
     def draw(self, rng: random.Random) -> Value:
         return rng.choice(self.options)
+
+    def holds(self, value: Value) -> bool:
+        """Whether ``value`` may be given."""
+        numbers = self._numbers()
+        if isinstance(value, str) or not numbers:
+            return value in self.options or value in self.more
+        return min(numbers) <= value <= max(numbers)
+
+    def __str__(self) -> str:
+        numbers = self._numbers()
+        return f"{min(numbers):g} to {max(numbers):g}" if numbers else ", ".join(dict.fromkeys(map(str, self.options)))
+
+    def _numbers(self) -> list[float]:
+        return [option for option in self.options if not isinstance(option, str)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +84,12 @@ class Pack:
             raise InvalidScenario(
                 f"@{self.name}: unknown parameter {unknown[0]!r}; known: {', '.join(self.parameters)}"
             )
+        for name, value in values.items():
+            if not self.parameters[name].holds(value):
+                raise InvalidScenario(f"@{self.name}: {name}={value} is not allowed, only {self.parameters[name]}")
         text = ",".join(f"{name}={value}" for name, value in sorted(values.items()))
-        return replace(self.make(**values), name=f"@{self.name}:{text}" if text else f"@{self.name}", rows=self.rows)
+        name = f"@{self.name}:{text}" if text else f"@{self.name}"
+        return checked(replace(self.make(**values), name=name, rows=self.rows))
 
 
 def wall_time(hours: float) -> time:

@@ -21,10 +21,10 @@ from zoneinfo import ZoneInfo
 
 from evcc_server.devices.profile import load as load_profile
 from evcc_server.devices.profile import names as profile_names
-from evcc_sim.allowed_values import problems
+from evcc_sim.allowed_values import params_of, problems
 from evcc_sim.battery import BatterySpec
 from evcc_sim.car import CarSpec
-from evcc_sim.faults import READ_BACKS, Fault, FaultKind, ReadBack
+from evcc_sim.faults import CONTROL, READ_BACKS, Fault, FaultKind, ReadBack
 from evcc_sim.household import HouseholdSpec
 from evcc_sim.meter import MeterSpec
 from evcc_sim.sunshine import PvSpec, Sky
@@ -235,16 +235,23 @@ REPEAT_MAX = 1000
 def load(name_or_path: str | Path) -> Scenario:
     """A scenario of the library by its name, or any file by its path. Raises `InvalidScenario`."""
     path = Path(name_or_path)
+    return parse(text_of(name_or_path), name=path.stem if path.suffix == ".toml" else str(name_or_path))
+
+
+def text_of(name_or_path: str | Path) -> str:
+    """What stands in a scenario of the library or in a file. Raises `InvalidScenario`."""
+    path = Path(name_or_path)
     if path.suffix != ".toml":
-        entry = resources.files("evcc_sim").joinpath("scenarios", f"{name_or_path}.toml")
-        if not entry.is_file():
+        if str(name_or_path) not in names():
             raise InvalidScenario(f"unknown scenario {str(name_or_path)!r}; known: {', '.join(names())}")
-        return parse(entry.read_text(encoding="utf-8"), name=str(name_or_path))
+        entry = resources.files("evcc_sim").joinpath("scenarios", f"{name_or_path}.toml")
+        return entry.read_text(encoding="utf-8")
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except OSError as error:
         raise InvalidScenario(f"{path}: {error.strerror}") from error
-    return parse(text, name=path.stem)
+    except UnicodeDecodeError as error:
+        raise InvalidScenario(f"{path}: not UTF-8 text: {error.reason}") from error
 
 
 def names() -> tuple[str, ...]:
@@ -273,8 +280,7 @@ def from_table(table: Mapping[str, typing.Any], *, name: str) -> Scenario:
         if isinstance(entries, list) and all(isinstance(entry, Mapping) for entry in entries):
             table[key] = [copy for entry in entries for copy in _repeated(entry, f"{name}.{key}")]
     scenario: Scenario = build(Scenario, table, name)
-    _check(scenario)
-    return scenario
+    return checked(scenario)
 
 
 def _repeated(entry: Mapping[str, typing.Any], where: str) -> list[typing.Any]:
@@ -297,18 +303,17 @@ def _numbered(value: typing.Any, number: int) -> typing.Any:
     return value
 
 
-def _check(scenario: Scenario) -> None:
-    """Values that cannot be, and names that refer to nothing, are errors too."""
+def checked(scenario: Scenario) -> Scenario:
+    """``scenario``, whoever has made it. Raises `InvalidScenario`: values that cannot be, and names that refer to nothing."""
     for problem in (*problems(scenario, scenario.name), *_contradictions(scenario)):
         raise InvalidScenario(problem)
+    return scenario
 
 
 def _contradictions(scenario: Scenario) -> Iterator[str]:
     """What each value on its own could be, but not together."""
     where = scenario.name
-    try:
-        ZoneInfo(scenario.site.time_zone)
-    except (KeyError, ValueError, OSError):
+    if not is_time_zone(scenario.site.time_zone):
         yield f"{where}.site.time_zone: {scenario.site.time_zone!r} is no time zone, expected for example 'Europe/Berlin'"
     if not FIRST_YEAR <= scenario.site.start.year <= LAST_YEAR:
         yield f"{where}.site.start: {scenario.site.start} is not allowed, only {FIRST_YEAR} to {LAST_YEAR}"
@@ -356,7 +361,11 @@ def _wrong_names(scenario: Scenario, where: str) -> Iterator[str]:
     for index, fault in enumerate(scenario.fault):
         if fault.device not in devices:
             yield f"{where}.fault[{index}]: fault at unknown device {fault.device!r}"
+        if (fault.device == "site") is not (fault.kind in CONTROL):
+            whose = "of the device 'site' alone" if fault.kind in CONTROL else "of no device 'site'"
+            yield f"{where}.fault[{index}].device: {fault.kind.value} is a fault {whose}, got {fault.device!r}"
         yield from _wrong_read_back(fault, chargers, f"{where}.fault[{index}]")
+        yield from _wrong_params(fault, cars, f"{where}.fault[{index}]")
     for index, charger in enumerate(scenario.charger):
         loadpoint = charger.loadpoint
         if loadpoint.vehicle is not None and loadpoint.vehicle not in cars:
@@ -421,14 +430,6 @@ def _parts(profile: str) -> frozenset[str]:
     return frozenset(map(str, found.usages)) | ({"charger"} if found.charger is not None else frozenset())
 
 
-SHOWN: Mapping[ReadBack, tuple[float, ...]] = {
-    ReadBack.STATUS: (0, 1, 2),
-    ReadBack.ENABLED: (0, 1),
-    ReadBack.PHASES: (1, 3),
-}
-"""What a read-back that is stuck may show; of currents and powers any."""
-
-
 def _wrong_read_back(fault: FaultSpec, chargers: Sequence[str], where: str) -> Iterator[str]:
     """Only stations have settings to read back, and only what lags may lack ``of``."""
     if fault.kind not in READ_BACKS:
@@ -439,12 +440,18 @@ def _wrong_read_back(fault: FaultSpec, chargers: Sequence[str], where: str) -> I
         yield f"{where}: {fault.kind.value} of {fault.of} at {fault.device!r}, which is no charger"
     if fault.of is None and fault.kind is not FaultKind.READ_BACK_LAG:
         yield f"{where}.of: {fault.kind.value} needs one of {', '.join(ReadBack)}"
-    if fault.kind is FaultKind.READ_BACK_STUCK and fault.of is not None:
-        shows, allowed = fault.params.get("shows"), SHOWN.get(fault.of)
-        if shows is None:
-            yield f"{where}.params: 'shows' is missing"
-        elif allowed is not None and shows not in allowed:
-            yield f"{where}.params.shows: {shows:g} is not allowed, only {', '.join(f'{each:g}' for each in allowed)}"
+    if fault.kind is FaultKind.READ_BACK_STUCK and fault.of is not None and "shows" not in fault.params:
+        yield f"{where}.params: 'shows' is missing"
+
+
+def _wrong_params(fault: FaultSpec, cars: Sequence[str], where: str) -> Iterator[str]:
+    """A fault is told only what it heeds."""
+    known = params_of(fault.kind, fault.of, is_at_car=fault.device in cars)
+    for name, value in fault.params.items():
+        if name not in known:
+            yield f"{where}.params: unknown {name!r}; {fault.kind.value} knows {', '.join(sorted(known)) or 'none'}"
+        elif not known[name].holds(value):
+            yield f"{where}.params.{name}: {value!r} is not allowed, only {known[name]}"
 
 
 def build(cls: typing.Any, table: Mapping[str, typing.Any], path: str) -> typing.Any:
@@ -507,7 +514,7 @@ def _convert_scalar(kind: typing.Any, value: typing.Any, path: str) -> typing.An
         if isinstance(kind, type) and issubclass(kind, Enum):
             return kind(value)
         if kind is time:
-            return value if isinstance(value, time) else time.fromisoformat(value)
+            return value if isinstance(value, time) else wall_time(value)
         if kind is date and not isinstance(value, datetime):
             return value if isinstance(value, date) else date.fromisoformat(value)
         if kind is timedelta:
@@ -519,6 +526,23 @@ def _convert_scalar(kind: typing.Any, value: typing.Any, path: str) -> typing.An
     if kind in (int, str, bool) and type(value) is kind:
         return value
     raise InvalidScenario(f"{path}: expected {getattr(kind, '__name__', kind)}, got {value!r}")
+
+
+def is_time_zone(name: str) -> bool:
+    """Whether there is one of this name."""
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return False
+    return True
+
+
+def wall_time(text: str) -> time:
+    """A time of day by the owner's clock. Raises ValueError."""
+    found = time.fromisoformat(text)
+    if found.tzinfo is not None:
+        raise ValueError("expected a time of day by the owner's clock, without a time zone")
+    return found
 
 
 def seconds_of(value: float | str) -> float:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import tomllib
 import typing
-from importlib import resources
 from pathlib import Path
 
 from evcc_sim import generators, scenario
@@ -39,18 +38,10 @@ def resolve(text: str, *, seed: int | None = None, changes: typing.Sequence[str]
 
 
 def _table(name: str) -> dict[str, typing.Any]:
-    path = Path(name)
-    if path.suffix == ".toml":
-        try:
-            return tomllib.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise InvalidScenario(f"{path}: {error.strerror}") from error
-        except ValueError as error:
-            raise InvalidScenario(f"{path}: {error}") from error
-    entry = resources.files("evcc_sim").joinpath("scenarios", f"{name}.toml")
-    if not entry.is_file():
-        raise InvalidScenario(f"unknown scenario {name!r}; known: {', '.join(scenario.names())}")
-    return tomllib.loads(entry.read_text(encoding="utf-8"))
+    try:
+        return tomllib.loads(scenario.text_of(name))
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidScenario(f"{name}: {error}") from error
 
 
 def _value(text: str) -> typing.Any:
@@ -64,7 +55,7 @@ def _value(text: str) -> typing.Any:
 def _set(table: typing.Any, path: list[str], value: typing.Any, change: str) -> None:
     key, rest = path[0], path[1:]
     if isinstance(table, list):
-        wanted = range(len(table)) if key == "*" else [int(key)] if key.isdigit() else []
+        wanted = range(len(table)) if key == "*" else [int(key)] if key.isdecimal() else []
         if not wanted or wanted[-1] >= len(table):
             raise InvalidScenario(f"{change!r}: there are entries 0..{len(table) - 1}, not {key!r}")
         for index in wanted:

@@ -504,11 +504,9 @@ def _params(rng: random.Random, kind: FaultKind, where: str, of: ReadBack | None
         case FaultKind.READ_BACK_STUCK if of is not None:
             return {"shows": rng.choice(SHOWS[of])}
         case FaultKind.LOSS | FaultKind.DELAY | FaultKind.LOST_REQUESTS:
-            return {
-                "rate": rng.choice((1.0, 0.7, 0.4)),
-                "delay_s": rng.choice((0.5, 2.0, 4.0, 8.0)),
-                "writes_only": rng.choice((0.0, 1.0)),
-            }
+            rate, delay_s = rng.choice((1.0, 0.7, 0.4)), rng.choice((0.5, 2.0, 4.0, 8.0))
+            params = {"rate": rate, "writes_only": rng.choice((0.0, 1.0))}
+            return {**params, "delay_s": delay_s} if kind is FaultKind.DELAY else params
         case FaultKind.CLOCK_JUMP:
             return {"seconds": rng.choice((-3600.0, 30.0, 3600.0))}
         case _:

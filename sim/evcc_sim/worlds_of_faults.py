@@ -36,8 +36,9 @@ def bad_car(
 ) -> Scenario:
     """A car with habits and an interface that may be down, lying or frozen (rows 24-29)."""
     kind = {"down": FaultKind.SILENCE, "lying": FaultKind.LYING, "frozen": FaultKind.FROZEN}.get(api)
+    params = {"offset_pct": 15.0} if kind is FaultKind.LYING else {}
     faults = (
-        (FaultSpec(kind=kind, device="blue", at=time(7, 30), lasts=timedelta(hours=2), params={"offset_pct": 15.0}),)
+        (FaultSpec(kind=kind, device="blue", at=time(7, 30), lasts=timedelta(hours=2), params=params),)
         if kind is not None
         else ()
     )
@@ -181,7 +182,9 @@ def lost_answers(
         rate = min(rate, 0.7)
     risen_s = 605.0
     fault_at = timedelta(seconds=round(risen_s - before_s))
-    params = {"rate": rate, "delay_s": delay_s, "writes_only": 1.0 if spares_reads == "yes" else 0.0}
+    params = {"rate": rate, "writes_only": 1.0 if spares_reads == "yes" else 0.0}
+    if kind == "delay":
+        params["delay_s"] = delay_s
     calm_w, busy_w = 3 * 230.0, 3 * 230.0 * (1.0 + house_a)
     series = ((0.0, calm_w), (risen_s, busy_w), (risen_s + house_lasts_s, calm_w), (4200.0, busy_w))
     return Scenario(

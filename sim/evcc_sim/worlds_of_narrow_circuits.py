@@ -91,7 +91,8 @@ def narrow_circuit(
     if fault != "none":
         is_guard = fault in OF_METERS or (fault in OF_BOTH and device == "guard")
         name = {"grid": "grid", "own": "main", "both": "branch"}[guard] if is_guard else "bay0"
-        kind, params = FaultKind(fault), {"factor": 0.7, "lag_s": 8.0}
+        kind = FaultKind(fault)
+        params = {FaultKind.LYING: {"factor": 0.7}, FaultKind.READ_BACK_LAG: {"lag_s": 8.0}}.get(kind, {})
         faults = (FaultSpec(kind=kind, device=name, at=time(1, 10), lasts=timedelta(seconds=lasts_s), params=params),)
     return Scenario(
         name="",

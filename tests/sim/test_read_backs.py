@@ -199,7 +199,7 @@ def test_worlds_of_the_sun_bear_wrong_read_backs(parameters: str) -> None:
     ("fault", "problem"),
     [
         ('kind = "read_back_stuck"\nof = "enabled"', "'shows' is missing"),
-        ('kind = "read_back_stuck"\nof = "status"\nparams = { shows = 3 }', "3 is not allowed, only 0, 1, 2"),
+        ('kind = "read_back_stuck"\nof = "status"\nparams = { shows = 3 }', "3.0 is not allowed, only 0, 1 or 2"),
         ('kind = "read_back_wrong"', "needs one of status, enabled, current, phases, power"),
         ('kind = "silence"\nof = "enabled"', "has no 'of'"),
     ],

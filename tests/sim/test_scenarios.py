@@ -68,6 +68,13 @@ def test_configurations_follow_from_scenarios() -> None:
         requests_of(spec, spec.days)
 
 
+def fault(kind: str, more: str = "") -> str:
+    """A fault at the grid meter at ten o'clock, unless ``more`` says otherwise."""
+    device = "" if more.startswith("device") else "device = 'grid'\n"
+    at = "" if more.startswith("at") else "at = '10:00'\n"
+    return f"[[fault]]\nkind = '{kind}'\n{device}{at}{more}"
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -123,6 +130,24 @@ def test_configurations_follow_from_scenarios() -> None:
         ("[[battery]]\nsoc_min_pct = 60\nsoc_max_pct = 50", "soc_min_pct 60 is above soc_max_pct 50"),
         ("[household]\nsplit = [1, 1, 1]", "wrong.household.split: (1.0, 1.0, 1.0) must add up to 1"),
         ("[[fault]]\nkind = 'silence'\ndevice = 'grid'\nat = '10:00'\nlasts = -5", "expected a length of time from 0"),
+        (
+            fault("read_back_lag", "params = { lag_s = -3 }"),
+            "fault[0].params.lag_s: -3.0 is not allowed, only 0 to 86400",
+        ),
+        (fault("read_back_lag", "params = { lag = 3 }"), "fault[0].params: unknown 'lag'; read_back_lag knows lag_s"),
+        (fault("read_back_lag", "params = { lag_s = 'x' }"), "fault[0].params.lag_s: expected float, got 'x'"),
+        (fault("read_back_lag", "params = { lag_s = nan }"), "fault[0].params.lag_s: nan is not allowed"),
+        (fault("silence", "params = { rate = 1 }"), "fault[0].params: unknown 'rate'; silence knows none"),
+        (fault("loss", "params = { delay_s = 1 }"), "unknown 'delay_s'; loss knows rate, writes_only"),
+        (fault("loss", "params = { rate = 1.5 }"), "fault[0].params.rate: 1.5 is not allowed, only 0 to 1"),
+        (
+            fault("exception", "params = { code = 0 }"),
+            "params.code: 0.0 is not allowed, only 1, 2, 3, 4, 5, 6, 8, 10 or 11",
+        ),
+        (fault("lying", "params = { offset_pct = 5 }"), "unknown 'offset_pct'; lying knows factor, offset_w"),
+        (fault("silence", "at = '10:00+02:00'"), "without a time zone"),
+        (fault("restart"), "fault[0].device: restart is a fault of the device 'site' alone, got 'grid'"),
+        (fault("silence", "device = 'site'"), "fault[0].device: silence is a fault of no device 'site', got 'site'"),
         ("hours = 0", "wrong.hours: 0.0 is not allowed, only more than 0"),
     ],
 )
