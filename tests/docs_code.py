@@ -1,4 +1,4 @@
-"""Strict mypy over the Python that a newcomer copies: docs/examples and the blocks of the README. `make check` runs it."""
+"""Strict mypy over the Python that a newcomer copies: docs/examples, README, docs. `make check` runs it."""
 
 from __future__ import annotations
 
@@ -17,6 +17,12 @@ def blocks(page: str) -> list[str]:
     return ["\n" * (page.count("\n", 0, found.start()) + 1) + found[1] for found in BLOCK.finditer(page)]
 
 
+def pages() -> list[Path]:
+    """The pages that have programs."""
+    every = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+    return [page for page in every if blocks(page.read_text(encoding="utf-8"))]
+
+
 def check(page: Path, folder: Path) -> tuple[int, str]:
     """What mypy says of ``page`` and the examples beside it: exit code and report, by the names they have in the repository."""
     programs = [folder / f"block_{number}.py" for number, _ in enumerate(blocks(page.read_text(encoding="utf-8")))]
@@ -30,7 +36,10 @@ def check(page: Path, folder: Path) -> tuple[int, str]:
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as name:
-        code, report = check(ROOT / "README.md", Path(name))
-    print(report, end="")
-    sys.exit(code)
+    codes = []
+    for each in pages():
+        with tempfile.TemporaryDirectory() as name:
+            code, report = check(each, Path(name))
+        print(report, end="")
+        codes.append(code)
+    sys.exit(max(codes))

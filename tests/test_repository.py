@@ -11,7 +11,7 @@ from importlib import metadata, resources
 from pathlib import Path
 
 import pytest
-from docs_code import ROOT, blocks, check
+from docs_code import ROOT, blocks, check, pages
 
 from evcc_server.config.load import parse_config
 
@@ -98,6 +98,12 @@ def test_the_library_in_the_readme_does_what_it_says(capsys: pytest.CaptureFixtu
     (code,) = blocks(README)
     exec(compile(code, "README.md", "exec"), {})
     assert capsys.readouterr().out == code.splitlines()[-1].removeprefix("# ") + "\n"
+
+
+@pytest.mark.parametrize("page", [page for page in pages() if page.name != "README.md"], ids=lambda page: page.name)
+def test_the_programs_in_the_docs_run_as_they_stand_there(page: Path) -> None:
+    for code in blocks(page.read_text(encoding="utf-8")):
+        exec(compile(code, page.name, "exec"), {})
 
 
 def test_types_of_what_a_newcomer_copies_are_checked_by_page_and_line(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ not count.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
@@ -13,10 +14,12 @@ from datetime import date, time, timedelta
 from typing import Any, get_args, get_type_hints
 
 import pytest
+from docs_code import ROOT
 
+from evcc_sim.allowed_values import params_of
 from evcc_sim.battery import BatterySpec
 from evcc_sim.car import CarSpec, Visit
-from evcc_sim.faults import FaultKind
+from evcc_sim.faults import FaultKind, ReadBack
 from evcc_sim.fullstack import run_scenario
 from evcc_sim.household import HouseholdSpec
 from evcc_sim.inprocess import simulate
@@ -195,6 +198,29 @@ def test_through_the_whole_server_every_field_is_read() -> None:
     seen: Seen = set()
     run_scenario(spied(everything(), seen))
     assert unread(seen, ABOUT_THE_FILE | IN_PROCESS_ONLY) == []
+
+
+ROW = re.compile(r"^\|[^|]*\| ([A-Z]\w+) \|(.*)\|$", re.MULTILINE)
+
+
+def test_every_key_of_the_format_stands_in_the_docs_and_no_other() -> None:
+    page = (ROOT / "docs" / "scenarios.md").read_text(encoding="utf-8").partition("### Every key")[2]
+    rows = {table: {*re.findall(r"`(\w+)`", keys)} - {"repeat"} for table, keys in ROW.findall(page)}
+    assert rows == {table.__name__: {field.name for field in fields(table)} for table in _tables(Scenario)}
+
+
+def test_every_parameter_of_a_fault_stands_in_the_docs() -> None:
+    page = (ROOT / "docs" / "scenarios.md").read_text(encoding="utf-8").partition("told in `params`")[2]
+    rows = re.findall(r"^\| ([^|]*) \| ([^|]*) \|$", page, re.MULTILINE)
+    told = {kind: {*re.findall(r"`(\w+)`", params)} for kinds, params in rows for kind in re.findall(r"`(\w+)`", kinds)}
+    known = {
+        kind.value: {
+            *params_of(kind, ReadBack.STATUS, is_at_car=False),
+            *params_of(kind, ReadBack.STATUS, is_at_car=True),
+        }
+        for kind in FaultKind
+    }
+    assert told == {kind: params for kind, params in known.items() if params}
 
 
 def test_what_nobody_has_looked_at_is_unread() -> None:
