@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from datetime import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from evcc_sim.quiet import quiet
 from evcc_sim.scenario import InvalidScenario
@@ -41,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "scenario", help="a name from `evcc-sim scenarios`, a .toml file, or @generator[:parameter=value,...]"
     )
-    run.add_argument("--days", type=_positive, help="how many days (default: the scenario's)")
+    run.add_argument("--days", type=_length, help="how many days (default: the scenario's)")
     run.add_argument("--seed", type=_count, help="the seed of its chances (default: the scenario's)")
     run.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="change a value, e.g. site.interval_s=30"
@@ -57,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("first", help="a scenario, with changes after commas: clear-day,site.interval_s=30")
     compare.add_argument("second", nargs="?", help="the other one (default: the same, with --second-control)")
     compare.add_argument("--seeds", type=_seeds, default=list(range(1, 6)), help="a number of seeds, or a range 3-12")
-    compare.add_argument("--days", type=_positive)
+    compare.add_argument("--days", type=_length)
     compare.add_argument("--control", default="", metavar="MODULE:FACTORY", help="the control of the first")
     compare.add_argument("--second-control", default="", metavar="MODULE:FACTORY")
     compare.add_argument("--workers", type=_positive)
@@ -69,10 +70,12 @@ def _parser() -> argparse.ArgumentParser:
     sweep.add_argument(
         "--set", action="append", default=[], metavar="KEY=A|B|C", help="every combination of these values"
     )
-    sweep.add_argument("--days", type=_positive)
+    sweep.add_argument("--days", type=_length)
     sweep.add_argument("--control", default="", metavar="MODULE:FACTORY")
     sweep.add_argument("--workers", type=_positive, help="processes (default: all cores)")
-    sweep.add_argument("--scheduler", metavar="tcp://HOST:PORT", help="a Dask scheduler (extra `cluster`)")
+    sweep.add_argument(
+        "--scheduler", type=_scheduler, metavar="tcp://HOST:PORT", help="a Dask scheduler (extra `cluster`)"
+    )
     sweep.add_argument("--json", type=_new_file, metavar="FILE", help="write every outcome")
     sweep.set_defaults(command=_sweep)
 
@@ -81,7 +84,10 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--seed", type=_count)
     serve.add_argument("--host", default="127.0.0.1")
     serve.add_argument(
-        "--first-port", type=int, default=0, help="consecutive TCP ports from here (default: any free ones)"
+        "--first-port",
+        type=first_port_number,
+        default=0,
+        help="consecutive TCP ports from here (default: any free ones)",
     )
     serve.add_argument("--at", type=_time, default=time(12), metavar="HH:MM", help="when its day begins")
     serve.add_argument("--factor", type=_factor, default=1.0, help="how much faster sun and household live")
@@ -90,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
 
     days = commands.add_parser("days", help="scenarios through the whole server, in virtual time")
     days.add_argument("scenarios", nargs="*", help="default: the whole library")
-    days.add_argument("--days", type=_positive, help="how many days (default: one)")
+    days.add_argument("--days", type=_length, help="how many days (default: one)")
     days.add_argument("--seed", type=_count)
     days.add_argument("--workers", type=_positive)
     days.set_defaults(command=_days)
@@ -107,7 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     night = commands.add_parser(
         "nightly", help="kills at every step, days full stack, a wide sweep; what `make nightly` runs"
     )
-    night.add_argument("--days", type=_positive, default=7, help="for the full-stack days (default %(default)s)")
+    night.add_argument("--days", type=_length, default=7, help="for the full-stack days (default %(default)s)")
     night.add_argument("--seeds", type=_positive, default=200, help="for the sweep (default %(default)s)")
     night.add_argument(
         "--examples", type=_positive, default=4000, help="of each of the library's properties (default %(default)s)"
@@ -121,22 +127,22 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument(
         "--mqtt-port", type=port_number, default=1883, help="port of the MQTT broker (default %(default)s)"
     )
-    demo.add_argument("--duration", type=_duration, metavar="SECONDS", help="end by itself")
+    demo.add_argument("--duration", type=duration, metavar="SECONDS", help="end by itself")
     demo.set_defaults(command=_demo)
 
     listing = commands.add_parser("scenarios", help="what there is")
     listing.set_defaults(command=_scenarios)
 
     recording = commands.add_parser("record", help="record a real site from its API")
-    recording.add_argument("url", help="for example http://192.168.1.20:7070")
+    recording.add_argument("url", type=_url, help="for example http://192.168.1.20:7070")
     recording.add_argument("file", type=_new_file, help="the CSV file to write")
-    recording.add_argument("--for", dest="duration", type=_duration, default=86_400.0, help="how long: 600, 10m, 24h")
-    recording.add_argument("--interval", type=_duration, default=10.0)
+    recording.add_argument("--for", dest="duration", type=duration, default=86_400.0, help="how long: 600, 10m, 24h")
+    recording.add_argument("--interval", type=duration, default=10.0)
     recording.set_defaults(command=_record)
 
     replay = commands.add_parser("replay", help="live through a recording again, charging decided anew")
     replay.add_argument("file", type=Path)
-    replay.add_argument("--time-zone", default="Europe/Berlin")
+    replay.add_argument("--time-zone", type=_time_zone, default="Europe/Berlin")
     replay.add_argument("--plot", type=_picture)
     replay.add_argument("--html", type=_new_file)
     replay.set_defaults(command=_replay)
@@ -152,6 +158,12 @@ def _positive(text: str) -> int:
     return int(text)
 
 
+def _length(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= DAYS_MAX:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number of days from 1 to {DAYS_MAX}")
+    return int(text)
+
+
 def _count(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number from 0 on")
@@ -162,13 +174,17 @@ def _seeds(text: str) -> list[int]:
     first, separator, last = text.partition("-")
     seeds: list[int] = []
     if first.isdecimal() and (last.isdecimal() or not separator):
-        seeds = list(range(int(first), int(last) + 1)) if separator else list(range(1, int(first) + 1))
+        wanted = range(int(first), int(last) + 1) if separator else range(1, int(first) + 1)
+        seeds = list(wanted) if wanted.stop - wanted.start <= SEEDS_MAX else []
     if not seeds:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected a number of seeds from 1 on, or a range such as 3-12")
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: expected a number of seeds from 1 to {SEEDS_MAX}, or a range such as 3-12"
+        )
     return seeds
 
 
-def _duration(text: str) -> float:
+def duration(text: str) -> float:
+    """A length of time above 0 [s], for argparse."""
     from evcc_sim.scenario import seconds_of
 
     try:
@@ -191,17 +207,56 @@ def _factor(text: str) -> float:
 
 
 def _time(text: str) -> time:
+    from evcc_sim.scenario import wall_time
+
     try:
-        return time.fromisoformat(text)
+        return wall_time(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text!r}: expected a time of day such as 12:30") from error
+
+
+def _time_zone(text: str) -> str:
+    from evcc_sim.scenario import is_time_zone
+
+    if not is_time_zone(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no time zone, expected for example 'Europe/Berlin'")
+    return text
+
+
+def _url(text: str) -> str:
+    if not _is_address(text, ("http", "https")):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected an address such as http://192.168.1.20:7070")
+    return text
+
+
+def _scheduler(text: str) -> str:
+    if not _is_address(text, ("tcp", "tls", "ws", "wss"), needs_port=True):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected an address such as tcp://192.168.1.20:8786")
+    return text
+
+
+def _is_address(text: str, schemes: tuple[str, ...], *, needs_port: bool = False) -> bool:
+    try:
+        parts = urlsplit(text)
+        has_port = parts.port is not None and parts.port > 0
+    except ValueError:  # a port out of range, or half an IPv6 address
+        return False
+    is_whole = parts.scheme in schemes and bool(parts.hostname) and not any(each.isspace() for each in text)
+    return is_whole and (has_port or (parts.port is None and not needs_port))
 
 
 def _new_file(text: str) -> Path:
     """Where something will be written, told before a long run and not after it."""
     path = Path(text)
-    if path.is_dir() or not path.parent.is_dir():
-        raise argparse.ArgumentTypeError(f"{text!r}: there is no folder {str(path.parent)!r} to write a file to")
+    try:
+        if path.is_dir() or not path.parent.is_dir():
+            raise argparse.ArgumentTypeError(f"{text!r}: there is no folder {str(path.parent)!r} to write a file to")
+        is_new = not path.exists()
+        path.open("ab").close()
+        if is_new:
+            path.unlink()
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} cannot be written: {error.strerror}") from error
     return path
 
 
@@ -213,6 +268,8 @@ def _picture(text: str) -> Path:
 
 
 PICTURES = (".png", ".svg", ".pdf")
+DAYS_MAX = 3660
+SEEDS_MAX = 1_000_000
 
 
 # -- commands ---------------------------------------------------------------------------------------------------------------
@@ -225,6 +282,8 @@ def _run(options: argparse.Namespace) -> int:
     scenario = resolve(options.scenario, seed=options.seed, changes=options.set)
     with Progress(f"{scenario.name}") as progress:
         if options.full_stack:
+            if options.control:
+                raise InvalidScenario("--control goes without --full-stack: the server has the library's own control")
             fullstack = importlib.import_module("evcc_sim.fullstack")
             with quiet():
                 result = fullstack.run_scenario(scenario, options.seed, days=options.days, progress=progress)
@@ -376,6 +435,11 @@ def port_number(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 65535:
         raise argparse.ArgumentTypeError(f"{text} is no port, expected 1 to 65535")
     return int(text)
+
+
+def first_port_number(text: str) -> int:
+    """A TCP port, or 0 for any free ones, for argparse."""
+    return 0 if text == "0" else port_number(text)
 
 
 def _demo(options: argparse.Namespace) -> int:

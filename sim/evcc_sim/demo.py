@@ -29,7 +29,7 @@ from evcc_server.log import set_up_logging
 from evcc_server.mqtt.contract import MqttError
 from evcc_server.store.store import Store
 from evcc_sim import scenario
-from evcc_sim.cli import port_number
+from evcc_sim.cli import duration, port_number
 from evcc_sim.site_devices import Extras, evcc_yaml
 from evcc_sim.wire import World, running_world, say
 from evcclib.events import SessionRecord
@@ -47,7 +47,10 @@ SEED = 7
 def run_demo(
     *, host: str = "127.0.0.1", port: int = 7070, mqtt_port: int = 1883, duration_s: float | None = None
 ) -> int:
-    """Run until interrupted, or for ``duration_s``; returns the exit status. One line when a port is in use."""
+    """Run until interrupted, or for ``duration_s``; returns the exit status. One line when a port is in use, or meant twice."""
+    if port == mqtt_port:
+        print(f"evcc-sim demo: --port and --mqtt-port are both {port}, expected two different ones", file=sys.stderr)
+        return 2
     set_up_logging("warn", {}, frozenset())
     logging.getLogger("evcc_server.app").setLevel(
         logging.ERROR
@@ -80,7 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--mqtt-port", type=port_number, default=1883, help="port of the MQTT broker (default %(default)s)"
     )
-    parser.add_argument("--duration", type=float, metavar="S", help="end by itself after so many seconds")
+    parser.add_argument("--duration", type=duration, metavar="SECONDS", help="end by itself")
 
 
 async def demo(

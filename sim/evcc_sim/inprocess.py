@@ -23,7 +23,7 @@ from evcc_sim.house import House
 from evcc_sim.invariants import check
 from evcc_sim.readings_from import Poller
 from evcc_sim.rounds import Rounds, are_needed
-from evcc_sim.scenario import Scenario
+from evcc_sim.scenario import InvalidScenario, Scenario
 from evcc_sim.site_config import site_config
 from evcc_sim.trace import Recorder
 from evcc_sim.wallbox import Wallbox, WriteRefused
@@ -105,6 +105,20 @@ def simulate(
     )
 
 
+def _made(control: Control) -> Control:
+    """``control``, if a factory that nobody has checked has really made one. Raises `InvalidScenario`."""
+    missing = [name for name in METHODS if not callable(getattr(control, name, None))]
+    if missing:
+        kind = type(control).__name__
+        raise InvalidScenario(
+            f"the factory has made no control but {kind}, which lacks the methods {', '.join(missing)}"
+        )
+    return control
+
+
+METHODS = ("step", "submit", "view", "export")
+
+
 class Run:
     """One run in the making; `step_to` lets a caller look around in between."""
 
@@ -135,7 +149,7 @@ class Run:
         for box in self.house.wallboxes:
             if box.spec.watchdog_s > 0:
                 self.house.env.process(self._keep_awake(box))
-        self.site = control(self.config, None, now=self.now)
+        self.site = _made(control(self.config, None, now=self.now))
         self.recorder.begins(self.site.view(now=self.now))
         self._decide(Cause.START)
 

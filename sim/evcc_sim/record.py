@@ -13,18 +13,21 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from email.utils import parsedate_to_datetime
+from math import isfinite
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from evcc_sim.battery import BatterySpec
 from evcc_sim.car import CarSpec, Visit
 from evcc_sim.household import HouseholdSpec
-from evcc_sim.scenario import ChargerSpec, InvalidScenario, LoadpointSpec, Scenario, SiteSpec
+from evcc_sim.scenario import ChargerSpec, InvalidScenario, LoadpointSpec, Scenario, SiteSpec, checked
 from evcc_sim.sunshine import PvSpec
 from evcc_sim.wallbox import WallboxSpec
+from evcclib.model import ChargeMode
 
 COLUMNS = ("time", "home_w", "pv_w", "grid_w", "battery_w", "battery_soc_pct")
 LOADPOINT_COLUMNS = ("title", "connected", "charge_w", "soc_pct", "mode")
+MODES = tuple(mode.value for mode in ChargeMode)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +121,13 @@ def _cell(value: float | None) -> str:
 
 
 def _number(cell: str) -> float | None:
-    return float(cell) if cell else None
+    """Raises ValueError."""
+    if not cell:
+        return None
+    number = float(cell)
+    if not isfinite(number):
+        raise ValueError(f"{cell!r} is no number")
+    return number
 
 
 def write(looks: Iterable[Look], path: Path) -> None:
@@ -137,28 +146,44 @@ def read(path: Path) -> list[Look]:
         with path.open(newline="", encoding="utf-8") as file:
             rows = csv.reader(file)
             header = next(rows, [])
-            if tuple(header[: len(COLUMNS)]) != COLUMNS:
+            is_whole = (len(header) - len(COLUMNS)) % len(LOADPOINT_COLUMNS) == 0
+            if tuple(header[: len(COLUMNS)]) != COLUMNS or not is_whole:
                 raise InvalidScenario(f"{path}:1: not a recording")
             for line, row in enumerate(rows, 2):
                 try:
-                    looks.append(_parse(row))
-                except (ValueError, IndexError) as error:
+                    look = _parse(row, len(header))
+                    if looks and look.time < looks[-1].time:
+                        raise ValueError(f"{row[0]} is before the row above it")
+                except ValueError as error:
                     raise InvalidScenario(f"{path}:{line}: {error}") from error
+                looks.append(look)
     except OSError as error:
         raise InvalidScenario(f"{path}: {error.strerror}") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InvalidScenario(f"{path}: not a recording: {error}") from error
     if len(looks) < 2:
         raise InvalidScenario(f"{path}: a recording needs at least two rows")
     return looks
 
 
-def _parse(row: Sequence[str]) -> Look:
+def _parse(row: Sequence[str], columns: int) -> Look:
+    """One row. Raises ValueError."""
+    if len(row) != columns:
+        raise ValueError(f"{len(row)} values, expected {columns}")
+    when = datetime.fromisoformat(row[0])
+    if when.tzinfo is None:
+        raise ValueError(
+            f"{row[0]!r}: the time lacks its offset from UTC, expected for example 2026-06-15T10:00:00+00:00"
+        )
     size = len(LOADPOINT_COLUMNS)
     loadpoints = []
     for start in range(len(COLUMNS), len(row), size):
         title, connected, charge_w, soc_pct, mode = row[start : start + size]
+        if mode not in MODES:
+            raise ValueError(f"mode {mode!r} is not allowed, only {', '.join(MODES)}")
         loadpoints.append((title, connected == "1", _number(charge_w), _number(soc_pct), mode))
     return Look(
-        time=datetime.fromisoformat(row[0]),
+        time=when,
         home_w=_number(row[1]),
         pv_w=_number(row[2]),
         grid_w=_number(row[3]),
@@ -171,7 +196,7 @@ def _parse(row: Sequence[str]) -> Look:
 def replayed(looks: Sequence[Look], *, name: str, time_zone: str = "Europe/Berlin") -> Scenario:
     """The recorded site as a world: sun and household as they were, cars that come and go as they did.
 
-    Raises `InvalidScenario` for a recording that never knew the home power.
+    Raises `InvalidScenario` for a recording that never knew the home power, or with values that cannot be.
     """
     zone = ZoneInfo(time_zone)
     start: date = looks[0].time.astimezone(zone).date()
@@ -202,7 +227,7 @@ def replayed(looks: Sequence[Look], *, name: str, time_zone: str = "Europe/Berli
         charger=chargers,
         car=tuple(car for index in range(count) for car in _cars(looks, index, zone, start)),
     )
-    return replace(spec, days=max(1, round(seconds[-1] / 86_400)))
+    return checked(replace(spec, days=max(1, round(seconds[-1] / 86_400))))
 
 
 def _series(seconds: Sequence[float], values: Sequence[float | None]) -> tuple[tuple[float, float], ...]:

@@ -6,6 +6,7 @@ A job carries its whole scenario, so a worker needs the packages but none of the
 from __future__ import annotations
 
 import importlib
+import inspect
 import itertools
 import multiprocessing
 from collections.abc import Iterable, Iterator, Sequence
@@ -48,21 +49,28 @@ class Outcome:
 
 
 def control_of(name: str) -> ControlFactory:
-    """The control called ``module:factory``. Raises `InvalidScenario` when there is none."""
+    """The control called ``module:factory``. Raises `InvalidScenario` when there is none, or when it cannot be called as one."""
     if not name:
         return classic
     module_name, _, attribute = name.partition(":")
     try:
         factory: ControlFactory = getattr(importlib.import_module(module_name), attribute)
-    except (ImportError, AttributeError) as error:
+    except (ImportError, AttributeError, SyntaxError, TypeError, ValueError) as error:
         raise InvalidScenario(f"--control {name!r}: expected module:factory ({error})") from error
+    try:
+        inspect.signature(factory).bind(None, None, now=None)
+    except (TypeError, ValueError) as error:
+        message = f"--control {name!r}: expected something to call as factory(config, restored, now=now) ({error})"
+        raise InvalidScenario(message) from error
     return factory
 
 
 def run_job(job: Job) -> Outcome:
-    """Run one job; a crash of the control is an outcome too."""
+    """Run one job; a crash of the control is an outcome too. Raises `InvalidScenario`."""
     try:
         result = simulate(job.scenario, job.seed, days=job.days, control=control_of(job.control))
+    except InvalidScenario:  # nothing breaks: something cannot be what was asked for
+        raise
     except Exception as error:  # noqa: BLE001  a sweep reports what breaks and goes on
         return Outcome(
             name=job.scenario.name,
@@ -106,6 +114,7 @@ def jobs_for(
     control: str = "",
 ) -> list[Job]:
     """Every world with every seed and every combination of ``values`` (``key=a|b|c``). Raises `InvalidScenario`."""
+    control_of(control)
     axes = [_options(value) for value in values]
     return [
         Job(scenario=resolve(world, seed=seed, changes=changes), seed=seed, days=days, control=control)
@@ -130,16 +139,27 @@ def run_here(jobs: Sequence[Job], *, workers: int | None = None) -> Iterator[Out
         return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(min(count, len(jobs)), mp_context=context) as pool:
-        for future in as_completed([pool.submit(run_job, job) for job in jobs]):
-            yield future.result()
+        try:
+            for future in as_completed([pool.submit(run_job, job) for job in jobs]):
+                yield future.result()
+        except InvalidScenario:
+            pool.shutdown(cancel_futures=True)
+            raise
 
 
 def run_on_cluster(jobs: Sequence[Job], scheduler: str) -> Iterator[Outcome]:
-    """All jobs on the Dask cluster at ``scheduler`` (``tcp://host:8786``), as they finish. Needs the extra ``cluster``."""
+    """All jobs on the Dask cluster at ``scheduler`` (``tcp://host:8786``), as they finish. Needs the extra ``cluster``.
+
+    Raises `InvalidScenario` when nobody answers there.
+    """
     from distributed import Client
     from distributed import as_completed as as_done
 
-    with Client(scheduler) as client:  # type: ignore[no-untyped-call]  # untyped there
+    try:
+        found = Client(scheduler)  # type: ignore[no-untyped-call]  # untyped there
+    except OSError as error:
+        raise InvalidScenario(f"--scheduler {scheduler!r}: {error}") from error
+    with found as client:
         futures = client.map(run_job, jobs, pure=False)
         for future in as_done(futures):  # type: ignore[no-untyped-call]  # untyped there
             yield future.result()

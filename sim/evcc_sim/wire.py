@@ -16,10 +16,11 @@ from anyio.abc import ByteStream, SocketAttribute, TaskGroup
 from evcc_sim.compressed import CompressedHouse
 from evcc_sim.house import House
 from evcc_sim.modbus_server import Framing, serve_stream
-from evcc_sim.scenario import Scenario, load
+from evcc_sim.scenario import InvalidScenario, Scenario, load
 from evcc_sim.site_devices import Address, Device, devices, evcc_yaml
 from evcc_sim.world_clock import WorldClock
 
+PORT_MAX = 65535
 REAL_STEP_S = 1.0
 """How often the world moves when nobody looks."""
 
@@ -52,7 +53,8 @@ async def running_world(
 ) -> AsyncIterator[World]:
     """The scenario's devices, listening until the block ends. Its clock begins ``at``, its weather at ``weather_from``.
 
-    ``first_port`` 0: any free ports; else consecutive ones from there. Raises `OSError` when one is in use.
+    ``first_port`` 0: any free ports; else consecutive ones from there. Raises `OSError` when one is in use, `InvalidScenario`
+    when there are not so many.
     """
     compressed = CompressedHouse(
         scenario,
@@ -63,6 +65,10 @@ async def running_world(
     )
     clock = WorldClock(compressed.house, advance=compressed.run)
     found = devices(compressed.house, clock.sync)
+    last_allowed = PORT_MAX + 1 - len(found)
+    if first_port > last_allowed:
+        message = f"the first port {first_port} leaves too few for {len(found)} devices, expected 1 to {last_allowed}"
+        raise InvalidScenario(message)
     async with anyio.create_task_group() as tasks:
         addresses: dict[str, Address] = {}
         for index, (name, device) in enumerate(found.items()):

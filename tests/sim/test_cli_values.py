@@ -1,5 +1,7 @@
 """Values on the command line of ``evcc-sim`` that cannot be: one line says what, and what is allowed, before anything runs."""
 
+from pathlib import Path
+
 import pytest
 
 from evcc_sim import cli
@@ -13,8 +15,18 @@ from evcc_sim import cli
         (["run", "clear-day", "--html", "no-such-folder/day.html"], "there is no folder 'no-such-folder'"),
         (["run", "clear-day", "--html", "."], "there is no folder"),
         (["run", "clear-day", "--seed", "-1"], "'-1': expected a whole number from 0 on"),
-        (["run", "clear-day", "--days", "0"], "'0': expected a whole number from 1 on"),
-        (["run", "clear-day", "--days", "two"], "'two': expected a whole number from 1 on"),
+        (["run", "clear-day", "--days", "0"], "'0': expected a whole number of days from 1 to 3660"),
+        (["run", "clear-day", "--days", "two"], "'two': expected a whole number of days from 1 to 3660"),
+        (["run", "clear-day", "--days", "9" * 20], "expected a whole number of days from 1 to 3660"),
+        (["run", "clear-day", "--html", "/proc/day.html"], "'/proc/day.html' cannot be written: "),
+        (["sweep", "clear-day", "--seeds", "9" * 14], "expected a number of seeds from 1 to 1000000"),
+        (["sweep", "clear-day", "--scheduler", "nonsense"], "'nonsense': expected an address such as tcp://"),
+        (["serve", "clear-day", "--first-port", "99999"], "99999 is no port, expected 1 to 65535"),
+        (["serve", "clear-day", "--first-port", "x"], "x is no port, expected 1 to 65535"),
+        (["serve", "clear-day", "--at", "12:00+02:00"], "'12:00+02:00': expected a time of day"),
+        (["record", "nonsense", "site.csv"], "'nonsense': expected an address such as http://"),
+        (["record", "http://127.0.0.1:x", "site.csv"], "'http://127.0.0.1:x': expected an address"),
+        (["replay", "site.csv", "--time-zone", "Mars"], "'Mars' is no time zone"),
         (["sweep", "clear-day", "--seeds", "0"], "'0': expected a number of seeds"),
         (["sweep", "clear-day", "--seeds", "5-3"], "'5-3': expected a number of seeds"),
         (["sweep", "clear-day", "--seeds=-3"], "'-3': expected a number of seeds"),
@@ -59,3 +71,73 @@ def test_a_changed_value_is_checked_like_one_of_a_file(
 def test_a_world_without_a_station_is_none_for_the_server(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["run", "clear-day", "--full-stack", "--set", "charger=[]", "--set", "car=[]"]) == cli.WRONG_USE
     assert "the server needs at least one charger" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["serve", "clear-day", "--first-port", "65534"], "leaves too few for 4 devices, expected 1 to 65532"),
+        (["demo", "--port", "7070", "--mqtt-port", "7070"], "--port and --mqtt-port are both 7070"),
+        (["run", "clear-day", "--control", "json:loads"], "expected something to call as factory(config, restored"),
+        (["run", "clear-day", "--control", "math:pi"], "expected something to call as factory(config, restored"),
+        (["run", "clear-day", "--control", ":x"], "expected module:factory"),
+        (["run", "clear-day", "--control", ".x:y"], "expected module:factory"),
+        (["run", "clear-day", "--control", "broken_controls:nothing_at_all"], "lacks the methods step, submit, view"),
+        (["run", "clear-day", "--control", "broken_controls:jumpy", "--full-stack"], "--control goes without"),
+        (["sweep", "clear-day", "--seeds", "1", "--control", "json:loads"], "expected something to call as factory"),
+        (["sweep", "clear-day", "--seeds", "1", "--control", "broken_controls:nothing_at_all"], "lacks the methods"),
+        (["compare", "clear-day", "--seeds", "1", "--second-control", "json:loads"], "expected something to call"),
+        (["run", "clear-day", "--set", "charger.²=3"], "there are entries 0..0, not '²'"),
+        (["run", "x" * 5000], "unknown scenario"),
+        (["run", "x" * 5000 + ".toml"], "File name too long"),
+        (["kills", "@bad_car:phases=9"], "@bad_car: phases=9 is not allowed, only 1 to 3"),
+        (["run", "@any_world:number=abc"], "number=abc is not allowed, only whole numbers 1 to 999999"),
+        (["run", "@any_world:number=-1"], "number=-1 is not allowed, only whole numbers 1 to 999999"),
+        (["run", "@any_world:number=1.5"], "number=1.5 is not allowed"),
+        (["run", "@any_world:number=1e400"], "number=1e400 is not allowed"),
+        (["run", "@any_world:number"], "'number': expected parameter=value"),
+        (["run", "@any_world:number=1,number=2"], "'number' is given twice"),
+        (["run", "@any_world:faults=maybe"], "faults=maybe is not allowed, only some, none"),
+    ],
+)
+def test_what_only_a_command_can_tell_is_one_line_too(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(arguments) == cli.WRONG_USE
+    said = capsys.readouterr().err.strip()
+    assert words in said and "\n" not in said and said.startswith("evcc-sim")
+
+
+HEADER = "time,home_w,pv_w,grid_w,battery_w,battery_soc_pct,lp1_title,lp1_connected,lp1_charge_w,lp1_soc_pct,lp1_mode\n"
+GOOD = "2026-06-15T10:00:00+00:00,300,0,0,0,0,a,1,0,50,pv\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (HEADER + GOOD + "2026-06-15T10:01:00,300,0,0,0,0,a,1,0,50,pv\n", ":3: '2026-06-15T10:01:00': the time lacks"),
+        (HEADER + GOOD + GOOD.replace(",pv", ",fast"), ":3: mode 'fast' is not allowed, only off, now, minpv, pv"),
+        (HEADER + GOOD + GOOD.replace("T10", "T09"), ":3: 2026-06-15T09:00:00+00:00 is before the row above it"),
+        (HEADER + GOOD.replace(",300,", ",nan,"), ":2: 'nan' is no number"),
+        (HEADER + GOOD.replace(",300,", ",1e400,"), ":2: '1e400' is no number"),
+        (HEADER + "2026-06-15T10:00:00+00:00,300\n", ":2: 2 values, expected 11"),
+        (HEADER + GOOD.replace(",50,", ",400,") + GOOD.replace("T10", "T11"), "soc_pct: 400.0 is not allowed"),
+    ],
+)
+def test_a_recording_that_cannot_be_is_one_line(
+    text: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "site.csv"
+    file.write_text(text, encoding="utf-8")
+    assert cli.main(["replay", str(file)]) == cli.WRONG_USE
+    said = capsys.readouterr().err.strip()
+    assert words in said and "\n" not in said
+
+
+@pytest.mark.parametrize("command", ["run", "replay"])
+def test_a_file_that_is_no_text_is_one_line(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "world.toml"
+    file.write_bytes(b"\xe0\xff\x00")
+    assert cli.main([command, str(file)]) == cli.WRONG_USE
+    said = capsys.readouterr().err.strip()
+    assert str(file) in said and "\n" not in said
