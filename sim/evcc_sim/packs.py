@@ -39,11 +39,11 @@ class Span:
 class Choice:
     """One of these words, or of these numbers; who gives a number himself may take any between them.
 
-    Of ``more`` words none is drawn, but each may be given.
+    A word of which ``also`` holds is never drawn, but may be given.
     """
 
     options: tuple[Value, ...]
-    more: tuple[str, ...] = ()
+    also: Callable[[str], bool] = lambda _word: False
 
     def draw(self, rng: random.Random) -> Value:
         return rng.choice(self.options)
@@ -52,7 +52,7 @@ class Choice:
         """Whether ``value`` may be given."""
         numbers = self._numbers()
         if isinstance(value, str) or not numbers:
-            return value in self.options or value in self.more
+            return value in self.options or self.also(str(value))
         return min(numbers) <= value <= max(numbers)
 
     def __str__(self) -> str:

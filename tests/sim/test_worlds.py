@@ -66,6 +66,29 @@ def test_a_generated_world_is_named_so_that_it_can_be_made_again() -> None:
         assert again.rows == pack.rows
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("@any_world:number=0", "@any_world: number=0 is not allowed, only whole numbers 1 to 999999"),
+        ("@bad_car:current_min_a=x", "@bad_car: current_min_a=x is not allowed, only 6 to 10"),
+        ("@bad_car:phases=2.5", r"car\[0\].phases: 2.5 is not allowed, only 1, 2 or 3"),
+        ("@bad_car:api=", "@bad_car: api= is not allowed, only good, down, lying, frozen"),
+        ("@n_cars_one_roof:sky=blue", "sky=blue is not allowed, only clear, april, cumulus, overcast"),
+        ("@lost_answers:station=eastron-sdm630", "station=eastron-sdm630 is not allowed, only alfen-ng9xx, keba-p30"),
+        ("@lost_answers:station=nothing", "station=nothing is not allowed"),
+        ("@lying_read_back:world=any_world", "world=any_world is not allowed, only clouds_at_phase_gap"),
+    ],
+)
+def test_what_a_generator_is_told_is_checked(name: str, words: str) -> None:
+    with pytest.raises(InvalidScenario, match=words):
+        generate(name, seed=1)
+
+
+def test_what_a_generator_may_be_told_beside_what_it_draws() -> None:
+    for name in ("@lost_answers:station=victron-evcs-gx", "@bad_car:sleep_after_s=600"):
+        assert generate(name, seed=1).name == name
+
+
 def test_unknown_generators_and_parameters_are_errors() -> None:
     with pytest.raises(InvalidScenario, match="unknown generator"):
         generate("@nothing", seed=1)
