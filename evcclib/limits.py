@@ -219,7 +219,7 @@ def _less_since(work: Work, circuit: CircuitConfig, facts: list[Facts], counted:
     was theirs: together no more than that, whoever of them it was [MEA-2]."""
     unmetered = [index for index in work.layout.members[circuit.name] if not facts[index].is_measured]
     fallen_w = fallen(work.state.loadpoints[index].watch for index in unmetered)
-    if fallen_w <= 0:
+    if fallen_w == 0:
         return NO_LOAD
     fewest = min(facts[index].limited for index in unmetered)
     first, second, third = (min(each, fallen_w / (fewest * _voltage_v(work))) for each in counted.currents_a)

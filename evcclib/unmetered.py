@@ -145,7 +145,7 @@ def surely_taken(doubts: Doubts, watch: Watch, metered_at: timedelta, voltage_v:
 
 def fallen(watches: Iterable[Watch]) -> float:
     """By how much the load has fallen since it was learned what these vehicles take: so much less they may take together [W]."""
-    return max((-watch.drift_w for watch in watches), default=0.0)
+    return max([0.0, *(-watch.drift_w for watch in watches)])
 
 
 def measured(power_w: float) -> Taken:

@@ -164,7 +164,7 @@ def test_limits_count_on_the_least_that_was_offered_since_less_rounding_and_what
     known = Watch(Offered(16.0, 1), 100 * S, 6.0, Offered(16.0, 1))
     assert surely_taken(doubts, known, 100 * S, V) == 3680.0
     assert surely_taken(doubts, known, 99 * S, V) == 1380.0
-    assert fallen([]) == fallen([known, known._replace(drift_w=500.0)]) == 0.0
+    assert fallen([]) == fallen([known._replace(drift_w=500.0)]) == 0.0
     assert fallen([known._replace(drift_w=watts) for watts in (-500.0, 300.0, -800.0)]) == 800.0  # and not 1300
     assert surely_taken(doubts, known._replace(before=None), 100 * S, V) == 0.0
     short = seen(NOTHING_SEEN, NOTHING, Offered(16.0, 1), 2185.0)  # 9.5 A

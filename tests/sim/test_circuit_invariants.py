@@ -65,7 +65,7 @@ def unmetered(name: str, seed: int) -> Scenario:
 
 
 WITHOUT_METERS = [("breaker_tree", 16), ("breaker_tree", 26), ("breaker_tree", 42), ("breaker_tree", 53)]
-WITHOUT_METERS += [("narrow_circuit", 14), ("narrow_circuit", 17)]
+WITHOUT_METERS += [("breaker_tree", 23), ("narrow_circuit", 14), ("narrow_circuit", 17)]
 
 
 @pytest.mark.day

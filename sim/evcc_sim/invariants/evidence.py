@@ -115,7 +115,7 @@ class Doubt:
         self._seen_w: dict[int, float] = {}
 
     def fallen_w(self, instant: Instant) -> float:
-        """[W]"""
+        """[W]; 0 if it takes more."""
         load_w = instant.grid_w + instant.pv_w + instant.battery_w - instant.charge_w
         for station in self._stations:
             offer_a = instant.loadpoints[station].pilot_a
@@ -125,7 +125,7 @@ class Doubt:
             if instant.second <= self._settles_s[station]:
                 self._seen_w[station] = load_w
         offered = [self._seen_w[station] for station in self._stations if self._offers_a[station] > 0]
-        return max((seen_w - load_w for seen_w in offered), default=0.0)
+        return max([0.0, *(seen_w - load_w for seen_w in offered)])
 
 
 SETTLES_S = 60.0
