@@ -39,6 +39,12 @@ def admit(layout: SiteLayout, state: SiteState, readings: Readings, now: Now, ca
         _check_outcomes(state, readings.outcomes)
 
 
+def admit_state(state: SiteState) -> None:
+    """Raises `evcclib.errors.IncompatibleState` unless ``state`` is the state of a site."""
+    if type(state) is not SiteState:
+        _STATE.check("state", state, IncompatibleState)
+
+
 def admit_now(now: Now) -> None:
     """Raises `evcclib.errors.InvalidReadings` unless ``now`` is a time."""
     if type(now) is not Now:
@@ -94,3 +100,4 @@ def _no_outcome(position: int, name: str, value: int, words: str) -> InvalidRead
 _CAUSE = one_of(Cause)
 _READINGS = instance(Readings)
 _NOW = instance(Now)
+_STATE = instance(SiteState)

@@ -1,16 +1,26 @@
-"""The door for exported states: what values may be where the type alone does not say it."""
+"""The door for exported states: what values may be where the type alone does not say it.
+
+Every number and every duration has a row, be it the one that allows any (tests/evcclib/test_door.py looks for those without).
+"""
 
 from __future__ import annotations
 
-from evcclib.allowed import NOTHING, Allowed, Table, among, number, optional, whole
+from evcclib.allowed import INSTANT_MAX, NOTHING, Allowed, Table, among, duration, number, optional, whole
 from evcclib.charger import ChargerState, CurrentRange
 from evcclib.check_config import of_setting
 from evcclib.errors import IncompatibleState
+from evcclib.measured import Measured
+from evcclib.meter_ledger import LedgerState, TimerState
 from evcclib.polling import PollState
+from evcclib.readback import Disagreement
 from evcclib.rounding import STEPS_A, Heard, Rounding
+from evcclib.savings import SavingsState
+from evcclib.session import Mix, SessionState
 from evcclib.settings import SETTINGS, LoadpointSettings, Scope, SiteSettings, VehicleSettings
 from evcclib.soc import SocState
-from evcclib.state import LoadpointState
+from evcclib.state import Effect, LoadpointState
+from evcclib.units import SECOND
+from evcclib.unmetered import DOUBT_MAX_W, HYPOTHESES
 
 NUMBER_MAX = 1e12
 """No sum of energies, costs or emissions of a home is larger."""
@@ -29,8 +39,21 @@ def _settings(scope: Scope, *, may_be_unset: bool = False) -> dict[str, Allowed]
     return {name: optional(allowed) for name, allowed in rows.items()} if may_be_unset else rows
 
 
+def _are_doubts(value: object) -> bool:
+    """Whether these are the accounts of all hypotheses, one of which explains best; or none."""
+    if not isinstance(value, tuple) or len(value) not in (0, len(HYPOTHESES)):
+        return False
+    return not value or (min(value) == 0.0 and max(value) <= DOUBT_MAX_W)
+
+
+_COUNT = whole(0, 10**9)
 _CURRENT = number(0, 1000, "A")
+_POWER = number(0, NUMBER_MAX, "W")
+_ENERGY = number(0, NUMBER_MAX, "kWh")
+_SHARE = optional(number(0, 1))
 _SOC = optional(number(0, 100, "%"))
+_ANY = ANY_NUMBER
+_ANY_OR_NONE = optional(ANY_NUMBER)
 IN_STATE: Table = {
     SiteSettings: _settings(Scope.SITE),
     LoadpointSettings: _settings(Scope.LOADPOINT),
@@ -38,26 +61,74 @@ IN_STATE: Table = {
     LoadpointState: {
         "measured_phases": among(0, 1, 2, 3),
         "proven_phases": among(0, 1, 2, 3),
+        "idle_switches": _COUNT,
+        "doubts": Allowed(
+            f"{len(HYPOTHESES)} numbers of 0..{DOUBT_MAX_W:g} W, the least of them 0, or none", _are_doubts
+        ),
         "priority_of_vehicle": optional(of_setting(Scope.LOADPOINT, "priority")),
+        "odometer_km": optional(number(0, NUMBER_MAX, "km")),
         "progress_pct": number(0, 200, "%"),
     },
     ChargerState: {
         "current_a": optional(_CURRENT),
         "wanted_a": optional(_CURRENT),
         "phases": among(0, 1, 2, 3),
-        "phases_refusals": whole(0, 10**9),
-        "unheard_tries": whole(0, 10**9),
+        "phases_refusals": _COUNT,
+        "refusals": _COUNT,
+        "unheard_tries": _COUNT,
         "pending": NOTHING,
-        "number": whole(0, 10**9),
+        "number": _COUNT,
     },
     Rounding: {"step_a": number(0, STEPS_A[0], "A")},
     Heard: {"told_a": _CURRENT, "shown_a": _CURRENT},
     CurrentRange: {"least_a": _CURRENT, "most_a": _CURRENT},
+    Disagreement: {"repeats": _COUNT},
+    Effect: {"least_w": _ANY, "most_w": _ANY},
+    Measured: {"value": _ANY},  # those of a state are of powers and of what batteries say is their SoC
     SocState: {
         "soc_pct": _SOC,
         "fetched_pct": _SOC,
+        "fetched_energy_kwh": _ENERGY,
         "initial_pct": _SOC,
+        "initial_energy_kwh": _ENERGY,
         "kwh_per_pct": optional(number(0.0001, 1000, "kWh")),
+        "moved_pct": _SOC,
+        "moved_energy_kwh": _ENERGY,
     },
-    PollState: {"retries": whole(0, 10**9)},
+    PollState: {"retries": _COUNT},
+    LedgerState: {
+        "total_kwh": _ENERGY,
+        "session_start_kwh": _ENERGY,
+        "counter_kwh": optional(_ENERGY),
+        "counted_kwh": _ENERGY,
+        "bridge_kwh": _ENERGY,
+        "doubt_kwh": optional(_ENERGY),
+        "power_w": _POWER,
+    },
+    TimerState: {"duration": duration(0, INSTANT_MAX / SECOND)},
+    SessionState: {
+        "odometer_km": optional(number(0, NUMBER_MAX, "km")),
+        "meter_start_kwh": _ANY_OR_NONE,
+        "meter_stop_kwh": _ANY_OR_NONE,
+        "energy_kwh": _ENERGY,
+        "shared_kwh": _ENERGY,
+        "solar_kwh": _ENERGY,
+        "priced_kwh": _ENERGY,
+        "price": _ANY,
+        "weighed_kwh": _ENERGY,
+        "co2_g": _ANY,
+    },
+    Mix: {"green_share": _SHARE, "price_per_kwh": _ANY_OR_NONE, "co2_g_per_kwh": _ANY_OR_NONE},
+    SavingsState: {
+        "grid_kwh": _ENERGY,
+        "grid_cost": _ANY,
+        "saved_cost": _ANY,
+        "self_kwh": _ENERGY,
+        "self_cost": _ANY,
+        "unknown_kwh": _ENERGY,
+        "power_w": _POWER,
+        "green_share": _SHARE,
+        "grid_price": _ANY,
+        "feed_in_price": _ANY,
+    },
 }

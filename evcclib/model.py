@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum, StrEnum
 
-from evcclib.allowed import EARLIEST, INSTANT, INSTANT_MAX, LATEST, TIME
+from evcclib.allowed import EARLIEST, INSTANT, INSTANT_MAX, LATEST, TIME, duration
 from evcclib.errors import InvalidReadings
 
 
@@ -116,9 +116,11 @@ class Now:
         object.__setattr__(self, "utc", utc.astimezone(UTC))
 
     def after(self, duration: timedelta) -> Now:
-        """The same clock pair ``duration`` later."""
+        """The same clock pair ``duration`` later. Raises `evcclib.errors.InvalidReadings`."""
+        _DURATION.check("duration", duration, InvalidReadings)
         return Now(self.instant + duration, self.utc + duration)
 
 
+_DURATION = duration(-INSTANT_MAX.total_seconds(), INSTANT_MAX.total_seconds())
 PhaseTriple = tuple[float, float, float]
 """One value for each of L1, L2, L3."""

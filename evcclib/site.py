@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from evcclib import accounts, changes, snapshot, views, witness
-from evcclib.admission import admit, admit_config, admit_now
+from evcclib.admission import admit, admit_config, admit_now, admit_state
 from evcclib.allocation import effect_of, flexible_for, flexible_power, is_ramping, order, outstanding
+from evcclib.allowed import instance
 from evcclib.assignment import assign
 from evcclib.charger import (
     ChargerState,
@@ -35,6 +36,7 @@ from evcclib.commands import Command, Disable, SetCurrent, SwitchPhases
 from evcclib.config import SiteConfig
 from evcclib.decision import Decision, PlanPreview
 from evcclib.demand import Demand, because
+from evcclib.errors import InvalidSetting, UnknownTarget, shown
 from evcclib.events import Event, SettingChanged, WarningCode
 from evcclib.goals import demand
 from evcclib.hold import ELAPSED
@@ -152,6 +154,7 @@ def layout_of(config: SiteConfig, state: SiteState) -> SiteLayout:
 
     Raises `InvalidConfig`, or `IncompatibleState` for a state that does not fit.
     """
+    admit_state(state)
     layout = state.layout
     if layout is None or layout.config is not config:
         admit_config(config, state)
@@ -627,6 +630,9 @@ class Prepared:
         return snapshot.exported(self.after, now=now)
 
 
+_PREPARED = instance(Prepared, "what Site.prepare returns")
+
+
 class Site:
     """A site with its state, that after the last step or request. Not to be shared between threads.
 
@@ -668,7 +674,9 @@ class Site:
         return Prepared(before, *apply(self.config, before, *requests, now=now))
 
     def take(self, prepared: Prepared) -> None:
-        """Let happen what was prepared. Raises ValueError if the site has gone on since."""
+        """Let happen what was prepared. Raises ValueError if the site has gone on since, `InvalidSetting` if it is nothing
+        prepared."""
+        _PREPARED.check("prepared", prepared, InvalidSetting)
         if self.state is not prepared.before:
             raise ValueError("the site has gone on since this was prepared; prepare it again")
         self.state = prepared.after
@@ -694,7 +702,9 @@ class Site:
         return views.plan_preview(self._desk(now), loadpoint, target_time)
 
     def rates(self, kind: TariffKind) -> Rates | None:
-        """The price list last seen, the planner's falling back to the grid's [TAR-10]."""
+        """The price list last seen, the planner's falling back to the grid's [TAR-10]. Raises `UnknownTarget`."""
+        if not isinstance(kind, TariffKind):
+            raise UnknownTarget(f"no tariff {shown(kind)}")
         tariffs = self.state.readings.tariffs
         return tariffs.get(kind) or (tariffs.get(TariffKind.GRID) if kind is TariffKind.PLANNER else None)
 

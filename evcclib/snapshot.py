@@ -161,10 +161,10 @@ def _decode(kind: Any, data: Any, clock: _Clock, owner: tuple[type, str] | None,
             return None
         if len(options) > 1:
             return _checked(_PLAIN, data, where)
+        if options == [timedelta] and data == "elapsed":  # a Timer; no other time has run out for ever
+            return ELAPSED
         return _decode(options[0], data, clock, owner, where)
     if kind is timedelta:
-        if data == "elapsed":
-            return ELAPSED
         ticks = _checked(_TICKS, data, where)
         return ticks * _TICK if owner in DURATIONS else clock.origin + ticks * _TICK
     if kind is datetime:
@@ -241,7 +241,7 @@ _LIST = instance(list, "a list")
 _PLAIN = Allowed("a number or a string", lambda value: isinstance(value, str) or ANY_NUMBER.holds(value))
 _TICKS_MAX = INSTANT_MAX // _TICK
 _TICKS = Allowed(
-    "a time in whole microseconds, or elapsed",
+    "a time in whole microseconds, or (of a timer) elapsed",
     lambda value: type(value) is int and -_TICKS_MAX <= value <= _TICKS_MAX,
 )
 _SIMPLE: Mapping[type, Allowed] = {int: ANY_INTEGER, bool: TRUTH, str: TEXT}

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import fields, replace
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
+from enum import Enum
+from types import UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -56,15 +59,21 @@ from evcclib import (
     VehicleReading,
     Warned,
     WarningCode,
+    apply,
+    initial,
     step,
 )
 from evcclib.check_config import TABLE, check
+from evcclib.check_state import IN_STATE
 from evcclib.config import BatteryConfig, ChargerConfig, CircuitConfig, LoadpointConfig, PollConfig, VehicleConfig
 from evcclib.errors import shown
 from evcclib.fixed_tariff import FixedTariff, Zone, fixed_tariff
 from evcclib.loadpoint import OUTCOME_DUE
 from evcclib.model import PollMode
 from evcclib.settings import SETTINGS
+from evcclib.snapshot import DURATIONS, TRANSIENT, exported
+from evcclib.state import LoadpointState, SiteState
+from evcclib.unmetered import HYPOTHESES
 
 FUZZ = settings(
     max_examples=150,
@@ -433,6 +442,54 @@ def test_every_field_of_a_configuration_has_a_row() -> None:
         assert set(TABLE[kind]) == {field.name for field in fields(kind)}, kind
 
 
+SITE = Site(whole_config(), now=now_at(0 * S))
+ENTRANCES: dict[str, Callable[[Any], object]] = {
+    "step: config": lambda it: step(it, SITE.state, whole_readings(0 * S), now=now_at(0 * S), cause=Cause.START),
+    "step: state": lambda it: step(SITE.config, it, whole_readings(0 * S), now=now_at(0 * S), cause=Cause.START),
+    "step: readings": lambda it: step(SITE.config, SITE.state, it, now=now_at(0 * S), cause=Cause.START),
+    "step: now": lambda it: step(SITE.config, SITE.state, whole_readings(0 * S), now=it, cause=Cause.START),
+    "step: cause": lambda it: step(SITE.config, SITE.state, whole_readings(0 * S), now=now_at(0 * S), cause=it),
+    "apply: config": lambda it: apply(it, SITE.state, now=now_at(0 * S)),
+    "apply: state": lambda it: apply(SITE.config, it, now=now_at(0 * S)),
+    "apply: request": lambda it: apply(SITE.config, SITE.state, it, now=now_at(0 * S)),
+    "apply: now": lambda it: apply(SITE.config, SITE.state, now=it),
+    "initial: config": lambda it: initial(it, now=now_at(0 * S)),
+    "initial: now": lambda it: initial(SITE.config, now=it),
+    "check": check,
+    "Site.restore: config": lambda it: Site.restore(it, SITE.export(now=now_at(0 * S)), now=now_at(0 * S)),
+    "Site.restore: exported": lambda it: Site.restore(SITE.config, it, now=now_at(0 * S)),
+    "Site.restore: now": lambda it: Site.restore(SITE.config, SITE.export(now=now_at(0 * S)), now=it),
+    "Site.prepare": lambda it: SITE.prepare(it, now=now_at(0 * S)),
+    "Site.take": SITE.take,
+    "Site.view": lambda it: SITE.view(now=it),
+    "Site.plan: loadpoint": lambda it: SITE.plan(it, now=now_at(0 * S)),
+    "Site.plan: now": lambda it: SITE.plan(0, now=it),
+    "Site.rates": SITE.rates,
+    "Site.export": lambda it: SITE.export(now=it),
+    "Now.after": now_at(0 * S).after,
+}
+
+
+@pytest.mark.parametrize("entrance", ENTRANCES)
+@pytest.mark.parametrize("given_instead", [None, 7, "x", (), {}, Liar()], ids=["None", "7", "x", "()", "{}", "Liar"])
+def test_what_is_nothing_of_the_kind_is_refused_at_every_entrance(entrance: str, given_instead: object) -> None:
+    before = SITE.state
+    with pytest.raises((Refused, UnknownTarget), match=r"is not allowed, expected|^no (loadpoint|tariff) "):
+        ENTRANCES[entrance](given_instead)
+    assert SITE.state is before
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(Readings)])
+@pytest.mark.parametrize("nothing", [None, 7, "x", (None,), {"car": None}], ids=str)
+def test_a_part_of_readings_that_is_nothing_of_the_kind_is_refused_by_its_name(name: str, nothing: Any) -> None:
+    parts: dict[str, Any] = {name: nothing}
+    if nothing is None and name in ("grid", "operator_limit"):
+        assert Readings(**parts) == Readings()  # there is none
+        return
+    with pytest.raises(InvalidReadings, match=rf"Readings\.{name}.* is not allowed, expected "):
+        Readings(**parts)
+
+
 # -- what is exported comes back, or is refused -------------------------------------------------------------------------
 
 JSON_LIKE: list[Any] = [
@@ -516,6 +573,167 @@ def test_every_place_of_a_snapshot_is_looked_at() -> None:
                 site.step(whole_readings((300 + 10 * number) * S), now=now_at((300 + 10 * number) * S), cause=cause)
             site.view(now=now_at(310 * S))
     assert refused > 1500
+
+
+# -- the same, with something in every place of it that there can be ------------------------------------------------------
+
+INNER = {(LoadpointState, "vehicle"): "car", (LoadpointState, "doubts"): (0.0,) * len(HYPOTHESES)}
+"""What fits no other place."""
+
+
+def parts_of(kind: type) -> dict[str, Any]:
+    """The fields of a class of the state that are exported, with their types."""
+    names = [each.name for each in fields(kind) if each.init] if is_dataclass(kind) else kind._fields  # type: ignore[attr-defined]
+    hints = get_type_hints(kind)
+    return {name: hints[name] for name in names if (kind, name) not in TRANSIENT and name != "pending"}
+
+
+def is_class_of_state(kind: Any) -> bool:
+    return isinstance(kind, type) and (is_dataclass(kind) or hasattr(kind, "_fields"))
+
+
+def filled(kind: Any, truth: bool, value: Any = float) -> Any:
+    """An example of a type with nothing left out, every truth being ``truth``; ``value``: the type of what a `Measured` holds."""
+    origin, arguments = get_origin(kind) or kind, get_args(kind)
+    if origin in (Union, UnionType):
+        return filled(next(each for each in arguments if each is not type(None)), truth)
+    if is_class_of_state(origin):
+        return origin(
+            **{
+                name: INNER[origin, name] if (origin, name) in INNER else filled(inner, truth, *arguments[:1])
+                for name, inner in parts_of(origin).items()
+                if truth or name != "agreed_at"  # of these one that is open, one that is not
+            }
+        )
+    if origin in (tuple, frozenset):
+        return origin([filled(arguments[0], truth)] * (2 if arguments[0] is LoadpointState else 1))
+    if origin is Mapping:
+        return {"car": filled(arguments[1], truth)}
+    if isinstance(origin, type) and issubclass(origin, Enum):
+        return list(origin)[-1 if truth else 0]
+    plain = {bool: truth, int: 1, float: 1.0, str: "x", timedelta: 200 * S, datetime: NOON}
+    return plain[value if isinstance(kind, TypeVar) else kind]
+
+
+FILLED = [json.dumps(exported(filled(SiteState, truth), now=now_at(210 * S))) for truth in (True, False)]
+
+
+def leaves(node: object) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    """The way to every value that has nothing inside, and the value."""
+    for path in places(node):
+        value: Any = node
+        for key in path:
+            value = value[key]
+        if not isinstance(value, dict | list):
+            yield path, value
+
+
+def mangled(value: object) -> list[Any]:
+    """What may have become of a value of a snapshot."""
+    if isinstance(value, bool) or value is None:
+        return [-1, "x"]
+    if isinstance(value, int | float):
+        numbers: list[Any] = [-1, -value - 2, -0.5, 1e9, 1e308, 10**400, float("nan"), float("inf"), float("-inf")]
+        return [*numbers, str(value), True, None]
+    assert isinstance(value, str)
+    return [value.replace("+00:00", ""), "", "elapsed", -1, None]
+
+
+def changing(at: timedelta) -> Readings:
+    """Readings of chargers that report this now, that then, or nothing."""
+    whole, turn = whole_readings(at), at // (10 * S) % 4
+    reading = replace(
+        whole.chargers[0],
+        status=Missing(at) if turn == 3 else Measured(ChargerStatus.B if turn % 2 else ChargerStatus.C, at),
+        is_enabled=Measured(turn < 2, at),
+        phases=Measured(1 + 2 * (turn % 2), at),
+        current_offered_a=Measured(6.0 + turn, at),
+    )
+    return replace(whole, chargers=(reading, replace(reading, power_w=ABSENT, currents_a=ABSENT, is_enabled=ABSENT)))
+
+
+@pytest.mark.rule("SITE-22")
+@pytest.mark.parametrize("whole", FILLED, ids=["true", "false"])
+def test_a_whole_snapshot_is_restored_and_goes_on(whole: str) -> None:
+    site = Site.restore(whole_config(), json.loads(whole), now=now_at(300 * S))
+    live(site, changing, origin=300 * S)
+
+
+@pytest.mark.rule("SITE-22")
+@settings(FUZZ, max_examples=2000)
+@given(data=st.data())
+def test_a_mangled_value_anywhere_in_a_whole_snapshot_is_refused_there_or_gone_on_with(data: st.DataObject) -> None:
+    exported = json.loads(data.draw(st.sampled_from([EXPORTED, *FILLED])))
+    path, value = data.draw(st.sampled_from(list(leaves(exported))))
+    parent = exported
+    for key in path[:-1]:
+        parent = parent[key]
+    parent[path[-1]] = data.draw(st.sampled_from(mangled(value)) | numbers)
+    try:
+        site = Site.restore(whole_config(), exported, now=now_at(300 * S))
+    except IncompatibleState as error:
+        assert next(key for key in reversed(path) if isinstance(key, str)) in error.where
+        assert str(error).startswith(f"{error.where}: ") and f"expected {error.allowed}" in str(error)
+        return
+    live(site, changing, origin=300 * S)
+
+
+def numbers_without_a_row() -> set[tuple[str, str]]:
+    """Fields of a state that are, or hold, a number or a duration, and of which nobody has said what they may be."""
+    found, seen, to_see = set(), set(), [SiteState]
+    while to_see:
+        kind = to_see.pop()
+        seen.add(kind)
+        for name, hint in parts_of(kind).items():
+            inside = list(inner_types(hint))
+            if set(inside) & {int, float, TypeVar} or (kind, name) in DURATIONS:
+                found |= {(kind.__name__, name)} - {(kind.__name__, each) for each in IN_STATE.get(kind, {})}
+            to_see += [each for each in inside if is_class_of_state(each) and each not in seen]
+    return found
+
+
+def inner_types(hint: Any) -> Iterator[Any]:
+    """``hint`` and all that stands in it; what a `Measured` holds is looked at there."""
+    origin = get_origin(hint) or hint
+    yield TypeVar if isinstance(hint, TypeVar) else origin
+    for each in () if origin is Measured else get_args(hint):
+        yield from inner_types(each)
+
+
+@pytest.mark.rule("SITE-22")
+def test_every_number_of_a_state_has_a_row_of_what_it_may_be() -> None:
+    assert numbers_without_a_row() == {("Reason", "params")}  # numbers for a sentence, whichever they are
+
+
+@pytest.mark.rule("SITE-22", "SYN-2")
+@pytest.mark.parametrize(
+    ("path", "wrong", "words"),
+    [
+        (
+            ("loadpoints", 0, "charger", "enabled_disagreement", "repeats"),
+            -1,
+            "charger.enabled_disagreement.repeats: -1 is not allowed, expected an integer, 0..1000000000",
+        ),
+        (("loadpoints", 0, "charger", "refusals"), -1, "charger.refusals: -1 is not allowed, expected an integer"),
+        (("loadpoints", 0, "idle_switches"), -3, "idle_switches: -3 is not allowed, expected an integer"),
+        (("loadpoints", 0, "timer", "duration"), -5_000_000, "timer.duration: -5 s is not allowed, expected a timedelta"),
+        (("loadpoints", 0, "doubts"), [0.0, 1.0], "doubts: (0.0, 1.0) is not allowed, expected 36 numbers of 0..3000 W"),
+        (("loadpoints", 0, "soc", "moved_pct"), -1.0, "soc.moved_pct: -1.0 is not allowed, expected a number, 0..100 %"),
+        (("loadpoints", 0, "power", "sampled_at"), "elapsed", "power.sampled_at: 'elapsed' is not allowed, expected a time"),
+        (("last_success",), "2023-06-01T12:00:00", "last_success: '2023-06-01T12:00:00' is not allowed, expected a datetime"),
+        (("savings", "green_share"), float("nan"), "savings.green_share: nan is not allowed, expected a number, -1e+12..1e+12"),
+    ],
+)  # fmt: skip
+def test_a_mangled_number_is_refused_with_its_path_and_what_would_be_allowed(
+    path: tuple[str | int, ...], wrong: object, words: str
+) -> None:
+    exported = json.loads(FILLED[0])
+    parent = exported["site"]
+    for key in path[:-1]:
+        parent = parent[key]
+    parent[path[-1]] = wrong
+    with pytest.raises(IncompatibleState, match=re.escape(words)):
+        Site.restore(whole_config(), exported, now=now_at(300 * S))
 
 
 # -- examples, with their words ------------------------------------------------------------------------------------------
