@@ -84,14 +84,14 @@ def test_without_a_battery_only_its_flag_is_there() -> None:
 
 
 @pytest.mark.api("S-4")
-def test_before_the_first_reading_site_values_are_null_and_loadpoint_values_at_reset() -> None:
+def test_before_the_first_reading_what_is_measured_is_null_and_other_values_are_at_reset() -> None:
     carport = replace(CARPORT, charge_power_w=None, vehicle_soc_pct=None, currents_a=None, energy_total_kwh=None)
     view = replace(VIEW, grid_power_w=None, home_power_w=None, grid_powers_w=None, loadpoints=(carport,))
     shown = document(view, FACTS, NOW)
     assert shown.site["gridPower"] is None
     assert shown.site["homePower"] is None
     assert "gridPowers" not in shown.site
-    assert shown.loadpoints[0]["chargePower"] == 0
+    assert shown.loadpoints[0]["chargePower"] is None
     assert shown.loadpoints[0]["vehicleSoc"] == 0
     assert "chargeCurrents" not in shown.loadpoints[0]
 
@@ -114,6 +114,10 @@ def test_what_cannot_be_known_is_null_on_every_channel_and_never_zero() -> None:
         assert encode.rest(site[key]) is None
         assert encode.socket(site[key]) is None
         assert dict(encode.mqtt(key, site[key])) == {key: ""}
+    carport = document(replace(VIEW, loadpoints=(replace(CARPORT, charge_power_w=None),)), FACTS, NOW).loadpoints[0]
+    assert encode.rest(carport["chargePower"]) is None
+    assert encode.socket(carport["chargePower"]) is None
+    assert dict(encode.mqtt("chargePower", carport["chargePower"])) == {"chargePower": ""}
 
 
 def test_a_phase_that_is_not_known_is_null_and_so_is_the_sum() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -61,6 +62,38 @@ def test_a_database_has_one_lock_whatever_it_is_called(tmp_path: Path) -> None:
     (tmp_path / "by-file.db").symlink_to(tmp_path / "real" / "evcc.db")
     names = (tmp_path / "real" / "evcc.db", tmp_path / "by-folder" / "evcc.db", tmp_path / "by-file.db")
     assert {lock_path(name) for name in names} == {tmp_path / "real" / "evcc.db.lock"}
+
+
+@pytest.mark.api("P-7")
+def test_a_hard_link_is_the_same_database(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    database, linked = tmp_path / "evcc.db", tmp_path / "other" / "home.db"
+    with holder(database) as process:
+        linked.hardlink_to(database)
+        with (
+            pytest.raises(DatabaseInUse, match=r"home\.db: another server works with this database under another name"),
+            claimed(linked),
+        ):
+            raise AssertionError
+        process.kill()
+    with claimed(linked), pytest.raises(DatabaseInUse), claimed(database):
+        raise AssertionError
+    with claimed(database):
+        pass
+
+
+def test_whoever_reads_or_writes_the_database_besides_meets_no_lock(tmp_path: Path) -> None:
+    database = tmp_path / "evcc.db"
+    with claimed(database):
+        for _ in range(2):
+            connection = sqlite3.connect(database, isolation_level=None, timeout=0)
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("CREATE TABLE IF NOT EXISTS seen (at TEXT)")
+            connection.execute("INSERT INTO seen VALUES ('now')")
+            connection.close()
+        with pytest.raises(DatabaseInUse), claimed(database):  # it still holds
+            raise AssertionError
+    assert database.stat().st_size < 100_000
 
 
 @pytest.mark.parametrize("left", [b"", b"nonsense\n", b"99999999999999999999\n"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import shutil
 import sqlite3
 import sys
 from collections.abc import AsyncIterator
@@ -24,7 +25,7 @@ from trio_test import in_real_time, in_virtual_time
 from evcc_server.blocking import in_thread, inline
 from evcc_server.settings import TABLE, Context, Setting, parse
 from evcc_server.store import schema
-from evcc_server.store.errors import NewerDatabase, StoreError
+from evcc_server.store.errors import ForeignDatabase, NewerDatabase, StoreError
 from evcc_server.store.setting_rows import SettingRow, decode, encode
 from evcc_server.store.store import Snapshot, Store
 from evcclib.events import SessionRecord, SettingChanged
@@ -270,6 +271,63 @@ async def test_a_newer_database_is_left_alone(tmp_path: Path) -> None:
     connection.close()
     with pytest.raises(NewerDatabase, match=rf"evcc\.db: the database has version {schema.VERSION + 1}, this program"):
         await Store.open(path, inline)
+
+
+OWN = [statement for step in schema.STEPS for statement in step]
+FOREIGN = {
+    "version -1": [*OWN, "PRAGMA user_version = -1"],
+    "version -1 and nothing in it": ["PRAGMA user_version = -1"],
+    "our version, but nothing in it": [f"PRAGMA user_version = {schema.VERSION}"],
+    "our version, other tables": ["CREATE TABLE places (id)", "PRAGMA user_version = 1"],
+    "other tables": ["CREATE TABLE places (id)", "INSERT INTO places VALUES (7)"],
+    "other tables, with a log": ["PRAGMA journal_mode = WAL", "CREATE TABLE places (id)"],
+    "a table of the same name": ["CREATE TABLE settings (id, name, content)", "CREATE TABLE sessions (id, user)"],
+    "newer, but not of ours": ["CREATE TABLE places (id)", "PRAGMA user_version = 17"],
+}
+
+
+@pytest.mark.api("P-1")
+@pytest.mark.parametrize("statements", FOREIGN.values(), ids=FOREIGN)
+@in_virtual_time
+async def test_a_database_of_another_program_is_left_as_it_is(tmp_path: Path, statements: list[str]) -> None:
+    path = tmp_path / "theirs.db"
+    connection = sqlite3.connect(path, isolation_level=None)
+    for statement in statements:
+        connection.execute(statement)
+    connection.close()
+    before = path.read_bytes()
+    with pytest.raises(
+        ForeignDatabase, match=r"^.*theirs\.db: this is no database of evcc-server or evcc \(version .*\)$"
+    ):
+        await Store.open(path, inline)
+    assert path.read_bytes() == before
+
+
+@in_virtual_time
+async def test_a_database_of_another_program_is_left_as_it_is_while_that_runs(tmp_path: Path) -> None:
+    """What lies in its log is not written into the file by us either."""
+    path = tmp_path / "theirs.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as theirs:
+        theirs.execute("PRAGMA journal_mode = WAL")
+        theirs.execute("CREATE TABLE places (id)")
+        files = {each: each.read_bytes() for each in (path, tmp_path / "theirs.db-wal")}
+        assert len(files[tmp_path / "theirs.db-wal"]) > 0
+        with pytest.raises(ForeignDatabase, match=r"tables: places"):
+            await Store.open(path, inline)
+        assert {each: each.read_bytes() for each in files} == files
+
+
+@in_virtual_time
+async def test_our_own_database_is_known_again_after_a_kill(tmp_path: Path) -> None:
+    """What was written last may still lie in the log only."""
+    store = await Store.open(tmp_path / "evcc.db", inline)
+    await store.save_flag("telemetry", True)
+    (tmp_path / "killed").mkdir()
+    for name in ("evcc.db", "evcc.db-wal"):
+        shutil.copy(tmp_path / name, tmp_path / "killed" / name)
+    await store.close()
+    async with opened(tmp_path / "killed" / "evcc.db") as again:
+        assert await again.load_flag("telemetry") is True
 
 
 @in_virtual_time

@@ -279,6 +279,51 @@ async def test_a_newer_database_is_one_line_and_stays_as_it_is(tmp_path: Path) -
     )
 
 
+@pytest.mark.parametrize(
+    ("theirs", "said_of_it"),
+    [
+        ("PRAGMA user_version = -1", "(version -1, tables: none)"),
+        ("CREATE TABLE places (id)", "(version 0, tables: places)"),
+    ],
+)
+@in_real_time
+async def test_a_database_of_another_program_is_one_line_and_stays_as_it_is(
+    tmp_path: Path, theirs: str, said_of_it: str
+) -> None:
+    calls: list[str] = []
+    async with guarded_port(lambda: calls.append("grid")) as grid, guarded_port(lambda: calls.append("box")) as box:
+        port, mqtt = free_ports(2)
+        text = SITE.format(port=port, mqtt=mqtt, grid=grid, box=box)
+        (tmp_path / "evcc.yaml").write_text(text, encoding="utf-8")
+        with closing(sqlite3.connect(tmp_path / "evcc.db")) as connection:
+            connection.execute(theirs)
+        before = (tmp_path / "evcc.db").read_bytes()
+        status, said = await finished(tmp_path)
+    assert (status, calls) == (1, [])
+    assert said == f"evcc-server: evcc.db: this is no database of evcc-server or evcc {said_of_it}\n"
+    assert (tmp_path / "evcc.db").read_bytes() == before
+
+
+@pytest.mark.api("P-7")
+@in_real_time
+async def test_a_second_server_on_a_hard_link_of_the_database_does_not_start(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    for folder in (first, second):
+        folder.mkdir()
+        port, mqtt, grid, box = free_ports(4)
+        text = SITE.format(port=port, mqtt=mqtt, grid=grid, box=box)
+        (folder / "evcc.yaml").write_text(text, encoding="utf-8")
+    async with server_process(first) as server:
+        await server.up()
+        (second / "evcc.db").hardlink_to(first / "evcc.db")
+        status, said = await finished(second)
+        assert (status, said) == (
+            1,
+            "evcc-server: evcc.db: another server works with this database under another name (a hard link)\n",
+        )
+        assert await server.end_by(signal.SIGTERM, 10) == 0
+
+
 # -- told when it is true -----------------------------------------------------------------------------------------------------
 
 

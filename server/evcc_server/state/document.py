@@ -1,8 +1,8 @@
 """From a `SiteView` to the two kinds of document that every outlet shows: the site's and one for each loadpoint.
 
 Keys and units are those of the API. A key of a capability that the home has is always there; one of a missing capability is
-not [S-4]. A value of the site that is unknown is None; a loadpoint's falls back to the key's reset value, because clients
-of 2023 expect a number there (``chargerAge`` and ``reason`` tell the difference).
+not [S-4]. What is measured and unknown is None. A few keys show their reset value instead, each with the reason beside it: in
+the reference's protocol their 0 is the word for "none".
 """
 
 from __future__ import annotations
@@ -128,10 +128,11 @@ def _loadpoint(view: LoadpointView, facts: Facts, now: Now) -> Keys:
         "enabled": view.is_enabled,
         "connected": view.is_connected,
         "charging": view.is_charging,
-        "chargePower": view.charge_power_w or 0.0,
+        "chargePower": view.charge_power_w,
         "chargeCurrent": view.current_offered_a,
         "chargedEnergy": view.energy_charged_kwh * 1000.0,
         "chargeDuration": whole_seconds(view.charge_duration),
+        # 0: nothing to tell; clients of 2023 divide the one by 10^9 and hide both at 0 [api 3.3]
         "chargeRemainingDuration": whole_seconds(view.remaining_duration or ZERO),
         "chargeRemainingEnergy": (view.remaining_energy_kwh or 0.0) * 1000.0,
         "connectedDuration": whole_seconds(view.connected_duration or ZERO),
@@ -168,6 +169,7 @@ def _loadpoint(view: LoadpointView, facts: Facts, now: Now) -> Keys:
         "vehicleTitle": view.vehicle_title,
         "vehicleIcon": view.vehicle_icon,
         "vehicleCapacity": view.vehicle_capacity_kwh,
+        # 0: unknown, so that clients of 2023 show the vehicle without it [api 3.3]
         "vehicleSoc": view.vehicle_soc_pct or 0.0,
         "vehicleRange": round_half_away(view.vehicle_range_km or 0.0),
         "vehicleTargetSoc": view.vehicle_soc_limit_pct or 0.0,
@@ -221,6 +223,7 @@ def _reason_until(reason: Reason, language: str, until: datetime | None) -> Stru
 
 
 def _battery(battery: BatteryView) -> dict[str, float | None]:
+    # a capacity of 0 is the protocol's word for one that is not configured [api 3.2]
     return {"power": battery.power_w, "soc": battery.soc_pct, "capacity": battery.capacity_kwh or 0.0}
 
 

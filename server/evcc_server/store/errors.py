@@ -11,5 +11,9 @@ class NewerDatabase(StoreError):
     """The database was written by a newer version of this program."""
 
 
+class ForeignDatabase(StoreError):
+    """The file is a database of another program."""
+
+
 class DatabaseInUse(StoreError):
     """Another server works with this database."""

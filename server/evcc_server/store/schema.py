@@ -7,8 +7,9 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 
-from evcc_server.store.errors import NewerDatabase
+from evcc_server.store.errors import ForeignDatabase, NewerDatabase
 
 STEPS: tuple[tuple[str, ...], ...] = (
     (
@@ -40,16 +41,54 @@ STEPS: tuple[tuple[str, ...], ...] = (
     ),
 )
 VERSION = len(STEPS)
+NEEDED: Mapping[str, frozenset[str]] = {
+    "settings": frozenset({"key", "value"}),
+    "sessions": frozenset({"created", "loadpoint", "charged_kwh"}),
+    "snapshots": frozenset({"name", "document"}),
+}
+"""By these a database is known as ours; evcc's has the first two, or one of them."""
+_NAMED_MAX = 3
+
+
+def recognise(connection: sqlite3.Connection) -> int:
+    """The version of a database that is ours, evcc's or empty (0). Only reads.
+
+    Raises `NewerDatabase`, `ForeignDatabase` for what another program has made, and `sqlite3.Error`.
+    """
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > VERSION and _is_ours(connection, every=False):
+        raise NewerDatabase(f"the database has version {version}, this program knows up to {VERSION}")
+    if 0 <= version <= VERSION and _is_ours(connection, every=version > 0):
+        return int(version)
+    tables = _tables(connection)
+    named = ", ".join(sorted(tables)[:_NAMED_MAX]) + (" ..." if len(tables) > _NAMED_MAX else "")
+    raise ForeignDatabase(f"this is no database of evcc-server or evcc (version {version}, tables: {named or 'none'})")
+
+
+def _tables(connection: sqlite3.Connection) -> set[str]:
+    found = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+    return {str(name) for (name,) in found}
+
+
+def _is_ours(connection: sqlite3.Connection, *, every: bool) -> bool:
+    """Whether the tables are there by which we know a database: every one of them, or at least one if there are any at all."""
+    tables = _tables(connection)
+    known = tables & NEEDED.keys()
+    if any(not NEEDED[table] <= _columns(connection, table) for table in known):
+        return False
+    return len(known) == len(NEEDED) if every else bool(known) or not tables
+
+
+def _columns(connection: sqlite3.Connection, table: str) -> set[str]:
+    return {str(row[1]) for row in connection.execute(f"PRAGMA table_info({table})")}
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Bring the database to `VERSION`, all or nothing. Raises `NewerDatabase`, `sqlite3.Error`.
+    """Bring the database to `VERSION`, all or nothing. Raises what `recognise` does.
 
     The first step also adopts a database that evcc has made: its tables are kept, our columns added.
     """
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version > VERSION:
-        raise NewerDatabase(f"the database has version {version}, this program knows up to {VERSION}")
+    version = recognise(connection)
     if version == VERSION:
         return
     connection.execute("BEGIN IMMEDIATE")
@@ -67,7 +106,6 @@ def migrate(connection: sqlite3.Connection) -> None:
 def _run(connection: sqlite3.Connection, statement: str) -> None:
     words = statement.split()
     if words[:2] == ["ALTER", "TABLE"]:  # a column that an adopted table already has
-        columns = {row[1] for row in connection.execute(f"PRAGMA table_info({words[2]})")}
-        if words[5] in columns:
+        if words[5] in _columns(connection, words[2]):
             return
     connection.execute(statement)

@@ -20,8 +20,8 @@ from typing import Self, TypeVar
 import msgspec.json
 
 from evcc_server.blocking import RunBlocking
-from evcc_server.store.errors import NewerDatabase, StoreError
-from evcc_server.store.schema import migrate
+from evcc_server.store.errors import ForeignDatabase, NewerDatabase, StoreError
+from evcc_server.store.schema import migrate, recognise
 from evcc_server.store.setting_rows import SettingRow, decode, encode, row_key
 from evcclib.config import SiteConfig
 from evcclib.events import SessionRecord, SettingChanged
@@ -69,16 +69,18 @@ class Store:
     async def open(cls, path: Path | None, run_blocking: RunBlocking) -> Self:
         """Open or create the file and bring it up to date; None keeps everything in memory.
 
-        Raises `StoreError`, also as `evcc_server.store.errors.NewerDatabase`.
+        Raises `StoreError`, also as `evcc_server.store.errors.NewerDatabase` and `ForeignDatabase`: then nothing has been written.
         """
 
         def connect() -> sqlite3.Connection:
             if path is not None:
                 path.parent.mkdir(parents=True, exist_ok=True)
+                _look_at(path)
             connection = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None)
             try:
                 connection.execute(f"PRAGMA busy_timeout = {BUSY_S * 1000:.0f}")
-                connection.execute("PRAGMA journal_mode = WAL")
+                recognise(connection)
+                connection.execute("PRAGMA journal_mode = WAL")  # this writes
                 connection.execute("PRAGMA synchronous = FULL")
                 connection.execute("PRAGMA foreign_keys = ON")
                 migrate(connection)
@@ -89,8 +91,8 @@ class Store:
 
         try:
             return cls(await run_blocking(connect), run_blocking)
-        except NewerDatabase as error:
-            raise NewerDatabase(f"{path}: {error}") from None
+        except (NewerDatabase, ForeignDatabase) as error:
+            raise type(error)(f"{path}: {error}") from None
         except (OSError, sqlite3.Error) as error:
             raise StoreError(f"{path}: {error}") from error
 
@@ -226,6 +228,22 @@ class Store:
             return await self._run_blocking(function)
         except sqlite3.Error as error:
             raise StoreError(str(error)) from error
+
+
+def _look_at(path: Path) -> None:
+    """Recognise the database without being able to write: not even the log of a database of somebody else is tidied up.
+
+    Raises what `recognise` does. What has to be recovered first cannot be read so; it is looked at again once that is done.
+    """
+    if not path.exists() or not path.stat().st_size:
+        return
+    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+    try:
+        recognise(connection)
+    except sqlite3.OperationalError as error:
+        log.debug("%s cannot be looked at before it is opened: %s", path, error)
+    finally:
+        connection.close()
 
 
 _UPSERT_SETTING = (

@@ -85,8 +85,9 @@ const svg = (name, attributes, text) => {
 };
 
 function showFlows(site) {
-  const charging = state.loadpoints.reduce((sum, loadpoint) => sum + (loadpoint.chargePower || 0), 0);
-  const flows = { sun: site.pvPower, grid: site.gridPower, battery: site.batteryPower, house: site.homePower === null ? null : -site.homePower, cars: -charging };
+  // of one that is not known (null) the sum is not known either
+  const charging = state.loadpoints.reduce((sum, { chargePower }) => (sum === null || chargePower === null ? null : sum + (chargePower || 0)), 0);
+  const flows = { sun: site.pvPower, grid: site.gridPower, battery: site.batteryPower, house: site.homePower === null ? null : -site.homePower, cars: charging === null ? null : -charging };
   const colours = { sun: "--sun", grid: "--grid", battery: "--battery", house: "--house", cars: "--car" };
   const shown = Object.keys(flows).filter((name) =>
     !((name === "sun" && !site.pvConfigured) || (name === "grid" && !site.gridConfigured) || (name === "battery" && !site.batteryConfigured)));
