@@ -12,6 +12,8 @@ import json
 import re
 from collections.abc import Callable
 
+from evcc_server.quoting import quoted
+
 JsonValue = None | bool | int | float | str | list["JsonValue"] | dict[str, "JsonValue"]
 Path = Callable[[JsonValue], JsonValue]
 
@@ -37,7 +39,7 @@ def compile_path(path: str) -> Path:
     try:
         parts = _split_pipes(path)
         if len(parts) > 1 and "" in parts:
-            raise PathError(f"{path!r} is no path")
+            raise PathError(f"{quoted(path)} is no path")
         for part in parts:
             steps += _compile_part(part)
     except PathError:
@@ -60,7 +62,7 @@ def read_path(text: str | bytes, path: str) -> JsonValue:
     try:
         parsed: JsonValue = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise PathError(f"no JSON: {text.strip()[:60]!r}") from error
+        raise PathError(f"no JSON: {quoted(text.strip()[:60])}") from error
     return compile_path(path)(parsed)
 
 
@@ -88,7 +90,7 @@ def _compile_part(part: str) -> list[Callable[[JsonValue], JsonValue]]:
     while position < len(part):
         match = _STEP.match(part, position)
         if match is None:
-            raise PathError(f"{part!r} is no path")
+            raise PathError(f"{quoted(part)} is no path")
         index = match["index"]
         if index is not None:
             steps.append(functools.partial(_item, int(index)))
@@ -104,7 +106,7 @@ def _field(key: str, value: JsonValue) -> JsonValue:
         return value.get(key)
     if value is None:
         return None
-    raise PathError(f"no key {key!r} in a {type(value).__name__}")
+    raise PathError(f"no key {quoted(key)} in a {type(value).__name__}")
 
 
 def _item(index: int, value: JsonValue) -> JsonValue:
@@ -120,10 +122,10 @@ def _to_number(value: JsonValue) -> JsonValue:
         try:
             return float(value)
         except ValueError as error:
-            raise PathError(f"{value!r} is no number") from error
+            raise PathError(f"{quoted(value)} is no number") from error
     if isinstance(value, int | float) and not isinstance(value, bool):
         return value
-    raise PathError(f"{value!r} is no number")
+    raise PathError(f"{quoted(value)} is no number")
 
 
 def _to_text(value: JsonValue) -> JsonValue:
@@ -137,7 +139,7 @@ def _not(value: JsonValue) -> JsonValue:
 def _length(value: JsonValue) -> JsonValue:
     if isinstance(value, list | dict | str):
         return len(value)
-    raise PathError(f"{value!r} has no length")
+    raise PathError(f"{quoted(value)} has no length")
 
 
 _CASTS.update({"tonumber": _to_number, "tostring": _to_text, "not": _not, "length": _length})
@@ -145,19 +147,19 @@ _CASTS.update({"tonumber": _to_number, "tostring": _to_text, "not": _not, "lengt
 
 def _compile_program(path: str) -> Path:
     if importlib.util.find_spec("jq") is None:
-        raise PathError(f"{path!r} is no plain path such as .a.b[0]; programs need: pip install 'evcclib[jq]'")
+        raise PathError(f"{quoted(path)} is no plain path such as .a.b[0]; programs need: pip install 'evcclib[jq]'")
     import jq
 
     try:
         program = jq.compile(path)
     except ValueError as error:
-        raise PathError(f"{path!r}: {str(error).splitlines()[0]}") from error
+        raise PathError(f"{quoted(path)}: {str(error).splitlines()[0]}") from error
 
     def run(value: JsonValue) -> JsonValue:
         try:
             result: JsonValue = program.input_value(value).first()
         except (ValueError, StopIteration) as error:
-            raise PathError(f"{path!r}: {str(error).splitlines()[0] if str(error) else 'no result'}") from error
+            raise PathError(f"{quoted(path)}: {str(error).splitlines()[0] if str(error) else 'no result'}") from error
         return result
 
     return run

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from types import MappingProxyType
 
+from evcc_server.quoting import short
 from evcclib.config import SiteConfig
 from evcclib.errors import InvalidSetting
 from evcclib.model import ChargeMode
@@ -339,7 +340,7 @@ def parse_flag(name: str, text: str) -> bool:
         case "false" | "f" | "0":
             return False
         case _:
-            raise InvalidSetting(name, text, "true or false", f"invalid value: {text} (allowed: true, false)")
+            raise InvalidSetting(name, text, "true or false", f"invalid value: {short(text)} (allowed: true, false)")
 
 
 def find_vehicle(text: str, context: Context) -> str | None:
@@ -355,14 +356,14 @@ def find_vehicle(text: str, context: Context) -> str | None:
     for vehicle in vehicles:
         if text and text.lower() in (vehicle.title.lower(), vehicle.name.lower()):
             return vehicle.name
-    raise InvalidSetting("vehicle", text, "a configured vehicle", f"vehicle not found: {text}")
+    raise InvalidSetting("vehicle", text, "a configured vehicle", f"vehicle not found: {short(text)}")
 
 
 def parse_number(name: str, text: str) -> float:
     """A finite decimal number [NUM of api 2.3]; raises `InvalidSetting`."""
     number = float(text) if re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", text) else math.nan
     if not math.isfinite(number):
-        raise InvalidSetting(name, text, "a number", f"invalid value: {text} (not a number)")
+        raise InvalidSetting(name, text, "a number", f"invalid value: {short(text)} (not a number)")
     return number + 0.0  # -0 is 0
 
 
@@ -378,7 +379,7 @@ def parse_time(name: str, text: str, zone: tzinfo) -> datetime:
 
     A blank before the offset is what a ``+`` in a query string decodes to.
     """
-    invalid = InvalidSetting(name, text, "an RFC 3339 time", f"invalid time: {text} (expected RFC 3339)")
+    invalid = InvalidSetting(name, text, "an RFC 3339 time", f"invalid time: {short(text)} (expected RFC 3339)")
     found = _TIME.fullmatch(text)
     if found is None:
         raise invalid
@@ -431,7 +432,7 @@ def _parse_phases(setting: Setting, text: str) -> int:
     number = parse_number(setting.key, text)
     if number not in (0, 1, 3):
         raise InvalidSetting(
-            setting.key, text, setting.allowed, f"invalid number of phases: {text} (allowed: {setting.allowed})"
+            setting.key, text, setting.allowed, f"invalid number of phases: {short(text)} (allowed: {setting.allowed})"
         )
     return int(number)
 
@@ -442,13 +443,18 @@ def _in_range(setting: Setting, text: str) -> float:
     assert spec is not None
     if (spec.low is not None and number < spec.low) or (spec.high is not None and number > spec.high):
         raise InvalidSetting(
-            setting.key, text, setting.allowed, f"{setting.quantity} out of range: {text} (allowed: {setting.allowed})"
+            setting.key,
+            text,
+            setting.allowed,
+            f"{setting.quantity} out of range: {short(text)} (allowed: {setting.allowed})",
         )
     return number
 
 
 def _not_accepted(setting: Setting, text: str) -> InvalidSetting:
-    return InvalidSetting(setting.key, text, setting.allowed, f"invalid value: {text} (allowed: {setting.allowed})")
+    return InvalidSetting(
+        setting.key, text, setting.allowed, f"invalid value: {short(text)} (allowed: {setting.allowed})"
+    )
 
 
 def _number_text(value: float | None) -> str:

@@ -21,6 +21,7 @@ from evcc_server.devices.contract import DeviceError
 from evcc_server.devices.custom_source import Plugins, Read
 from evcc_server.devices.factory import Devices
 from evcc_server.devices.plugin_values import as_number
+from evcc_server.quoting import quoted
 from evcc_server.tariffs_providers import PriceListError, parse_list, provider_of
 from evcclib.errors import InvalidReadings
 from evcclib.fixed_tariff import fixed_tariff
@@ -168,7 +169,7 @@ def _present_price(read: Read, currency: str) -> _Source:
         value = await read()
         price = as_number(value)
         if price is None:
-            raise PriceListError(f"{value!r} is no price")
+            raise PriceListError(f"{quoted(value)} is no price")
         start = now.astimezone(UTC)
         return Rates((Rate(start, start + OUTDATED_AFTER, price),), currency)
 

@@ -16,6 +16,7 @@ from urllib.parse import quote
 from evcc_server.config.model import ProviderTariff
 from evcc_server.config.sources import HttpSource
 from evcc_server.json_path import JsonValue
+from evcc_server.quoting import quoted
 from evcclib.tariff import CO2_UNIT, Rate
 
 HOUR = timedelta(hours=1)
@@ -210,7 +211,7 @@ def _json(text: str) -> JsonValue:
     try:
         parsed: JsonValue = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise PriceListError(f"no JSON: {text.strip()[:60]!r}") from error
+        raise PriceListError(f"no JSON: {quoted(text.strip()[:60])}") from error
     return parsed
 
 
@@ -236,7 +237,7 @@ def _list(value: JsonValue, key: str) -> list[dict[str, JsonValue]]:
 def _number(item: Mapping[str, JsonValue], key: str) -> float:
     value = item.get(key)
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e15:
-        raise PriceListError(f"{key}: {value!r} is no number")
+        raise PriceListError(f"{key}: {quoted(value)} is no number")
     return float(value)
 
 
@@ -248,9 +249,9 @@ def _time(item: Mapping[str, JsonValue], key: str) -> datetime:
     try:
         time = datetime.fromisoformat(str(value))
     except ValueError as error:
-        raise PriceListError(f"{key}: {value!r} is no time") from error
+        raise PriceListError(f"{key}: {quoted(value)} is no time") from error
     if time.tzinfo is None:
-        raise PriceListError(f"{key}: {value!r} has no time zone")
+        raise PriceListError(f"{key}: {quoted(value)} has no time zone")
     return time.astimezone(UTC)
 
 
@@ -258,7 +259,7 @@ def _instant(seconds: float) -> datetime:
     try:
         return datetime.fromtimestamp(seconds, UTC)
     except (ValueError, OverflowError, OSError) as error:
-        raise PriceListError(f"{seconds!r} is no time") from error
+        raise PriceListError(f"{quoted(seconds)} is no time") from error
 
 
 def _rate(start: datetime, end: datetime, price: float) -> Rate:

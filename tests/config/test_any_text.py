@@ -52,6 +52,22 @@ def test_any_value_may_be_anything(number: int, word: str, drop: bool) -> None:
     parsed("\n".join([*LINES[:number], *changed, *LINES[number + 1 :]]))
 
 
+@pytest.mark.parametrize("long", ["9" * 5000, "no " * 2000, "x" * 5000])
+def test_a_long_value_is_quoted_by_its_beginning(long: str) -> None:
+    """In every place there is."""
+    refused = 0
+    for number, line in enumerate(LINES):
+        key, colon, _ = line.partition(":")
+        if not colon:
+            continue
+        found = parsed("\n".join([*LINES[:number], f'{key}{colon} "{long}"', *LINES[number + 1 :]]))
+        for problem in found.problems if isinstance(found, ConfigError) else ():
+            refused += 1
+            assert long[:120] not in str(problem), line
+            assert len(str(problem)) < 700, line
+    assert refused > 50
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, len(WHOLE)), st.text(max_size=4), st.integers(0, 4))
 def test_any_place_may_be_damaged(place: int, noise: str, cut: int) -> None:

@@ -50,6 +50,16 @@ MISTAKES = [
         "minCurrent: six",
         "22: loadpoints[0].minCurrent: 'six' is not allowed, expected a number from 0.1 to 80 A",
     ),
+    (
+        "minCurrent: 6",
+        "minCurrent: true",
+        "22: loadpoints[0].minCurrent: 'true' is not allowed, expected a number from 0.1 to 80 A",
+    ),
+    (
+        "minCurrent: 6",
+        f"minCurrent: {'9' * 5000}",
+        f"22: loadpoints[0].minCurrent: '{'9' * 80}'... is not allowed, expected a number from 0.1 to 80 A",
+    ),
     ("minCurrent: 6", "minCurrent: .nan", "22: loadpoints[0].minCurrent: '.nan' is not allowed"),
     (
         "minCurrent: 6",
@@ -300,6 +310,9 @@ PLUGINS = [
     ("{source: mqtt, topic: a/+}", "power.topic: 'a/+' is no topic"),
     ("{source: mqtt, topic: a, payload: x}", "power.payload: only for what is written"),
     ("{source: const}", "power.value: missing, expected a value"),
+    ("{source: const, value: true}", "power: 'true' is not allowed, expected a number"),
+    ("off", "power: 'off' is not allowed, expected a number"),
+    ("{source: calc, add: [{source: const, value: yes}]}", "power.add: 'yes' is not allowed, expected a number"),
     ("{source: modbus, uri: 'h:502'}", "power.register: missing, expected address, type and decode"),
     ("{source: modbus, register: {address: 1}}", "power.uri: missing, expected host:port"),
     (

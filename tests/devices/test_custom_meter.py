@@ -133,6 +133,18 @@ def test_what_is_no_possible_power_is_missing(text: str) -> None:
     run()
 
 
+@pytest.mark.parametrize("text", ['{"w": true}', '{"w": false}', '{"w": "on"}', '{"w": "False"}'])
+def test_true_and_false_are_no_power(text: str) -> None:
+    @in_virtual_time
+    async def run() -> None:
+        plugin = "power: {source: http, uri: 'http://meter.test/api', jq: .w}"
+        async with plugin_site(meter=plugin, web=Web({"GET /api": text})) as devices:
+            with pytest.raises(DeviceImplausible, match=r"^grid: ('?(True|False|on)'?) is no number$"):
+                await devices.meter("grid").read()
+
+    run()
+
+
 @in_virtual_time
 async def test_mqtt_messages_grow_old() -> None:
     topics = MemoryTopics()
@@ -263,7 +275,7 @@ CALCULATIONS = [
     ("{source: calc, max: [{source: const, value: 3}, {source: const, value: 2}], scale: 10}", 30),
     ("{source: calc, abs: {source: const, value: -3}}", 3),
     ("{source: calc, sign: {source: const, value: -3}}", -1),
-    ("{source: calc, add: [{source: const, value: 1}, {source: const, value: nothing}]}", None),
+    ("{source: calc, add: [{source: const, value: 1}, {source: const, value: ''}]}", None),
 ]
 
 

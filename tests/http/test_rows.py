@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from datetime import timedelta
+from urllib.parse import quote
 
 import pytest
 import trio
@@ -147,6 +148,11 @@ async def test_loadpoint_settings(path: str, result: str, key: str, shown: objec
         pytest.param("residualpower/nan", "invalid value: nan"),
         pytest.param("residualpower/1e999", "invalid value: 1e999"),
         pytest.param("residualpower/٣", "invalid value: ٣"),
+        *(
+            pytest.param(f"{path}/{word}", f"invalid value: {word} ")
+            for path in ("buffersoc", "loadpoints/1/minsoc", "loadpoints/1/mincurrent", "loadpoints/1/enable/delay")
+            for word in ("true", "false")
+        ),
         pytest.param("telemetry/foo", "invalid value: foo", marks=pytest.mark.api("API-11", "row-9")),
         pytest.param("loadpoints/1/mode/foo", "invalid value: foo", marks=pytest.mark.api("API-12")),
         pytest.param("loadpoints/1/minsoc/101", "soc out of range", marks=pytest.mark.api("API-13")),
@@ -189,6 +195,27 @@ async def test_loadpoint_settings(path: str, result: str, key: str, shown: objec
 async def test_a_value_that_is_not_accepted_changes_nothing_and_is_named(path: str, text: str) -> None:
     async with served() as api:
         await api.refuses("POST", f"/api/{path}", 400, text)
+
+
+@pytest.mark.api("R-4")
+@in_real_time
+async def test_a_value_is_quoted_by_its_beginning_however_long_it_is() -> None:
+    """Of every route, in every place of its path."""
+    async with served() as api:
+        spec = (await api.get("/api/openapi.json")).json()
+        asked = 0
+        for path, operations in spec["paths"].items():
+            for method, operation in operations.items():
+                places = [each for each in operation.get("parameters", ()) if each["in"] == "path"]
+                for wrong in places:
+                    values = {each["name"]: quote(str(each["example"]), safe="") for each in places}
+                    values[wrong["name"]] = "9" * 5000
+                    response = await api.client.request(method.upper(), path.format_map(values), json={})
+                    if response.status_code >= 400:
+                        asked += 1
+                        assert "9" * 81 not in response.text, (method, path, wrong["name"])
+                        assert len(response.text) < 300
+        assert asked > 50
 
 
 @pytest.mark.parametrize(

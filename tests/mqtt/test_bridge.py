@@ -244,6 +244,33 @@ async def test_a_refused_command_changes_nothing_and_shows_the_true_value_again(
         assert payload in caplog.text
 
 
+@pytest.mark.parametrize(
+    "topic", ["minSoc", "target/soc/DIGITS", "vehicle", "mode", "target/time/DIGITS", "colour/DIGITS"]
+)
+@in_virtual_time
+async def test_what_is_refused_is_logged_by_its_beginning_however_long_it_is(
+    caplog: pytest.LogCaptureFixture, topic: str
+) -> None:
+    digits = "9" * 5000
+    async with bridged() as world:
+        with caplog.at_level(logging.WARNING):
+            await world.command(f"{CARPORT}/{topic.replace('DIGITS', digits)}/set", digits)
+    (record,) = caplog.records
+    assert "9" * 81 not in record.getMessage()
+    assert len(record.getMessage()) < 500
+
+
+@pytest.mark.parametrize("word", ["true", "false", "True"])
+@pytest.mark.parametrize("topic", ["minSoc", "targetSoc", "minCurrent", "phases", "enable/threshold", "priority"])
+@in_virtual_time
+async def test_true_and_false_are_no_number(caplog: pytest.LogCaptureFixture, topic: str, word: str) -> None:
+    async with bridged() as world:
+        with caplog.at_level(logging.WARNING):
+            await world.command(f"{CARPORT}/{topic}/set", word)
+        assert world.home.requests == []
+    assert f"invalid value: {word} (" in caplog.text
+
+
 @pytest.mark.parametrize("topic", ["evcc/loadpoints/9/mode/set", "evcc/loadpoints/1/colour/set", "evcc/site/mode/set"])
 @in_virtual_time
 async def test_an_unknown_target_is_logged_cleared_and_ignored(caplog: pytest.LogCaptureFixture, topic: str) -> None:

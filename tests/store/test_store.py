@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import shutil
+import signal
 import sqlite3
 import sys
 from collections.abc import AsyncIterator

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
+from evcc_server.quoting import quoted
+
 _PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(h|ms|m|s|us|µs|ns)", re.ASCII)
 _SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 _LONGEST_S = 10 * 365 * 86_400.0
@@ -19,11 +21,11 @@ def parse_duration(text: str) -> timedelta:
     while position < len(stripped):
         match = _PART.match(stripped, position)
         if match is None:
-            raise ValueError(f"{text!r} is no duration")
+            raise ValueError(f"{quoted(text)} is no duration")
         seconds += float(match[1]) * _SECONDS[match[2]]
         position = match.end()
     if position == 0 or seconds > _LONGEST_S:
-        raise ValueError(f"{text!r} is no duration")
+        raise ValueError(f"{quoted(text)} is no duration")
     return timedelta(seconds=seconds)
 
 

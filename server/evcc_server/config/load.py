@@ -21,6 +21,7 @@ from evcc_server.config.read_vehicles import read_vehicle
 from evcc_server.config.section import Findings, Section
 from evcc_server.config.sources import Framing, NetworkAddress
 from evcc_server.mqtt.contract import MqttOptions
+from evcc_server.quoting import quoted
 
 LOG_LEVELS = ("fatal", "error", "warn", "info", "debug", "trace")
 LANGUAGES = ("en", "de")
@@ -147,7 +148,7 @@ def _network(root: Section) -> Network:
         try:
             host, port = split_host_port(uri if not uri.startswith(":") else f"0.0.0.0{uri}", 7070)
         except ValueError:
-            root.problem("uri", f"{uri!r} is no address, expected host:port")
+            root.problem("uri", f"{quoted(uri)} is no address, expected host:port")
     section = root.section("network")
     if section is None:
         return Network(host=host, port=port)
@@ -194,7 +195,9 @@ def _mqtt(root: Section, network: Network) -> MqttOptions:
             section.problem("broker", f"no address, expected host, host:port or tls://host:port{rest}")
     topic = section.text("topic")
     if topic is not None and (topic.strip().startswith("$") or any(character in topic for character in "#+\0")):
-        section.problem("topic", f"{topic!r} is no topic, expected one without # and + that does not begin with $")
+        section.problem(
+            "topic", f"{quoted(topic)} is no topic, expected one without # and + that does not begin with $"
+        )
     mqtt = MqttOptions(
         broker=broker,
         topic="evcc" if topic is None else topic.strip("/"),
@@ -254,7 +257,7 @@ def _time_zone(root: Section) -> str | None:
     try:
         ZoneInfo(name)
     except (ValueError, OSError, KeyError):
-        root.problem("timezone", f"{name!r} is no time zone, expected one such as Europe/Berlin")
+        root.problem("timezone", f"{quoted(name)} is no time zone, expected one such as Europe/Berlin")
     return name
 
 
@@ -265,7 +268,7 @@ def _proxy(section: Section) -> ModbusProxy:
     address = read_plugin_address(section)
     mode = section.text("readonly", default="false").casefold()
     if mode not in ("true", "false", "deny"):
-        section.problem("readonly", f"{mode!r} is not allowed, expected true, false or deny")
+        section.problem("readonly", f"{quoted(mode)} is not allowed, expected true, false or deny")
     section.close()
     nowhere = NetworkAddress(host="", port=502, framing=Framing.TCP)
     return ModbusProxy(

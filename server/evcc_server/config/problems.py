@@ -6,6 +6,8 @@ import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from evcc_server.quoting import short
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -41,7 +43,8 @@ def expected_one_of(word: str, allowed: Iterable[str], *, at_most: int = 20) -> 
     choices = sorted(allowed)
     near = nearest(word, choices)
     if near is not None:
-        return f"did you mean {near}?"
+        return f"did you mean {short(near)}?"
+    choices = [short(choice) for choice in choices]
     if len(choices) > at_most:
         return f"expected one of {', '.join(choices[:at_most])} ... ({len(choices)} in all)"
     return f"expected one of {', '.join(choices)}"

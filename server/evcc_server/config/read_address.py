@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from evcc_server.config.section import Section
 from evcc_server.config.sources import Framing, ModbusAddress, NetworkAddress, SerialAddress
+from evcc_server.quoting import quoted
 
 COMSETS = ("8N1", "8E1", "8N2", "8O1", "7E1", "7N2")
 BAUDRATES_MAX = 1_000_000
@@ -27,10 +28,10 @@ def split_host_port(text: str, default_port: int) -> tuple[str, int]:
     """``host``, ``host:port``, ``[v6]:port`` or a URL of these. Raises ValueError."""
     parts = urlsplit(text if "://" in text else f"//{text}")
     if not parts.hostname or "@" in parts.netloc or parts.path not in ("", "/") or any(c.isspace() for c in text):
-        raise ValueError(f"{text!r} is no address")
+        raise ValueError(f"{quoted(text)} is no address")
     port = default_port if parts.port is None else parts.port
     if not 1 <= port <= 65535:
-        raise ValueError(f"{text!r} has no usable port")
+        raise ValueError(f"{quoted(text)} has no usable port")
     return parts.hostname, port
 
 
@@ -60,7 +61,7 @@ def read_template_address(
         try:
             host, uri_port = split_host_port(uri, default_port or DEFAULT_PORT)
         except ValueError:
-            section.problem("uri", f"{uri.rpartition('@')[2]!r} is no address, expected host:port alone")
+            section.problem("uri", f"{quoted(uri.rpartition('@')[2])} is no address, expected host:port alone")
             return None
         port = port or uri_port
     wanted = _CHOICES[choice] if choice else (_NETWORK_ORDER if host else _SERIAL_ORDER if device else ())
@@ -98,7 +99,7 @@ def read_plugin_address(section: Section) -> ModbusAddress | None:
     try:
         host, port = split_host_port(uri, DEFAULT_PORT)
     except ValueError:
-        section.problem("uri", f"{uri.rpartition('@')[2]!r} is no address, expected host:port alone")
+        section.problem("uri", f"{quoted(uri.rpartition('@')[2])} is no address, expected host:port alone")
         return None
     framing = Framing.RTU_OVER_TCP if is_rtu else Framing.UDP if is_udp else Framing.TCP
     return NetworkAddress(host=host, port=port, framing=framing)

@@ -8,12 +8,19 @@ from datetime import timedelta
 from evcc_server.config.model import ChargerEntry, CustomCharger, CustomMeter, MeterEntry, TemplateDevice
 from evcc_server.config.problems import expected_one_of
 from evcc_server.config.read_address import read_template_address
-from evcc_server.config.read_sources import optional_source, optional_triple, required_source
+from evcc_server.config.read_sources import (
+    optional_number,
+    optional_source,
+    optional_triple,
+    required_number,
+    required_source,
+)
 from evcc_server.config.section import Section
 from evcc_server.config.sources import ConstSource
 from evcc_server.devices import profile as profiles
 from evcc_server.devices.profile import Profile
 from evcc_server.devices.template_index import profiles_for
+from evcc_server.quoting import quoted
 
 CHARGE = "charge"
 METER_USAGES = ("grid", "pv", "battery", "charge", "aux")
@@ -58,7 +65,7 @@ def read_charger(section: Section) -> ChargerEntry:
 
 def _wrong_type(section: Section, kind: str) -> None:
     hint = f"write type: template, template: {kind}" if profiles_for(kind) else "expected template or custom"
-    section.problem("type", f"{kind!r} is not known, {hint}")
+    section.problem("type", f"{quoted(kind)} is not known, {hint}")
 
 
 def template_names(*, is_charger: bool) -> tuple[str, ...]:
@@ -90,7 +97,7 @@ def _template(section: Section, *, is_charger: bool) -> TemplateDevice | None:
         if template:
             hint = expected_one_of(template, template_names(is_charger=is_charger))
             elsewhere = " (it is a charger)" if not is_charger and profiles_for(template) else ""
-            section.problem("template", f"{template!r} is not a supported device{elsewhere}, {hint}")
+            section.problem("template", f"{quoted(template)} is not a supported device{elsewhere}, {hint}")
         section.close_quietly()
         return None
     if not is_charger:
@@ -139,20 +146,20 @@ def _template(section: Section, *, is_charger: bool) -> TemplateDevice | None:
 
 def _custom_meter(section: Section) -> CustomMeter:
     return CustomMeter(
-        power=required_source(section, "power"),
+        power=required_number(section, "power"),
         powers=optional_triple(section, "powers"),
         currents=optional_triple(section, "currents"),
         voltages=optional_triple(section, "voltages"),
-        energy_import=optional_source(section, "energy"),
-        energy_export=optional_source(section, "energyexport", "returnenergy"),
-        soc=optional_source(section, "soc"),
+        energy_import=optional_number(section, "energy"),
+        energy_export=optional_number(section, "energyexport", "returnenergy"),
+        soc=optional_number(section, "soc"),
     )
 
 
 def _custom_charger(section: Section) -> CustomCharger:
     features = {feature.casefold() for feature in section.texts("features")}
     for feature in sorted(features - {"integrateddevice"}):
-        section.problem("features", f"{feature!r} is not supported, expected IntegratedDevice")
+        section.problem("features", f"{quoted(feature)} is not supported, expected IntegratedDevice")
     return CustomCharger(
         status=required_source(section, "status"),
         enabled=required_source(section, "enabled"),
@@ -162,9 +169,9 @@ def _custom_charger(section: Section) -> CustomCharger:
         set_phases=optional_source(section, "phases1p3p", is_setter=True),
         wakeup=optional_source(section, "wakeup", is_setter=True),
         identify=optional_source(section, "identify"),
-        soc=optional_source(section, "soc"),
-        power=optional_source(section, "power"),
-        energy=optional_source(section, "energy"),
+        soc=optional_number(section, "soc"),
+        power=optional_number(section, "power"),
+        energy=optional_number(section, "energy"),
         currents=optional_triple(section, "currents"),
         voltages=optional_triple(section, "voltages"),
         is_integrated="integrateddevice" in features,

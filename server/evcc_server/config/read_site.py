@@ -8,6 +8,7 @@ from datetime import timedelta
 from evcc_server.config.model import ChargerEntry, Circuit, Loadpoint, MeterEntry, Site, VehicleEntry
 from evcc_server.config.problems import expected_one_of
 from evcc_server.config.section import Section
+from evcc_server.quoting import quoted
 from evcclib.config import PollConfig
 from evcclib.model import ChargeMode, PollMode
 
@@ -126,7 +127,7 @@ def check_names(
                 root.findings.problem(
                     entry.line,
                     f"{entry.place}.name",
-                    f"{what} {entry.name!r} already exists, see line {seen[entry.name]}",
+                    f"{what} {quoted(entry.name)} already exists, see line {seen[entry.name]}",
                 )
             seen.setdefault(entry.name, entry.line)
 
@@ -149,7 +150,7 @@ def check_references(
         line = lines.get(place.split("[")[0].casefold(), root.line)
         _known(root, line, place, "meter", name, names)
         if name in used:
-            root.findings.problem(line, place, f"meter {name!r} is already used as {used[name]}")
+            root.findings.problem(line, place, f"meter {quoted(name)} is already used as {used[name]}")
         used.setdefault(name, place)
     chargers: dict[str, str] = {}
     for loadpoint in loadpoints:
@@ -165,13 +166,13 @@ def check_references(
                 _known(root, lines.get(key.casefold(), loadpoint.line), key, kind, reference, names)
         if loadpoint.charger in chargers:
             key = f"{place}.charger"
-            message = f"charger {loadpoint.charger!r} is already used by {chargers[loadpoint.charger]}"
+            message = f"charger {quoted(loadpoint.charger)} is already used by {chargers[loadpoint.charger]}"
             root.findings.problem(lines.get(key.casefold(), loadpoint.line), key, message)
         elif loadpoint.charger:
             chargers[loadpoint.charger] = place
         if loadpoint.meter in used:
             key = f"{place}.meter"
-            message = f"meter {loadpoint.meter!r} is already used as {used[loadpoint.meter]}"
+            message = f"meter {quoted(loadpoint.meter)} is already used as {used[loadpoint.meter]}"
             root.findings.problem(lines.get(key.casefold(), loadpoint.line), key, message)
         elif loadpoint.meter:
             used[loadpoint.meter] = f"{place}.meter"
@@ -187,7 +188,7 @@ def _known(root: Section, line: int, place: str, kind: str, name: str, names: di
     if name not in names[kind] and all(names[kind]):  # one whose name is missing is reported already
         choices = [choice for choice in names[kind] if choice]
         hint = expected_one_of(name, choices) if choices else f"there are no {kind}s"
-        root.findings.problem(line, place, f"{kind} {name!r} does not exist, {hint}")
+        root.findings.problem(line, place, f"{kind} {quoted(name)} does not exist, {hint}")
 
 
 def _check_tree(root: Section, circuits: Sequence[Circuit]) -> None:

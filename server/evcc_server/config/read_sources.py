@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from datetime import timedelta
@@ -26,6 +27,7 @@ from evcc_server.config.sources import (
 )
 from evcc_server.devices.sunspec_points import point_key
 from evcc_server.json_path import PathError, compile_path
+from evcc_server.quoting import quoted
 
 _DECODERS: dict[str, tuple[str, int]] = {
     "int16": ("int16", 1),
@@ -72,7 +74,7 @@ def read_source(section: Section, *, is_setter: bool = False) -> Source | None:
         return None
     reader = readers.get(kind.casefold())
     if reader is None:
-        section.problem("source", f"{kind!r} is not supported, {expected_one_of(kind, readers)}")
+        section.problem("source", f"{quoted(kind)} is not supported, {expected_one_of(kind, readers)}")
         return None
     source = reader(section, is_setter)
     section.close()
@@ -86,6 +88,33 @@ def optional_source(parent: Section, *keys: str, is_setter: bool = False) -> Sou
         return ConstSource(value=node.text)
     section = parent.section(*keys)
     return None if section is None else read_source(section, is_setter=is_setter)
+
+
+def optional_number(parent: Section, *keys: str) -> Source | None:
+    """As `optional_source`, where a number is wanted."""
+    source = optional_source(parent, *keys)
+    _check_number(parent, keys[0], source)
+    return source
+
+
+def required_number(parent: Section, *keys: str) -> Source:
+    """As `required_source`, where a number is wanted."""
+    source = required_source(parent, *keys)
+    _check_number(parent, keys[0], source)
+    return source
+
+
+def _check_number(section: Section, key: str, source: Source | None) -> None:
+    """A constant is known to be none before anybody asks for it."""
+    if isinstance(source, ConstSource) and source.value.strip() and not _is_number(source.value):
+        section.problem(key, f"{quoted(source.value)} is not allowed, expected a number")
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def required_source(parent: Section, *keys: str, is_setter: bool = False) -> Source:
@@ -107,6 +136,8 @@ def optional_triple(parent: Section, *keys: str) -> Triple | None:
         parent.problem(keys[0], "expected a list of three plugins, for L1, L2 and L3")
         return None
     sources = tuple(read_source(section) for section in parent.sections(*keys))
+    for source in sources:
+        _check_number(parent, keys[0], source)
     first, second, third = sources
     if first is None or second is None or third is None:
         return None
@@ -158,7 +189,7 @@ def _http(section: Section, _is_setter: bool) -> Source | None:
 def _mqtt(section: Section, is_setter: bool) -> Source | None:
     topic = section.required_text("topic", allowed="an MQTT topic")
     if topic and (len(topic.encode()) > 65535 or "\0" in topic or "#" in topic or "+" in topic):
-        section.problem("topic", f"{topic!r} is no topic, expected one without # and +")
+        section.problem("topic", f"{quoted(topic)} is no topic, expected one without # and +")
     if section.has("broker"):
         section.text("broker")
         section.problem("broker", "a plugin's own broker is not supported; the one of the section mqtt is used")
@@ -213,7 +244,7 @@ def _register(section: Section, is_setter: bool) -> RegisterSource | None:
         return None
     if is_bit:
         if decode != "bool":
-            section.problem("decode", f"{decode!r} is not possible for a coil")
+            section.problem("decode", f"{quoted(decode)} is not possible for a coil")
             return None
         return RegisterSource(address=address, access=access, data_type="bool", count=1)
     has_sentinel = decode.endswith("nan")
@@ -221,7 +252,9 @@ def _register(section: Section, is_setter: bool) -> RegisterSource | None:
     is_low_first = word not in _DECODERS and word.endswith("s") and word[:-1] in _DECODERS
     known = _DECODERS.get(word[:-1] if is_low_first else word)
     if known is None:
-        section.problem("decode", f"{decode!r} is not known, {expected_one_of(decode, _DECODERS)} (s: low word first)")
+        section.problem(
+            "decode", f"{quoted(decode)} is not known, {expected_one_of(decode, _DECODERS)} (s: low word first)"
+        )
         return None
     return RegisterSource(
         address=address,
@@ -246,11 +279,12 @@ def _sunspec(section: Section, is_setter: bool) -> Source | None:
         if _POINT.fullmatch(point):
             if point_key(point) is None:
                 section.problem(
-                    "value", f"{point!r} is not known, neither this device list nor SunSpec's common models have it"
+                    "value",
+                    f"{quoted(point)} is not known, neither this device list nor SunSpec's common models have it",
                 )
         else:
             section.problem(
-                "value", f"{point!r} is no point, expected model:point or model:block:point, such as 160:1:DCW"
+                "value", f"{quoted(point)} is no point, expected model:point or model:block:point, such as 160:1:DCW"
             )
     if is_setter:
         section.problem("source", "sunspec can only be read here; write with source: modbus")
@@ -280,6 +314,8 @@ def _calc(section: Section, is_setter: bool) -> Source | None:
         section.problem(operation.value, "expected two plugins" if operands else "expected a list of plugins")
         return None
     complete = tuple(operand for operand in operands if operand is not None)
+    for operand in complete:
+        _check_number(section, operation.value, operand)
     if len(complete) != len(operands):
         return None
     return CalcSource(operation=operation, operands=complete, scale=scale)
@@ -316,8 +352,8 @@ def _check_placeholders(section: Section, key: str, text: str | None) -> None:
     for match in PLACEHOLDER.finditer(text or ""):
         pattern = match["format"]
         if pattern is not None and not _FORMAT.fullmatch(pattern):
-            section.problem(key, f"{pattern!r} is no format, expected %d, %s, %t or such as %.1f")
+            section.problem(key, f"{quoted(pattern)} is no format, expected %d, %s, %t or such as %.1f")
 
 
 def _shown(uri: str) -> str:
-    return repr(uri.split("?")[0].split("@")[-1])
+    return quoted(uri.split("?")[0].split("@")[-1])

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from evcc_server.config.model import CustomTariff, FixedTariff, ProviderTariff, Tariff, Tariffs, Zone
 from evcc_server.config.problems import expected_one_of
-from evcc_server.config.read_sources import optional_source
+from evcc_server.config.read_sources import optional_number, optional_source
 from evcc_server.config.section import Section
+from evcc_server.quoting import quoted
 from evcclib.errors import InvalidConfig
 from evcclib.fixed_tariff import fixed_tariff, parse_days, parse_hours
 
@@ -37,7 +38,7 @@ def read_tariffs(section: Section) -> Tariffs:
     """The whole section."""
     currency = section.text("currency", default="EUR").upper()
     if not (len(currency) == 3 and currency.isalpha()):
-        section.problem("currency", f"{currency!r} is no currency, expected a code such as EUR")
+        section.problem("currency", f"{quoted(currency)} is no currency, expected a code such as EUR")
     tariffs = Tariffs(
         currency=currency,
         grid=_tariff(section.section("grid")),
@@ -63,7 +64,7 @@ def _tariff(section: Section | None) -> Tariff | None:
     elif kind in _PROVIDERS:
         tariff = _provider(section, kind)
     elif kind:
-        section.problem("type", f"{kind!r} is not supported, {expected_one_of(kind, KINDS)}")
+        section.problem("type", f"{quoted(kind)} is not supported, {expected_one_of(kind, KINDS)}")
         section.close_quietly()
     section.close()
     return tariff
@@ -99,7 +100,7 @@ def _zone(section: Section) -> Zone:
 
 
 def _custom(section: Section) -> CustomTariff:
-    price = optional_source(section, "price")
+    price = optional_number(section, "price")
     forecast = optional_source(section, "forecast")
     if (price is None) == (forecast is None):
         section.problem("price", "expected one of price (now) and forecast (a list of start, end, price)")

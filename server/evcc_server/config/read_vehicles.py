@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 from evcc_server.config.model import VehicleEntry
-from evcc_server.config.read_sources import optional_source, required_source
+from evcc_server.config.read_sources import optional_number, optional_source, required_number
 from evcc_server.config.section import Section
+from evcc_server.quoting import quoted
 from evcclib.config import Actions
 from evcclib.model import ChargeMode, VehicleFeature
 
@@ -22,12 +23,13 @@ def read_vehicle(section: Section) -> VehicleEntry:
         if template and template != "offline":
             section.problem(
                 "template",
-                f"{template!r} is not supported, expected offline; a car's SoC can be read with type: custom (http or mqtt)",
+                f"{quoted(template)} is not supported, expected offline;"
+                " a car's SoC can be read with type: custom (http or mqtt)",
             )
             section.close_quietly()
         kind = "offline"
     elif kind not in KINDS:
-        section.problem("type", f"{kind!r} is not supported, expected {', '.join(KINDS)}")
+        section.problem("type", f"{quoted(kind)} is not supported, expected {', '.join(KINDS)}")
         section.close_quietly()
         kind = "offline"
     is_custom = kind == "custom"
@@ -46,10 +48,10 @@ def read_vehicle(section: Section) -> VehicleEntry:
         cache=section.duration("cache", default=timedelta(minutes=15), low=timedelta(seconds=1))
         if is_custom
         else timedelta(minutes=15),
-        soc=required_source(section, "soc") if is_custom else None,
-        soc_limit=optional_source(section, "limitsoc", "targetsoc") if is_custom else None,
-        range_km=optional_source(section, "range") if is_custom else None,
-        odometer=optional_source(section, "odometer") if is_custom else None,
+        soc=required_number(section, "soc") if is_custom else None,
+        soc_limit=optional_number(section, "limitsoc", "targetsoc") if is_custom else None,
+        range_km=optional_number(section, "range") if is_custom else None,
+        odometer=optional_number(section, "odometer") if is_custom else None,
         status=optional_source(section, "status") if is_custom else None,
         climater=optional_source(section, "climater") if is_custom else None,
         wakeup=optional_source(section, "wakeup", is_setter=True) if is_custom else None,
@@ -69,7 +71,7 @@ def _features(section: Section) -> list[VehicleFeature]:
     for word in section.texts("features"):
         feature = by_folded.get(word.casefold())
         if feature is None:
-            section.problem("features", f"{word!r} is not known, expected {', '.join(VehicleFeature)}")
+            section.problem("features", f"{quoted(word)} is not known, expected {', '.join(VehicleFeature)}")
         else:
             found.append(feature)
     return found

@@ -17,6 +17,7 @@ from evcc_server.config.document import Entry, Items, Node, Scalar, Table
 from evcc_server.config.durations import parse_duration
 from evcc_server.config.problems import Problem, expected_one_of, nearest
 from evcc_server.config.secrets import is_secret
+from evcc_server.quoting import quoted
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Enum)
@@ -134,7 +135,7 @@ class Section:
         return keys[0]
 
     def _wrong(self, keys: tuple[str, ...], scalar: Scalar, allowed: str) -> None:
-        shown = "the value" if is_secret(keys[0]) else repr(scalar.raw)
+        shown = "the value" if is_secret(keys[0]) else quoted(scalar.raw)
         self.findings.problem(
             scalar.line, self.place(self._present(keys)), f"{shown} is not allowed, expected {allowed}"
         )
@@ -270,7 +271,7 @@ class Section:
             self.findings.problem(
                 scalar.line,
                 self.place(self._present((key,))),
-                f"{scalar.raw!r} is not known, {expected_one_of(scalar.raw, by_folded.values())}",
+                f"{quoted(scalar.raw)} is not known, {expected_one_of(scalar.raw, by_folded.values())}",
             )
             return default
         return found

@@ -12,9 +12,10 @@ from evcc_server.config.sources import Source, Triple
 from evcc_server.devices import plausible
 from evcc_server.devices.contract import DeviceError, DeviceImplausible, MeterValues
 from evcc_server.devices.custom_source import Plugins, Read
-from evcc_server.devices.plugin_values import as_number
+from evcc_server.devices.plugin_values import as_number, is_truth
 from evcc_server.devices.polling import is_blank
 from evcc_server.json_path import JsonValue
+from evcc_server.quoting import quoted
 from evcclib.model import PhaseTriple
 
 POWER_AGE_MAX = timedelta(minutes=1)
@@ -51,7 +52,7 @@ class PluginMeter:
     async def read(self) -> MeterValues:
         """See `Meter.read`. All zeros from a meter that has counted before are a failure."""
         found = MeterValues(
-            power_w=plausible.within(as_number(await self._power()), plausible.POWER_W),
+            power_w=plausible.within(number_of(await self._power(), self._name), plausible.POWER_W),
             powers_w=await triple(self._powers, plausible.POWER_W),
             currents_a=await triple(self._currents, plausible.CURRENT_A),
             voltages_v=await triple(self._voltages, plausible.VOLTAGE_V),
@@ -83,6 +84,13 @@ async def value_of(reader: Read | None) -> JsonValue:
     except DeviceError:
         await anyio.lowlevel.checkpoint()
         return None
+
+
+def number_of(value: JsonValue, name: str) -> float | None:
+    """A number that the device cannot do without. Raises `DeviceImplausible` for true and false; what else is none is missing."""
+    if is_truth(value):
+        raise DeviceImplausible(f"{name}: {quoted(value)} is no number")
+    return as_number(value)
 
 
 async def number(reader: Read | None, bounds: tuple[float, float]) -> float | None:

@@ -32,10 +32,11 @@ from evcc_server.devices.custom_register import read_function, register_of, writ
 from evcc_server.devices.custom_sunspec import SunspecPoints
 from evcc_server.devices.http_source import TIMEOUT_S, HttpClient
 from evcc_server.devices.mqtt_source import Topics
-from evcc_server.devices.plugin_values import as_number, as_truth, filled_in
+from evcc_server.devices.plugin_values import as_number, as_sent_number, as_truth, filled_in
 from evcc_server.devices.registers import decode, decode_raw, encode
 from evcc_server.json_path import JsonValue, PathError, read_path
 from evcc_server.modbus.link import Link, Port
+from evcc_server.quoting import quoted
 
 Read = Callable[[], Awaitable[JsonValue]]
 Write = Callable[[JsonValue], Awaitable[None]]
@@ -148,7 +149,7 @@ class Plugins:
         async def read() -> JsonValue:
             values = await port.read(function, register.address, register.count)
             if register.type == "bool":
-                return bool(values[0])
+                return int(bool(values[0]))  # a bit may be taken for a truth or for a number
             if register.mask is not None:
                 raw = decode_raw(register, values)
                 return None if raw is None else raw * source.scale
@@ -162,9 +163,11 @@ class Plugins:
         function = write_function(access, register.count)
 
         async def write(value: JsonValue) -> None:
-            number = as_number(value)
+            number = as_sent_number(value)
             if number is None:
-                raise DeviceImplausible(f"register {register.address}: {value!r} is no number", left_unchanged=True)
+                raise DeviceImplausible(
+                    f"register {register.address}: {quoted(value)} is no number", left_unchanged=True
+                )
             if access is RegisterAccess.WRITE_COIL:
                 words: tuple[int, ...] = (int(number != 0),)
             else:

@@ -15,18 +15,25 @@ _DIGITS_MAX = 6
 
 
 def as_number(value: JsonValue) -> float | None:
-    """``value`` as a finite number; true is 1, an empty text is none. Anything else is none either."""
+    """``value`` as a finite number. An empty text is none, nor is anything else: a watt is not true, and true is not 1 W."""
     if isinstance(value, str):
         try:
             value = float(value.strip())
         except ValueError:
-            truth = as_truth(value)
-            value = None if truth is None else int(truth)
-    if isinstance(value, int) and abs(value) > 1e300:
+            return None
+    if isinstance(value, bool) or (isinstance(value, int) and abs(value) > 1e300):
         return None
-    if isinstance(value, bool | int | float) and math.isfinite(value):
-        return float(value)
-    return None
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+
+
+def as_sent_number(value: JsonValue) -> float | None:
+    """What is sent for ``value`` where the device takes a number: 1 and 0 stand for on and off."""
+    return float(value) if isinstance(value, bool) else as_number(value)
+
+
+def is_truth(value: JsonValue) -> bool:
+    """Whether ``value`` can be nothing else than true or false."""
+    return isinstance(value, bool) or (isinstance(value, str) and value.strip().casefold() in _TRUE | _FALSE)
 
 
 def as_truth(value: JsonValue) -> bool | None:
@@ -60,7 +67,7 @@ def filled_in(text: str, name: str, value: JsonValue, scale: float = 1.0) -> str
 
     Digits that a format has no room for are cut, not rounded: a limit is never exceeded by its spelling.
     """
-    number = None if isinstance(value, bool) else as_number(value)
+    number = as_number(value)
     scaled = value if number is None else number * scale
 
     def replace(match: re.Match[str]) -> str:
@@ -73,7 +80,7 @@ def filled_in(text: str, name: str, value: JsonValue, scale: float = 1.0) -> str
 
 def _formatted(value: JsonValue, pattern: str) -> str:
     verb = pattern[-1]
-    number = as_number(value)
+    number = as_sent_number(value)
     if verb == "t":
         return "true" if as_truth(value) else "false"
     if verb in "df" and number is not None:

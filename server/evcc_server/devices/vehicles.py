@@ -10,9 +10,9 @@ from evcc_server.config.model import VehicleEntry
 from evcc_server.devices import plausible
 from evcc_server.devices.contract import DeviceError, DeviceImplausible, DeviceSilent, VehicleValues
 from evcc_server.devices.custom_charger import status_of
-from evcc_server.devices.custom_meter import number, optional_reader, value_of
+from evcc_server.devices.custom_meter import number, number_of, optional_reader, value_of
 from evcc_server.devices.custom_source import Plugins
-from evcc_server.devices.plugin_values import as_number, as_truth
+from evcc_server.devices.plugin_values import as_truth
 
 BACKOFF = timedelta(seconds=5)
 BACKOFF_MAX = timedelta(hours=1)
@@ -73,7 +73,7 @@ class PluginVehicle:
     async def _ask(self) -> VehicleValues:
         soc: float | None = None
         if self._soc is not None:
-            soc = as_number(await self._soc())
+            soc = number_of(await self._soc(), self._name)
             if soc is not None and plausible.within(soc, plausible.SOC_PCT) is None:
                 raise DeviceImplausible(f"{self._name}: a SoC of {soc:g} % cannot be")  # [DEF-43]
         return VehicleValues(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from evcc_server.http.home import Home, Options
 from evcc_server.http.route import Answer, Body, Call, Parameter, Refused, Result, Route
+from evcc_server.quoting import short
 
 CLASSES = ("charger", "meter", "vehicle")
 _CLASS = Parameter(
@@ -22,13 +23,13 @@ def device_routes(home: Home) -> Iterator[Route]:
     def known(call: Call) -> str:
         name = call.path["class"]
         if name not in CLASSES:
-            raise Refused(400, f"invalid class: {name} (allowed: {', '.join(CLASSES)})")
+            raise Refused(400, f"invalid class: {short(name)} (allowed: {', '.join(CLASSES)})")
         return name
 
     async def templates(call: Call) -> Answer:
         known(call)
         if call.query.get("name"):
-            raise Refused(400, f"template not found: {call.query['name']}")
+            raise Refused(400, f"template not found: {short(call.query['name'])}")
         return Result([])
 
     async def products(call: Call) -> Answer:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from evcc_server.gateway import Gateway
 from evcc_server.http.route import Refused
+from evcc_server.quoting import short
 from evcc_server.settings import Context
 from evcc_server.state.encode import Compat
 from evcc_server.state.hub import Hub
@@ -62,7 +63,7 @@ class Home:
             index = int(text) - 1
             if 0 <= index < len(self.site.loadpoints):
                 return index
-        raise Refused(404, LOADPOINT_MISSING.format(text))
+        raise Refused(404, LOADPOINT_MISSING.format(short(text)))
 
     def vehicle(self, path: Mapping[str, str]) -> str:
         """The configured name of the vehicle of a path, which may also hold its title; raises `Refused` with 404."""
@@ -70,7 +71,7 @@ class Home:
         for vehicle in self.site.vehicles:
             if text in (vehicle.name, vehicle.title):
                 return vehicle.name
-        raise Refused(404, f"vehicle not found: {text}")
+        raise Refused(404, f"vehicle not found: {short(text)}")
 
     def titles(self) -> Mapping[str, str]:
         """Vehicle titles by configured name."""

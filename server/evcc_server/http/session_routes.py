@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from evcc_server.http.home import Home
 from evcc_server.http.route import Answer, Body, Call, Parameter, Refused, Result, Route, Schema
 from evcc_server.http.session_csv import csv_name, sessions_csv
+from evcc_server.quoting import short
 from evcc_server.state.encode import Compat, Json, rest
 from evcc_server.state.values import UNSET_TIME
 from evcc_server.store.store import EDITABLE, Store, StoredSession
@@ -169,7 +170,7 @@ def _store(home: Home) -> Store:
 def _session_id(call: Call) -> int:
     text = call.path["session"]
     if not (text.isascii() and text.isdigit() and len(text) <= 16):
-        raise Refused(400, f"invalid session: {text} (expected a number)")
+        raise Refused(400, f"invalid session: {short(text)} (expected a number)")
     return int(text)
 
 
@@ -178,7 +179,7 @@ def _whole(query: Mapping[str, str], name: str, low: int, high: int) -> int | No
     if not text:
         return None
     if not (text.isascii() and text.isdigit() and len(text) <= 6 and low <= int(text) <= high):
-        raise Refused(400, f"invalid {name}: {text} (allowed: {low}..{high})")
+        raise Refused(400, f"invalid {name}: {short(text)} (allowed: {low}..{high})")
     return int(text)
 
 
@@ -188,7 +189,7 @@ def _columns(body: Mapping[str, object]) -> Mapping[str, object]:
     columns: dict[str, object] = {}
     for key, value in body.items():
         if key not in EDITABLE:
-            raise Refused(400, f"invalid column: {key} (allowed: {', '.join(sorted(EDITABLE))})")
+            raise Refused(400, f"invalid column: {short(key)} (allowed: {', '.join(sorted(EDITABLE))})")
         columns[key] = _odometer(value) if key == "odometer" else _text(key, value)
     return columns
 

@@ -24,6 +24,7 @@ from evcc_server.gateway import Gateway
 from evcc_server.mqtt import tree
 from evcc_server.mqtt.contract import Connected, Link, MqttOptions, Publication, Received
 from evcc_server.mqtt.topics import Aim, UnknownTopic, aim, value
+from evcc_server.quoting import quoted
 from evcc_server.settings import Context, Parsed, parse, request
 from evcc_server.state.encode import is_scalar, mqtt, mqtt_scalar
 from evcc_server.state.hub import Hub, Key, News, Subscription
@@ -223,14 +224,14 @@ class Bridge:
             elif not payload:
                 return  # nothing was asked for, and nothing lies there
         except (InvalidSetting, UnknownTarget, UnknownTopic) as error:
-            text = payload[:80].decode(errors="replace")
-            log.warning("MQTT: %.200r with %r is ignored: %s", topic, text, _on_one_line(str(error)))
+            text = payload.decode(errors="replace")
+            log.warning("MQTT: %s with %s is ignored: %s", quoted(topic), quoted(text), _on_one_line(str(error)))
             self._show_again(target)
         except StoreError as error:
-            log.error("MQTT: %r can't be stored, nothing is changed: %s", topic, error)
+            log.error("MQTT: %s can't be stored, nothing is changed: %s", quoted(topic), error)
             self._show_again(target)
         except Exception:  # a defect that one command meets must not end the server
-            log.exception("MQTT: %r with %r failed", topic, payload[:80])
+            log.exception("MQTT: %s with %s failed", quoted(topic), quoted(payload.decode(errors="replace")))
             self._show_again(target)
         self._clear(topic)
 

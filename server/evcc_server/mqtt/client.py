@@ -23,6 +23,7 @@ from evcc_server.mqtt.contract import Connected, LinkEvent, MqttError, MqttOptio
 from evcc_server.mqtt.outbox import Outbox
 from evcc_server.mqtt.topics import command_filters, matches
 from evcc_server.mqtt.tree import status
+from evcc_server.quoting import quoted
 
 log = logging.getLogger("evcc_server.mqtt")
 
@@ -55,15 +56,15 @@ def address(text: str) -> Address:
     """Read ``[tls://]host[:port]``; the port is 1883, with TLS 8883. Raises `MqttError`."""
     scheme, separator, rest = text.strip().rpartition("://")
     if separator and scheme not in ("tls", "ssl", "mqtts", "mqtt", "tcp"):
-        raise MqttError(f"mqtt broker {text!r}: unknown scheme {scheme!r}, expected [tls://]host[:port]")
+        raise MqttError(f"mqtt broker {quoted(text)}: unknown scheme {quoted(scheme)}, expected [tls://]host[:port]")
     has_tls = scheme in ("tls", "ssl", "mqtts")
     try:
         parts = urlsplit(f"//{rest}")
         host, port = parts.hostname, parts.port
     except ValueError as error:
-        raise MqttError(f"mqtt broker {text!r}: {error}") from None
+        raise MqttError(f"mqtt broker {quoted(text)}: {error}") from None
     if not host or parts.path not in ("", "/") or parts.username is not None:
-        raise MqttError(f"mqtt broker {text!r}: expected [tls://]host[:port]")
+        raise MqttError(f"mqtt broker {quoted(text)}: expected [tls://]host[:port]")
     return Address(host, port or (8883 if has_tls else 1883), has_tls)
 
 

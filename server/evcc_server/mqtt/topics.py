@@ -14,6 +14,7 @@ import re
 from dataclasses import dataclass
 from types import EllipsisType
 
+from evcc_server.quoting import short
 from evcc_server.settings import BY_TOPIC, Context, Owner, Parsed, Setting, parse
 from evcclib.errors import InvalidSetting, UnknownTarget
 from evcclib.settings import Scope
@@ -121,13 +122,13 @@ def _find(scope: Scope, owner: Owner, spelling: list[str]) -> Aim:
 def _loadpoint(number: str, context: Context) -> int:
     if re.fullmatch(r"[1-9][0-9]{0,3}", number) and int(number) <= len(context.site.loadpoints):
         return int(number) - 1
-    raise UnknownTarget(f"loadpoint not found: {number}")
+    raise UnknownTarget(f"loadpoint not found: {short(number)}")
 
 
 def _vehicle(name: str, context: Context) -> str:
     if any(vehicle.name == name for vehicle in context.site.vehicles):
         return name
-    raise UnknownTarget(f"vehicle not found: {name}")
+    raise UnknownTarget(f"vehicle not found: {short(name)}")
 
 
 def _text(payload: bytes) -> str:

@@ -22,7 +22,6 @@ from pathlib import Path
 
 from evcc_server.store.errors import DatabaseInUse, StoreError
 
-
 CLAIM_BYTE = 0x7F000000
 """SQLite locks 512 bytes at 0x40000000, whatever the size of the database."""
 

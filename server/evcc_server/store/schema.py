@@ -105,7 +105,6 @@ def migrate(connection: sqlite3.Connection) -> None:
 
 def _run(connection: sqlite3.Connection, statement: str) -> None:
     words = statement.split()
-    if words[:2] == ["ALTER", "TABLE"]:  # a column that an adopted table already has
-        if words[5] in _columns(connection, words[2]):
-            return
+    if words[:2] == ["ALTER", "TABLE"] and words[5] in _columns(connection, words[2]):
+        return  # a column that an adopted table already has
     connection.execute(statement)

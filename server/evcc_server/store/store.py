@@ -69,7 +69,7 @@ class Store:
     async def open(cls, path: Path | None, run_blocking: RunBlocking) -> Self:
         """Open or create the file and bring it up to date; None keeps everything in memory.
 
-        Raises `StoreError`, also as `evcc_server.store.errors.NewerDatabase` and `ForeignDatabase`: then nothing has been written.
+        Raises `StoreError`; as `evcc_server.store.errors.NewerDatabase` or `ForeignDatabase` nothing has been written.
         """
 
         def connect() -> sqlite3.Connection:
