@@ -24,6 +24,7 @@ from evcc_server.devices.profile import names as profile_names
 from evcc_sim.allowed_values import params_of, problems
 from evcc_sim.battery import BatterySpec
 from evcc_sim.car import CarSpec
+from evcc_sim.card_ids import misfit
 from evcc_sim.faults import CONTROL, READ_BACKS, Fault, FaultKind, ReadBack
 from evcc_sim.household import HouseholdSpec
 from evcc_sim.meter import MeterSpec
@@ -321,6 +322,7 @@ def _contradictions(scenario: Scenario) -> Iterator[str]:
         yield f"{where}.household.split: {scenario.household.split} must add up to 1"
     yield from _wrong_names(scenario, where)
     yield from _wrong_profiles(scenario, where)
+    yield from _wrong_cards(scenario, where)
     yield from _wrong_circuits(scenario.circuit, where)
     for index, battery in enumerate(scenario.battery):
         if battery.soc_min_pct > battery.soc_max_pct:
@@ -418,6 +420,17 @@ def _wrong_profiles(scenario: Scenario, where: str) -> Iterator[str]:
             yield f"{place}.profile: there is no device {profile!r}, but for example {', '.join(near)}"
         elif part not in parts:
             yield f"{place}.profile: {profile!r} cannot be a {part}, only {', '.join(sorted(parts))}"
+
+
+def _wrong_cards(scenario: Scenario, where: str) -> Iterator[str]:
+    """An id that a station has no room for would be another one on the wire."""
+    profiles = {charger.box.name: charger.box.profile for charger in scenario.charger}
+    for index, car in enumerate(scenario.car):
+        visited = {profiles.get(visit.charger, "") for visit in car.visits}
+        for profile in sorted(name for name in visited if "charger" in _parts(name)):
+            words = misfit(load_profile(profile), car.rfid)
+            if words is not None:
+                yield f"{where}.car[{index}].rfid: {car.rfid!r} is not allowed, a card at {profile!r} has {words}"
 
 
 @cache

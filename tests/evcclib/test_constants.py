@@ -978,7 +978,7 @@ def test_search_asks_every_minute_waits_30_s_for_all_answers_and_ends_after_ten_
     assert detected(600.1, begun).is_guest
 
 
-# defaults
+# defaults; tests/config/test_manual.py compares those of the files with the tables of the documentation
 
 
 def plain_defaults(kind: type) -> dict[str, object]:
@@ -1032,7 +1032,7 @@ DEFAULTS: list[tuple[type, dict[str, object]]] = [
 
 
 @pytest.mark.parametrize(("kind", "expected"), DEFAULTS, ids=lambda value: getattr(value, "__name__", ""))
-def test_defaults_are_those_of_the_documentation(kind: type, expected: dict[str, object]) -> None:
+def test_defaults_have_not_changed_by_accident(kind: type, expected: dict[str, object]) -> None:
     assert plain_defaults(kind) == expected
 
 

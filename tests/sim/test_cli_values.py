@@ -3,8 +3,16 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
+from evcc_server.devices.profile import load as load_profile
+from evcc_server.devices.profile import names as profile_names
 from evcc_sim import cli
+from evcc_sim.card_ids import misfit
+from evcc_sim.images import image
+
+STATIONS_WITH_CARDS = [name for name in profile_names() if misfit(load_profile(name), "\0") is not None]
 
 
 @pytest.mark.parametrize(
@@ -66,6 +74,50 @@ def test_a_changed_value_is_checked_like_one_of_a_file(
     assert cli.main(["run", "clear-day", "--set", change]) == cli.WRONG_USE
     said = capsys.readouterr().err.strip()
     assert words in said and "\n" not in said and said.startswith("evcc-sim: ")
+
+
+@pytest.mark.parametrize(
+    ("profile", "card", "words"),
+    [
+        ("amperfied", "my card", "an even number of hexadecimal digits, at most 24"),
+        ("amperfied", "04A1B", "an even number of hexadecimal digits, at most 24"),
+        ("go-e-charger", "04 A1", "an even number of hexadecimal digits, at most 20"),
+        ("keba-p30", "anna", "1 to 8 hexadecimal digits"),
+        ("kse-wbx16", "0123456789", "at most 8 characters of ASCII"),
+        ("webasto-next", "Käthe", "at most 20 characters of ASCII"),
+        ("daheimladen", "x" * 17, "at most 16 characters"),
+    ],
+)
+def test_a_card_that_its_station_cannot_show_is_refused_when_the_world_is_read(
+    profile: str, card: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    changes = ["--set", f"charger.0.box.profile={profile}", "--set", f"car.0.rfid='{card}'"]
+    assert cli.main(["run", "clear-day", *changes]) == cli.WRONG_USE
+    said = capsys.readouterr().err
+    assert said.startswith("evcc-sim: clear-day,") and said.count("\n") == 1
+    assert said.endswith(f".car[0].rfid: {card!r} is not allowed, a card at {profile!r} has {words}\n")
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    profile=st.sampled_from(STATIONS_WITH_CARDS),
+    card=st.text(max_size=40) | st.text("0123456789abcdefABCDEF", max_size=30),
+)
+def test_every_other_card_is_shown_as_it_is(profile: str, card: str) -> None:
+    """What no scenario refuses has an image in every register that shows a card."""
+    device = load_profile(profile)
+    assume(card and misfit(device, card) is None)
+    assert device.charger is not None
+    for identity in (device.charger.identity, *(variant.identity for variant in device.charger.variants)):
+        for key in () if identity is None else (identity.register, *identity.registers):
+            register = device.register_by_key[key]
+            base = 16 if identity is not None and identity.format == "hex" else 10
+            words = image(register, card if register.type == "string" else int(card, base), order=device.connection.word_order)
+            assert len(words) == register.count
+            if register.type == "string":
+                data = b"".join(word.to_bytes(2, "big") for word in words)
+                shown = {"hex": data.hex(), "utf16be": data.decode("utf-16-be", "replace")}.get(register.encoding or "")
+                assert (shown or data.decode("latin-1")).rstrip("0\0").casefold() == card.rstrip("0").casefold()
 
 
 def test_a_world_without_a_station_is_none_for_the_server(capsys: pytest.CaptureFixture[str]) -> None:
