@@ -112,7 +112,9 @@ def test_every_other_card_is_shown_as_it_is(profile: str, card: str) -> None:
         for key in () if identity is None else (identity.register, *identity.registers):
             register = device.register_by_key[key]
             base = 16 if identity is not None and identity.format == "hex" else 10
-            words = image(register, card if register.type == "string" else int(card, base), order=device.connection.word_order)
+            words = image(
+                register, card if register.type == "string" else int(card, base), order=device.connection.word_order
+            )
             assert len(words) == register.count
             if register.type == "string":
                 data = b"".join(word.to_bytes(2, "big") for word in words)
