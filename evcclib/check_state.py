@@ -5,6 +5,8 @@ Every number and every duration has a row, be it the one that allows any (tests/
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from evcclib.allowed import INSTANT_MAX, NOTHING, Allowed, Table, among, duration, number, optional, whole
 from evcclib.charger import ChargerState, CurrentRange
 from evcclib.check_config import of_setting
@@ -32,6 +34,9 @@ def check_state(part: object, where: str) -> None:
     """Raises `evcclib.errors.IncompatibleState` if a field of this part of a state, found at ``where``, is out of its range."""
     for name, allowed in IN_STATE.get(type(part), {}).items():
         allowed.check(f"{where}.{name}", getattr(part, name), IncompatibleState)
+    for names, allowed in TOGETHER.get(type(part), {}).items():
+        values = tuple(getattr(part, name) for name in names)
+        allowed.check(f"{where}.{' and '.join(names)}", values, IncompatibleState)
 
 
 def _settings(scope: Scope, *, may_be_unset: bool = False) -> dict[str, Allowed]:
@@ -46,12 +51,21 @@ def _are_doubts(value: object) -> bool:
     return not value or (min(value) == 0.0 and max(value) <= DOUBT_MAX_W)
 
 
+def _is_ordered(values: object) -> bool:
+    return isinstance(values, tuple) and values[0] <= values[1]
+
+
+def _are_both_or_neither(values: object) -> bool:
+    return isinstance(values, tuple) and bool(values[0]) is (values[1] is not None)
+
+
 _COUNT = whole(0, 10**9)
 _CURRENT = number(0, 1000, "A")
 _POWER = number(0, NUMBER_MAX, "W")
 _ENERGY = number(0, NUMBER_MAX, "kWh")
 _SHARE = optional(number(0, 1))
 _SOC = optional(number(0, 100, "%"))
+_DURATION = duration(0, INSTANT_MAX / SECOND)
 _ANY = ANY_NUMBER
 _ANY_OR_NONE = optional(ANY_NUMBER)
 IN_STATE: Table = {
@@ -103,9 +117,10 @@ IN_STATE: Table = {
         "counted_kwh": _ENERGY,
         "bridge_kwh": _ENERGY,
         "doubt_kwh": optional(_ENERGY),
+        "reach_duration": _DURATION,
         "power_w": _POWER,
     },
-    TimerState: {"duration": duration(0, INSTANT_MAX / SECOND)},
+    TimerState: {"duration": _DURATION},
     SessionState: {
         "odometer_km": optional(number(0, NUMBER_MAX, "km")),
         "meter_start_kwh": _ANY_OR_NONE,
@@ -132,3 +147,8 @@ IN_STATE: Table = {
         "feed_in_price": _ANY,
     },
 }
+TOGETHER: Mapping[type, Mapping[tuple[str, ...], Allowed]] = {
+    CurrentRange: {("least_a", "most_a"): Allowed("the first to be no more than the second", _is_ordered)},
+    Rounding: {("heard", "told_at"): Allowed("both or neither", _are_both_or_neither)},
+}
+"""What each field on its own could be, but not together."""

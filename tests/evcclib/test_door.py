@@ -719,6 +719,16 @@ def test_every_number_of_a_state_has_a_row_of_what_it_may_be() -> None:
         (("loadpoints", 0, "timer", "duration"), -5_000_000, "timer.duration: -5 s is not allowed, expected a timedelta"),
         (("loadpoints", 0, "doubts"), [0.0, 1.0], "doubts: (0.0, 1.0) is not allowed, expected 36 numbers of 0..3000 W"),
         (("loadpoints", 0, "soc", "moved_pct"), -1.0, "soc.moved_pct: -1.0 is not allowed, expected a number, 0..100 %"),
+        (
+            ("loadpoints", 0, "charger", "current_range_a"),
+            [16.0, 6.0],
+            "current_range_a.least_a and most_a: (16.0, 6.0) is not allowed, expected the first to be no more than the second",
+        ),
+        (
+            ("loadpoints", 0, "charger", "rounding", "heard"),
+            [],
+            "rounding.heard and told_at: ((), 200 s) is not allowed, expected both or neither",
+        ),
         (("loadpoints", 0, "power", "sampled_at"), "elapsed", "power.sampled_at: 'elapsed' is not allowed, expected a time"),
         (("last_success",), "2023-06-01T12:00:00", "last_success: '2023-06-01T12:00:00' is not allowed, expected a datetime"),
         (("savings", "green_share"), float("nan"), "savings.green_share: nan is not allowed, expected a number, -1e+12..1e+12"),
