@@ -9,8 +9,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
-from evcc_sim import fullstack, inprocess
-from evcc_sim.scenario import load
+from evcc_sim.runs import fullstack, inprocess
+from evcc_sim.worlds.scenario import load
 
 SCENARIO = "clear-day"
 SEED = 1

@@ -17,11 +17,11 @@ import anyio.to_thread
 import trio
 from anyio.abc import ByteStream, SocketAttribute
 
-from evcc_sim.compressed import CompressedHouse
-from evcc_sim.modbus_server import Asked, WireFault, serve_stream
-from evcc_sim.scenario import parse
-from evcc_sim.site_devices import Address, Device, Extras, devices, evcc_yaml
-from evcc_sim.world_clock import WorldClock
+from evcc_sim.devices.modbus_server import Asked, WireFault, serve_stream
+from evcc_sim.devices.site_devices import Address, Device, Extras, devices, evcc_yaml
+from evcc_sim.runs.world_clock import WorldClock
+from evcc_sim.worlds.compressed import CompressedHouse
+from evcc_sim.worlds.scenario import parse
 
 LAB = """
 title = "A lab: strong sun, and a charger that takes milliamps"

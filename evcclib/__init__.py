@@ -21,7 +21,7 @@ _HOMES = {
         "config": (
             "Actions BatteryConfig ChargerConfig CircuitConfig LoadpointConfig PollConfig SiteConfig VehicleConfig"
         ),
-        "check_config": "check",
+        "pipeline.check_config": "check",
         "decision": "Decision PlanPreview",
         "errors": "EvccError IncompatibleState InvalidConfig InvalidReadings InvalidSetting Refused UnknownTarget",
         "events": (

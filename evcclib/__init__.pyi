@@ -1,6 +1,5 @@
 """The public names, for type checkers; `evcclib/__init__.py` says the same to Python."""
 
-from evcclib.check_config import check
 from evcclib.commands import (
     Batch,
     Command,
@@ -63,6 +62,7 @@ from evcclib.model import (
     TariffKind,
     VehicleFeature,
 )
+from evcclib.pipeline.check_config import check
 from evcclib.readings import (
     ABSENT,
     BatteryReading,

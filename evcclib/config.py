@@ -1,4 +1,4 @@
-"""What a site is made of: frozen, checked once (`evcclib.check_config`), never changed by a client (`evcclib.settings`)."""
+"""What a site is made of: frozen, checked once (`pipeline.check_config`), never changed by a client (`settings`)."""
 
 from __future__ import annotations
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, fields
 from typing import TypeVar
 
 from evcclib.events import SettingChanged
+from evcclib.pipeline.state import SiteState
 from evcclib.settings import LoadpointSettings, Scope, SiteSettings, VehicleSettings
-from evcclib.state import SiteState
 
 _Settings = TypeVar("_Settings", SiteSettings, LoadpointSettings, VehicleSettings)
 

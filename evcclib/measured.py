@@ -106,7 +106,7 @@ def _is_no_number(value: Any) -> bool:
 _SINCE = optional(INSTANT)
 NUMBER = quantity(NUMBER_MAX)
 SOC = quantity(NUMBER_MAX)
-"""A number like any other here: what of it is a state of charge, and what else may be asked then, says `evcclib.plausible`."""
+"""A number like any other here: what of it is a state of charge, and what may be asked then, says `machines.plausible`."""
 TRIPLE = Allowed(
     f"a tuple of three of {NUMBER.words}",
     lambda value: isinstance(value, tuple) and len(value) == 3 and all(NUMBER.holds(each) for each in value),

@@ -13,12 +13,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from evcclib import accounts, changes, snapshot, views, witness
-from evcclib.admission import admit, admit_config, admit_now, admit_state
-from evcclib.allocation import effect_of, flexible_for, flexible_power, is_ramping, order, outstanding
 from evcclib.allowed import instance
-from evcclib.assignment import assign
-from evcclib.charger import (
+from evcclib.commands import Command, Disable, SetCurrent, SwitchPhases
+from evcclib.config import SiteConfig
+from evcclib.decision import Decision, PlanPreview
+from evcclib.errors import InvalidSetting, UnknownTarget, shown
+from evcclib.events import Event, SettingChanged, WarningCode
+from evcclib.lasting import Lasting, lasting
+from evcclib.laws.classic import Sun, Target, law, with_disagreement, with_limit
+from evcclib.laws.demand import Demand, because
+from evcclib.ledger.savings import SavingsState
+from evcclib.machines.charger import (
     ChargerState,
     Planned,
     Wish,
@@ -29,38 +34,33 @@ from evcclib.charger import (
     retried_at,
     unheard_retry_at,
 )
-from evcclib.check_config import check
-from evcclib.circuits import Allotment
-from evcclib.classic import Sun, Target, law, with_disagreement, with_limit
-from evcclib.commands import Command, Disable, SetCurrent, SwitchPhases
-from evcclib.config import SiteConfig
-from evcclib.decision import Decision, PlanPreview
-from evcclib.demand import Demand, because
-from evcclib.errors import InvalidSetting, UnknownTarget, shown
-from evcclib.events import Event, SettingChanged, WarningCode
-from evcclib.goals import demand
-from evcclib.hold import ELAPSED
-from evcclib.lasting import Lasting, lasting
-from evcclib.layout import SiteLayout
-from evcclib.limits import allotment, committed_a, drawable_a, see_voltage, take_in
-from evcclib.loadpoint import Facts, give_up_waiting, observe, take_outcome
+from evcclib.machines.circuits import Allotment
+from evcclib.machines.hold import ELAPSED
+from evcclib.machines.phases import narrow, widening_wait
+from evcclib.machines.rousing import is_due, wake_commands
+from evcclib.machines.safety import Clamped, clamp, lowered
+from evcclib.machines.surplus import busiest
 from evcclib.model import Cause, ChargeMode, ChargerStatus, Now, TariffKind
-from evcclib.observation import look
-from evcclib.phases import narrow, widening_wait
+from evcclib.pipeline import booking, changes, snapshot, viewing, witness
+from evcclib.pipeline.admission import admit, admit_config, admit_now, admit_state
+from evcclib.pipeline.assignment import assign
+from evcclib.pipeline.check_config import check
+from evcclib.pipeline.circuit_loads import allotment, committed_a, drawable_a, see_voltage, take_in
+from evcclib.pipeline.desk import Work, begin, elapse
+from evcclib.pipeline.goals import demand
+from evcclib.pipeline.lookup import SiteLayout
+from evcclib.pipeline.observe_loadpoint import Facts, give_up_waiting, observe, take_outcome
+from evcclib.pipeline.observe_site import look
+from evcclib.pipeline.sharing import effect_of, flexible_for, flexible_power, is_ramping, order, outstanding
+from evcclib.pipeline.state import LoadpointState, SiteState
+from evcclib.pipeline.wake_at import NOT_DRAWING_AFTER, next_wake
 from evcclib.readings import Readings
 from evcclib.reasons import Reason, ReasonCode
 from evcclib.requests import Request
-from evcclib.safety import Clamped, clamp, lowered
-from evcclib.savings import SavingsState
 from evcclib.settings import SPECS, LoadpointSettings, SiteSettings
-from evcclib.state import LoadpointState, SiteState
-from evcclib.surplus import busiest
 from evcclib.tariff import Rates
 from evcclib.units import ZERO
 from evcclib.view import SiteView
-from evcclib.wake import NOT_DRAWING_AFTER, next_wake
-from evcclib.wakeup import is_due, wake_commands
-from evcclib.work import Work, begin, elapse
 
 DECIDING = frozenset((Cause.START, Cause.INTERVAL, Cause.REQUEST, Cause.WAKE))
 
@@ -127,7 +127,7 @@ def step(
             state.last_success, state.last_success_at = work.utc - (work.instant - read_at), read_at
     else:
         _enforce(work, facts, retries=cause is not Cause.OUTCOME)
-    accounts.settle(work, facts)
+    booking.settle(work, facts)
     wakes = next_wake(work, before, facts, sun, decided=decides)
     state.readings = readings
     reasons = tuple([loadpoint.reason for loadpoint in state.loadpoints])
@@ -688,7 +688,7 @@ class Site:
 
     def view(self, *, now: Now) -> SiteView:
         """The site as it is at ``now``."""
-        return views.site_view(self._desk(now))
+        return viewing.site_view(self._desk(now))
 
     def plan(self, loadpoint: int, *, now: Now, target_time: datetime | None = None) -> PlanPreview:
         """The plan for ``target_time``, or for the stored one [PLAN-17]; nothing changes.
@@ -699,7 +699,7 @@ class Site:
         changes.known_loadpoint(loadpoint, len(self.state.loadpoints))
         if target_time is not None:
             changes.check_target(target_time)
-        return views.plan_preview(self._desk(now), loadpoint, target_time)
+        return viewing.plan_preview(self._desk(now), loadpoint, target_time)
 
     def rates(self, kind: TariffKind) -> Rates | None:
         """The price list last seen, the planner's falling back to the grid's [TAR-10]. Raises `UnknownTarget`."""

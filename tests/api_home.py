@@ -20,9 +20,9 @@ from evcc_server.blocking import in_thread
 from evcc_server.http.app import build_app
 from evcc_server.http.home import Home, Options
 from evcc_server.http.serve import serve_http
+from evcc_server.keeping.store import Store
 from evcc_server.state.document import Facts
 from evcc_server.state.hub import Hub
-from evcc_server.store.store import Store
 from evcclib import Site
 from evcclib.config import BatteryConfig, ChargerConfig, LoadpointConfig, SiteConfig, VehicleConfig
 from evcclib.decision import PlanPreview

@@ -3,7 +3,7 @@
 import struct
 from dataclasses import dataclass, field
 
-from evcc_sim.modbus_server import Framing
+from evcc_sim.devices.modbus_server import Framing
 
 
 def crc16(data: bytes) -> bytes:

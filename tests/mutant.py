@@ -1,6 +1,6 @@
 """A pytest plugin that changes one constant of the library before anything imports it.
 
-    pytest -p mutant --mutant "charger.SYNC_GRACE: value * 0.5" tests/evcclib/test_constants.py
+    pytest -p mutant --mutant "machines.charger.SYNC_GRACE: value * 0.5" tests/evcclib/test_constants.py
 
 A suite that passes nevertheless has no witness for the constant. `tests/evcclib/test_mutants.py` does this for all of them.
 """

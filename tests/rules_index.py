@@ -71,7 +71,7 @@ def rewritten(page: str, cited: list[Citation]) -> str:
 
 
 def module_exists(name: str) -> bool:
-    return (ROOT / "evcclib" / f"{name}.py").is_file() or (ROOT / name).exists()
+    return any((ROOT / "evcclib").rglob(f"{name}.py")) or (ROOT / name).exists()
 
 
 def _cited_in(tree: ast.Module, file: str) -> Iterator[Citation]:

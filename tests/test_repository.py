@@ -63,13 +63,13 @@ def test_the_commands_are_there() -> None:
 def test_data_files_are_inside_the_packages() -> None:
     server, sim = resources.files("evcc_server"), resources.files("evcc_sim")
     for folder, suffix, least in (
-        (server / "devices" / "profiles", ".yaml", 84),
+        (server / "profiles", ".yaml", 84),
         (server / "web", ".html", 2),
         (server / "web", ".js", 1),
-        (sim / "scenarios", ".toml", 20),
+        (sim / "worlds" / "scenarios", ".toml", 20),
     ):
         assert sum(each.name.endswith(suffix) for each in folder.iterdir()) >= least, folder
-    assert (sim / "demo-home.toml").is_file()
+    assert (sim / "commands" / "demo-home.toml").is_file()
     for package in ("evcclib", "evcc_server", "evcc_sim"):
         assert (resources.files(package) / "py.typed").is_file()
 
@@ -121,7 +121,7 @@ def test_every_scenario_of_the_readme_exists() -> None:
     names = re.findall(r"evcc-sim (?:run|serve) ([\w-]+)", README)
     assert names
     for name in names:
-        assert (resources.files("evcc_sim") / "scenarios" / f"{name}.toml").is_file(), name
+        assert (resources.files("evcc_sim.worlds") / "scenarios" / f"{name}.toml").is_file(), name
 
 
 @pytest.mark.parametrize(

@@ -24,12 +24,12 @@ from evcc_server.clock import Clock
 from evcc_server.config.load import parse_config
 from evcc_server.config.options import Options
 from evcc_server.devices.contract import ChargerValues
-from evcc_server.devices.http_source import HttpClient
+from evcc_server.devices.plugin.http import HttpClient
 from evcc_server.mqtt.bridge import Bridge
-from evcc_server.store.errors import StoreError
-from evcc_sim.clients import MQTT, REST, SOCKET, RestClient, Seen, watch_socket
-from evcc_sim.hashed_link import HashedLink
-from evcc_sim.life import Door
+from evcc_server.store_errors import StoreError
+from evcc_sim.runs.clients import MQTT, REST, SOCKET, RestClient, Seen, watch_socket
+from evcc_sim.runs.hashed_link import HashedLink
+from evcc_sim.runs.life import Door
 from evcclib.errors import InvalidSetting
 from evcclib.model import ChargerStatus
 

@@ -10,19 +10,19 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import NamedTuple
 
-from evcclib.allocation import is_shown
-from evcclib.charger import ChargerState, may_switch
-from evcclib.demand import Demand, because
-from evcclib.goals import is_climating
-from evcclib.hold import ELAPSED, elapsed
-from evcclib.loadpoint import Facts, disagreeing
+from evcclib.laws.demand import Demand, because
+from evcclib.machines.charger import ChargerState, may_switch
+from evcclib.machines.hold import ELAPSED, elapsed
+from evcclib.machines.phases import AT_REST, SETTLING, active_phases_max, scale
+from evcclib.machines.surplus import Row, SurplusStep, can_enable, decide, effective_current, steady, target_current
+from evcclib.machines.unmetered import measured
 from evcclib.model import PvAction
-from evcclib.phases import AT_REST, SETTLING, active_phases_max, scale
+from evcclib.pipeline.desk import Work
+from evcclib.pipeline.goals import is_climating
+from evcclib.pipeline.observe_loadpoint import Facts, disagreeing
+from evcclib.pipeline.sharing import is_shown
+from evcclib.pipeline.state import LoadpointState
 from evcclib.reasons import Reason, ReasonCode
-from evcclib.state import LoadpointState
-from evcclib.surplus import Row, SurplusStep, can_enable, decide, effective_current, steady, target_current
-from evcclib.unmetered import measured
-from evcclib.work import Work
 
 
 class Sun(NamedTuple):

@@ -16,8 +16,8 @@ import math
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from evcclib.hold import Timer
-from evcclib.plausible import CHARGE_POWER_MAX_W, charged_at_most, is_counter_step
+from evcclib.machines.hold import Timer
+from evcclib.machines.plausible import CHARGE_POWER_MAX_W, charged_at_most, is_counter_step
 from evcclib.readings import Measured, Reading
 from evcclib.units import HOUR, ZERO, energy_kwh, whole_seconds
 

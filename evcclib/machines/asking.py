@@ -11,8 +11,8 @@ from datetime import timedelta
 
 from evcclib.commands import Read, VehicleRead
 from evcclib.config import PollConfig
+from evcclib.machines.plausible import tells_soc
 from evcclib.model import PollMode
-from evcclib.plausible import tells_soc
 from evcclib.readings import ABSENT, Measured, Reading, VehicleReading
 from evcclib.units import SECOND
 

@@ -7,8 +7,9 @@
 Commanded and confirmed are different things: a batch in flight has changed nothing yet, except that its current counts as
 drawn wherever limits are added up. Guard and delays count from the instant at which a batch was issued.
 
-What was commanded and confirmed last is believed. A report that says otherwise is a disagreement (`evcclib.readback`): the
-charger is told again what was wanted, which starts no guard and clears no timer, and nothing is decided from the report.
+What was commanded and confirmed last is believed. A report that says otherwise is a disagreement
+(`evcclib.machines.readback`): the charger is told again what was wanted, which starts no guard and clears no timer, and nothing
+is decided from the report.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from evcclib.commands import Batch, Command, Disable, Enable, Outcome, Result, SetCurrent, SwitchPhases
-from evcclib.hold import Timer
-from evcclib.readback import WAIT_MAX, Disagreement, agreed, contradicted, doubled, is_due, overtaken, told
+from evcclib.machines.hold import Timer
+from evcclib.machines.readback import WAIT_MAX, Disagreement, agreed, contradicted, doubled, is_due, overtaken, told
+from evcclib.machines.rounding import UNKNOWN, Rounding
 from evcclib.readings import Measured
-from evcclib.rounding import UNKNOWN, Rounding
 
 SYNC_GRACE = timedelta(seconds=60)
 """A charger may take so long to report what it was told [DEF-6]."""

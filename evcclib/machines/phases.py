@@ -18,9 +18,9 @@ import math
 from datetime import timedelta
 from typing import NamedTuple
 
-from evcclib.hold import Timer
+from evcclib.machines.hold import Timer
+from evcclib.machines.plausible import are_numbers
 from evcclib.model import PhaseAction, PhaseTriple
-from evcclib.plausible import are_numbers
 
 UNKNOWN_PHASES = 3
 """Assumed while the number of phases is not known [PH-2]."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from evcclib.hold import Timer
+from evcclib.machines.hold import Timer
 
 WAIT = timedelta(minutes=5)
 """After the first repetition; it doubles from there ..."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import NamedTuple
 
-from evcclib.hold import Timer
+from evcclib.machines.hold import Timer
 
 STEPS_A = (2.0, 1.0, 0.6, 0.5, 0.2, 0.1)
 """Steps that stations have: amperes and their parts, a per cent of the pilot's duty cycle (0.6 A); the coarsest first."""

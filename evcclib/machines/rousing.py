@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from evcclib.commands import Command, WakeCharger, WakeVehicle
-from evcclib.hold import Timer
+from evcclib.machines.hold import Timer
 
 WAKE_DELAY = timedelta(seconds=30)
 

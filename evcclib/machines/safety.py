@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from evcclib.charger import floor_to_step
-from evcclib.circuits import Ceiling
+from evcclib.machines.charger import floor_to_step
+from evcclib.machines.circuits import Ceiling
 
 
 class Clamped(NamedTuple):

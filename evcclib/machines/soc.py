@@ -15,7 +15,7 @@ import math
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from evcclib.plausible import is_soc, is_sure_soc
+from evcclib.machines.plausible import is_soc, is_sure_soc
 from evcclib.readings import Measured, Missing, Reading
 from evcclib.units import HOUR, ZERO, whole_seconds
 

@@ -8,7 +8,7 @@
     enabled  --- else -----------------------------> min(target, Imax)
 
 The one timer has no direction: what it waits for follows from the row of the table [PV-4]. It is cleared by the enable change
-it led to [DEF-4], which happens where that change is confirmed (`evcclib.charger`).
+it led to [DEF-4], which happens where that change is confirmed (`evcclib.machines.charger`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from datetime import timedelta
 from enum import Enum
 from typing import NamedTuple
 
-from evcclib.hold import Timer
+from evcclib.machines.hold import Timer
 from evcclib.model import PhaseTriple, PvAction
 
 CURRENT_SLACK_A = 2.0

@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from evcclib.allowed import instance, one_of
-from evcclib.check_config import check
 from evcclib.commands import Outcome
 from evcclib.config import SiteConfig
 from evcclib.errors import IncompatibleState, InvalidReadings
-from evcclib.layout import SiteLayout
 from evcclib.model import Cause, Now
+from evcclib.pipeline.check_config import check
+from evcclib.pipeline.lookup import SiteLayout
+from evcclib.pipeline.state import SiteState
 from evcclib.readings import Readings
-from evcclib.state import SiteState
 
 
 def admit(layout: SiteLayout, state: SiteState, readings: Readings, now: Now, cause: Cause) -> None:

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from evcclib import meter_ledger, plan_follow, polling, session, soc, vehicle
 from evcclib.config import Actions
 from evcclib.events import GuestFound, SessionChanged, SettingChanged, VehicleAssigned
-from evcclib.hold import ELAPSED
+from evcclib.ledger import meter_ledger, session
+from evcclib.machines import asking, detection, soc
+from evcclib.machines.hold import ELAPSED
+from evcclib.machines.phases import AT_REST
+from evcclib.machines.unmetered import NOTHING_SEEN
 from evcclib.model import ChargeMode, PvAction
-from evcclib.phases import AT_REST
+from evcclib.pipeline.desk import Work
+from evcclib.pipeline.state import LoadpointState
+from evcclib.planning import plan_follow
 from evcclib.settings import Scope, VehicleSettings
-from evcclib.state import LoadpointState
-from evcclib.unmetered import NOTHING_SEEN
-from evcclib.work import Work
 
 
 def set_mode(work: Work, index: int, mode: ChargeMode) -> None:
@@ -39,14 +41,14 @@ def assign(work: Work, index: int, name: str | None) -> None:
     if loadpoint.vehicle == name:
         return
     owners = tuple((each.vehicle, position) for position, each in enumerate(work.state.loadpoints) if each.vehicle)
-    _, loser = vehicle.assign(owners, index, name)
+    _, loser = detection.assign(owners, index, name)
     if loser is not None:
         assign(work, loser, None)
     loadpoint.vehicle = name
     loadpoint.vehicle_since = work.instant
     loadpoint.priority_of_vehicle = None
-    loadpoint.poll = polling.connected(loadpoint.poll)
-    loadpoint.climate_poll = polling.connected(loadpoint.climate_poll)
+    loadpoint.poll = asking.connected(loadpoint.poll)
+    loadpoint.climate_poll = asking.connected(loadpoint.climate_poll)
     loadpoint.soc = soc.UNKNOWN
     loadpoint.progress_pct = 0.0
     loadpoint.odometer_km = None
@@ -68,7 +70,7 @@ def act(work: Work, index: int, actions: Actions) -> None:
     """What identifying the active vehicle changes; unset values of the loadpoint stay, goals start anew [ACT-1]."""
     loadpoint = work.state.loadpoints[index]
     config = work.layout.loadpoints[index].config
-    actions = vehicle.admitted(actions, current_min_a=config.current_min_a, current_max_a=config.current_max_a)
+    actions = detection.admitted(actions, current_min_a=config.current_min_a, current_max_a=config.current_max_a)
     if actions.mode is not None:
         set_mode(work, index, actions.mode)
     settings = loadpoint.settings
@@ -113,8 +115,8 @@ def connect(work: Work, index: int) -> None:
     loadpoint.timer = meter_ledger.STANDING
     loadpoint.idle_switches = 0
     loadpoint.connected_at = loadpoint.vehicle_since = work.instant
-    loadpoint.poll = polling.connected(loadpoint.poll)
-    loadpoint.climate_poll = polling.connected(loadpoint.climate_poll)
+    loadpoint.poll = asking.connected(loadpoint.poll)
+    loadpoint.climate_poll = asking.connected(loadpoint.climate_poll)
     loadpoint.soc = soc.UNKNOWN
     loadpoint.progress_pct = 0.0
     if not layout.charger.is_integrated:
@@ -124,7 +126,7 @@ def connect(work: Work, index: int) -> None:
         elif loadpoint.vehicle is not None:
             ask_odometer(work, loadpoint)
         elif work.layout.vehicles:
-            loadpoint.detection = vehicle.search(loadpoint.detection, work.instant)
+            loadpoint.detection = detection.search(loadpoint.detection, work.instant)
 
 
 def open_session(work: Work, index: int, meter_kwh: float | None) -> None:
@@ -153,7 +155,7 @@ def disconnect(work: Work, index: int) -> None:
     loadpoint.doubts = NOTHING_SEEN
     work.state.load = None
     loadpoint.identity = ""
-    loadpoint.detection = vehicle.stop_searching(loadpoint.detection)
+    loadpoint.detection = detection.stop_searching(loadpoint.detection)
     assign(work, index, config.vehicle)
     if loadpoint.vehicle is None:
         work.change(index, soc_min_pct=0, soc_target_pct=100)
@@ -162,8 +164,8 @@ def disconnect(work: Work, index: int) -> None:
         work.change(index, current_min_a=config.current_min_a, current_max_a=config.current_max_a)
     if loadpoint.vehicle is not None:
         act(work, index, work.layout.vehicles[loadpoint.vehicle].config.on_identify)
-    loadpoint.poll = polling.connected(loadpoint.poll)
-    loadpoint.climate_poll = polling.connected(loadpoint.climate_poll)
+    loadpoint.poll = asking.connected(loadpoint.poll)
+    loadpoint.climate_poll = asking.connected(loadpoint.climate_poll)
     work.change(index, target_time=None, energy_target_kwh=0.0)
     loadpoint.plan = plan_follow.IDLE
 
@@ -173,13 +175,13 @@ def identify(work: Work, index: int) -> None:
     loadpoint = work.state.loadpoints[index]
     reading = work.readings.chargers[index]
     if work.layout.loadpoints[index].charger.has_identity:
-        identity = vehicle.identity(loadpoint.identity, reading.identity, oldest=work.oldest)
+        identity = detection.identity(loadpoint.identity, reading.identity, oldest=work.oldest)
         if identity != loadpoint.identity:
             loadpoint.identity = identity
             describe_session(work, index, identifier=identity)
-            found = vehicle.vehicle_by_identity(identity, work.layout.config.vehicles)
+            found = detection.vehicle_by_identity(identity, work.layout.config.vehicles)
             if found is not None:
-                loadpoint.detection = vehicle.stop_searching(loadpoint.detection)
+                loadpoint.detection = detection.stop_searching(loadpoint.detection)
                 assign(work, index, found)
     if loadpoint.detection.started_at is not None:
         _detect(work, index, loadpoint)
@@ -187,11 +189,11 @@ def identify(work: Work, index: int) -> None:
 
 def _detect(work: Work, index: int, loadpoint: LoadpointState) -> None:
     if loadpoint.vehicle is not None:
-        loadpoint.detection = vehicle.stop_searching(loadpoint.detection)  # [DEF-36]
+        loadpoint.detection = detection.stop_searching(loadpoint.detection)  # [DEF-36]
         return
     owners = tuple((each.vehicle, position) for position, each in enumerate(work.state.loadpoints) if each.vehicle)
-    names = vehicle.candidates(work.layout.config.vehicles, owners, index)
-    seen = vehicle.detect(loadpoint.detection, names, work.readings.vehicles, now=work.instant)
+    names = detection.candidates(work.layout.config.vehicles, owners, index)
+    seen = detection.detect(loadpoint.detection, names, work.readings.vehicles, now=work.instant)
     loadpoint.detection = seen.state
     work.reads |= seen.reads
     if seen.is_guest:

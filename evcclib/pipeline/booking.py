@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from evcclib import savings, session
-from evcclib.assignment import store_session
-from evcclib.goals import planner_rates
-from evcclib.green import green_shares
-from evcclib.loadpoint import Facts, meter_total_kwh
+from evcclib.ledger import savings, session
+from evcclib.ledger.green import green_shares
+from evcclib.ledger.session import Mix
 from evcclib.model import TariffKind
-from evcclib.session import Mix
-from evcclib.state import Figures
+from evcclib.pipeline.assignment import store_session
+from evcclib.pipeline.desk import Work
+from evcclib.pipeline.goals import planner_rates
+from evcclib.pipeline.observe_loadpoint import Facts, meter_total_kwh
+from evcclib.pipeline.state import Figures
 from evcclib.tariff import co2_at, effective_co2, effective_price, price_at
-from evcclib.work import Work
 
 
 def settle(work: Work, facts: list[Facts]) -> None:

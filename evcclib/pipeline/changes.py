@@ -12,14 +12,16 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NoReturn
 
-from evcclib import plan_follow, vehicle
 from evcclib.allowed import TEXT, TIME
-from evcclib.assignment import assign, set_goal, set_mode
-from evcclib.charger import COARSE_STEP_A, ceil_to_step, floor_to_step
 from evcclib.errors import InvalidSetting, UnknownTarget, shown
 from evcclib.events import SettingChanged, Warned, WarningCode
+from evcclib.machines import detection
+from evcclib.machines.charger import COARSE_STEP_A, ceil_to_step, floor_to_step
+from evcclib.machines.phases import AT_REST
 from evcclib.model import ChargeMode, RemoteDemand
-from evcclib.phases import AT_REST
+from evcclib.pipeline.assignment import assign, set_goal, set_mode
+from evcclib.pipeline.desk import Work
+from evcclib.planning import plan_follow
 from evcclib.requests import (
     AssignVehicle,
     ChangeLoadpointSetting,
@@ -31,7 +33,6 @@ from evcclib.requests import (
 )
 from evcclib.settings import SPECS, Kind, LoadpointSettings, Scope, SettingSpec, SettingValue, SiteSettings
 from evcclib.units import SECOND
-from evcclib.work import Work
 
 NUMBER_MAX = 1e12
 MIN_ABOVE_MAX = "min current must be smaller or equal than max current"
@@ -56,12 +57,12 @@ def fulfil(work: Work, request: Request) -> None:
         index = _known_loadpoint(work, request.loadpoint)
         assign(work, index, None if request.vehicle is None else _known_vehicle(work, request.vehicle))
         loadpoint = work.state.loadpoints[index]
-        loadpoint.detection = vehicle.stop_searching(loadpoint.detection)
+        loadpoint.detection = detection.stop_searching(loadpoint.detection)
     elif isinstance(request, DetectVehicle):
         index = _known_loadpoint(work, request.loadpoint)
         assign(work, index, None)
         loadpoint = work.state.loadpoints[index]
-        loadpoint.detection = vehicle.search(loadpoint.detection, work.instant)
+        loadpoint.detection = detection.search(loadpoint.detection, work.instant)
     elif isinstance(request, DemandRemotely):
         _demand_remotely(work, request)
     else:

@@ -8,21 +8,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from evcclib.allowed import INSTANT_MAX, NOTHING, Allowed, Table, among, duration, number, optional, whole
-from evcclib.charger import ChargerState, CurrentRange
-from evcclib.check_config import of_setting
 from evcclib.errors import IncompatibleState
+from evcclib.ledger.meter_ledger import LedgerState, TimerState
+from evcclib.ledger.savings import SavingsState
+from evcclib.ledger.session import Mix, SessionState
+from evcclib.machines.asking import PollState
+from evcclib.machines.charger import ChargerState, CurrentRange
+from evcclib.machines.readback import Disagreement
+from evcclib.machines.rounding import STEPS_A, Heard, Rounding
+from evcclib.machines.soc import SocState
+from evcclib.machines.unmetered import DOUBT_MAX_W, HYPOTHESES
 from evcclib.measured import Measured
-from evcclib.meter_ledger import LedgerState, TimerState
-from evcclib.polling import PollState
-from evcclib.readback import Disagreement
-from evcclib.rounding import STEPS_A, Heard, Rounding
-from evcclib.savings import SavingsState
-from evcclib.session import Mix, SessionState
+from evcclib.pipeline.check_config import of_setting
+from evcclib.pipeline.state import Effect, LoadpointState
 from evcclib.settings import SETTINGS, LoadpointSettings, Scope, SiteSettings, VehicleSettings
-from evcclib.soc import SocState
-from evcclib.state import Effect, LoadpointState
 from evcclib.units import SECOND
-from evcclib.unmetered import DOUBT_MAX_W, HYPOTHESES
 
 NUMBER_MAX = 1e12
 """No sum of energies, costs or emissions of a home is larger."""

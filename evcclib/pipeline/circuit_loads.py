@@ -10,17 +10,17 @@ import math
 from datetime import timedelta
 from typing import NamedTuple, TypeVar
 
-from evcclib.allocation import OBEDIENCE, RAMP
-from evcclib.circuits import NO_LOAD, Allotment, Draw, Limit, Load
 from evcclib.commands import SwitchPhases
 from evcclib.config import CircuitConfig
-from evcclib.loadpoint import Facts
+from evcclib.machines.circuits import NO_LOAD, Allotment, Draw, Limit, Load
+from evcclib.machines.plausible import are_numbers
+from evcclib.machines.unmetered import fallen, surely_taken
 from evcclib.model import PhaseTriple
-from evcclib.plausible import are_numbers
+from evcclib.pipeline.desk import Work
+from evcclib.pipeline.observe_loadpoint import Facts
+from evcclib.pipeline.sharing import OBEDIENCE, RAMP
+from evcclib.pipeline.state import LoadpointState, Offer
 from evcclib.readings import ABSENT, Measured, MeterReading, Reading
-from evcclib.state import LoadpointState, Offer
-from evcclib.unmetered import fallen, surely_taken
-from evcclib.work import Work
 
 T = TypeVar("T")
 

@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 
 from evcclib.commands import Batch, Read
 from evcclib.events import Event, SettingChanged, Warned, WarningCode
-from evcclib.hold import ELAPSED
-from evcclib.layout import SiteLayout
+from evcclib.machines.hold import ELAPSED
 from evcclib.model import Now, PvAction
+from evcclib.pipeline.lookup import SiteLayout
+from evcclib.pipeline.state import Balance, LoadpointState, SiteState
 from evcclib.readings import Readings
 from evcclib.settings import Scope, SettingValue
-from evcclib.state import Balance, LoadpointState, SiteState
 
 NO_BALANCE = Balance()
 

@@ -1,6 +1,6 @@
 """What a loadpoint asks for: its goals, plan and mode, ranked, make one `Demand` [STR-1..STR-11, GOAL-1..GOAL-5, PLAN-1..].
 
-The pure questions are in `evcclib.demand`; here they are asked of a loadpoint, and the first reason that holds wins.
+The pure questions are in `evcclib.laws.demand`; here they are asked of a loadpoint, and the first reason that holds wins.
 """
 
 from __future__ import annotations
@@ -8,10 +8,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from evcclib import plan_follow, planner, polling, soc
-from evcclib.charger import may_switch
 from evcclib.commands import Read, VehicleRead
-from evcclib.demand import (
+from evcclib.events import WarningCode
+from evcclib.laws.demand import (
     Demand,
     awaits_soc,
     because,
@@ -20,15 +19,17 @@ from evcclib.demand import (
     is_cheap,
     is_soc_goal_reached,
 )
-from evcclib.events import WarningCode
-from evcclib.loadpoint import NO_VEHICLE, Facts
+from evcclib.machines import asking, soc
+from evcclib.machines.charger import may_switch
+from evcclib.machines.phases import active_phases_max
 from evcclib.model import ChargeMode, RemoteDemand, TariffKind
-from evcclib.phases import active_phases_max
+from evcclib.pipeline.desk import Work
+from evcclib.pipeline.observe_loadpoint import NO_VEHICLE, Facts
+from evcclib.pipeline.state import LoadpointState
+from evcclib.planning import plan_follow, planner
 from evcclib.readings import Measured, Reading, VehicleReading
 from evcclib.reasons import Reason, ReasonCode
-from evcclib.state import LoadpointState
 from evcclib.tariff import Rates, price_at
-from evcclib.work import Work
 
 
 def demand(work: Work, index: int, facts: Facts) -> Demand:
@@ -85,7 +86,7 @@ def is_climating(work: Work, index: int, facts: Facts) -> bool:
         return False
     reading = work.readings.vehicles.get(loadpoint.vehicle, NO_VEHICLE)
     config = facts.layout.config.poll
-    loadpoint.climate_poll, read = polling.step(
+    loadpoint.climate_poll, read = asking.step(
         loadpoint.climate_poll,
         vehicle=loadpoint.vehicle,
         reading=VehicleReading(soc_pct=_as_answer(reading.is_climating), must_retry=reading.must_retry),
@@ -102,7 +103,7 @@ def is_climating(work: Work, index: int, facts: Facts) -> bool:
         and answer.value
         and loadpoint.connected_at is not None
         and answer.sampled_at >= loadpoint.connected_at
-        and work.instant - answer.sampled_at <= max(config.interval, polling.CACHE)
+        and work.instant - answer.sampled_at <= max(config.interval, asking.CACHE)
     )
 
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import NamedTuple
 
-from evcclib.charger import COARSE_STEP_A, ceil_to_step, floor_to_step
 from evcclib.config import ChargerConfig, LoadpointConfig, SiteConfig, VehicleConfig
+from evcclib.machines.charger import COARSE_STEP_A, ceil_to_step, floor_to_step
+from evcclib.machines.soc import EstimatorConfig
 from evcclib.model import VehicleFeature
-from evcclib.soc import EstimatorConfig
 
 
 class Bounds(NamedTuple):

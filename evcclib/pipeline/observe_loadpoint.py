@@ -1,7 +1,7 @@
 """One loadpoint: from what was read to facts, from facts to a demand [LP-10..LP-25].
 
 observe: outcomes, power, phases, energy -> status and its events -> vehicle, SoC -> sync
-demand:  goals and mode, the first reason that holds (`evcclib.demand`)
+demand:  goals and mode, the first reason that holds (`evcclib.laws.demand`)
 """
 
 from __future__ import annotations
@@ -10,10 +10,6 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from evcclib import meter_ledger, plausible, polling, session, soc
-from evcclib.allocation import OBEDIENCE
-from evcclib.assignment import connect, describe_session, disconnect, identify, open_session, store_session
-from evcclib.charger import DRAWING_W, SYNC_GRACE, ChargerState, Report, confirm, see_phases, sync
 from evcclib.commands import Outcome, Read, Result, VehicleRead
 from evcclib.events import (
     ChargeStarted,
@@ -23,10 +19,11 @@ from evcclib.events import (
     VehicleDisconnected,
     WarningCode,
 )
-from evcclib.hold import ELAPSED
-from evcclib.layout import Bounds, LoadpointLayout
-from evcclib.model import ChargerStatus, PhaseTriple, PollMode, PvAction
-from evcclib.phases import (
+from evcclib.ledger import meter_ledger, session
+from evcclib.machines import asking, plausible, soc
+from evcclib.machines.charger import DRAWING_W, SYNC_GRACE, ChargerState, Report, confirm, see_phases, sync
+from evcclib.machines.hold import ELAPSED
+from evcclib.machines.phases import (
     ACTIVE_CURRENT_A,
     AT_REST,
     SETTLING,
@@ -38,14 +35,18 @@ from evcclib.phases import (
     phases_with_voltage,
     with_rest,
 )
-from evcclib.readback import is_due
+from evcclib.machines.readback import is_due
+from evcclib.machines.rounding import hear
+from evcclib.machines.status import FAULTS, Transition, transitions
+from evcclib.machines.surplus import busiest
+from evcclib.machines.unmetered import Offered, Taken, measured, taken, unknown_offer
+from evcclib.model import ChargerStatus, PhaseTriple, PollMode, PvAction
+from evcclib.pipeline.assignment import connect, describe_session, disconnect, identify, open_session, store_session
+from evcclib.pipeline.desk import Work, elapse
+from evcclib.pipeline.lookup import Bounds, LoadpointLayout
+from evcclib.pipeline.sharing import OBEDIENCE
+from evcclib.pipeline.state import NO_EFFECT, LoadpointState
 from evcclib.readings import ABSENT, ChargerReading, Measured, Missing, Reading, VehicleReading
-from evcclib.rounding import hear
-from evcclib.state import NO_EFFECT, LoadpointState
-from evcclib.status import FAULTS, Transition, transitions
-from evcclib.surplus import busiest
-from evcclib.unmetered import Offered, Taken, measured, taken, unknown_offer
-from evcclib.work import Work, elapse
 
 SILENT = ChargerReading(status=Missing())
 NEGATIVE_POWER_W = -1.0
@@ -395,7 +396,7 @@ def _handle(
             loadpoint.idle_switches = 0
             loadpoint.charger = replace(loadpoint.charger, wake_timer=None)
             work.warn(index, WarningCode.VEHICLE_ASLEEP, False)
-            loadpoint.poll = polling.charge_started(loadpoint.poll)
+            loadpoint.poll = asking.charge_started(loadpoint.poll)
             if loadpoint.session is not None:
                 loadpoint.session = session.start(loadpoint.session, now=work.utc)
                 store_session(work, index)
@@ -404,7 +405,7 @@ def _handle(
             loadpoint.timer = meter_ledger.timer_stopped(loadpoint.timer, work.instant)
             if loadpoint.charger.is_enabled:
                 loadpoint.charger = replace(loadpoint.charger, wake_timer=work.instant)  # [DEF-28]
-            loadpoint.poll = polling.charge_stopped(loadpoint.poll)
+            loadpoint.poll = asking.charge_stopped(loadpoint.poll)
             if loadpoint.pv_timer != ELAPSED:
                 loadpoint.pv_timer = None
                 loadpoint.pv_action = PvAction.INACTIVE
@@ -438,7 +439,7 @@ def _see_soc(
         answers = work.readings.vehicles.get(loadpoint.vehicle, NO_VEHICLE)
         if vehicle.can_tell_soc:
             if not is_told_by_charger:
-                loadpoint.poll, read = polling.step(
+                loadpoint.poll, read = asking.step(
                     loadpoint.poll,
                     vehicle=loadpoint.vehicle,
                     reading=answers,
@@ -449,7 +450,7 @@ def _see_soc(
                 )
                 if read is not None:
                     work.reads.add(read)
-            vehicle_soc = polling.accepted(loadpoint.poll, answers.soc_pct)
+            vehicle_soc = asking.accepted(loadpoint.poll, answers.soc_pct)
             if (
                 type(answers.status) is Measured
                 and type(vehicle_soc) is Measured
@@ -464,7 +465,7 @@ def _see_soc(
             loadpoint.odometer_asked_at is not None
             and type(answers.odometer_km) is Measured
             and plausible.is_odometer(answers.odometer_km.value)
-            and answers.odometer_km.sampled_at >= loadpoint.odometer_asked_at - polling.CACHE
+            and answers.odometer_km.sampled_at >= loadpoint.odometer_asked_at - asking.CACHE
         ):
             loadpoint.odometer_asked_at = None
             loadpoint.odometer_km = answers.odometer_km.value

@@ -11,14 +11,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from evcclib.balance import NO_BATTERY, SitePower, home_power, site_power, sum_batteries
-from evcclib.classic import Sun
 from evcclib.events import Warned, WarningCode
-from evcclib.loadpoint import Facts
-from evcclib.plausible import is_soc
+from evcclib.laws.classic import Sun
+from evcclib.machines.balance import NO_BATTERY, SitePower, home_power, site_power, sum_batteries
+from evcclib.machines.plausible import is_soc
+from evcclib.pipeline.desk import Work
+from evcclib.pipeline.observe_loadpoint import Facts
+from evcclib.pipeline.state import Balance
 from evcclib.readings import ABSENT, Measured, Reading
-from evcclib.state import Balance
-from evcclib.work import Work
 
 PV_SIGN_W = -500.0
 """An inverter that shows less than this is wired or configured the wrong way round [SITE-6]."""

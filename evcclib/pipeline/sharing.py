@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from evcclib.commands import Command, Disable, Enable, SetCurrent, SwitchPhases
+from evcclib.machines.surplus import CURRENT_SLACK_A
+from evcclib.machines.unmetered import Taken
 from evcclib.model import ChargeMode
-from evcclib.state import NO_EFFECT, Effect, LoadpointState
-from evcclib.surplus import CURRENT_SLACK_A
-from evcclib.unmetered import Taken
+from evcclib.pipeline.state import NO_EFFECT, Effect, LoadpointState
 
 RAMP = timedelta(seconds=30)
 """A vehicle may take so long from being enabled to drawing current; what it was promised stays reserved meanwhile."""

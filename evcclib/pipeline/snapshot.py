@@ -16,14 +16,14 @@ from functools import cache
 from typing import Any, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from evcclib.allowed import INSTANT_MAX, TEXT, TIME, TRUTH, Allowed, instance
-from evcclib.charger import doubt
-from evcclib.check_state import ANY_INTEGER, ANY_NUMBER, check_state
 from evcclib.errors import IncompatibleState, shown
-from evcclib.hold import ELAPSED
-from evcclib.meter_ledger import LedgerState, TimerState
+from evcclib.ledger.meter_ledger import LedgerState, TimerState
+from evcclib.machines.charger import doubt
+from evcclib.machines.hold import ELAPSED
 from evcclib.model import Now
+from evcclib.pipeline.check_state import ANY_INTEGER, ANY_NUMBER, check_state
+from evcclib.pipeline.state import LoadpointState, SiteState
 from evcclib.settings import LoadpointSettings
-from evcclib.state import LoadpointState, SiteState
 
 VERSION = 1
 TRANSIENT = frozenset(

@@ -12,22 +12,24 @@ from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import NamedTuple
 
-from evcclib import meter_ledger, plan_follow, polling, soc
-from evcclib import vehicle as vehicles
-from evcclib.balance import NO_BATTERY, BatterySum
-from evcclib.charger import ChargerState
-from evcclib.circuits import Load
 from evcclib.events import WarningCode
-from evcclib.hold import Timer
-from evcclib.layout import SiteLayout
+from evcclib.ledger import meter_ledger
+from evcclib.ledger.savings import SavingsState
+from evcclib.ledger.session import SessionState
+from evcclib.machines import asking, soc
+from evcclib.machines import detection as vehicles
+from evcclib.machines.balance import NO_BATTERY, BatterySum
+from evcclib.machines.charger import ChargerState
+from evcclib.machines.circuits import Load
+from evcclib.machines.hold import Timer
+from evcclib.machines.phases import AT_REST, Narrowed, Scaling
+from evcclib.machines.unmetered import NOTHING_SEEN, UNWATCHED, Doubts, Watch
 from evcclib.model import ChargerStatus, PvAction, RemoteDemand
-from evcclib.phases import AT_REST, Narrowed, Scaling
+from evcclib.pipeline.lookup import SiteLayout
+from evcclib.planning import plan_follow
 from evcclib.readings import Measured, MeterReading, Readings
 from evcclib.reasons import Reason, ReasonCode
-from evcclib.savings import SavingsState
-from evcclib.session import SessionState
 from evcclib.settings import LoadpointSettings, SiteSettings, VehicleSettings
-from evcclib.unmetered import NOTHING_SEEN, UNWATCHED, Doubts, Watch
 
 
 class Offer(NamedTuple):
@@ -93,8 +95,8 @@ class LoadpointState:
     priority_of_vehicle: int | None = None
     identity: str = ""
     detection: vehicles.DetectionState = vehicles.IDLE
-    poll: polling.PollState = polling.NEVER_ASKED
-    climate_poll: polling.PollState = polling.NEVER_ASKED
+    poll: asking.PollState = asking.NEVER_ASKED
+    climate_poll: asking.PollState = asking.NEVER_ASKED
     odometer_asked_at: Timer = None
     odometer_km: float | None = None
     soc: soc.SocState = soc.UNKNOWN

@@ -6,24 +6,26 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from evcclib import meter_ledger, plan_follow, plausible, savings, session, soc
-from evcclib.assignment import title_of
 from evcclib.decision import PlanPreview
 from evcclib.errors import UnknownTarget
-from evcclib.goals import make_plan, planner_rates, power_max_w
-from evcclib.hold import remaining
-from evcclib.layout import age
-from evcclib.limits import signed_currents
-from evcclib.loadpoint import estimate, meter_total_kwh
+from evcclib.ledger import meter_ledger, savings, session
+from evcclib.machines import plausible, soc
+from evcclib.machines.hold import remaining
+from evcclib.machines.phases import active_phases, patience
 from evcclib.model import ChargerStatus, PhaseAction, PvAction, TariffKind
-from evcclib.phases import active_phases, patience
+from evcclib.pipeline.assignment import title_of
+from evcclib.pipeline.circuit_loads import signed_currents
+from evcclib.pipeline.desk import Work
+from evcclib.pipeline.goals import make_plan, planner_rates, power_max_w
+from evcclib.pipeline.lookup import age
+from evcclib.pipeline.observe_loadpoint import estimate, meter_total_kwh
+from evcclib.pipeline.state import LoadpointState
+from evcclib.planning import plan_follow
 from evcclib.readings import ABSENT, ChargerReading, Measured, Missing, Reading, VehicleReading
 from evcclib.settings import VehicleSettings
-from evcclib.state import LoadpointState
 from evcclib.tariff import effective_co2, effective_price
 from evcclib.units import ZERO, whole_seconds
 from evcclib.view import BatteryView, LoadpointView, SiteView
-from evcclib.work import Work
 
 T = TypeVar("T")
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from evcclib import plan_follow, polling
-from evcclib.allocation import OBEDIENCE, RAMP, is_ramping
-from evcclib.charger import (
+from evcclib.laws.classic import Sun
+from evcclib.ledger.savings import HELD_MAX
+from evcclib.machines import asking
+from evcclib.machines.charger import (
     PHASES_GRACE,
     SYNC_GRACE,
     ChargerState,
@@ -21,19 +22,19 @@ from evcclib.charger import (
     switch_retry_at,
     unheard_retry_at,
 )
-from evcclib.classic import Sun
-from evcclib.hold import ELAPSED
-from evcclib.limits import METER_LAG, VOLTAGE_HELD
-from evcclib.loadpoint import NO_VEHICLE, Facts
+from evcclib.machines.hold import ELAPSED
+from evcclib.machines.phases import SETTLING, patience, widening_wait
+from evcclib.machines.rousing import WAKE_DELAY
+from evcclib.machines.surplus import IDLE_REST
 from evcclib.model import ChargeMode, PvAction
-from evcclib.phases import SETTLING, patience, widening_wait
+from evcclib.pipeline.circuit_loads import METER_LAG, VOLTAGE_HELD
+from evcclib.pipeline.desk import Work
+from evcclib.pipeline.observe_loadpoint import NO_VEHICLE, Facts
+from evcclib.pipeline.sharing import OBEDIENCE, RAMP, is_ramping
+from evcclib.pipeline.state import LoadpointState, SiteState
+from evcclib.planning import plan_follow
 from evcclib.readings import Measured
-from evcclib.savings import HELD_MAX
-from evcclib.state import LoadpointState, SiteState
-from evcclib.surplus import IDLE_REST
 from evcclib.tariff import Rates
-from evcclib.wakeup import WAKE_DELAY
-from evcclib.work import Work
 
 TICK = timedelta(microseconds=1)
 NOT_DRAWING_AFTER = timedelta(seconds=60)
@@ -161,7 +162,7 @@ def _loadpoint_candidates(work: Work, loadpoint: LoadpointState, facts: Facts, o
         _poll_candidates(loadpoint, facts, out)
         climate = work.readings.vehicles.get(loadpoint.vehicle, NO_VEHICLE).is_climating
         if isinstance(climate, Measured):
-            out.append(climate.sampled_at + max(config.poll.interval, polling.CACHE) + TICK)
+            out.append(climate.sampled_at + max(config.poll.interval, asking.CACHE) + TICK)
     if settings.target_time is not None and facts.is_connected and settings.mode is not ChargeMode.OFF:
         _plan_candidates(work, loadpoint, out)
 
@@ -183,15 +184,15 @@ def _report_candidates(charger: ChargerState, report: Report, out: list[timedelt
 def _poll_candidates(loadpoint: LoadpointState, facts: Facts, out: list[timedelta]) -> None:
     """When the vehicle may be asked again [SOC-8]."""
     config = facts.layout.config.poll
-    interval = config.interval if config.interval > timedelta(0) else polling.DEFAULT_INTERVAL
-    refill = min(interval, polling.CACHE)
+    interval = config.interval if config.interval > timedelta(0) else asking.DEFAULT_INTERVAL
+    refill = min(interval, asking.CACHE)
     for poll in (loadpoint.poll, loadpoint.climate_poll):
         if poll.asked_at is not None:
             out.append(poll.asked_at + interval)
             out.append(poll.asked_at + refill)
-            out.append(poll.asked_at + min(polling.RETRY * (1 << min(poll.retries, 16)), interval))
+            out.append(poll.asked_at + min(asking.RETRY * (1 << min(poll.retries, 16)), interval))
         if poll.paid_until is not None:
-            out.append(poll.paid_until - (polling.BURST - 1) * refill)
+            out.append(poll.paid_until - (asking.BURST - 1) * refill)
 
 
 def _plan_candidates(work: Work, loadpoint: LoadpointState, out: list[timedelta]) -> None:

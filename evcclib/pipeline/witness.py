@@ -1,6 +1,6 @@
 """The site's meters as witnesses of what vehicles take at stations without a meter [MEA-7].
 
-`evcclib.unmetered` draws the conclusions; here is what it is told.
+`evcclib.machines.unmetered` draws the conclusions; here is what it is told.
 
     settled, offered as before ----> the load is remembered              (what has changed is the house)
     settled, offered otherwise ----> the change of the load is judged, then remembered
@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from evcclib.loadpoint import Facts, offered
+from evcclib.machines.unmetered import CHANGE_MIN_W, PATIENCE, UNWATCHED, learn, most_power, possible_change, watch
+from evcclib.pipeline.desk import Work
+from evcclib.pipeline.observe_loadpoint import Facts, offered
 from evcclib.readings import Measured
-from evcclib.unmetered import CHANGE_MIN_W, PATIENCE, UNWATCHED, learn, most_power, possible_change, watch
-from evcclib.work import Work
 
 
 def take_in(work: Work, facts: list[Facts]) -> None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from evcclib.planner import Plan
+from evcclib.planning.planner import Plan
 from evcclib.units import HOUR, ZERO
 
 SMALL_SLOT = timedelta(minutes=10)

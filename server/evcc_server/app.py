@@ -23,31 +23,31 @@ from evcc_server.blocking import RunBlocking, in_thread
 from evcc_server.clock import Clock
 from evcc_server.config.model import Config
 from evcc_server.config.options import Options
-from evcc_server.config.site import time_zone, to_site_config
-from evcc_server.control import AnyPoller, ControlLoop
 from evcc_server.devices.contract import Built, DeviceError
-from evcc_server.devices.factory import Devices, Opener, build, open_stream
-from evcc_server.devices.http_source import HttpClient
-from evcc_server.devices.modbus_meter import ModbusMeter
-from evcc_server.devices.mqtt_source import BrokerTopics, Topics
+from evcc_server.devices.plugin.http import HttpClient
+from evcc_server.devices.plugin.mqtt import BrokerTopics, Topics
+from evcc_server.devices.template.modbus_meter import ModbusMeter
 from evcc_server.http.app import build_app
 from evcc_server.http.home import Home
 from evcc_server.http.home import Options as HttpOptions
 from evcc_server.http.serve import serve_http
+from evcc_server.keeping.lock import claimed
+from evcc_server.keeping.persistence import Persistence
+from evcc_server.keeping.restore import restored_site
+from evcc_server.keeping.store import Store
 from evcc_server.listening import refuse_taken_addresses
+from evcc_server.loop.control import AnyPoller, ControlLoop
+from evcc_server.loop.pollers import Poller, keep_alive
+from evcc_server.loop.samples import LoadpointWiring, Samples, Wiring
 from evcc_server.modbus.proxy import serve_proxy
 from evcc_server.mqtt.service import run_mqtt
-from evcc_server.persistence import Persistence
-from evcc_server.polling import Poller, keep_alive
-from evcc_server.restore import restored_site
-from evcc_server.samples import LoadpointWiring, Samples, Wiring
 from evcc_server.state.document import Facts
 from evcc_server.state.encode import Compat
 from evcc_server.state.hub import Hub
 from evcc_server.state.log_lines import tell_log_lines
-from evcc_server.store.lock import claimed
-from evcc_server.store.store import Store
-from evcc_server.tariffs import TariffService
+from evcc_server.tariffs.service import TariffService
+from evcc_server.wiring.factory import Devices, Opener, build, open_stream
+from evcc_server.wiring.site import time_zone, to_site_config
 from evcclib import Site
 from evcclib.config import SiteConfig
 
@@ -155,7 +155,7 @@ async def open_server(
 ) -> AsyncIterator[Server]:
     """Everything but the outlets, ready to `Server.run`; left in order when the context ends.
 
-    Raises `evcc_server.config.problems.ConfigError`, `evcclib.errors.InvalidConfig` and `evcc_server.store.errors.StoreError`.
+    Raises `evcc_server.config.problems.ConfigError`, `evcclib.errors.InvalidConfig` and `evcc_server.store_errors.StoreError`.
     """
     options = options or Options()
     clock = clock or Clock()

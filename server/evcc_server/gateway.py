@@ -13,14 +13,14 @@ from evcclib.view import SiteView
 
 
 class Gateway(Protocol):
-    """Implemented by `evcc_server.control.ControlLoop`; outlets know nothing else of the loop."""
+    """Implemented by `evcc_server.loop.control.ControlLoop`; outlets know nothing else of the loop."""
 
     async def submit(self, *requests: Request) -> None:
         """Fulfil ``requests``, all or none: validated, committed to the store and visible in `view` when this returns [R-1, P-2].
 
         Those of several callers are taken one after the other; nothing of one is seen anywhere before it is committed. Never
         waits for a device [R-3]. Raises `evcclib.errors.InvalidSetting`, `UnknownTarget` or, if the store cannot take it,
-        `evcc_server.store.errors.StoreError`; then nothing has changed.
+        `evcc_server.store_errors.StoreError`; then nothing has changed.
         """
 
     def view(self) -> SiteView:

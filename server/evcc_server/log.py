@@ -6,7 +6,7 @@ import logging
 import sys
 from collections.abc import Iterable, Mapping
 
-from evcc_server.config.secrets import redact
+from evcc_server.secrets import redact
 
 TRACE = 5
 _LEVELS = {

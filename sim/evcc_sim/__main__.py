@@ -6,7 +6,7 @@ import sys
 def main() -> int:
     """Entry point of the console script."""
     try:
-        from evcc_sim import cli  # here, so that a package that is missing can be told
+        from evcc_sim.commands import cli  # here, so that a package that is missing can be told
 
         return cli.main()
     except ModuleNotFoundError as error:

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:  # loaded by every pytest run of an environment: the simulator itself is imported when it is used
-    from evcc_sim.inprocess import ControlFactory
-    from evcc_sim.result import Result
-    from evcc_sim.scenario import Scenario
+    from evcc_sim.runs.inprocess import ControlFactory
+    from evcc_sim.runs.result import Result
+    from evcc_sim.worlds.scenario import Scenario
 
 MARKER = "evcc_scenario"
 
@@ -49,7 +49,7 @@ def evcc_seed() -> int:
 @pytest.fixture
 def evcc_scenario(request: pytest.FixtureRequest, evcc_seed: int) -> Scenario:
     """The scenario that the marker names; override it to change the site."""
-    from evcc_sim.variants import resolve
+    from evcc_sim.worlds.variants import resolve
 
     marker = request.node.get_closest_marker(MARKER)
     if marker is None or not marker.args:
@@ -62,16 +62,16 @@ def evcc_scenario(request: pytest.FixtureRequest, evcc_seed: int) -> Scenario:
 @pytest.fixture
 def evcc_control() -> ControlFactory:
     """The control under test; override it with a factory of your own."""
-    from evcc_sim.inprocess import classic
+    from evcc_sim.runs.inprocess import classic
 
     return classic
 
 
 @pytest.fixture
 def evcc_simulate(evcc_control: ControlFactory) -> Callable[..., Result]:
-    """`evcc_sim.inprocess.simulate` with the control under test."""
-    from evcc_sim.inprocess import simulate
-    from evcc_sim.variants import resolve
+    """`evcc_sim.runs.inprocess.simulate` with the control under test."""
+    from evcc_sim.runs.inprocess import simulate
+    from evcc_sim.worlds.variants import resolve
 
     def run(scenario: Scenario | str, seed: int = 1, **options: Any) -> Result:
         world = resolve(scenario, seed=seed) if isinstance(scenario, str) else scenario

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from evcc_server.config.load import parse_config
 from evcc_server.config.problems import ConfigError
-from evcc_server.config.secrets import is_secret, redact
 from evcc_server.log import RedactingFormatter
+from evcc_server.secrets import is_secret, redact
 
 TEMPLATE = """
 site:

@@ -10,8 +10,8 @@ from test_load import ENVIRONMENT, SMALLEST, WHOLE
 
 from evcc_server.config.load import parse_config
 from evcc_server.config.problems import ConfigError
-from evcc_server.config.site import local_time_zone, to_site_config
-from evcc_server.devices.factory import build
+from evcc_server.wiring.factory import build
+from evcc_server.wiring.site import local_time_zone, to_site_config
 from evcclib.config import BatteryConfig, SiteConfig
 from evcclib.model import ChargeMode
 

@@ -12,9 +12,9 @@ from trio_test import in_virtual_time
 
 from evcc_server.devices.contract import DeviceImplausible, DeviceRefused, DeviceSilent
 from evcc_server.devices.modbus import ModbusMeter
-from evcc_server.devices.profile import load
 from evcc_server.modbus.link import Link
 from evcc_server.modbus.wire import Framing
+from evcc_server.profiles.profile import load
 
 
 async def with_link(fake: FakeDevice, use: Callable[[Link], Awaitable[None]]) -> None:

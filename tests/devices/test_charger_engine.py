@@ -15,9 +15,9 @@ from trio_test import in_virtual_time, run_deterministic
 
 from evcc_server.devices.contract import DeviceError, DeviceImplausible, DeviceRefused, DeviceSilent
 from evcc_server.devices.modbus import ModbusCharger
-from evcc_server.devices.profile import Profile, load, names, parse
 from evcc_server.modbus.link import Link
 from evcc_server.modbus.wire import Framing
+from evcc_server.profiles.profile import Profile, load, names, parse
 from evcclib.model import ChargerStatus
 
 STATION = """

@@ -10,8 +10,8 @@ from trio_test import in_virtual_time
 
 from evcc_server.config.load import parse_config
 from evcc_server.config.sources import ModbusAddress
-from evcc_server.devices.factory import build
 from evcc_server.modbus.wire import Framing
+from evcc_server.wiring.factory import build
 
 SITE = """
 site: {{meters: {{grid: grid}}}}

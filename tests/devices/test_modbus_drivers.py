@@ -14,9 +14,9 @@ from trio_test import in_virtual_time
 
 from evcc_server.devices.contract import DeviceImplausible
 from evcc_server.devices.modbus import ModbusCharger, ModbusMeter
-from evcc_server.devices.profile import load
 from evcc_server.modbus.link import Link
 from evcc_server.modbus.wire import Framing
+from evcc_server.profiles.profile import load
 from evcclib.model import ChargerStatus
 
 

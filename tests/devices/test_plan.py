@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from evcc_server.devices.plan import READ_FUNCTION, Spot, merge
-from evcc_server.devices.profile import Connection, Profile, Register
+from evcc_server.devices.template.plan import READ_FUNCTION, Spot, merge
+from evcc_server.profiles.profile import Connection, Profile, Register
 
 POWER = Register(name="power", address=10, function="holding", type="uint32", count=2)
 GAP = Register(name="gap", address=12, function="holding", type="float32", count=2)

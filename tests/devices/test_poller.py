@@ -10,7 +10,7 @@ from trio_test import in_virtual_time
 
 from evcc_server.clock import Clock
 from evcc_server.devices.contract import DeviceDown
-from evcc_server.polling import Poller
+from evcc_server.loop.pollers import Poller
 
 Seen = list[tuple[int, float]]  # values, and the second at which they were asked for
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evcc_server.devices.contract import ChargerValues, MeterValues, VehicleValues
-from evcc_server.samples import LoadpointWiring, Samples, Wiring
+from evcc_server.loop.samples import LoadpointWiring, Samples, Wiring
 from evcclib.commands import Outcome, Result
 from evcclib.model import ChargerStatus
 from evcclib.readings import ABSENT, Measured, Missing

@@ -19,8 +19,8 @@ from trio_test import in_virtual_time
 
 from evcc_server.devices.contract import DeviceImplausible
 from evcc_server.devices.modbus import ModbusCharger
-from evcc_server.devices.profile import load, names
 from evcc_server.modbus.wire import Framing
+from evcc_server.profiles.profile import load, names
 
 EVERY = pytest.mark.parametrize("station", STATIONS, ids=lambda station: station.title)
 

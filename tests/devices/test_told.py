@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evcc_server.devices.told import Told
+from evcc_server.devices.template.told import Told
 
 AMPERES = st.integers(6, 32).map(float)
 FATES = st.sampled_from(["answered", "arrived", "lost"])

@@ -12,6 +12,7 @@ from evcclib.config import ChargerConfig, LoadpointConfig, SiteConfig
 from evcclib.decision import Decision
 from evcclib.events import Event
 from evcclib.model import Cause, ChargeMode, ChargerStatus, Now, PhaseTriple, TariffKind
+from evcclib.pipeline.state import LoadpointState
 from evcclib.readings import (
     ABSENT,
     BatteryReading,
@@ -27,7 +28,6 @@ from evcclib.readings import (
 from evcclib.requests import ChangeLoadpointSetting, Request
 from evcclib.settings import SettingValue
 from evcclib.site import Site
-from evcclib.state import LoadpointState
 from evcclib.tariff import Rates
 
 E = TypeVar("E", bound=Event)

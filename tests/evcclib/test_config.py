@@ -14,10 +14,10 @@ import pytest
 from bench import NOON, S, loadpoint, site_config
 
 import evcclib
-from evcclib.check_config import check
 from evcclib.config import Actions, BatteryConfig, CircuitConfig, SiteConfig, VehicleConfig
 from evcclib.errors import InvalidConfig
 from evcclib.model import Now
+from evcclib.pipeline.check_config import check
 from evcclib.site import Site
 
 

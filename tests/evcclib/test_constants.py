@@ -16,65 +16,56 @@ import mutant
 import pytest
 from bench import NOON, Bench, S, loadpoint, site_config
 
-from evcclib import (
-    allocation,
-    allowed,
-    balance,
-    charger,
-    check_state,
-    config,
-    errors,
-    fixed_tariff,
-    measured,
-    meter_ledger,
-    phases,
-    plan_follow,
-    planner,
-    plausible,
-    polling,
-    readback,
-    rounding,
-    savings,
-    settings,
-    soc,
-    surplus,
-    units,
-    unmetered,
-    vehicle,
-    wakeup,
-)
-from evcclib.charger import ChargerState, Report
+from evcclib import allowed, config, errors, fixed_tariff, measured, settings, units
 from evcclib.commands import Disable, Enable, SetCurrent
 from evcclib.config import BatteryConfig, CircuitConfig, PollConfig, VehicleConfig
 from evcclib.errors import IncompatibleState, InvalidConfig, InvalidReadings
 from evcclib.events import Warned, WarningCode
-from evcclib.meter_ledger import LedgerState
+from evcclib.ledger import meter_ledger, savings
+from evcclib.ledger.meter_ledger import LedgerState
+from evcclib.ledger.savings import SavingsState
+from evcclib.machines import (
+    asking,
+    balance,
+    charger,
+    detection,
+    phases,
+    plausible,
+    readback,
+    rounding,
+    rousing,
+    soc,
+    surplus,
+    unmetered,
+)
+from evcclib.machines.asking import PollState
+from evcclib.machines.charger import ChargerState, Report
+from evcclib.machines.detection import DetectionState
+from evcclib.machines.readback import Disagreement
+from evcclib.machines.soc import EstimatorConfig, SocState
+from evcclib.machines.unmetered import UNWATCHED, Offered, Watch
 from evcclib.model import ChargeMode, ChargerStatus, Now, PollMode, VehicleFeature
-from evcclib.plan_follow import PlanState
-from evcclib.planner import Plan
-from evcclib.polling import PollState
-from evcclib.readback import Disagreement
+from evcclib.pipeline import check_state, sharing
+from evcclib.pipeline.state import Effect
+from evcclib.planning import plan_follow, planner
+from evcclib.planning.plan_follow import PlanState
+from evcclib.planning.planner import Plan
 from evcclib.readings import ABSENT, Measured, MeterReading, VehicleReading
 from evcclib.reasons import ReasonCode
 from evcclib.requests import ChangeLoadpointSetting
-from evcclib.savings import SavingsState
 from evcclib.site import Site
-from evcclib.soc import EstimatorConfig, SocState
-from evcclib.state import Effect
 from evcclib.tariff import Rate, Rates
-from evcclib.unmetered import UNWATCHED, Offered, Watch
-from evcclib.vehicle import DetectionState
 
 A, B, C = ChargerStatus.A, ChargerStatus.B, ChargerStatus.C
 H = 3600 * S
 NAN = float("nan")
 ARBITRARY = MappingProxyType(
     {
-        "changes.NUMBER_MAX": "far above the range of any setting, and far below what a float cannot hold",
-        "hold.ELAPSED": "a sentinel: longer ago than any delay",
-        "planner.UNPRICED": "a sentinel: no number at all",
-        "readback._DOUBLINGS_MAX": "keeps numbers small: every wait has reached its longest by then",
-        "wake.TICK": "the smallest step of a time: what comes after an instant is looked at on the next tick anyway",
+        "pipeline.changes.NUMBER_MAX": "far above the range of any setting, and far below what a float cannot hold",
+        "machines.hold.ELAPSED": "a sentinel: longer ago than any delay",
+        "planning.planner.UNPRICED": "a sentinel: no number at all",
+        "machines.readback._DOUBLINGS_MAX": "keeps numbers small: every wait has reached its longest by then",
+        "pipeline.wake_at.TICK": "the smallest step of a time: what comes after an instant is looked at on the next tick anyway",
     }
 )
 """Constants whose value nobody could see, and why."""
@@ -103,20 +94,20 @@ def test_every_constant_has_a_witness_or_a_reason_to_have_none() -> None:
 # allocation
 
 
-@witness("allocation.RAMP")
+@witness("pipeline.sharing.RAMP")
 def test_vehicle_may_take_half_a_minute_until_it_draws() -> None:
     lp = Bench(site_config()).lp
     lp.charger = ChargerState(is_enabled=True, is_certain=True, wake_timer=0 * S, enable_changed_at=0 * S)
-    assert allocation.is_ramping(lp, 29.9 * S)
-    assert not allocation.is_ramping(lp, 30 * S)
+    assert sharing.is_ramping(lp, 29.9 * S)
+    assert not sharing.is_ramping(lp, 30 * S)
 
 
-@witness("allocation.OBEDIENCE")
+@witness("pipeline.sharing.OBEDIENCE")
 def test_vehicle_may_take_five_seconds_to_obey() -> None:
     lp = Bench(site_config()).lp
     lp.effect, lp.effect_at = Effect(100.0, 100.0), 10 * S
-    assert not allocation.is_shown(lp, 14.9 * S)
-    assert allocation.is_shown(lp, 15 * S)
+    assert not sharing.is_shown(lp, 14.9 * S)
+    assert sharing.is_shown(lp, 15 * S)
 
 
 # allowed
@@ -143,7 +134,7 @@ def test_time_ends_with_2999() -> None:
 # balance
 
 
-@witness("balance.RESIDUAL_WHILE_BATTERY_FIRST_W")
+@witness("machines.balance.RESIDUAL_WHILE_BATTERY_FIRST_W")
 def test_battery_that_comes_first_sees_100_w_of_export() -> None:
     found = balance.site_power(
         grid_w=0.0,
@@ -164,7 +155,7 @@ def test_battery_that_comes_first_sees_100_w_of_export() -> None:
 ON = ChargerState(is_adopted=True, is_certain=True, is_enabled=True, current_a=10.0, enable_changed_at=0 * S, phases=3)
 
 
-@witness("charger.SYNC_GRACE")
+@witness("machines.charger.SYNC_GRACE")
 def test_report_may_lag_a_minute_behind() -> None:
     def after(seconds: float) -> Disagreement | None:
         report = Report(is_charging=False, is_enabled=Measured(False, seconds * S))
@@ -174,19 +165,19 @@ def test_report_may_lag_a_minute_behind() -> None:
     assert after(60) is not None
 
 
-@witness("charger.OFFER_TOLERANCE_A")
+@witness("machines.charger.OFFER_TOLERANCE_A")
 def test_reported_offer_may_be_half_an_ampere_higher() -> None:
     assert not charger.contradicts_current(ON, Report(True, offered_a=Measured(10.5, 90 * S)))
     assert charger.contradicts_current(ON, Report(True, offered_a=Measured(10.6, 90 * S)))
 
 
-@witness("charger.DRAWN_TOLERANCE_A")
+@witness("machines.charger.DRAWN_TOLERANCE_A")
 def test_measured_current_may_be_an_ampere_higher() -> None:
     assert not charger.contradicts_current(ON, Report(True, drawn_a=Measured(11.0, 90 * S)))
     assert charger.contradicts_current(ON, Report(True, drawn_a=Measured(11.1, 90 * S)))
 
 
-@witness("charger.DRAWING_W")
+@witness("machines.charger.DRAWING_W")
 def test_station_at_rest_may_take_230_w() -> None:
     def runs_unasked(power_w: float) -> bool:
         bench = Bench(site_config(loadpoint(mode=ChargeMode.OFF)))
@@ -199,21 +190,21 @@ def test_station_at_rest_may_take_230_w() -> None:
     assert runs_unasked(231.0)
 
 
-@witness("charger.PHASES_GRACE")
+@witness("machines.charger.PHASES_GRACE")
 def test_wrong_phases_must_be_reported_for_five_minutes() -> None:
     state = replace(ON, phases_disagreement=Disagreement(since=0 * S))
     assert not charger.may_switch_again(state, 299.9 * S)
     assert charger.may_switch_again(state, 300 * S)
 
 
-@witness("charger.SWITCH_RETRY", "charger.SWITCH_TRIES")
+@witness("machines.charger.SWITCH_RETRY", "machines.charger.SWITCH_TRIES")
 def test_third_refused_switch_of_phases_has_a_rest_of_five_minutes() -> None:
     state = replace(ON, phases_refused_at=0 * S)
     assert charger.switch_retry_at(replace(state, phases_refusals=2)) is None
     assert charger.switch_retry_at(replace(state, phases_refusals=3)) == 300 * S
 
 
-@witness("charger.COMMAND_RETRY", "charger.RAISE_RETRY_MAX", "charger.LOWER_RETRY_MAX")
+@witness("machines.charger.COMMAND_RETRY", "machines.charger.RAISE_RETRY_MAX", "machines.charger.LOWER_RETRY_MAX")
 def test_refused_command_waits_for_10_s_and_then_for_30_s_or_five_minutes() -> None:
     state = replace(ON, refused_at=0 * S)
     assert charger.retried_at(replace(state, refusals=1), (Enable(),)) == 10 * S
@@ -221,14 +212,14 @@ def test_refused_command_waits_for_10_s_and_then_for_30_s_or_five_minutes() -> N
     assert charger.retried_at(replace(state, refusals=9, is_lowering_refused=True), (Disable(),)) == 30 * S
 
 
-@witness("charger.UNHEARD_RETRY", "charger.UNHEARD_RETRY_MAX")
+@witness("machines.charger.UNHEARD_RETRY", "machines.charger.UNHEARD_RETRY_MAX")
 def test_silent_charger_is_told_again_after_10_s_up_to_a_minute() -> None:
     state = replace(ON, unheard_at=0 * S)
     assert charger.unheard_retry_at(replace(state, unheard_tries=1)) == 10 * S
     assert charger.unheard_retry_at(replace(state, unheard_tries=9)) == 60 * S
 
 
-@witness("charger.COARSE_STEP_A")
+@witness("machines.charger.COARSE_STEP_A")
 def test_coarse_vehicle_is_offered_whole_amperes() -> None:
     car = VehicleConfig(name="car", features=frozenset({VehicleFeature.COARSE_CURRENT}))
     bench = Bench(
@@ -244,14 +235,14 @@ def test_coarse_vehicle_is_offered_whole_amperes() -> None:
 # doors
 
 
-@witness("check_config.DAY_S")
+@witness("pipeline.check_config.DAY_S")
 def test_interval_is_a_day_at_most() -> None:
     Site(site_config(interval=86_400 * S), now=Now(0 * S, NOON))
     with pytest.raises(InvalidConfig):
         Site(site_config(interval=86_400.5 * S), now=Now(0 * S, NOON))
 
 
-@witness("check_state.NUMBER_MAX")
+@witness("pipeline.check_state.NUMBER_MAX")
 def test_no_number_of_a_state_is_above_a_million_millions() -> None:
     assert check_state.ANY_NUMBER.holds(1e12)
     assert not check_state.ANY_NUMBER.holds(1.1e12)
@@ -273,7 +264,7 @@ def test_reading_is_a_thousand_millions_at_most() -> None:
         MeterReading(power_w=Measured(1.1e9, 0 * S))
 
 
-@witness("plausible.SOC_PCT")
+@witness("machines.plausible.SOC_PCT")
 def test_soc_is_between_0_and_100() -> None:
     assert [plausible.is_soc(each) for each in (-0.1, 0.0, 100.0, 100.1)] == [False, True, True, False]
 
@@ -285,14 +276,14 @@ def test_price_is_a_thousand_millions_at_most() -> None:
         Rates((Rate(NOON, NOON + H, 1.1e9),))
 
 
-@witness("snapshot.VERSION", "snapshot._TICK")
+@witness("pipeline.snapshot.VERSION", "pipeline.snapshot._TICK")
 def test_state_is_written_as_version_1_in_microseconds() -> None:
     exported = Bench(site_config(loadpoint(enable_delay=60 * S))).site.export(now=Now(0 * S, NOON))
     assert exported["version"] == 1
     assert '"enable_delay": 60000000' in json.dumps(exported)
 
 
-@witness("snapshot._TICKS_MAX")
+@witness("pipeline.snapshot._TICKS_MAX")
 def test_state_holds_no_time_of_more_than_100_000_days() -> None:
     site = Bench(site_config(loadpoint(enable_delay=60 * S))).site
     text = json.dumps(site.export(now=Now(0 * S, NOON)))
@@ -350,7 +341,7 @@ def house(limit_a: float = 20.0) -> Bench:
     return bench
 
 
-@witness("limits.METER_LAG")
+@witness("pipeline.circuit_loads.METER_LAG")
 def test_meter_may_lag_three_seconds_behind_a_car_that_has_obeyed_after_five() -> None:
     bench = house()
     bench.t, bench.box.currents_a = 60 * S, (16.0, 16.0, 16.0)
@@ -364,7 +355,7 @@ def test_meter_may_lag_three_seconds_behind_a_car_that_has_obeyed_after_five() -
     assert bench.step() == (SetCurrent(6.0),)
 
 
-@witness("limits.ROUND")
+@witness("pipeline.circuit_loads.ROUND")
 def test_samples_of_one_round_are_half_a_second_apart_at_most() -> None:
     def commands(age_s: float) -> tuple[object, ...]:
         """The car takes 6 of 16 A, and the station was asked so long before the grid meter."""
@@ -396,19 +387,19 @@ def at_volts(voltage_v: float | None, *later: float) -> float | None:
     return None if voltage is None else voltage.value
 
 
-@witness("limits.VOLTAGE_SHARE_MAX")
+@witness("pipeline.circuit_loads.VOLTAGE_SHARE_MAX")
 def test_voltage_of_a_phase_is_15_percent_too_high_at_most() -> None:
     assert at_volts(264.4) == 264.4
     assert at_volts(264.6) is None
 
 
-@witness("limits.VOLTAGE_HELD")
+@witness("pipeline.circuit_loads.VOLTAGE_HELD")
 def test_highest_voltage_counts_for_five_minutes() -> None:
     assert at_volts(250.0, 299.9) == 250.0
     assert at_volts(250.0, 300.0) is None
 
 
-@witness("limits.SAMPLES_KEPT")
+@witness("pipeline.circuit_loads.SAMPLES_KEPT")
 def test_four_samples_of_a_car_are_kept() -> None:
     bench = house()
     assert [each.sampled_at for each in bench.lp.drawn] == [20 * S, 30 * S, 40 * S, 50 * S]
@@ -417,7 +408,7 @@ def test_four_samples_of_a_car_are_kept() -> None:
 # loadpoint
 
 
-@witness("loadpoint.NEGATIVE_POWER_W")
+@witness("pipeline.observe_loadpoint.NEGATIVE_POWER_W")
 def test_station_whose_power_is_below_minus_one_watt_is_wired_the_wrong_way_round() -> None:
     def warns(power_w: float) -> bool:
         bench = Bench(site_config())
@@ -429,7 +420,7 @@ def test_station_whose_power_is_below_minus_one_watt_is_wired_the_wrong_way_roun
     assert warns(-1.1)
 
 
-@witness("loadpoint.OUTCOME_DUE")
+@witness("pipeline.observe_loadpoint.OUTCOME_DUE")
 def test_outcome_is_missed_after_a_minute() -> None:
     bench = Bench(site_config(loadpoint(mode=ChargeMode.NOW)))
     bench.box.status, bench.answers_at_once = B, False
@@ -461,48 +452,48 @@ def counted(
     )
 
 
-@witness("plausible.COUNTER_STEP_KWH")
+@witness("machines.plausible.COUNTER_STEP_KWH")
 def test_counter_may_show_whole_kilowatt_hours_only() -> None:
     before = counted(LedgerState(), 100.0, sampled=0)
     assert counted(before, 101.0, sampled=0.1).total_kwh == pytest.approx(1.0)
     assert counted(before, 101.01, sampled=0.1).total_kwh == 0.0
 
 
-@witness("meter_ledger.IDLE_STRIDE")
+@witness("ledger.meter_ledger.IDLE_STRIDE")
 def test_counter_that_stands_still_is_noted_every_five_minutes() -> None:
     before = counted(counted(LedgerState(), 100.0, sampled=0), 100.0, sampled=10)
     assert counted(before, 100.0, sampled=309) is before
     assert counted(before, 100.0, sampled=310).reach_at == 310 * S
 
 
-@witness("meter_ledger.JITTER_KWH")
+@witness("ledger.meter_ledger.JITTER_KWH")
 def test_counter_may_fall_by_ten_watt_hours() -> None:
     assert meter_ledger.believes(LedgerState(counter_kwh=100.0), 99.991)
     assert not meter_ledger.believes(LedgerState(counter_kwh=100.0), 99.989)
 
 
-@witness("plausible.CHARGE_POWER_MAX_W", "plausible.COUNTER_SLACK")
+@witness("machines.plausible.CHARGE_POWER_MAX_W", "machines.plausible.COUNTER_SLACK")
 def test_counter_that_started_again_counts_what_half_as_much_again_as_22_kw_could_have_charged() -> None:
     before = counted(LedgerState(), 500.0, sampled=0)
     assert counted(before, 33.12, sampled=3600).total_kwh == pytest.approx(33.12)
     assert counted(before, 33.13, sampled=3600).total_kwh == 0.0
 
 
-@witness("meter_ledger.COUNTER_AGE_MAX")
+@witness("ledger.meter_ledger.COUNTER_AGE_MAX")
 def test_counter_is_silent_after_five_minutes() -> None:
     before = LedgerState(counter_kwh=100.0)
     assert counted(before, 101.0, sampled=0, at=300).counter_kwh == 101.0
     assert counted(before, 101.0, sampled=0, at=300.1).counter_kwh == 100.0
 
 
-@witness("meter_ledger.HELD_MAX")
+@witness("ledger.meter_ledger.HELD_MAX")
 def test_power_is_held_for_an_hour_at_most() -> None:
     before = counted(LedgerState(), None, sampled=0, power_w=1000.0)
     assert counted(before, None, sampled=3600, power_w=1000.0).total_kwh == pytest.approx(1.0)
     assert counted(before, None, sampled=3601, power_w=1000.0).total_kwh == 0.0
 
 
-@witness("meter_ledger.REPLACED_AFTER")
+@witness("ledger.meter_ledger.REPLACED_AFTER")
 def test_counter_out_of_reach_for_a_minute_is_a_new_one() -> None:
     before = counted(counted(LedgerState(), 100.0, sampled=0), 5000.0, sampled=10)
     assert counted(before, 5000.0, sampled=69.9).counter_kwh == 100.0
@@ -522,7 +513,7 @@ def heard(*pairs: tuple[float, float]) -> float:
     return state.step_a
 
 
-@witness("rounding.STEPS_A")
+@witness("machines.rounding.STEPS_A")
 def test_steps_are_two_amperes_or_parts_of_one() -> None:
     assert heard((7.9, 6.0), (9.8, 8.0), (9.0, 8.0)) == 2.0
     assert heard((7.1, 6.6), (7.7, 7.2), (8.0, 7.8)) == 0.6
@@ -530,20 +521,20 @@ def test_steps_are_two_amperes_or_parts_of_one() -> None:
     assert heard((7.03, 7.0), (7.29, 7.25), (7.54, 7.5)) == 0.0
 
 
-@witness("rounding.HEARD_MIN")
+@witness("machines.rounding.HEARD_MIN")
 def test_step_is_known_after_three_commands() -> None:
     assert heard((7.9, 7.0), (8.8, 8.0)) == 0.0
     assert heard((7.9, 7.0), (8.8, 8.0), (8.3, 8.0)) == 1.0
 
 
-@witness("rounding.HEARD_MAX")
+@witness("machines.rounding.HEARD_MAX")
 def test_eight_commands_later_a_current_that_was_not_rounded_is_forgotten() -> None:
     rounded = [(7.9, 7.0), (8.8, 8.0), (8.3, 8.0), (7.2, 7.0)] * 2
     assert heard((8.43, 8.43), *rounded[:7]) == 0.0
     assert heard((8.43, 8.43), *rounded) == 1.0
 
 
-@witness("rounding.EXACT_A")
+@witness("machines.rounding.EXACT_A")
 def test_read_back_is_as_exact_as_ten_milliamperes() -> None:
     assert heard((7.9, 7.009), (8.8, 8.0), (8.3, 8.0)) == 1.0
     assert heard((7.9, 7.011), (8.8, 8.0), (8.3, 8.0)) == 0.0
@@ -552,7 +543,7 @@ def test_read_back_is_as_exact_as_ten_milliamperes() -> None:
 # observation
 
 
-@witness("observation.PV_SIGN_W")
+@witness("pipeline.observe_site.PV_SIGN_W")
 def test_inverter_that_takes_more_than_500_w_is_wired_the_wrong_way_round() -> None:
     def warns(power_w: float) -> bool:
         bench = Bench(site_config(pv_count=1))
@@ -567,35 +558,35 @@ def test_inverter_that_takes_more_than_500_w_is_wired_the_wrong_way_round() -> N
 # phases
 
 
-@witness("phases.UNKNOWN_PHASES")
+@witness("machines.phases.UNKNOWN_PHASES")
 def test_unknown_phases_are_three() -> None:
     assert phases.active_phases(vehicle=0, physical=0, measured=0) == 3
 
 
-@witness("phases.ACTIVE_CURRENT_A")
+@witness("machines.phases.ACTIVE_CURRENT_A")
 def test_phase_with_more_than_an_ampere_is_in_use() -> None:
     assert phases.phases_in_use((1.1, 1.0, 0.9)) == 1
 
 
-@witness("phases.ACTIVE_VOLTAGE_V")
+@witness("machines.phases.ACTIVE_VOLTAGE_V")
 def test_phase_with_207_v_is_connected() -> None:
     assert phases.phases_with_voltage((207.0, 207.0, 206.9)) == 3
     assert phases.phases_with_voltage((207.0, 206.9, 206.9)) == 1
 
 
-@witness("phases.POWER_TOLERANCE")
+@witness("machines.phases.POWER_TOLERANCE")
 def test_power_of_a_phase_may_be_15_percent_higher() -> None:
     assert phases.phases_of_power(4460.0, 16.0, 230.0) == 1  # (16 A * 1.15 + 1 A) * 230 V = 4462 W
     assert phases.phases_of_power(4465.0, 16.0, 230.0) == 2
 
 
-@witness("phases.REST_SHARE")
+@witness("machines.phases.REST_SHARE")
 def test_tenth_of_the_power_is_no_current_in_another_phase() -> None:
     assert phases.with_rest((10.0, NAN, NAN), 2550.0, 230.0) == (10.0, 0.0, 0.0)
     assert phases.with_rest((10.0, NAN, NAN), 2760.0, 230.0) == (10.0, 1.0, 1.0)
 
 
-@witness("phases.SETTLING")
+@witness("machines.phases.SETTLING")
 def test_switch_of_phases_settles_for_a_minute() -> None:
     assert phases.widening_wait(0 * S, 0 * S) == 60 * S
     bench = Bench(site_config(loadpoint(can_switch_phases=True, mode=ChargeMode.NOW)))
@@ -608,7 +599,7 @@ def test_switch_of_phases_settles_for_a_minute() -> None:
     assert bench.lp.measured_phases == 1
 
 
-@witness("phases.IDLE_DELAY_MIN", "phases.IDLE_FREE", "phases.IDLE_DOUBLINGS")
+@witness("machines.phases.IDLE_DELAY_MIN", "machines.phases.IDLE_FREE", "machines.phases.IDLE_DOUBLINGS")
 def test_third_switch_in_vain_waits_for_a_minute_and_every_next_one_twice_as_long_up_to_32_minutes() -> None:
     waits = [phases.patience(0 * S, is_charging=False, idle_switches=count) / S for count in range(10)]
     assert waits == [0, 0, 60, 120, 240, 480, 960, 1920, 1920, 1920]
@@ -623,14 +614,14 @@ def is_planned(now: datetime, *slots: Rate, required: timedelta, is_active: bool
     return plan_follow.step(before, Plan(slots), required=required, target=target, now=now, holds_full=False).is_active
 
 
-@witness("plan_follow.SMALL_SLOT")
+@witness("planning.plan_follow.SMALL_SLOT")
 def test_ten_minutes_of_a_slot_are_worth_a_start() -> None:
     slots = Rate(NOON, NOON + H, 0.1), Rate(NOON + 5 * H, NOON + 6 * H, 0.1)
     assert is_planned(NOON + 50 * 60 * S, *slots, required=H, is_active=False)
     assert not is_planned(NOON + 50.1 * 60 * S, *slots, required=H, is_active=False)
 
 
-@witness("plan_follow.SLOT_LENGTH")
+@witness("planning.plan_follow.SLOT_LENGTH")
 def test_gap_or_rest_of_less_than_an_hour_is_no_interruption() -> None:
     later = Rate(NOON + 5 * H, NOON + 6 * H, 0.1)
     assert is_planned(NOON + 4 * H + S, later, required=2 * H, is_active=True)
@@ -643,7 +634,7 @@ def test_gap_or_rest_of_less_than_an_hour_is_no_interruption() -> None:
 
 
 def asks(at: float, state: PollState, *, must_retry: bool = False, is_charging: bool = False, **values: object) -> bool:
-    _, read = polling.step(
+    _, read = asking.step(
         state,
         vehicle="car",
         reading=VehicleReading(must_retry=must_retry),
@@ -655,25 +646,25 @@ def asks(at: float, state: PollState, *, must_retry: bool = False, is_charging: 
     return read is not None
 
 
-@witness("polling.CACHE")
+@witness("machines.asking.CACHE")
 def test_charging_vehicle_is_asked_every_quarter_of_an_hour() -> None:
     assert not asks(899, PollState(asked_at=0 * S), is_charging=True)
     assert asks(900, PollState(asked_at=0 * S), is_charging=True)
 
 
-@witness("polling.RETRY")
+@witness("machines.asking.RETRY")
 def test_vehicle_that_wants_to_be_asked_again_is_so_after_five_seconds() -> None:
     assert not asks(4.9, PollState(asked_at=0 * S), must_retry=True)
     assert asks(5, PollState(asked_at=0 * S), must_retry=True)
 
 
-@witness("polling.BURST")
+@witness("machines.asking.BURST")
 def test_six_wishes_in_a_row_are_granted() -> None:
     assert asks(0, PollState(paid_until=5 * 900 * S))
     assert not asks(0, PollState(paid_until=5 * 900 * S + S))
 
 
-@witness("polling.DEFAULT_INTERVAL")
+@witness("machines.asking.DEFAULT_INTERVAL")
 def test_without_an_interval_a_vehicle_is_asked_every_hour() -> None:
     state = PollState(asked_at=0 * S)
     assert not asks(3599, state, mode=PollMode.ALWAYS, interval=0 * S)
@@ -683,7 +674,12 @@ def test_without_an_interval_a_vehicle_is_asked_every_hour() -> None:
 # readback
 
 
-@witness("readback.WAIT", "readback.WAIT_MAX", "readback.URGENT_WAIT", "readback.URGENT_WAIT_MAX")
+@witness(
+    "machines.readback.WAIT",
+    "machines.readback.WAIT_MAX",
+    "machines.readback.URGENT_WAIT",
+    "machines.readback.URGENT_WAIT_MAX",
+)
 def test_it_is_told_again_after_five_minutes_up_to_an_hour_and_if_urgent_after_one_up_to_ten() -> None:
     told = Disagreement(since=0 * S, told_at=0 * S, repeats=1)
     assert told.next_at == 300 * S
@@ -692,7 +688,7 @@ def test_it_is_told_again_after_five_minutes_up_to_an_hour_and_if_urgent_after_o
     assert replace(told, is_urgent=True, repeats=9).next_at == 600 * S
 
 
-@witness("readback.MEMORY")
+@witness("machines.readback.MEMORY")
 def test_report_is_trusted_again_after_two_hours() -> None:
     before = Disagreement(since=0 * S, agreed_at=0 * S)
     assert readback.agreed(before, instant=7199 * S) is before
@@ -713,7 +709,7 @@ def saved(at: float, before: SavingsState, share: float | None = 1.0) -> Savings
     )
 
 
-@witness("savings.DEFAULT_GRID_PRICE", "savings.DEFAULT_FEED_IN_PRICE")
+@witness("ledger.savings.DEFAULT_GRID_PRICE", "ledger.savings.DEFAULT_FEED_IN_PRICE")
 def test_unknown_prices_are_30_and_8_cents() -> None:
     bought = savings.view(saved(0, SavingsState(since=NOON), 0.0), now=Now(H, NOON + H), grid_price=None)
     assert (bought.total_charged_kwh, bought.effective_price) == pytest.approx((1.0, 0.30))
@@ -723,7 +719,7 @@ def test_unknown_prices_are_30_and_8_cents() -> None:
     assert SavingsState(since=NOON).feed_in_price == 0.08
 
 
-@witness("savings.GAP_MAX", "savings.HELD_MAX")
+@witness("ledger.savings.GAP_MAX", "ledger.savings.HELD_MAX")
 def test_what_is_charged_is_written_every_quarter_of_an_hour_and_lost_after_an_hour_and_a_quarter() -> None:
     before = saved(0, SavingsState(since=NOON))
     assert saved(899, before) is before
@@ -735,7 +731,7 @@ def test_what_is_charged_is_written_every_quarter_of_an_hour_and_lost_after_an_h
 # site, views, wake, wakeup
 
 
-@witness("wake.NOT_DRAWING_AFTER")
+@witness("pipeline.wake_at.NOT_DRAWING_AFTER")
 def test_vehicle_that_has_not_begun_after_a_minute_seems_full() -> None:
     bench = Bench(site_config(loadpoint(mode=ChargeMode.NOW)))
     bench.box.status, bench.box.starts = B, False
@@ -754,7 +750,7 @@ def test_it_looks_again_on_the_tick_after_a_sample_has_become_too_old() -> None:
     assert bench.decision.wake_at == 50 * S  # at 40 s it is just not too old
 
 
-@witness("views.HEALTHY_FOR")
+@witness("pipeline.viewing.HEALTHY_FOR")
 def test_site_is_healthy_for_a_minute_and_an_interval_after_its_last_success() -> None:
     bench = Bench(site_config())
     bench.at(0)
@@ -764,10 +760,10 @@ def test_site_is_healthy_for_a_minute_and_an_interval_after_its_last_success() -
     assert not bench.site.view(now=bench.now).is_healthy
 
 
-@witness("wakeup.WAKE_DELAY")
+@witness("machines.rousing.WAKE_DELAY")
 def test_vehicle_that_does_not_begin_is_woken_after_half_a_minute() -> None:
     def is_due(seconds: float) -> bool:
-        return wakeup.is_due(0 * S, seconds * S, is_enabled=True, is_waiting=True, soc_pct=None, soc_target_pct=100)
+        return rousing.is_due(0 * S, seconds * S, is_enabled=True, is_waiting=True, soc_pct=None, soc_target_pct=100)
 
     assert not is_due(29.9)
     assert is_due(30)
@@ -783,32 +779,32 @@ def looked(state: SocState, soc_pct: float, energy_kwh: float, car: EstimatorCon
     return soc.step(state, charger_soc=ABSENT, vehicle_soc=reading, energy_kwh=energy_kwh, config=car)
 
 
-@witness("soc.CHARGE_EFFICIENCY", "soc.FULL_PCT")
+@witness("machines.soc.CHARGE_EFFICIENCY", "machines.soc.FULL_PCT")
 def test_tenth_of_what_is_charged_is_lost() -> None:
     assert soc.gradient_kwh_per_pct(SocState(), CAR) == pytest.approx(1.0)
     assert soc.effective_target_pct(0) == 100.0
 
 
-@witness("soc.GRADIENT_RISE_PCT")
+@witness("machines.soc.GRADIENT_RISE_PCT")
 def test_gradient_is_learned_from_a_rise_of_more_than_ten_percent() -> None:
     before = looked(SocState(), 20.0, 0.0)
     assert looked(before, 30.0, 9.5).kwh_per_pct is None
     assert looked(before, 30.1, 9.5).kwh_per_pct == pytest.approx(9.5 / 10.1)
 
 
-@witness("soc.EFFICIENCY_MIN")
+@witness("machines.soc.EFFICIENCY_MIN")
 def test_learned_loss_is_half_at_most() -> None:
     assert looked(looked(SocState(), 20.0, 0.0), 40.0, 80.0).kwh_per_pct == pytest.approx(1.8)
 
 
-@witness("soc.MOVED_PCT")
+@witness("machines.soc.MOVED_PCT")
 def test_soc_moves_by_two_percent() -> None:
     before = looked(SocState(), 50.0, 0.0)
     assert looked(before, 51.9, 1.0).moved_pct == 50.0
     assert looked(before, 52.0, 1.0).moved_pct == 52.0
 
 
-@witness("soc.UNMOVED_SHARE", "soc.UNMOVED_KWH")
+@witness("machines.soc.UNMOVED_SHARE", "machines.soc.UNMOVED_KWH")
 def test_soc_that_stands_while_a_tenth_of_the_battery_or_10_kwh_are_charged_is_doubted() -> None:
     small = EstimatorConfig(capacity_kwh=36.0, estimates=False)
     state = looked(SocState(), 50.0, 0.0, small)
@@ -819,14 +815,14 @@ def test_soc_that_stands_while_a_tenth_of_the_battery_or_10_kwh_are_charged_is_d
     assert soc.is_doubted(state, 10.01, unknown)
 
 
-@witness("soc.POWER_MIN_W")
+@witness("machines.soc.POWER_MIN_W")
 def test_less_than_a_watt_charges_nothing() -> None:
     state = SocState(soc_pct=50.0)
     assert soc.remaining_duration(state, 51.0, 1.0, CAR) is not None
     assert soc.remaining_duration(state, 51.0, 0.9, CAR) is None
 
 
-@witness("soc.PROGRESS_STEP_PCT")
+@witness("machines.soc.PROGRESS_STEP_PCT")
 def test_progress_is_told_every_ten_percent() -> None:
     assert soc.progress(10.0, 10.0) == 20.0
     assert soc.progress(10.0, 35.0) == 40.0
@@ -847,19 +843,19 @@ def steadied(target_a: float, *, charges: bool, for_s: float = 0.0) -> float:
     )
 
 
-@witness("surplus.CURRENT_SLACK_A")
+@witness("machines.surplus.CURRENT_SLACK_A")
 def test_vehicle_that_takes_less_is_followed_at_two_amperes() -> None:
     found = surplus.effective_current(is_charging=True, currents_a=(8.0, 8.0, 8.0), current_offered_a=16.0)
     assert found == 10.0
 
 
-@witness("surplus.DEAD_BAND_A")
+@witness("machines.surplus.DEAD_BAND_A")
 def test_less_than_a_tenth_of_an_ampere_is_not_worth_a_command() -> None:
     assert steadied(10.09, charges=True) == 10.0
     assert steadied(10.11, charges=True) == 10.11
 
 
-@witness("surplus.IDLE_BAND_A", "surplus.IDLE_REST")
+@witness("machines.surplus.IDLE_BAND_A", "machines.surplus.IDLE_REST")
 def test_vehicle_that_does_not_draw_is_told_two_amperes_and_less_only_after_five_minutes() -> None:
     assert steadied(11.9, charges=False) == 10.0
     assert steadied(12.0, charges=False) == 12.0
@@ -880,7 +876,7 @@ def test_units_are_what_they_are_called() -> None:
 # unmetered
 
 
-@witness("unmetered.HYPOTHESES")
+@witness("machines.unmetered.HYPOTHESES")
 def test_vehicle_may_take_nothing_or_all_of_any_offer() -> None:
     found = unmetered.powers(Offered(40.0, 3), 230.0)
     assert (min(found), max(found)) == (0.0, 27_600.0)
@@ -893,12 +889,12 @@ def learned(change_w: float) -> unmetered.Doubts:
     )
 
 
-@witness("unmetered.DOUBT_MAX_W")
+@witness("machines.unmetered.DOUBT_MAX_W")
 def test_no_observation_raises_more_than_3000_w_of_doubt() -> None:
     assert max(learned(11_040.0)) == 3000.0
 
 
-@witness("unmetered.BELIEVED_W")
+@witness("machines.unmetered.BELIEVED_W")
 def test_hypotheses_that_differ_by_less_than_200_w_are_both_believed() -> None:
     def least_w(change_w: float) -> float:
         """The truth lies between 9 A (6210 W) and 10 A (6900 W)."""
@@ -908,19 +904,19 @@ def test_hypotheses_that_differ_by_less_than_200_w_are_both_believed() -> None:
     assert least_w(6660.0) == 6900.0  # by 450 - 240 = 210 W
 
 
-@witness("unmetered.CHARGING_A")
+@witness("machines.unmetered.CHARGING_A")
 def test_vehicle_that_says_that_it_charges_is_likely_to_take_six_amperes() -> None:
     assert unmetered.taken(learned(0.0), Offered(16.0, 3), 230.0).likely_w == 1380.0
 
 
-@witness("unmetered.ROUNDING_A")
+@witness("machines.unmetered.ROUNDING_A")
 def test_limit_counts_on_half_an_ampere_less_than_was_learned() -> None:
     offered = Offered(16.0, 3)
     seen = Watch(offered=offered, settles_at=0 * S, lowest_a=16.0, before=offered)
     assert unmetered.surely_taken(learned(6900.0), seen, 60 * S, 230.0) == pytest.approx(3 * 230.0 * 9.5)
 
 
-@witness("unmetered.SHOWN_AFTER", "unmetered.BEGUN_AFTER")
+@witness("machines.unmetered.SHOWN_AFTER", "machines.unmetered.BEGUN_AFTER")
 def test_change_of_an_offer_shows_after_8_s_and_a_start_after_30_s() -> None:
     assert unmetered.watch(Watch(offered=Offered(10.0, 3)), Offered(8.0, 3), 100 * S).settles_at == 108 * S
     assert unmetered.watch(UNWATCHED, Offered(8.0, 3), 100 * S).settles_at == 130 * S
@@ -947,13 +943,13 @@ def learns(bench: Bench, current_a: float, *, looks_at: float) -> bool:
     return bench.lp.doubts != before
 
 
-@witness("unmetered.CHANGE_MIN_W")
+@witness("machines.unmetered.CHANGE_MIN_W")
 def test_change_of_less_than_200_w_says_nothing() -> None:
     assert not learns(unmetered_home(), 7.2, looks_at=110)  # 184 W
     assert learns(unmetered_home(), 7.1, looks_at=110)  # 207 W
 
 
-@witness("unmetered.PATIENCE")
+@witness("machines.unmetered.PATIENCE")
 def test_load_of_ten_minutes_ago_is_no_comparison() -> None:
     assert learns(unmetered_home(), 6.0, looks_at=700)
     assert not learns(unmetered_home(), 6.0, looks_at=700.1)
@@ -962,12 +958,14 @@ def test_load_of_ten_minutes_ago_is_no_comparison() -> None:
 # vehicle
 
 
-def detected(at: float, state: DetectionState, *answered: str) -> vehicle.Detection:
+def detected(at: float, state: DetectionState, *answered: str) -> detection.Detection:
     readings = {name: VehicleReading(status=Measured(B, 1 * S)) for name in answered}
-    return vehicle.detect(state, ("one", "two"), readings, now=at * S)
+    return detection.detect(state, ("one", "two"), readings, now=at * S)
 
 
-@witness("vehicle.DETECTION_TIME", "vehicle.DETECTION_REFRESH", "vehicle.DETECTION_PATIENCE")
+@witness(
+    "machines.detection.DETECTION_TIME", "machines.detection.DETECTION_REFRESH", "machines.detection.DETECTION_PATIENCE"
+)
 def test_search_asks_every_minute_waits_30_s_for_all_answers_and_ends_after_ten_minutes() -> None:
     begun = DetectionState(started_at=0 * S, asked_at=0 * S)
     assert detected(29.9, begun, "one").vehicle is None

@@ -63,17 +63,17 @@ from evcclib import (
     initial,
     step,
 )
-from evcclib.check_config import TABLE, check
-from evcclib.check_state import IN_STATE
 from evcclib.config import BatteryConfig, ChargerConfig, CircuitConfig, LoadpointConfig, PollConfig, VehicleConfig
 from evcclib.errors import shown
 from evcclib.fixed_tariff import FixedTariff, Zone, fixed_tariff
-from evcclib.loadpoint import OUTCOME_DUE
+from evcclib.machines.unmetered import HYPOTHESES
 from evcclib.model import PollMode
+from evcclib.pipeline.check_config import TABLE, check
+from evcclib.pipeline.check_state import IN_STATE
+from evcclib.pipeline.observe_loadpoint import OUTCOME_DUE
+from evcclib.pipeline.snapshot import DURATIONS, TRANSIENT, exported
+from evcclib.pipeline.state import LoadpointState, SiteState
 from evcclib.settings import SETTINGS
-from evcclib.snapshot import DURATIONS, TRANSIENT, exported
-from evcclib.state import LoadpointState, SiteState
-from evcclib.unmetered import HYPOTHESES
 
 FUZZ = settings(
     max_examples=150,

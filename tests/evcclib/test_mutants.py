@@ -41,7 +41,7 @@ def run(test: str, change: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.mutant
 def test_nothing_is_noticed_while_every_constant_is_what_it_is() -> None:
-    found = run("", "charger.SYNC_GRACE: value * 1")
+    found = run("", "machines.charger.SYNC_GRACE: value * 1")
     assert found.returncode == 0, found.stdout
 
 
@@ -53,13 +53,13 @@ def test_another_value_is_noticed(changed: Mutant) -> None:
 
 
 def test_mutant_that_changes_nothing_is_not_noticed() -> None:
-    test = WITNESSES["charger.SYNC_GRACE"]
-    assert run(test, "charger.SYNC_GRACE: value * 1").returncode == 0
-    assert run(test, "charger.SYNC_GRACE: value * 0.5").returncode == FAILED
+    test = WITNESSES["machines.charger.SYNC_GRACE"]
+    assert run(test, "machines.charger.SYNC_GRACE: value * 1").returncode == 0
+    assert run(test, "machines.charger.SYNC_GRACE: value * 0.5").returncode == FAILED
 
 
 def test_mutant_of_a_constant_that_is_not_there_is_an_error() -> None:
-    found = run(WITNESSES["charger.SYNC_GRACE"], "charger.NOTHING: value * 2")
+    found = run(WITNESSES["machines.charger.SYNC_GRACE"], "machines.charger.NOTHING: value * 2")
     assert found.returncode not in (0, FAILED), found.stdout
 
 
@@ -67,8 +67,11 @@ def test_number_is_changed_in_both_directions() -> None:
     by_name: dict[str, list[str]] = {str(each.constant): [] for each in MUTANTS}
     for each in MUTANTS:
         by_name[str(each.constant)].append(each.change)
-    assert by_name["charger.SYNC_GRACE"] == ["value * 0.5", "value * 2"]
-    assert by_name["charger.SWITCH_TRIES"] == ["value - 1", "value + 1"]
-    assert by_name["plausible.SOC_PCT"] == ["tuple(each * 0.5 for each in value)", "tuple(each * 2 for each in value)"]
-    assert by_name["unmetered.HYPOTHESES"] == ["value[1:]", "value[:-1]"]
+    assert by_name["machines.charger.SYNC_GRACE"] == ["value * 0.5", "value * 2"]
+    assert by_name["machines.charger.SWITCH_TRIES"] == ["value - 1", "value + 1"]
+    assert by_name["machines.plausible.SOC_PCT"] == [
+        "tuple(each * 0.5 for each in value)",
+        "tuple(each * 2 for each in value)",
+    ]
+    assert by_name["machines.unmetered.HYPOTHESES"] == ["value[1:]", "value[:-1]"]
     assert Mutant.parse(str(MUTANTS[0])) == MUTANTS[0]

@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 from strategies import SECOND, START, any_readings, any_requests, budget, site_configs
 
 from evcclib import Site
-from evcclib.charger import ceil_to_step, floor_to_step
 from evcclib.commands import Batch, Disable, Enable, Outcome, Result, SetCurrent, SwitchPhases
 from evcclib.config import CircuitConfig, SiteConfig
 from evcclib.decision import Decision
 from evcclib.errors import EvccError
 from evcclib.events import SessionChanged
-from evcclib.loadpoint import OUTCOME_DUE
+from evcclib.machines.charger import ceil_to_step, floor_to_step
 from evcclib.model import Cause, ChargeMode, ChargerStatus, Now, RemoteDemand, VehicleFeature
+from evcclib.pipeline.observe_loadpoint import OUTCOME_DUE
 from evcclib.readings import ABSENT, BatteryReading, ChargerReading, Measured, MeterReading, Readings, VehicleReading
 
 FUZZ = budget(40)

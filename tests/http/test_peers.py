@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from evcc_server.http.access import Access
+from evcc_server.http.who_may_call import Access
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.8.9.1", "::1", "::ffff:127.0.0.1", None, "<local>"])

@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from trio_test import in_real_time
 
-from evcc_server.http.access import Access
 from evcc_server.http.home import Options
+from evcc_server.http.who_may_call import Access
 
 pytestmark = pytest.mark.wire
 

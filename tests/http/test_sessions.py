@@ -10,7 +10,7 @@ from api_home import BERLIN, Served, served
 from trio_test import in_real_time
 
 from evcc_server.http.session_csv import csv_name, sessions_csv
-from evcc_server.store.store import StoredSession
+from evcc_server.keeping.store import StoredSession
 from evcclib.events import SessionRecord
 
 pytestmark = pytest.mark.wire

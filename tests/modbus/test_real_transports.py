@@ -17,12 +17,12 @@ from trio_test import in_real_time
 
 from evcc_server.devices.contract import DeviceDown, DeviceSilent
 from evcc_server.devices.modbus import ModbusMeter
-from evcc_server.devices.profile import load
 from evcc_server.modbus.link import Link, Port, open_tcp
 from evcc_server.modbus.proxy import serve_proxy
 from evcc_server.modbus.serial import SerialStream, baud_constant, control_flags, open_bus, open_serial
 from evcc_server.modbus.udp import open_udp_link
 from evcc_server.modbus.wire import Framing
+from evcc_server.profiles.profile import load
 
 pytestmark = pytest.mark.wire
 

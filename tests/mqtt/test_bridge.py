@@ -26,7 +26,7 @@ from evcc_server.settings import TABLE
 from evcc_server.state.document import Document
 from evcc_server.state.hub import Level
 from evcc_server.state.values import UNSET_TIME, Names, Phases, Records, Structure, Value
-from evcc_server.store.errors import StoreError
+from evcc_server.store_errors import StoreError
 from evcc_sim.quiet import quiet
 from evcclib.model import ChargeMode
 from evcclib.requests import ChangeLoadpointSetting, Request

@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evcc_server.mqtt.access import Access
 from evcc_server.mqtt.contract import Publication
 from evcc_server.mqtt.outbox import PASSING_MAX, Outbox
+from evcc_server.mqtt.who_may_write import Access
 
 publications = st.builds(Publication, st.sampled_from(["a", "b", "c"]), st.binary(max_size=2), st.booleans())
 

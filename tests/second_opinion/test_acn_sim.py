@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from evcc_sim.inprocess import simulate
-from evcc_sim.variants import resolve
+from evcc_sim.runs.inprocess import simulate
+from evcc_sim.worlds.variants import resolve
 
 acnsim: Any = pytest.importorskip("acnportal.acnsim", reason="make second-opinion brings it")
 algorithms: Any = pytest.importorskip("acnportal.algorithms")

@@ -12,7 +12,7 @@ from evcc_server.mqtt.topics import aim, value
 from evcc_server.settings import Context
 from evcc_server.settings import request as setting_request
 from evcc_server.state.document import Facts, document
-from evcc_sim.clients import MQTT, Seen, Spelt, spelt, words
+from evcc_sim.runs.clients import MQTT, Seen, Spelt, spelt, words
 from evcclib import Site
 from evcclib.model import ChargeMode, Now
 from evcclib.requests import (

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evcc_sim.house import House
-from evcc_sim.scenario import load
+from evcc_sim.worlds.house import House
+from evcc_sim.worlds.scenario import load
 
 START_S, END_S = 9 * 3600.0, 12 * 3600.0
 """The part of the day that is looked at: sun beyond the inverter's limit, batteries at work, cars that charge."""

@@ -8,14 +8,14 @@ from zoneinfo import ZoneInfo
 import pytest
 import simpy
 
-from evcc_sim.battery import Battery, BatteryMode, BatterySpec
-from evcc_sim.bus import REFRESH_EVERY, Bus
-from evcc_sim.car import Car, CarSpec
-from evcc_sim.faults import Fault, FaultKind, FaultTable, ReadBack
-from evcc_sim.fuse import Fuse
-from evcc_sim.meter import Meter, MeterSpec
+from evcc_sim.plants.battery import Battery, BatteryMode, BatterySpec
+from evcc_sim.plants.bus import REFRESH_EVERY, Bus
+from evcc_sim.plants.car import Car, CarSpec
+from evcc_sim.plants.faults import Fault, FaultKind, FaultTable, ReadBack
+from evcc_sim.plants.fuse import Fuse
+from evcc_sim.plants.meter import Meter, MeterSpec
+from evcc_sim.plants.wallbox import Wallbox, WallboxSpec, WriteRefused
 from evcc_sim.timebase import Timebase, stream
-from evcc_sim.wallbox import Wallbox, WallboxSpec, WriteRefused
 from evcclib.model import ChargerStatus, PhaseTriple
 
 V3: PhaseTriple = (230.0, 230.0, 230.0)

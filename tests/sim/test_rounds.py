@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from evcc_sim.generators import PACKS
-from evcc_sim.inprocess import Control, Run, classic, simulate
-from evcc_sim.scenario import Scenario, load
+from evcc_sim.runs.inprocess import Control, Run, classic, simulate
+from evcc_sim.worlds.generators import PACKS
+from evcc_sim.worlds.scenario import Scenario, load
 from evcclib.config import SiteConfig
 from evcclib.decision import Decision
 from evcclib.events import Event

@@ -16,15 +16,18 @@ from typing import Any, get_args, get_type_hints
 import pytest
 from docs_code import ROOT
 
-from evcc_sim.allowed_values import params_of
-from evcc_sim.battery import BatterySpec
-from evcc_sim.car import CarSpec, Visit
-from evcc_sim.faults import FaultKind, ReadBack
-from evcc_sim.fullstack import run_scenario
-from evcc_sim.household import HouseholdSpec
-from evcc_sim.inprocess import simulate
-from evcc_sim.meter import MeterSpec
-from evcc_sim.scenario import (
+from evcc_sim.plants.battery import BatterySpec
+from evcc_sim.plants.car import CarSpec, Visit
+from evcc_sim.plants.faults import FaultKind, ReadBack
+from evcc_sim.plants.household import HouseholdSpec
+from evcc_sim.plants.meter import MeterSpec
+from evcc_sim.plants.prices import PriceSpec, TariffSpec
+from evcc_sim.plants.sunshine import PvSpec
+from evcc_sim.plants.wallbox import WallboxSpec
+from evcc_sim.runs.fullstack import run_scenario
+from evcc_sim.runs.inprocess import simulate
+from evcc_sim.worlds.allowed_values import params_of
+from evcc_sim.worlds.scenario import (
     ActionSpec,
     ChargerSpec,
     CircuitSpec,
@@ -34,9 +37,6 @@ from evcc_sim.scenario import (
     Scenario,
     SiteSpec,
 )
-from evcc_sim.sunshine import PvSpec
-from evcc_sim.tariffs import PriceSpec, TariffSpec
-from evcc_sim.wallbox import WallboxSpec
 
 ABOUT_THE_FILE = {"Scenario.name", "Scenario.title", "Scenario.description", "Scenario.rows", "Scenario.allowed"}
 """For people and judges."""

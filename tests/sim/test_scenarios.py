@@ -8,22 +8,22 @@ from pathlib import Path
 
 import pytest
 
-from evcc_sim import scenario
-from evcc_sim.actions import operator_limit_at, operator_spans, requests_of
-from evcc_sim.allowed_values import ALLOWED, problems
-from evcc_sim.battery import BatterySpec
-from evcc_sim.car import CarSpec, Visit
-from evcc_sim.generators import PACKS
-from evcc_sim.household import HouseholdSpec
-from evcc_sim.inprocess import simulate
-from evcc_sim.invariants import INVARIANTS
-from evcc_sim.meter import MeterSpec
-from evcc_sim.scenario import InvalidScenario
-from evcc_sim.site_config import site_config
-from evcc_sim.sunshine import PvSpec
-from evcc_sim.tariffs import PriceSpec, TariffSpec
-from evcc_sim.variants import resolve
-from evcc_sim.wallbox import WallboxSpec
+from evcc_sim.judge.invariants import INVARIANTS
+from evcc_sim.plants.battery import BatterySpec
+from evcc_sim.plants.car import CarSpec, Visit
+from evcc_sim.plants.household import HouseholdSpec
+from evcc_sim.plants.meter import MeterSpec
+from evcc_sim.plants.prices import PriceSpec, TariffSpec
+from evcc_sim.plants.sunshine import PvSpec
+from evcc_sim.plants.wallbox import WallboxSpec
+from evcc_sim.runs.inprocess import simulate
+from evcc_sim.worlds import scenario
+from evcc_sim.worlds.actions import operator_limit_at, operator_spans, requests_of
+from evcc_sim.worlds.allowed_values import ALLOWED, problems
+from evcc_sim.worlds.generators import PACKS
+from evcc_sim.worlds.scenario import InvalidScenario
+from evcc_sim.worlds.site_config import site_config
+from evcc_sim.worlds.variants import resolve
 
 DOCS = Path(__file__).parents[2] / "docs" / "scenarios.md"
 

@@ -10,11 +10,11 @@ from math import isnan
 
 import pytest
 
-from evcc_sim.house import House
-from evcc_sim.inprocess import Run, simulate
-from evcc_sim.scenario import load
-from evcc_sim.trace import Trace
-from evcc_sim.variants import resolve
+from evcc_sim.judge.trace import Trace
+from evcc_sim.runs.inprocess import Run, simulate
+from evcc_sim.worlds.house import House
+from evcc_sim.worlds.scenario import load
+from evcc_sim.worlds.variants import resolve
 from evcclib.events import SessionChanged
 from evcclib.model import ChargeMode
 
@@ -80,7 +80,7 @@ def test_the_same_seed_gives_the_same_run_and_another_seed_another() -> None:
 @pytest.mark.day
 def test_the_same_seed_gives_the_same_run_in_another_process_with_another_hash_seed() -> None:
     program = (
-        "from evcc_sim.variants import resolve; from evcc_sim.inprocess import simulate;"
+        "from evcc_sim.worlds.variants import resolve; from evcc_sim.runs.inprocess import simulate;"
         "print(simulate(resolve('lost-writes', changes=['hours=10']), 3).digest())"
     )
     digests = set()
@@ -130,7 +130,7 @@ def test_a_day_is_summed_up_in_numbers_that_agree() -> None:
 
 @pytest.mark.day
 def test_a_control_of_somebody_else_can_be_judged() -> None:
-    from evcc_sim.inprocess import Control, classic
+    from evcc_sim.runs.inprocess import Control, classic
 
     made: list[Control] = []
 

@@ -9,10 +9,10 @@ from dataclasses import replace
 
 import pytest
 
-from evcc_sim.fullstack import run_scenario
-from evcc_sim.generators import generate
-from evcc_sim.inprocess import simulate
-from evcc_sim.result import Result
+from evcc_sim.runs.fullstack import run_scenario
+from evcc_sim.runs.inprocess import simulate
+from evcc_sim.runs.result import Result
+from evcc_sim.worlds.generators import generate
 
 pytestmark = pytest.mark.day
 

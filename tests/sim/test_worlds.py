@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 
-from evcc_sim.generators import PACKS, generate
-from evcc_sim.inprocess import simulate
-from evcc_sim.packs import Choice, Span
-from evcc_sim.scenario import InvalidScenario
+from evcc_sim.runs.inprocess import simulate
+from evcc_sim.worlds.generators import PACKS, generate
+from evcc_sim.worlds.packs import Choice, Span
+from evcc_sim.worlds.scenario import InvalidScenario
 
 WORLDS = int(os.environ.get("EVCC_SIM_WORLDS", "0"))
 

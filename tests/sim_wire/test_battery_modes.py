@@ -6,12 +6,12 @@ from test_emulated_meters import House, nothing
 from test_every_meter import FRAMINGS, GRID, SUN
 from trio_test import run_deterministic
 
-from evcc_server.devices.modbus_meter import ModbusMeter
-from evcc_server.devices.profile import all_profiles, load
+from evcc_server.devices.template.modbus_meter import ModbusMeter
 from evcc_server.modbus.link import Link
-from evcc_sim.emulator import hybrid_emulator
-from evcc_sim.memory_stream import MemoryStream, memory_pair
-from evcc_sim.modbus_server import serve_stream
+from evcc_server.profiles.profile import all_profiles, load
+from evcc_sim.devices.emulator import hybrid_emulator
+from evcc_sim.devices.memory_stream import MemoryStream, memory_pair
+from evcc_sim.devices.modbus_server import serve_stream
 
 CONTROLLED = [profile.id for profile in all_profiles() if profile.battery is not None]
 

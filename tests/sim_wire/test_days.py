@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from evcc_sim.days import run_days
+from evcc_sim.runs.days import run_days
 
 CALM = """
 title = "Ten minutes of nothing"

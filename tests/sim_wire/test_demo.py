@@ -15,8 +15,8 @@ import trio
 from modbus_by_hand import ByHand
 from trio_test import in_real_time
 
-from evcc_sim import cli
-from evcc_sim.modbus_server import Framing
+from evcc_sim.commands import cli
+from evcc_sim.devices.modbus_server import Framing
 
 pytestmark = pytest.mark.wire
 
@@ -53,7 +53,7 @@ def free_port() -> int:
         return port
 
 
-COMMAND = (sys.executable, "-c", "import sys; from evcc_sim.demo import main; sys.exit(main(sys.argv[1:]))")
+COMMAND = (sys.executable, "-c", "import sys; from evcc_sim.commands.demo import main; sys.exit(main(sys.argv[1:]))")
 
 
 @asynccontextmanager

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from evcc_sim import scenario
-from evcc_sim.fullstack import FullStackResult, run_scenario
+from evcc_sim.runs.fullstack import FullStackResult, run_scenario
+from evcc_sim.worlds import scenario
 from evcclib.commands import Disable, Enable, SetCurrent
 from evcclib.reasons import ReasonCode
 
@@ -55,8 +55,8 @@ def test_the_car_follows_the_sun_through_every_layer() -> None:
 RUN = """
 import logging, sys
 logging.disable(logging.CRITICAL)
-from evcc_sim import scenario
-from evcc_sim.fullstack import run_scenario
+from evcc_sim.worlds import scenario
+from evcc_sim.runs.fullstack import run_scenario
 from dataclasses import replace
 world = scenario.load(sys.argv[1])
 world = world.with_changes(site=replace(world.site, interval_s=float(sys.argv[2])))

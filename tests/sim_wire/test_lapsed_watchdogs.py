@@ -8,13 +8,13 @@ from test_emulated_chargers import Place, place
 from test_every_charger import FRAMINGS, Watched
 from trio_test import run_deterministic
 
-from evcc_server.devices.modbus_charger import ModbusCharger
-from evcc_server.devices.profile import all_profiles, load
+from evcc_server.devices.template.modbus_charger import ModbusCharger
 from evcc_server.modbus.link import Link
-from evcc_sim.emulator_charger import charger_emulator
-from evcc_sim.memory_stream import MemoryStream, memory_pair
-from evcc_sim.modbus_server import serve_stream
-from evcc_sim.wallbox import WallboxSpec
+from evcc_server.profiles.profile import all_profiles, load
+from evcc_sim.devices.emulator_charger import charger_emulator
+from evcc_sim.devices.memory_stream import MemoryStream, memory_pair
+from evcc_sim.devices.modbus_server import serve_stream
+from evcc_sim.plants.wallbox import WallboxSpec
 
 WATCHED = [
     profile.id for profile in all_profiles() if profile.charger is not None and profile.charger.watchdog is not None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from evcc_sim import scenario
-from evcc_sim.fullstack import run_scenario
+from evcc_sim.runs.fullstack import run_scenario
+from evcc_sim.worlds import scenario
 from evcclib.commands import Disable, Enable
 
 TEN_MINUTES_OF_SUN = """

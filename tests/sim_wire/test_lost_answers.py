@@ -9,7 +9,7 @@ from test_every_charger import CHARGERS, Watched, drive
 from trio_test import run_deterministic
 
 from evcc_server.devices.contract import DeviceError
-from evcc_sim.modbus_server import Asked, Delay, LoseAnswer, Swallow, WireFault
+from evcc_sim.devices.modbus_server import Asked, Delay, LoseAnswer, Swallow, WireFault
 
 LATE = Delay(5.0)
 SPANS_S = 120.0

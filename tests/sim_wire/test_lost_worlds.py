@@ -5,13 +5,13 @@ from dataclasses import replace
 import pytest
 from test_every_charger import CHARGERS
 
-from evcc_sim import scenario
-from evcc_sim.fullstack import run_scenario
-from evcc_sim.generators import PACKS
-from evcc_sim.inprocess import simulate
-from evcc_sim.packs import Value
-from evcc_sim.result import Result
-from evcc_sim.worlds_of_faults import STATIONS
+from evcc_sim.runs.fullstack import run_scenario
+from evcc_sim.runs.inprocess import simulate
+from evcc_sim.runs.result import Result
+from evcc_sim.worlds import scenario
+from evcc_sim.worlds.broken_things import STATIONS
+from evcc_sim.worlds.generators import PACKS
+from evcc_sim.worlds.packs import Value
 
 RISES_S, CALMS_S, ENDS_S = 605.0, 1005.0, 1500.0
 LOST: dict[str, Value] = {"kind": "loss", "lasts_s": 240.0, "house_lasts_s": CALMS_S - RISES_S}

@@ -2,12 +2,12 @@
 
 import pytest
 
-from evcc_server.devices.profile import all_profiles
-from evcc_sim import scenario
-from evcc_sim.fullstack import run_scenario
-from evcc_sim.invariants.sight import what_flows_is_seen
-from evcc_sim.scenario import Scenario
-from evcc_sim.trace import Look, Trace
+from evcc_server.profiles.profile import all_profiles
+from evcc_sim.judge.invariants.sight import what_flows_is_seen
+from evcc_sim.judge.trace import Look, Trace
+from evcc_sim.runs.fullstack import run_scenario
+from evcc_sim.worlds import scenario
+from evcc_sim.worlds.scenario import Scenario
 
 PROFILES = {
     profile.id: frozenset(map(str, profile.usages))

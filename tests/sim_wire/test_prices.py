@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from evcc_server.control import ControlLoop
-from evcc_sim import scenario
-from evcc_sim.fullstack import run_scenario
-from evcc_sim.inprocess import simulate
+from evcc_server.loop.control import ControlLoop
+from evcc_sim.runs.fullstack import run_scenario
+from evcc_sim.runs.inprocess import simulate
+from evcc_sim.worlds import scenario
 from evcclib import Site
 from evcclib.config import SiteConfig
 from evcclib.decision import Decision

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
-from evcc_sim import scenario
-from evcc_sim.fullstack import run_scenario
-from evcc_sim.inprocess import simulate
-from evcc_sim.result import Result as Run
+from evcc_sim.runs.fullstack import run_scenario
+from evcc_sim.runs.inprocess import simulate
+from evcc_sim.runs.result import Result as Run
+from evcc_sim.worlds import scenario
 from evcclib import Site
 from evcclib.commands import Outcome, Result
 from evcclib.decision import Decision

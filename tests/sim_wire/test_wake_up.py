@@ -11,13 +11,13 @@ import pytest
 import trio
 
 from evcc_server.devices.contract import DeviceSilent
-from evcc_server.devices.modbus_charger import ModbusCharger
-from evcc_server.devices.vehicles import PluginVehicle
-from evcc_sim import scenario
-from evcc_sim.fullstack import run_scenario
-from evcc_sim.inprocess import simulate
-from evcc_sim.result import Result
-from evcc_sim.scenario import Scenario
+from evcc_server.devices.plugin.vehicle import PluginVehicle
+from evcc_server.devices.template.modbus_charger import ModbusCharger
+from evcc_sim.runs.fullstack import run_scenario
+from evcc_sim.runs.inprocess import simulate
+from evcc_sim.runs.result import Result
+from evcc_sim.worlds import scenario
+from evcc_sim.worlds.scenario import Scenario
 from evcclib.commands import Command, Enable, WakeCharger, WakeVehicle
 from evcclib.events import Warned, WarningCode
 

@@ -14,14 +14,14 @@ from pymodbus.framer import FramerType
 from trio_test import in_real_time
 
 from evcc_server.config.sources import SerialAddress
-from evcc_server.devices.factory import open_stream
-from evcc_server.devices.modbus_meter import ModbusMeter
-from evcc_server.devices.profile import load
+from evcc_server.devices.template.modbus_meter import ModbusMeter
 from evcc_server.modbus.link import Link
 from evcc_server.modbus.wire import Framing as LinkFraming
-from evcc_sim import scenario
-from evcc_sim.modbus_server import Framing
-from evcc_sim.wire import World, running_world, serve_on_pty
+from evcc_server.profiles.profile import load
+from evcc_server.wiring.factory import open_stream
+from evcc_sim.devices.modbus_server import Framing
+from evcc_sim.runs.wire import World, running_world, serve_on_pty
+from evcc_sim.worlds import scenario
 
 pytestmark = pytest.mark.wire
 

@@ -11,11 +11,11 @@ import pytest
 from example_home import CARPORT, FACTS, NOW, VIEW, example_document
 
 from evcc_server.http.state_schema import state_schema
-from evcc_server.reasons_text import reason_text, warning_text
 from evcc_server.state import encode
 from evcc_server.state.document import document
+from evcc_server.state.reasons_text import reason_text, warning_text
 from evcclib.events import Warned, WarningCode
-from evcclib.loadpoint import READ_BACKS
+from evcclib.pipeline.observe_loadpoint import READ_BACKS
 from evcclib.reasons import Reason, ReasonCode
 
 SITE = json.loads("""

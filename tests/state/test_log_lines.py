@@ -14,7 +14,7 @@ from evcc_server.state.document import Facts
 from evcc_server.state.hub import Hub, Level, Message
 from evcc_server.state.log_lines import tell_log_lines
 
-POLLING = logging.getLogger("evcc_server.polling")
+POLLING = logging.getLogger("evcc_server.loop.pollers")
 
 
 @pytest.mark.api("WS-messages")
@@ -28,7 +28,7 @@ async def test_warnings_and_errors_of_the_log_are_told() -> None:
             POLLING.info("nothing to worry about")
             await trio.to_thread.run_sync(POLLING.error, "worse")
             logging.getLogger("evcc_server.mqtt").warning("telling this over MQTT could cause the next one")
-            logging.getLogger("evcc_server.control").warning("the loop tells what matters itself")
+            logging.getLogger("evcc_server.loop.control").warning("the loop tells what matters itself")
             logging.getLogger("elsewhere").error("not ours")
             await wait_all_tasks_blocked()
             nursery.cancel_scope.cancel()

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from evcc_server.store.errors import DatabaseInUse, StoreError
-from evcc_server.store.lock import claimed, lock_path
+from evcc_server.keeping.lock import claimed, lock_path
+from evcc_server.store_errors import DatabaseInUse, StoreError
 
 HOLDER = """
 import sys
 from pathlib import Path
-from evcc_server.store.lock import claimed
+from evcc_server.keeping.lock import claimed
 with claimed(Path(sys.argv[1])):
     print("mine", flush=True)
     sys.stdin.read()

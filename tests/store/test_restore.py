@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from trio_test import in_virtual_time
 
 from evcc_server.blocking import inline
-from evcc_server.persistence import SNAPSHOT
-from evcc_server.restore import restored_site
-from evcc_server.store.store import Snapshot, Store
+from evcc_server.keeping.persistence import SNAPSHOT
+from evcc_server.keeping.restore import restored_site
+from evcc_server.keeping.store import Snapshot, Store
 from evcclib import Site
 from evcclib.config import Actions, LoadpointConfig, SiteConfig, VehicleConfig
 from evcclib.events import SettingChanged

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from evcc_server.persistence import Persistence
-from evcc_server.store.store import Store
-from evcc_sim import kills, scenario
-from evcc_sim.await_points import AwaitPoint, Survey
-from evcc_sim.fullstack import run_scenario
+from evcc_server.keeping.persistence import Persistence
+from evcc_server.keeping.store import Store
+from evcc_sim.commands import kills
 from evcc_sim.quiet import quiet
+from evcc_sim.runs.await_points import AwaitPoint, Survey
+from evcc_sim.runs.fullstack import run_scenario
+from evcc_sim.worlds import scenario
 from evcclib import Prepared
 
 WORLD = scenario.load(kills.SCENARIO)
@@ -49,7 +50,7 @@ def test_the_stretch_holds_every_kind_of_moment(points: tuple[AwaitPoint, ...]) 
         ("_meet_chargers", "link"),
         ("Poller.run", "modbus_meter"),
         ("ControlLoop._apply", "link"),
-        ("ControlLoop._ask", "vehicles"),
+        ("ControlLoop._ask", "vehicle"),
         ("FullStack._act", "store"),
         ("Bridge._follow_link", "store"),
         ("Persistence.run", "store"),

@@ -22,11 +22,11 @@ from server_process import ServerProcess, finished, server_process
 from trio_test import in_real_time
 from watched_home import held
 
-from evcc_server.store import schema
-from evcc_sim import scenario
-from evcc_sim.modbus_server import Framing
-from evcc_sim.site_devices import Extras, evcc_yaml
-from evcc_sim.wire import World, running_world
+from evcc_server.keeping import schema
+from evcc_sim.devices.modbus_server import Framing
+from evcc_sim.devices.site_devices import Extras, evcc_yaml
+from evcc_sim.runs.wire import World, running_world
+from evcc_sim.worlds import scenario
 
 pytestmark = pytest.mark.wire
 

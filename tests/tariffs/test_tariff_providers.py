@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evcc_server.config.model import ProviderTariff
-from evcc_server.tariffs_providers import (
+from evcc_server.tariffs.providers import (
     PriceListError,
     parse_awattar,
     parse_electricitymaps,

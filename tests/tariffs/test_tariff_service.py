@@ -13,8 +13,8 @@ from trio_test import in_virtual_time
 
 from evcc_server.clock import Clock
 from evcc_server.config.load import parse_config
-from evcc_server.devices.factory import build
-from evcc_server.tariffs import TariffService
+from evcc_server.tariffs.service import TariffService
+from evcc_server.wiring.factory import build
 from evcclib.model import TariffKind
 from evcclib.tariff import Rates
 

@@ -11,10 +11,11 @@ import pytest
 import trio
 from trio_test import in_real_time
 
-from evcc_server import cli, cli_tools
-from evcc_sim import scenario
-from evcc_sim.site_devices import Extras, evcc_yaml
-from evcc_sim.wire import World, running_world, serve_on_pty
+from evcc_server import cli
+from evcc_server.tools import commands
+from evcc_sim.devices.site_devices import Extras, evcc_yaml
+from evcc_sim.runs.wire import World, running_world, serve_on_pty
+from evcc_sim.worlds import scenario
 
 pytestmark = pytest.mark.wire
 
@@ -187,7 +188,7 @@ def test_check_says_that_the_broker_and_the_database_are_out_of_reach(
         assert f"database: {tmp_path} is a folder" in printed
         assert printed.rstrip().endswith("problems: mqtt broker, database")
 
-    monkeypatch.setattr(cli_tools, "MQTT_SETTLE_S", 0.3)
+    monkeypatch.setattr(commands, "MQTT_SETTLE_S", 0.3)
     with_home(test, tmp_path)
 
 

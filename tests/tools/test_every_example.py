@@ -6,10 +6,10 @@ import pytest
 
 from evcc_server.config.load import parse_config
 from evcc_server.config.model import TemplateDevice
-from evcc_server.config.site import to_site_config
-from evcc_server.devices import profile as profiles
-from evcc_server.devices.factory import build
+from evcc_server.profiles import profile as profiles
 from evcc_server.tools.devices_list import example
+from evcc_server.wiring.factory import build
+from evcc_server.wiring.site import to_site_config
 
 DRIVABLE = [p.id for p in profiles.all_profiles() if p.charger is not None or p.usages]
 REST = """

@@ -9,11 +9,11 @@ from fake_device import ascii_frame, mbap, rtu
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evcc_server.devices import profile as profiles
 from evcc_server.devices.contract import ChargerValues, MeterValues
+from evcc_server.modbus.frame_text import describe_frame
 from evcc_server.modbus.wire import Framing
+from evcc_server.profiles import profile as profiles
 from evcc_server.tools.devices_list import describe, list_devices
-from evcc_server.tools.frames import describe_frame
 from evcc_server.tools.scan import parse_units
 from evcc_server.tools.values_text import table, value_rows
 from evcclib.model import ChargerStatus

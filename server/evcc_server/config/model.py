@@ -260,7 +260,7 @@ class ModbusProxy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """A whole evcc.yaml. ``secrets`` are the secret values in it, for `evcc_server.config.secrets.redact`."""
+    """A whole evcc.yaml. ``secrets`` are the secret values in it, for `evcc_server.secrets.redact`."""
 
     file: str = "evcc.yaml"
     network: Network = field(default_factory=Network)

@@ -17,9 +17,9 @@ from evcc_server.config.read_sources import (
 )
 from evcc_server.config.section import Section
 from evcc_server.config.sources import ConstSource
-from evcc_server.devices import profile as profiles
-from evcc_server.devices.profile import Profile
-from evcc_server.devices.template_index import profiles_for
+from evcc_server.profiles import profile as profiles
+from evcc_server.profiles.profile import Profile
+from evcc_server.profiles.template_index import profiles_for
 from evcc_server.quoting import quoted
 
 CHARGE = "charge"

@@ -25,8 +25,8 @@ from evcc_server.config.sources import (
     SunspecSource,
     Triple,
 )
-from evcc_server.devices.sunspec_points import point_key
 from evcc_server.json_path import PathError, compile_path
+from evcc_server.profiles.sunspec_points import point_key
 from evcc_server.quoting import quoted
 
 _DECODERS: dict[str, tuple[str, int]] = {

@@ -1,6 +1,6 @@
 """Plugin sources: where one value of a custom device comes from, or goes to.
 
-A source is data here; `evcc_server.devices.custom_source` makes it live. In texts of setters ``${name}`` stands for the value
+A source is data here; `evcc_server.devices.plugin.sources` makes it live. In texts of setters ``${name}`` stands for the value
 being set, ``${name:%d}`` and ``${name:%.1f}`` format it.
 """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from evcclib import plausible
+from evcclib.machines import plausible
 from evcclib.model import PhaseTriple
 
 POWER_W = (-1e6, 1e6)

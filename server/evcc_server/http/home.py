@@ -8,11 +8,11 @@ from pathlib import Path
 
 from evcc_server.gateway import Gateway
 from evcc_server.http.route import Refused
+from evcc_server.keeping.store import Store
 from evcc_server.quoting import short
 from evcc_server.settings import Context
 from evcc_server.state.encode import Compat
 from evcc_server.state.hub import Hub
-from evcc_server.store.store import Store
 from evcclib.config import SiteConfig
 from evcclib.model import Now
 

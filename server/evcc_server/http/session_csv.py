@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, tzinfo
 
-from evcc_server.store.store import StoredSession
+from evcc_server.keeping.store import StoredSession
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 

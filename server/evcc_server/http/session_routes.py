@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping
 from evcc_server.http.home import Home
 from evcc_server.http.route import Answer, Body, Call, Parameter, Refused, Result, Route, Schema
 from evcc_server.http.session_csv import csv_name, sessions_csv
+from evcc_server.keeping.store import EDITABLE, Store, StoredSession
 from evcc_server.quoting import short
 from evcc_server.state.encode import Compat, Json, rest
 from evcc_server.state.values import UNSET_TIME
-from evcc_server.store.store import EDITABLE, Store, StoredSession
 
 _SESSION: Schema = {
     "type": "object",

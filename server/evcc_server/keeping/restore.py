@@ -11,14 +11,14 @@ from __future__ import annotations
 import logging
 from dataclasses import fields
 
-from evcc_server.persistence import SNAPSHOT
+from evcc_server.keeping.persistence import SNAPSHOT
+from evcc_server.keeping.setting_rows import SettingRow
+from evcc_server.keeping.store import Store
 from evcc_server.settings import request as setting_request
-from evcc_server.store.setting_rows import SettingRow
-from evcc_server.store.store import Store
 from evcclib import Site
-from evcclib.charger import forget_current
 from evcclib.config import SiteConfig
 from evcclib.errors import EvccError, IncompatibleState
+from evcclib.machines.charger import forget_current
 from evcclib.model import Now
 from evcclib.requests import ChangeLoadpointSetting, ChangeSiteSetting, Request
 from evcclib.settings import LoadpointSettings, SiteSettings

@@ -16,11 +16,11 @@ import trio
 
 from evcc_server.clock import Clock
 from evcc_server.devices.contract import Charger, ChargerValues, DeviceError, MeterValues, Vehicle, VehicleValues
-from evcc_server.persistence import Persistence
-from evcc_server.polling import Health, Poller
-from evcc_server.reasons_text import warning_text
-from evcc_server.samples import Samples, Wiring
+from evcc_server.keeping.persistence import Persistence
+from evcc_server.loop.pollers import Health, Poller
+from evcc_server.loop.samples import Samples, Wiring
 from evcc_server.state.hub import Hub, Level
+from evcc_server.state.reasons_text import warning_text
 from evcclib import Prepared, Site
 from evcclib.commands import (
     Batch,

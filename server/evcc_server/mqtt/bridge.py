@@ -29,7 +29,7 @@ from evcc_server.settings import Context, Parsed, parse, request
 from evcc_server.state.encode import is_scalar, mqtt, mqtt_scalar
 from evcc_server.state.hub import Hub, Key, News, Subscription
 from evcc_server.state.values import Names, Phases, Unset, Value
-from evcc_server.store.errors import StoreError
+from evcc_server.store_errors import StoreError
 from evcclib.config import SiteConfig
 from evcclib.errors import InvalidSetting, UnknownTarget
 

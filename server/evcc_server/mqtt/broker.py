@@ -54,10 +54,10 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
-from evcc_server.mqtt.access import Access
 from evcc_server.mqtt.connection import Connection
 from evcc_server.mqtt.sessions import Limits, Message, Session
 from evcc_server.mqtt.topics import is_filter, is_topic, matches
+from evcc_server.mqtt.who_may_write import Access
 from evcc_server.mqtt.wires import TcpWire, WebSocketWire, Wire
 
 log = logging.getLogger("evcc_server.mqtt")

@@ -19,11 +19,11 @@ from typing import TypeVarTuple, Unpack
 
 import trio
 
-from evcc_server.mqtt.access import Access
 from evcc_server.mqtt.broker import Census, HardenedBroker, Listen, quieten_libraries
 from evcc_server.mqtt.contract import Connected, LinkEvent, MqttError, MqttOptions, Publication, Received
 from evcc_server.mqtt.outbox import Outbox
 from evcc_server.mqtt.sessions import Limits, Message
+from evcc_server.mqtt.who_may_write import Access
 
 log = logging.getLogger("evcc_server.mqtt")
 Ts = TypeVarTuple("Ts")

@@ -4,7 +4,7 @@ One YAML file in ``profiles/`` is one device. This module only gives the data it
 the simulator imports it too (and nothing else of the server). Addresses are 0-based protocol addresses. Values have units in
 which ``value = raw * scale * sign``, after mask and shift. Power signs are those of `evcclib.units`.
 
-A *source* is a small formula over register names, see `evcc_server.devices.formula`: ``grid_power``, ``-battery_power``,
+A *source* is a small formula over register names, see `evcc_server.profiles.formula`: ``grid_power``, ``-battery_power``,
 ``pv_1? + pv_2?``, ``103.W | 113.W``. SunSpec points are called ``model.point`` or ``model.block.point``.
 """
 
@@ -29,7 +29,7 @@ WordOrder = Literal["high_first", "low_first"]
 Encoding = Literal["ascii", "ascii_low_first", "utf16be", "hex"]
 Letter = Literal["A", "B", "C", "E", "F"]
 
-FOLDER = Path(__file__).parent / "profiles"
+FOLDER = Path(__file__).parent
 
 
 class _Data(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -12,7 +12,7 @@ import struct
 import sys
 from collections.abc import Callable, Sequence
 
-from evcc_server.devices.profile import Register, WordOrder
+from evcc_server.profiles.profile import Register, WordOrder
 
 PLAUSIBLE: dict[str, tuple[float, float]] = {
     "W": (-1e6, 1e6),

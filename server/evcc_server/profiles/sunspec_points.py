@@ -10,8 +10,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-from evcc_server.devices import profile as profiles
-from evcc_server.devices.profile import Connection, Profile, Register, Sunspec, SunspecModel
+from evcc_server.profiles import profile as profiles
+from evcc_server.profiles.profile import Connection, Profile, Register, Sunspec, SunspecModel
 
 
 @functools.cache

@@ -9,8 +9,8 @@ import functools
 import re
 from collections.abc import Mapping
 
-from evcc_server.devices import profile as profiles
-from evcc_server.devices.profile import Profile
+from evcc_server.profiles import profile as profiles
+from evcc_server.profiles.profile import Profile
 
 _TEMPLATES = re.compile(r"^templates:(.*?)(?=^\S|\Z)", re.DOTALL | re.MULTILINE)
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 
-from evcc_server.reasons_text import reason_text
+from evcc_server.state.reasons_text import reason_text
 from evcc_server.state.values import UNSET_TIME, Names, Phases, Records, Structure, Unset, Value
 from evcclib.model import Now, PhaseTriple
 from evcclib.reasons import Reason, ReasonCode

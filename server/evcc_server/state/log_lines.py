@@ -7,11 +7,11 @@ import logging
 
 import trio
 
-from evcc_server.config.secrets import redact
+from evcc_server.secrets import redact
 from evcc_server.state.hub import Hub, Level
 
 OURS = "evcc_server"
-NOT_TOLD = (f"{OURS}.control", f"{OURS}.mqtt")
+NOT_TOLD = (f"{OURS}.loop.control", f"{OURS}.mqtt")
 """The loop tells what matters by itself; a message about MQTT that is sent over MQTT could cause the next one."""
 
 

@@ -15,14 +15,14 @@ import anyio
 
 from evcc_server.clock import Clock
 from evcc_server.config.model import Config, CustomTariff, FixedTariff, ProviderTariff, Tariff
-from evcc_server.config.secrets import redact
-from evcc_server.config.site import time_zone
 from evcc_server.devices.contract import DeviceError
-from evcc_server.devices.custom_source import Plugins, Read
-from evcc_server.devices.factory import Devices
-from evcc_server.devices.plugin_values import as_number
+from evcc_server.devices.plugin.sources import Plugins, Read
+from evcc_server.devices.plugin.values import as_number
 from evcc_server.quoting import quoted
-from evcc_server.tariffs_providers import PriceListError, parse_list, provider_of
+from evcc_server.secrets import redact
+from evcc_server.tariffs.providers import PriceListError, parse_list, provider_of
+from evcc_server.wiring.factory import Devices
+from evcc_server.wiring.site import time_zone
 from evcclib.errors import InvalidReadings
 from evcclib.fixed_tariff import fixed_tariff
 from evcclib.model import TariffKind

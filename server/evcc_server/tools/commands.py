@@ -17,19 +17,19 @@ from evcc_server.config.load import load_config
 from evcc_server.config.model import Config
 from evcc_server.config.problems import ConfigError, Problem, expected_one_of
 from evcc_server.config.read_address import BAUDRATES_MAX, COMSETS, DEFAULT_PORT, split_host_port
-from evcc_server.config.secrets import redact
 from evcc_server.config.sources import Framing, ModbusAddress, NetworkAddress, SerialAddress
 from evcc_server.devices.contract import DeviceError
-from evcc_server.devices.factory import WIRE_FRAMINGS, Devices, Links, Opener, build, open_stream
-from evcc_server.devices.mqtt_source import BrokerTopics
+from evcc_server.devices.plugin.mqtt import BrokerTopics
 from evcc_server.log import set_up_logging
+from evcc_server.modbus.frame_text import describe_frame
 from evcc_server.modbus.link import Trace
+from evcc_server.secrets import redact
 from evcc_server.tools.check import check
 from evcc_server.tools.devices_list import list_devices
-from evcc_server.tools.frames import describe_frame
 from evcc_server.tools.read_devices import Findings, Order, give_orders, orders, read_all, read_charger, read_meter
 from evcc_server.tools.scan import parse_units, scan
 from evcc_server.tools.values_text import table
+from evcc_server.wiring.factory import WIRE_FRAMINGS, Devices, Links, Opener, build, open_stream
 
 OK, DEVICE_PROBLEM, CONFIG_PROBLEM = 0, 1, 2
 MQTT_SETTLE_S = 3.0

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from evcc_server.devices import profile as profiles
-from evcc_server.devices.profile import Profile
-from evcc_server.devices.template_index import profiles_for
+from evcc_server.profiles import profile as profiles
+from evcc_server.profiles.profile import Profile
+from evcc_server.profiles.template_index import profiles_for
 from evcc_server.tools.values_text import table
 
 USAGE_WORDS = ("grid", "pv", "battery", "charge", "aux")

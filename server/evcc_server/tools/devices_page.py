@@ -1,4 +1,4 @@
-"""Writes ``docs/devices.md`` from the profiles: ``python -m evcc_server.devices.page > docs/devices.md``.
+"""Writes ``docs/devices.md`` from the profiles: ``python -m evcc_server.tools.devices_page > docs/devices.md``.
 
 How a device was verified is read from the tests of the source tree the command runs in.
 """
@@ -11,14 +11,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from evcc_server.devices import profile as profiles
-from evcc_server.devices.profile import Profile
+from evcc_server.profiles import profile as profiles
+from evcc_server.profiles.profile import Profile
 from evcc_server.tools.devices_list import features
 
 INTRODUCTION = """\
 # Supported devices
 
-Made from the device profiles in `server/evcc_server/devices/profiles/` by `python -m evcc_server.devices.page`; do not edit.
+Made from the device profiles in `server/evcc_server/profiles/` by `python -m evcc_server.tools.devices_page`; do not edit.
 
 `template:` in [evcc.yaml](configuration.md) takes the device's own name (first column) or one of the template names that users of
 evcc know. `evcc-server devices NAME` prints an entry to start from and what is not confirmed about a device.
@@ -49,9 +49,11 @@ def gather_evidence(tests: Path) -> Evidence:
     for kind, name in (("charger", "test_every_charger.py"), ("meter", "test_every_meter.py")):
         if any(tests.rglob(name)):
             emulated |= {p.id for p in profiles.all_profiles() if (p.kind == "charger") == (kind == "charger")}
-    everywhere = "\n".join(path.read_text(encoding="utf-8") for path in sorted(tests.glob("sim_wire/*.py")))
+    everywhere = "\n".join(path.read_text(encoding="utf-8") for path in sorted(tests.glob("sim_wire/**/*.py")))
     emulated |= {name for name in profiles.names() if f'"{name}"' in everywhere}
-    by_hand = "\n".join(path.read_text(encoding="utf-8") for path in sorted(tests.glob("devices/recordings/*.yaml")))
+    by_hand = "\n".join(
+        path.read_text(encoding="utf-8") for path in sorted(tests.glob("devices/profiles/recordings/*.yaml"))
+    )
     frames = set(re.findall(r"^profile: *(\S+)$", by_hand, re.MULTILINE))
     stations = tests / "devices" / "stations.py"
     if stations.is_file():

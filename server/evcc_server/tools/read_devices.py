@@ -20,8 +20,8 @@ from evcc_server.devices.contract import (
     Vehicle,
     VehicleValues,
 )
-from evcc_server.devices.factory import Devices
 from evcc_server.tools.values_text import MISSING, value_rows
+from evcc_server.wiring.factory import Devices
 
 _CHARGER_FIELDS = {
     "has_power": "power_w",

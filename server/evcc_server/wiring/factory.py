@@ -28,22 +28,22 @@ from evcc_server.config.model import (
     VehicleEntry,
 )
 from evcc_server.config.sources import Framing, ModbusAddress, NetworkAddress, SerialAddress
-from evcc_server.devices import profile as profiles
 from evcc_server.devices.contract import Built, Charger, Meter, Vehicle
-from evcc_server.devices.custom_charger import PluginCharger
-from evcc_server.devices.custom_meter import PluginMeter
-from evcc_server.devices.custom_source import Plugins
-from evcc_server.devices.http_source import HttpClient
-from evcc_server.devices.modbus_charger import ModbusCharger
-from evcc_server.devices.modbus_meter import ModbusMeter
-from evcc_server.devices.mqtt_source import NoTopics, Topics
-from evcc_server.devices.vehicles import PluginVehicle
+from evcc_server.devices.plugin.charger import PluginCharger
+from evcc_server.devices.plugin.http import HttpClient
+from evcc_server.devices.plugin.meter import PluginMeter
+from evcc_server.devices.plugin.mqtt import NoTopics, Topics
+from evcc_server.devices.plugin.sources import Plugins
+from evcc_server.devices.plugin.vehicle import PluginVehicle
+from evcc_server.devices.template.modbus_charger import ModbusCharger
+from evcc_server.devices.template.modbus_meter import ModbusMeter
 from evcc_server.log import TRACE
 from evcc_server.modbus import wire
+from evcc_server.modbus.frame_text import describe_frame
 from evcc_server.modbus.link import Link, Trace
 from evcc_server.modbus.serial import open_serial
 from evcc_server.modbus.udp import open_udp
-from evcc_server.tools.frames import describe_frame
+from evcc_server.profiles import profile as profiles
 
 _frames_log = logging.getLogger("evcc_server.modbus.frames")
 

@@ -14,7 +14,6 @@ from zoneinfo import ZoneInfo
 from evcc_server.config.model import Config, Loadpoint, VehicleEntry
 from evcc_server.config.problems import ConfigError, Problem
 from evcc_server.devices.contract import Built
-from evcclib.check_config import check
 from evcclib.config import (
     BatteryConfig,
     ChargerConfig,
@@ -24,10 +23,11 @@ from evcclib.config import (
     VehicleConfig,
 )
 from evcclib.errors import InvalidConfig
+from evcclib.pipeline.check_config import check
 
 
 class BuiltDevices(Protocol):
-    """The part of `evcc_server.devices.factory.Devices` that a site is made of."""
+    """The part of `evcc_server.wiring.factory.Devices` that a site is made of."""
 
     @property
     def meters(self) -> Mapping[str, Built]: ...

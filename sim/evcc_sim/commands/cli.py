@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from evcc_sim.quiet import quiet
-from evcc_sim.scenario import InvalidScenario
+from evcc_sim.worlds.scenario import InvalidScenario
 
 OK, FAILED, WRONG_USE = 0, 1, 2
 
@@ -185,7 +185,7 @@ def _seeds(text: str) -> list[int]:
 
 def duration(text: str) -> float:
     """A length of time above 0 [s], for argparse."""
-    from evcc_sim.scenario import seconds_of
+    from evcc_sim.worlds.scenario import seconds_of
 
     try:
         seconds = seconds_of(float(text) if text.replace(".", "", 1).isdecimal() else text)
@@ -207,7 +207,7 @@ def _factor(text: str) -> float:
 
 
 def _time(text: str) -> time:
-    from evcc_sim.scenario import wall_time
+    from evcc_sim.worlds.scenario import wall_time
 
     try:
         return wall_time(text)
@@ -216,7 +216,7 @@ def _time(text: str) -> time:
 
 
 def _time_zone(text: str) -> str:
-    from evcc_sim.scenario import is_time_zone
+    from evcc_sim.worlds.scenario import is_time_zone
 
     if not is_time_zone(text):
         raise argparse.ArgumentTypeError(f"{text!r} is no time zone, expected for example 'Europe/Berlin'")
@@ -276,20 +276,20 @@ SEEDS_MAX = 1_000_000
 
 
 def _run(options: argparse.Namespace) -> int:
-    from evcc_sim.terminal import Progress
-    from evcc_sim.variants import resolve
+    from evcc_sim.show.terminal import Progress
+    from evcc_sim.worlds.variants import resolve
 
     scenario = resolve(options.scenario, seed=options.seed, changes=options.set)
     with Progress(f"{scenario.name}") as progress:
         if options.full_stack:
             if options.control:
                 raise InvalidScenario("--control goes without --full-stack: the server has the library's own control")
-            fullstack = importlib.import_module("evcc_sim.fullstack")
+            fullstack = importlib.import_module("evcc_sim.runs.fullstack")
             with quiet():
                 result = fullstack.run_scenario(scenario, options.seed, days=options.days, progress=progress)
         else:
-            from evcc_sim.inprocess import simulate
-            from evcc_sim.sweep import control_of
+            from evcc_sim.runs.inprocess import simulate
+            from evcc_sim.runs.sweep import control_of
 
             control = control_of(options.control)
             result = simulate(scenario, options.seed, days=options.days, control=control, progress=progress)
@@ -304,8 +304,8 @@ def _run(options: argparse.Namespace) -> int:
 def _print_result(result: Any) -> None:
     from rich.table import Table
 
-    from evcc_sim.report import rows
-    from evcc_sim.terminal import console
+    from evcc_sim.show.report import rows
+    from evcc_sim.show.terminal import console
 
     scenario = result.trace.scenario
     table = Table(title=f"{scenario.title or scenario.name}, {result.days:g} days, seed {result.trace.seed}")
@@ -325,19 +325,19 @@ def _print_result(result: Any) -> None:
 
 def _write_pictures(result: Any, options: argparse.Namespace) -> None:
     if options.plot is not None:
-        from evcc_sim import plots
+        from evcc_sim.show import plots
 
         plots.save(result, options.plot)
         print(f"picture: {options.plot}", file=sys.stderr)
     if options.html is not None:
-        from evcc_sim import html_report
+        from evcc_sim.show import html_report
 
         html_report.save(result, options.html)
         print(f"report: {options.html}", file=sys.stderr)
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from evcc_sim.many_runs import Side, compare
+    from evcc_sim.commands.many_runs import Side, compare
 
     second = options.second or options.first
     return compare(
@@ -350,7 +350,7 @@ def _compare(options: argparse.Namespace) -> int:
 
 
 def _sweep(options: argparse.Namespace) -> int:
-    from evcc_sim.many_runs import sweep
+    from evcc_sim.commands.many_runs import sweep
 
     return sweep(
         options.scenarios,
@@ -367,9 +367,9 @@ def _sweep(options: argparse.Namespace) -> int:
 def _serve(options: argparse.Namespace) -> int:
     import trio
 
-    from evcc_sim.variants import resolve
+    from evcc_sim.worlds.variants import resolve
 
-    wire = importlib.import_module("evcc_sim.wire")
+    wire = importlib.import_module("evcc_sim.runs.wire")
     spec = resolve(options.scenario, seed=options.seed)
 
     async def serve() -> None:
@@ -403,7 +403,7 @@ def _first_cause(error: BaseException) -> BaseException:
 
 
 def _days(options: argparse.Namespace) -> int:
-    whole_days = importlib.import_module("evcc_sim.days")
+    whole_days = importlib.import_module("evcc_sim.runs.days")
     status: int = whole_days.run_days(
         options.scenarios or None, days=options.days, seed=options.seed, workers=options.workers
     )
@@ -411,7 +411,7 @@ def _days(options: argparse.Namespace) -> int:
 
 
 def _kills(options: argparse.Namespace) -> int:
-    kills = importlib.import_module("evcc_sim.kills")
+    kills = importlib.import_module("evcc_sim.commands.kills")
     status: int = kills.run_kills(
         options.scenario,
         steps=options.step,
@@ -424,7 +424,7 @@ def _kills(options: argparse.Namespace) -> int:
 
 
 def _nightly(options: argparse.Namespace) -> int:
-    from evcc_sim.nightly import constants, parts, properties, run_parts
+    from evcc_sim.commands.nightly import constants, parts, properties, run_parts
 
     night = parts(days=options.days, seeds=options.seeds, every=not options.quick_kills)
     return run_parts((*properties(examples=options.examples), *constants(), *night), main)
@@ -443,7 +443,7 @@ def first_port_number(text: str) -> int:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    demo = importlib.import_module("evcc_sim.demo")
+    demo = importlib.import_module("evcc_sim.commands.demo")
     status: int = demo.run_demo(
         host=options.host, port=options.port, mqtt_port=options.mqtt_port, duration_s=options.duration
     )
@@ -451,7 +451,7 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _scenarios(_options: argparse.Namespace) -> int:
-    from evcc_sim import generators, scenario
+    from evcc_sim.worlds import generators, scenario
 
     for name in scenario.names():
         spec = scenario.load(name)
@@ -466,7 +466,7 @@ def _scenarios(_options: argparse.Namespace) -> int:
 def _record(options: argparse.Namespace) -> int:
     import trio
 
-    from evcc_sim import record
+    from evcc_sim.commands import record
 
     async def run() -> int:
         return await record.record(
@@ -483,9 +483,9 @@ def _record(options: argparse.Namespace) -> int:
 
 
 def _replay(options: argparse.Namespace) -> int:
-    from evcc_sim import record
-    from evcc_sim.inprocess import simulate
-    from evcc_sim.terminal import Progress
+    from evcc_sim.commands import record
+    from evcc_sim.runs.inprocess import simulate
+    from evcc_sim.show.terminal import Progress
 
     spec = record.replayed(record.read(options.file), name=options.file.stem, time_zone=options.time_zone)
     with Progress(spec.name) as progress:

@@ -24,14 +24,14 @@ from evcc_server.blocking import in_thread
 from evcc_server.clock import Clock
 from evcc_server.config.load import parse_config
 from evcc_server.config.options import Options
+from evcc_server.keeping.store import Store
 from evcc_server.listening import CannotListen
 from evcc_server.log import set_up_logging
 from evcc_server.mqtt.contract import MqttError
-from evcc_server.store.store import Store
-from evcc_sim import scenario
-from evcc_sim.cli import duration, port_number
-from evcc_sim.site_devices import Extras, evcc_yaml
-from evcc_sim.wire import World, running_world, say
+from evcc_sim.commands.cli import duration, port_number
+from evcc_sim.devices.site_devices import Extras, evcc_yaml
+from evcc_sim.runs.wire import World, running_world, say
+from evcc_sim.worlds import scenario
 from evcclib.events import SessionRecord
 
 WEATHER_FACTOR = 60.0
@@ -120,7 +120,7 @@ async def demo(
 
 def home_scenario() -> scenario.Scenario:
     """The demo's home. Its weather is a day in June whatever the date; prices go by the real clock."""
-    text = resources.files("evcc_sim").joinpath("demo-home.toml").read_text(encoding="utf-8")
+    text = resources.files("evcc_sim.commands").joinpath("demo-home.toml").read_text(encoding="utf-8")
     return scenario.parse(text, name="demo-home")
 
 

@@ -16,14 +16,14 @@ from multiprocessing import get_context
 from shlex import quote
 from time import perf_counter
 
-from evcc_sim.await_points import AwaitPoint, Killer, Survey
-from evcc_sim.days import first, say_at_once
-from evcc_sim.fullstack import FullStackResult, run_scenario
-from evcc_sim.promises import Values, values_of, words
 from evcc_sim.quiet import quiet
-from evcc_sim.scenario import Scenario
+from evcc_sim.runs.await_points import AwaitPoint, Killer, Survey
+from evcc_sim.runs.days import first, say_at_once
+from evcc_sim.runs.fullstack import FullStackResult, run_scenario
+from evcc_sim.runs.promises import Values, values_of, words
 from evcc_sim.timebase import stream
-from evcc_sim.variants import resolve
+from evcc_sim.worlds.scenario import Scenario
+from evcc_sim.worlds.variants import resolve
 from evcclib.events import SessionRecord
 
 SCENARIO = "short-visit"
@@ -155,7 +155,7 @@ def run_kills(
     """Kill in the world called ``name`` before each of ``steps``, or at every step; by default once at every await point.
 
     ``more``: and at so many other steps. Returns the exit status: 1 if anything was lost. Raises
-    `evcc_sim.scenario.InvalidScenario`.
+    `evcc_sim.worlds.scenario.InvalidScenario`.
     """
     scenario = resolve(name, seed=seed)
     if not name.startswith("@"):  # as typed, so that a command with it finds the file again

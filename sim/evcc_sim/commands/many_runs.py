@@ -9,10 +9,10 @@ from pathlib import Path
 
 from rich.table import Table
 
-from evcc_sim import generators, scenario
-from evcc_sim.report import compare_rows, mean_of
-from evcc_sim.sweep import Job, Outcome, jobs_for, run_here, run_on_cluster
-from evcc_sim.terminal import Progress, console
+from evcc_sim.runs.sweep import Job, Outcome, jobs_for, run_here, run_on_cluster
+from evcc_sim.show.report import compare_rows, mean_of
+from evcc_sim.show.terminal import Progress, console
+from evcc_sim.worlds import generators, scenario
 
 OK, FAILED = 0, 1
 SHOWN_MAX = 20

@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
-from evcc_sim import scenario
-from evcc_sim.days import say_at_once
+from evcc_sim.runs.days import say_at_once
+from evcc_sim.worlds import scenario
 
 USUAL_DAYS = 7
 USUAL_SEEDS = 200
 USUAL_EXAMPLES = 4000
 SIMULATOR = "evcc-sim"
-PROPERTIES = ("tests/evcclib/test_properties.py", "tests/evcclib/test_last_word.py")
+PROPERTIES = ("tests/evcclib/test_properties.py", "tests/evcclib/pipeline/test_last_word.py")
 """What holds for every site, in the repository."""
 CONSTANTS = "tests/evcclib/test_mutants.py"
 """What notices when a constant of the library has another value."""

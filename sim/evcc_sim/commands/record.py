@@ -17,12 +17,12 @@ from math import isfinite
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from evcc_sim.battery import BatterySpec
-from evcc_sim.car import CarSpec, Visit
-from evcc_sim.household import HouseholdSpec
-from evcc_sim.scenario import ChargerSpec, InvalidScenario, LoadpointSpec, Scenario, SiteSpec, checked
-from evcc_sim.sunshine import PvSpec
-from evcc_sim.wallbox import WallboxSpec
+from evcc_sim.plants.battery import BatterySpec
+from evcc_sim.plants.car import CarSpec, Visit
+from evcc_sim.plants.household import HouseholdSpec
+from evcc_sim.plants.sunshine import PvSpec
+from evcc_sim.plants.wallbox import WallboxSpec
+from evcc_sim.worlds.scenario import ChargerSpec, InvalidScenario, LoadpointSpec, Scenario, SiteSpec, checked
 from evcclib.model import ChargeMode
 
 COLUMNS = ("time", "home_w", "pv_w", "grid_w", "battery_w", "battery_soc_pct")

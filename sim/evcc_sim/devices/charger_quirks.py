@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 
 from pymodbus.constants import ExcCodes
 
-from evcc_sim.register_map import Sink, Source
-from evcc_sim.wallbox import Wallbox
+from evcc_sim.devices.register_map import Sink, Source
+from evcc_sim.plants.wallbox import Wallbox
 
 Quirk = Callable[[Wallbox], tuple[dict[str, Source], dict[str, Sink]]]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from evcc_sim.wallbox import Wallbox
+from evcc_sim.plants.wallbox import Wallbox
 from evcclib.model import ChargerStatus
 
 Statuses = Callable[[Wallbox], Mapping[str, float]]

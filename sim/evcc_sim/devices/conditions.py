@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from evcc_server.devices.profile import Condition, Register
+from evcc_server.profiles.profile import Condition, Register
 
 CANDIDATES = (0, 1, 2, 3, 255)
 DIGITS_TRIED = 1000

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from evcc_server.devices.profile import Profile, load
-from evcc_sim import layout
-from evcc_sim.conditions import meeting
-from evcc_sim.emulator_battery import listen_to_battery
-from evcc_sim.images import Value
-from evcc_sim.modbus_server import Framing
-from evcc_sim.quantities import BatteryPlant, MeterPlant, Quantities, of_battery, of_inverter, of_meter, of_pv
-from evcc_sim.register_map import DeviceCore, Placed, Source, Unit
+from evcc_server.profiles.profile import Profile, load
+from evcc_sim.devices import register_places
+from evcc_sim.devices.conditions import meeting
+from evcc_sim.devices.emulator_battery import listen_to_battery
+from evcc_sim.devices.images import Value
+from evcc_sim.devices.modbus_server import Framing
+from evcc_sim.devices.quantities import BatteryPlant, MeterPlant, Quantities, of_battery, of_inverter, of_meter, of_pv
+from evcc_sim.devices.register_map import DeviceCore, Placed, Source, Unit
 
 Sync = Callable[[], None]
 """Brings the simulated world up to the present; called before each access."""
@@ -76,7 +76,7 @@ def _source(placed: Placed, quantities: Quantities, by_model: Mapping[int, Quant
     register = placed.register
     meaning = register.meaning or register.name
     if register.type == "sunssf":
-        exponent = layout.EXPONENTS.get(register.name, 0)
+        exponent = register_places.EXPONENTS.get(register.name, 0)
         return lambda: exponent
     if register.type == "string" and meaning in TEXTS:
         text = TEXTS[meaning]
@@ -158,7 +158,7 @@ def meter_emulator(name: str, meter: MeterPlant, role: str, sync: Sync, *, unit_
     The plant's power has the sign of its part: a pv plant is + when it generates.
     """
     profile = load(name)
-    units = layout.units(profile, unit_id=unit_id)
+    units = register_places.units(profile, unit_id=unit_id)
     if profile.kind == "inverter":
         values = of_inverter(meter)
         by_model = dict.fromkeys(INVERTER_MODELS, values)
@@ -187,7 +187,7 @@ def hybrid_emulator(
 ) -> Emulator:
     """A hybrid inverter or battery of profile ``name`` with what the house has of the three behind it."""
     profile = load(name)
-    units = layout.units(profile, unit_id=unit_id)
+    units = register_places.units(profile, unit_id=unit_id)
     values: dict[str, Source] = {}
     by_model: dict[int, Quantities] = {}
     if pv is not None:
@@ -225,9 +225,9 @@ def _behind_battery(pv: MeterPlant, battery: BatteryPlant | None) -> dict[str, S
 
 def _modules(profile: Profile, pv: MeterPlant | None, battery: BatteryPlant | None) -> dict[str, Source]:
     """SunSpec model 160: DC power of strings and battery, each unsigned; the sun is all on the first string."""
-    values: dict[str, Source] = {"160.N": lambda: layout.REPEATS}
+    values: dict[str, Source] = {"160.N": lambda: register_places.REPEATS}
     strings = PV_MODULES.get(profile.id, (1, 2))
-    for module in range(1, layout.REPEATS + 1):
+    for module in range(1, register_places.REPEATS + 1):
         values[f"160.{module}.DCW"] = lambda: 0.0
         values[f"160.{module}.ID"] = _constant(module)
     if pv is not None:

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from pymodbus.constants import ExcCodes
 
-from evcc_server.devices.profile import Profile, Step
-from evcc_sim.quantities import BatteryPlant
-from evcc_sim.register_map import Sink, Unit
+from evcc_server.profiles.profile import Profile, Step
+from evcc_sim.devices.quantities import BatteryPlant
+from evcc_sim.devices.register_map import Sink, Unit
 
 MODES = ("charge", "holdcharge", "hold", "normal")
 """What is to be preferred when the same writes fit several modes equally well."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from pymodbus.constants import ExcCodes
 
-from evcc_server.devices.profile import (
+from evcc_server.profiles.profile import (
     Charger,
     Condition,
     Current,
@@ -23,15 +23,15 @@ from evcc_server.devices.profile import (
     Watchdog,
     load,
 )
-from evcc_sim import layout
-from evcc_sim.charger_quirks import QUIRKS
-from evcc_sim.charger_status import FALLBACKS, SPREAD_STATUS, Statuses
-from evcc_sim.conditions import failing, fitting, holds, meeting
-from evcc_sim.emulator import Emulator, Sync, bind, emulator
-from evcc_sim.images import Value
-from evcc_sim.quantities import of_meter
-from evcc_sim.register_map import Sink, Source, Unit
-from evcc_sim.wallbox import Wallbox, WallboxSpec, WriteRefused
+from evcc_sim.devices import register_places
+from evcc_sim.devices.charger_quirks import QUIRKS
+from evcc_sim.devices.charger_status import FALLBACKS, SPREAD_STATUS, Statuses
+from evcc_sim.devices.conditions import failing, fitting, holds, meeting
+from evcc_sim.devices.emulator import Emulator, Sync, bind, emulator
+from evcc_sim.devices.images import Value
+from evcc_sim.devices.quantities import of_meter
+from evcc_sim.devices.register_map import Sink, Source, Unit
+from evcc_sim.plants.wallbox import Wallbox, WallboxSpec, WriteRefused
 from evcclib.model import ChargerStatus, PhaseTriple
 
 SECOND_PLACES = ("_wallbe",)
@@ -46,7 +46,7 @@ def charger_emulator(
     charger = profile.charger
     if charger is None:
         raise KeyError(f"{name} is no charger")
-    units = layout.units(profile, unit_id=unit_id, connector=connector)
+    units = register_places.units(profile, unit_id=unit_id, connector=connector)
     _Station(profile, charger, box, units).wire()
     return emulator(profile, units, sync)
 

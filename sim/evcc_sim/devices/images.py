@@ -10,7 +10,7 @@ import math
 import struct
 from collections.abc import Callable, Sequence
 
-from evcc_server.devices.profile import Register, WordOrder
+from evcc_server.profiles.profile import Register, WordOrder
 
 Value = float | int | str | None
 """A number in the register's unit, a raw number where it has none, a text, or None: not available."""

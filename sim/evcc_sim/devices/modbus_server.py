@@ -23,8 +23,8 @@ from pymodbus.pdu import DecodePDU, ExceptionResponse, ModbusPDU
 from pymodbus.pdu.register_message import ReadHoldingRegistersRequest, ReadInputRegistersRequest
 from pymodbus.simulator.simcore import SimCore
 
-from evcc_sim.memory_stream import MemoryStream
-from evcc_sim.register_map import DeviceCore
+from evcc_sim.devices.memory_stream import MemoryStream
+from evcc_sim.devices.register_map import DeviceCore
 
 log = logging.getLogger(__name__)
 

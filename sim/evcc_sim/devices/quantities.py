@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from evcc_sim.images import Value
-from evcc_sim.register_map import Source
+from evcc_sim.devices.images import Value
+from evcc_sim.devices.register_map import Source
 from evcclib.model import PhaseTriple
 
 FREQUENCY_HZ = 50.0
 
 
 class MeterPlant(Protocol):
-    """What `evcc_sim.meter.Meter` shows."""
+    """What `evcc_sim.plants.meter.Meter` shows."""
 
     @property
     def power_w(self) -> float: ...
@@ -81,7 +81,7 @@ def _of_phase(meter: MeterPlant, phase: int, sign: int) -> dict[str, Source]:
 
 
 class BatteryPlant(Protocol):
-    """What `evcc_sim.battery.Battery` offers to its emulator."""
+    """What `evcc_sim.plants.battery.Battery` offers to its emulator."""
 
     @property
     def power_w(self) -> float: ...

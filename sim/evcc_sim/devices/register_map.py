@@ -14,8 +14,8 @@ from pymodbus.constants import ExcCodes
 from pymodbus.simulator import DataType, SimData, SimDevice
 from pymodbus.simulator.simcore import SimCore
 
-from evcc_server.devices.profile import Function, Register, WordOrder
-from evcc_sim.images import Encoder, Value, Words, absent, encoder, image, number
+from evcc_server.profiles.profile import Function, Register, WordOrder
+from evcc_sim.devices.images import Encoder, Value, Words, absent, encoder, image, number
 
 Source = Callable[[], Value]
 """The present value of a register, in its unit."""

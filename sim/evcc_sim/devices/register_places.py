@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from evcc_server.devices.profile import Profile, Register, SunspecModel, SunspecPlace
-from evcc_sim.register_map import Filler, Placed, Unit
+from evcc_server.profiles.profile import Profile, Register, SunspecModel, SunspecPlace
+from evcc_sim.devices.register_map import Filler, Placed, Unit
 
 SUNS = (0x5375, 0x6E53)
 END_OF_CHAIN = (0xFFFF, 0)

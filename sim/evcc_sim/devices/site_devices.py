@@ -12,17 +12,17 @@ from dataclasses import dataclass, field
 
 from pymodbus.constants import ExcCodes
 
-from evcc_server.devices.profile import Connection, Profile, Register, load
-from evcc_sim.battery import Battery
-from evcc_sim.car import Car
-from evcc_sim.emulator import Emulator, Sync, emulator, part_emulator
-from evcc_sim.emulator_charger import charger_emulator
-from evcc_sim.house import House
-from evcc_sim.meter import Meter
-from evcc_sim.register_map import Placed, Source, Unit
-from evcc_sim.scenario import ChargerSpec, Scenario
-from evcc_sim.site_config import is_guest
-from evcc_sim.wire_faults import WireFaults
+from evcc_server.profiles.profile import Connection, Profile, Register, load
+from evcc_sim.devices.emulator import Emulator, Sync, emulator, part_emulator
+from evcc_sim.devices.emulator_charger import charger_emulator
+from evcc_sim.devices.register_map import Placed, Source, Unit
+from evcc_sim.devices.wire_faults import WireFaults
+from evcc_sim.plants.battery import Battery
+from evcc_sim.plants.car import Car
+from evcc_sim.plants.meter import Meter
+from evcc_sim.worlds.house import House
+from evcc_sim.worlds.scenario import ChargerSpec, Scenario
+from evcc_sim.worlds.site_config import is_guest
 from evcclib.model import ChargerStatus, TariffKind
 
 CARS = "cars"

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from evcc_sim.faults import DELAY_S, Fault, FaultKind
-from evcc_sim.house import House
-from evcc_sim.modbus_server import (
+from evcc_sim.devices.modbus_server import (
     Asked,
     Close,
     Delay,
@@ -18,7 +16,9 @@ from evcc_sim.modbus_server import (
     WireFault,
     no_faults,
 )
+from evcc_sim.plants.faults import DELAY_S, Fault, FaultKind
 from evcc_sim.timebase import stream
+from evcc_sim.worlds.house import House
 
 DEVICE_FAILURE = 4
 

@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypeVar
 
-from evcc_sim.faults import Fault
-from evcc_sim.house import House
-from evcc_sim.scenario import Scenario
+from evcc_sim.plants.faults import Fault
+from evcc_sim.worlds.house import House
+from evcc_sim.worlds.scenario import Scenario
 from evcclib.commands import Command
 from evcclib.events import Event, SessionRecord, SettingChanged, VehicleAssigned
 from evcclib.model import ChargeMode, PhaseTriple, TariffKind

@@ -13,7 +13,7 @@ from enum import StrEnum
 
 import simpy
 
-from evcc_sim.bus import WS_PER_KWH, Tap
+from evcc_sim.plants.bus import WS_PER_KWH, Tap
 from evcc_sim.timebase import Timer
 
 DEAD_BAND_W = 15.0

@@ -20,8 +20,8 @@ from math import ceil
 
 import simpy
 
-from evcc_sim.bus import WS_PER_KWH
-from evcc_sim.faults import FaultKind, FaultTable
+from evcc_sim.plants.bus import WS_PER_KWH
+from evcc_sim.plants.faults import FaultKind, FaultTable
 from evcc_sim.timebase import Timer
 from evcclib.model import ChargerStatus
 
@@ -85,7 +85,7 @@ class CarSpec:
 
 
 class Socket(ABC):
-    """What a car sees of the station it is plugged in at; `evcc_sim.wallbox.Wallbox` fills it."""
+    """What a car sees of the station it is plugged in at; `evcc_sim.plants.wallbox.Wallbox` fills it."""
 
     pilot_a: float = 0.0
     phases: int = 3

@@ -16,7 +16,7 @@ from math import pi, sin
 
 import simpy
 
-from evcc_sim.bus import Tap
+from evcc_sim.plants.bus import Tap
 from evcc_sim.timebase import Timebase, stream
 
 HOURS_PER_YEAR = 8760.0

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import simpy
 
-from evcc_sim.bus import WS_PER_KWH, Flow
-from evcc_sim.faults import Fault, FaultKind, FaultTable, ReadBack
+from evcc_sim.plants.bus import WS_PER_KWH, Flow
+from evcc_sim.plants.faults import Fault, FaultKind, FaultTable, ReadBack
 from evcc_sim.timebase import stream
 from evcclib.model import PhaseTriple
 

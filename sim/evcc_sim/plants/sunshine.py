@@ -18,7 +18,7 @@ from functools import lru_cache
 
 import simpy
 
-from evcc_sim.bus import Tap
+from evcc_sim.plants.bus import Tap
 from evcc_sim.timebase import Timebase, Timer, stream
 
 CLEAR_SKY_STEP_S = 300

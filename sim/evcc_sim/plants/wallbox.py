@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 import simpy
 
-from evcc_sim.bus import NOTHING, Tap
-from evcc_sim.car import Car, Socket
-from evcc_sim.faults import READ_BACKS, FaultKind, FaultTable, ReadBack
-from evcc_sim.meter import Meter, MeterSpec
+from evcc_sim.plants.bus import NOTHING, Tap
+from evcc_sim.plants.car import Car, Socket
+from evcc_sim.plants.faults import READ_BACKS, FaultKind, FaultTable, ReadBack
+from evcc_sim.plants.meter import Meter, MeterSpec
 from evcc_sim.timebase import Timer
 from evcclib.model import ChargerStatus, PhaseTriple
 

@@ -18,11 +18,11 @@ from evcc_server.http.live_socket import LiveSocket
 from evcc_server.http.route import Answer, Body, Result, Route
 from evcc_server.http.routes import api_routes
 from evcc_server.http.setting_routes import PREFIXES
+from evcc_server.keeping.setting_rows import NO_VALUE, encode
 from evcc_server.mqtt import tree
 from evcc_server.settings import BY_NAME, TABLE, Setting
 from evcc_server.state.document import Document
 from evcc_server.state.encode import Compat, Json, rest_keys, socket, socket_key
-from evcc_server.store.setting_rows import NO_VALUE, encode
 from evcclib.requests import (
     AssignVehicle,
     ChangeLoadpointSetting,

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from time import perf_counter
 
-from evcc_sim import scenario
 from evcc_sim.quiet import quiet
+from evcc_sim.worlds import scenario
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +80,7 @@ def run_days(
 @quiet()
 def run_one(name: str, days: int | None, seed: int | None) -> Verdict:
     """One scenario in this process. An error of the server is a failed run, not the end of all."""
-    from evcc_sim.fullstack import run_scenario  # the web stack is slow to import, and the parent does not need it
+    from evcc_sim.runs.fullstack import run_scenario  # the web stack is slow to import, and the parent does not need it
 
     world = scenario.load(name)
     if days is None and world.hours is None:

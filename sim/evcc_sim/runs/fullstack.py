@@ -31,25 +31,25 @@ from evcc_server.config.model import Config
 from evcc_server.config.options import Options
 from evcc_server.http.app import build_app
 from evcc_server.http.route import Refused
+from evcc_server.keeping.store import Store
 from evcc_server.mqtt.bridge import Bridge
 from evcc_server.state.document import document
-from evcc_server.store.store import Store
-from evcc_sim.actions import Due, operator_limit_at, operator_spans, requests_of
-from evcc_sim.await_points import Steps
-from evcc_sim.clients import RestClient, Seen, spelt, watch_socket
-from evcc_sim.faults import Fault, FaultKind
-from evcc_sim.hashed_link import HashedLink
-from evcc_sim.house import House
-from evcc_sim.invariants import Violation, check
-from evcc_sim.life import Life
-from evcc_sim.promises import Promises
-from evcc_sim.result import Result, summarize
-from evcc_sim.scenario import InvalidScenario, Scenario
-from evcc_sim.site_devices import Extras, devices, evcc_yaml
-from evcc_sim.trace import Recorder
-from evcc_sim.virtual_network import VirtualNetwork
-from evcc_sim.virtual_time import run_virtually
-from evcc_sim.world_clock import WorldClock
+from evcc_sim.devices.site_devices import Extras, devices, evcc_yaml
+from evcc_sim.judge.invariants import Violation, check
+from evcc_sim.judge.trace import Recorder
+from evcc_sim.plants.faults import Fault, FaultKind
+from evcc_sim.runs.await_points import Steps
+from evcc_sim.runs.clients import RestClient, Seen, spelt, watch_socket
+from evcc_sim.runs.hashed_link import HashedLink
+from evcc_sim.runs.life import Life
+from evcc_sim.runs.promises import Promises
+from evcc_sim.runs.result import Result, summarize
+from evcc_sim.runs.virtual_network import VirtualNetwork
+from evcc_sim.runs.virtual_time import run_virtually
+from evcc_sim.runs.world_clock import WorldClock
+from evcc_sim.worlds.actions import Due, operator_limit_at, operator_spans, requests_of
+from evcc_sim.worlds.house import House
+from evcc_sim.worlds.scenario import InvalidScenario, Scenario
 from evcclib import Site
 from evcclib.commands import Command, Disable, Enable, SetCurrent
 from evcclib.decision import Decision
@@ -461,7 +461,7 @@ class FullStack:
 
 
 class _Watcher:
-    """Writes the trace: an `evcc_server.control.Observer`."""
+    """Writes the trace: an `evcc_server.loop.control.Observer`."""
 
     def __init__(self, run: FullStack, server: Server) -> None:
         self._run = run

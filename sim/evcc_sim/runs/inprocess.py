@@ -3,9 +3,9 @@
     result = simulate(load("april-clouds"), seed=7, days=2)
 
 The control is asked at every interval, at every request and after every batch of commands, as the server would ask it, and
-between intervals when a meter that guards a circuit shows something new (`evcc_sim.rounds`). While no power, status or setting
-has changed, intervals before the decision's own `wake_at` are skipped: nothing can differ. Stations with a watchdog are kicked
-as drivers do it, whether anything is decided or not.
+between intervals when a meter that guards a circuit shows something new (`evcc_sim.runs.rounds`). While no power, status or
+setting has changed, intervals before the decision's own `wake_at` are skipped: nothing can differ. Stations with a watchdog are
+kicked as drivers do it, whether anything is decided or not.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from typing import Protocol
 
 import simpy
 
-from evcc_sim import result as results
-from evcc_sim.actions import operator_spans, requests_of
-from evcc_sim.faults import Fault, FaultKind
-from evcc_sim.house import House
-from evcc_sim.invariants import check
-from evcc_sim.readings_from import Poller
-from evcc_sim.rounds import Rounds, are_needed
-from evcc_sim.scenario import InvalidScenario, Scenario
-from evcc_sim.site_config import site_config
-from evcc_sim.trace import Recorder
-from evcc_sim.wallbox import Wallbox, WriteRefused
+from evcc_sim.judge.invariants import check
+from evcc_sim.judge.trace import Recorder
+from evcc_sim.plants.faults import Fault, FaultKind
+from evcc_sim.plants.wallbox import Wallbox, WriteRefused
+from evcc_sim.runs import result as results
+from evcc_sim.runs.readings_from import Poller
+from evcc_sim.runs.rounds import Rounds, are_needed
+from evcc_sim.worlds.actions import operator_spans, requests_of
+from evcc_sim.worlds.house import House
+from evcc_sim.worlds.scenario import InvalidScenario, Scenario
+from evcc_sim.worlds.site_config import site_config
 from evcclib.commands import (
     Batch,
     Command,

@@ -1,8 +1,8 @@
 """Which settings a server owes its clients after a restart, whatever ended it.
 
 What a client was told is stored before the answer. What the control changed by itself (a mode reset when a car leaves) is stored
-behind its back, within `STORED_AFTER_S`, and shown only then (`evcc_sim.clients.Seen`). What was still under way at the end may
-have been stored or not, but is nothing third.
+behind its back, within `STORED_AFTER_S`, and shown only then (`evcc_sim.runs.clients.Seen`). What was still under way at the end
+may have been stored or not, but is nothing third.
 """
 
 from __future__ import annotations

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from evcc_sim.actions import OperatorSpan, operator_limit_at
-from evcc_sim.house import House
-from evcc_sim.meter import Meter
-from evcc_sim.wallbox import Wallbox
+from evcc_sim.plants.meter import Meter
+from evcc_sim.plants.wallbox import Wallbox
+from evcc_sim.worlds.actions import OperatorSpan, operator_limit_at
+from evcc_sim.worlds.house import House
 from evcclib.commands import Outcome, Read, VehicleRead
 from evcclib.readings import (
     ABSENT,

@@ -9,8 +9,8 @@ from math import isnan
 from shlex import quote
 from statistics import fmean
 
-from evcc_sim.invariants import Violation
-from evcc_sim.trace import Instant, Trace
+from evcc_sim.judge.invariants import Violation
+from evcc_sim.judge.trace import Instant, Trace
 from evcclib.model import ChargeMode
 
 SETTLED_W = 250.0

@@ -14,13 +14,13 @@ from functools import partial
 from math import ceil
 from typing import TypeVar
 
-from evcc_sim.actions import OperatorSpan, operator_limit_at
-from evcc_sim.house import House
-from evcc_sim.meter import Meter
-from evcc_sim.readings_from import Poller
-from evcc_sim.scenario import Scenario
+from evcc_sim.plants.meter import Meter
+from evcc_sim.plants.wallbox import Wallbox
+from evcc_sim.runs.readings_from import Poller
 from evcc_sim.timebase import stream
-from evcc_sim.wallbox import Wallbox
+from evcc_sim.worlds.actions import OperatorSpan, operator_limit_at
+from evcc_sim.worlds.house import House
+from evcc_sim.worlds.scenario import Scenario
 from evcclib.commands import Outcome
 from evcclib.readings import BatteryReading, ChargerReading, Measured, MeterReading, Reading, Readings
 

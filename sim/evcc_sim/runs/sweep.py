@@ -14,10 +14,10 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from shlex import quote
 
-from evcc_sim.inprocess import ControlFactory, classic, simulate
-from evcc_sim.result import Result, Summary
-from evcc_sim.scenario import InvalidScenario, Scenario
-from evcc_sim.variants import resolve
+from evcc_sim.runs.inprocess import ControlFactory, classic, simulate
+from evcc_sim.runs.result import Result, Summary
+from evcc_sim.worlds.scenario import InvalidScenario, Scenario
+from evcc_sim.worlds.variants import resolve
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 import trio
 from anyio.abc import ByteStream
 
-from evcc_sim.memory_stream import MemoryStream, memory_pair
-from evcc_sim.modbus_server import serve_stream
-from evcc_sim.site_devices import Address, Device
+from evcc_sim.devices.memory_stream import MemoryStream, memory_pair
+from evcc_sim.devices.modbus_server import serve_stream
+from evcc_sim.devices.site_devices import Address, Device
 
 DOMAIN = ".sim"
 _SECOND = struct.Struct(">d")

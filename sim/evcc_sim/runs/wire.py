@@ -13,12 +13,12 @@ import anyio
 import trio
 from anyio.abc import ByteStream, SocketAttribute, TaskGroup
 
-from evcc_sim.compressed import CompressedHouse
-from evcc_sim.house import House
-from evcc_sim.modbus_server import Framing, serve_stream
-from evcc_sim.scenario import InvalidScenario, Scenario, load
-from evcc_sim.site_devices import Address, Device, devices, evcc_yaml
-from evcc_sim.world_clock import WorldClock
+from evcc_sim.devices.modbus_server import Framing, serve_stream
+from evcc_sim.devices.site_devices import Address, Device, devices, evcc_yaml
+from evcc_sim.runs.world_clock import WorldClock
+from evcc_sim.worlds.compressed import CompressedHouse
+from evcc_sim.worlds.house import House
+from evcc_sim.worlds.scenario import InvalidScenario, Scenario, load
 
 PORT_MAX = 65535
 REAL_STEP_S = 1.0

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import trio
 
-from evcc_sim.house import House
+from evcc_sim.worlds.house import House
 
 PUMP_MAX_S = 3600.0
 """The pump looks at least this often; an event scheduled meanwhile by a device access waits for it no longer."""

@@ -7,9 +7,9 @@ from html import escape
 from itertools import pairwise
 from pathlib import Path
 
-from evcc_sim import plots
-from evcc_sim.report import rows
-from evcc_sim.result import Result
+from evcc_sim.runs.result import Result
+from evcc_sim.show import plots
+from evcc_sim.show.report import rows
 from evcclib.events import (
     ChargeStarted,
     ChargeStopped,

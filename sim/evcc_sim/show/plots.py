@@ -13,10 +13,10 @@ from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evcc_sim.faults import FaultKind
-from evcc_sim.result import Result
+from evcc_sim.judge.trace import Instant
+from evcc_sim.plants.faults import FaultKind
+from evcc_sim.runs.result import Result
 from evcc_sim.timebase import Timebase
-from evcc_sim.trace import Instant
 from evcclib.events import SettingChanged
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import fmean
 
-from evcc_sim.result import Summary
-from evcc_sim.sweep import Outcome
+from evcc_sim.runs.result import Summary
+from evcc_sim.runs.sweep import Outcome
 
 LABELS: tuple[tuple[str, str, str], ...] = (
     ("charged_kwh", "charged into cars", "{:.2f} kWh"),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
-from evcc_sim.scenario import ActionSpec, InvalidScenario, Scenario
 from evcc_sim.timebase import Timebase
+from evcc_sim.worlds.scenario import ActionSpec, InvalidScenario, Scenario
 from evcclib.model import ChargeMode
 from evcclib.readings import OperatorLimit
 from evcclib.requests import (

@@ -12,7 +12,7 @@ from enum import Enum
 from math import inf, isfinite
 from typing import Protocol
 
-from evcc_sim.faults import FaultKind, ReadBack
+from evcc_sim.plants.faults import FaultKind, ReadBack
 from evcclib.model import ChargeMode, PollMode
 
 

@@ -12,13 +12,18 @@ from dataclasses import replace
 from datetime import date, time, timedelta
 from typing import TypeVar
 
-from evcc_sim.battery import BatterySpec
-from evcc_sim.car import CarSpec, Visit
-from evcc_sim.faults import READ_BACKS, FaultKind, ReadBack
-from evcc_sim.household import HouseholdSpec
-from evcc_sim.meter import MeterSpec
-from evcc_sim.packs import LIMIT_CYCLES, Choice, Pack, Span
-from evcc_sim.scenario import (
+from evcc_sim.plants.battery import BatterySpec
+from evcc_sim.plants.car import CarSpec, Visit
+from evcc_sim.plants.faults import READ_BACKS, FaultKind, ReadBack
+from evcc_sim.plants.household import HouseholdSpec
+from evcc_sim.plants.meter import MeterSpec
+from evcc_sim.plants.prices import PriceSpec, TariffSpec
+from evcc_sim.plants.sunshine import PvSpec, Sky
+from evcc_sim.plants.wallbox import WallboxSpec
+from evcc_sim.timebase import stream
+from evcc_sim.worlds.packs import LIMIT_CYCLES, Choice, Pack, Span
+from evcc_sim.worlds.read_backs import BY_STATUS, LESS_SUN, SHOWS
+from evcc_sim.worlds.scenario import (
     ActionSpec,
     ChargerSpec,
     CircuitSpec,
@@ -29,11 +34,6 @@ from evcc_sim.scenario import (
     SiteSpec,
     WeatherSpec,
 )
-from evcc_sim.sunshine import PvSpec, Sky
-from evcc_sim.tariffs import PriceSpec, TariffSpec
-from evcc_sim.timebase import stream
-from evcc_sim.wallbox import WallboxSpec
-from evcc_sim.worlds_of_read_backs import BY_STATUS, LESS_SUN, SHOWS
 
 T = TypeVar("T")
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime, time, timedelta
 
-from evcc_server.devices.profile import load
-from evcc_sim.faults import FaultKind
-from evcc_sim.household import HouseholdSpec
-from evcc_sim.packs import LIMIT_CYCLES, QUIET, Choice, Pack, Span, one_car, wall_time
-from evcc_sim.scenario import (
+from evcc_server.profiles.profile import load
+from evcc_sim.plants.faults import FaultKind
+from evcc_sim.plants.household import HouseholdSpec
+from evcc_sim.plants.sunshine import PvSpec, Sky
+from evcc_sim.plants.wallbox import WallboxSpec
+from evcc_sim.worlds.packs import LIMIT_CYCLES, QUIET, Choice, Pack, Span, one_car, wall_time
+from evcc_sim.worlds.scenario import (
     ActionSpec,
     ChargerSpec,
     CircuitSpec,
@@ -18,8 +20,6 @@ from evcc_sim.scenario import (
     SiteSpec,
     WeatherSpec,
 )
-from evcc_sim.sunshine import PvSpec, Sky
-from evcc_sim.wallbox import WallboxSpec
 
 
 def bad_car(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from evcc_server.devices.profile import Charger, Identity, Profile, Register
+from evcc_server.profiles.profile import Charger, Identity, Profile, Register
 
 
 def misfit(profile: Profile, card: str) -> str | None:

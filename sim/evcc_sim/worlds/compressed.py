@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import simpy
 
-from evcc_sim.house import House
-from evcc_sim.scenario import Scenario
+from evcc_sim.worlds.house import House
+from evcc_sim.worlds.scenario import Scenario
 
 
 class CompressedHouse:

@@ -10,28 +10,20 @@ from __future__ import annotations
 from dataclasses import replace
 from math import isfinite
 
-from evcc_sim import (
-    worlds_of_anything,
-    worlds_of_faults,
-    worlds_of_limits,
-    worlds_of_narrow_circuits,
-    worlds_of_prices,
-    worlds_of_read_backs,
-    worlds_of_sun,
-)
-from evcc_sim.packs import Value
-from evcc_sim.scenario import InvalidScenario, Scenario
+from evcc_sim.worlds import anything, broken_things, limits, narrow_circuits, prices, read_backs, sun
+from evcc_sim.worlds.packs import Value
+from evcc_sim.worlds.scenario import InvalidScenario, Scenario
 
 PACKS = {
     pack.name: pack
     for pack in (
-        *worlds_of_sun.PACKS,
-        *worlds_of_limits.PACKS,
-        *worlds_of_narrow_circuits.PACKS,
-        *worlds_of_prices.PACKS,
-        *worlds_of_faults.PACKS,
-        *worlds_of_anything.PACKS,
-        *worlds_of_read_backs.PACKS,
+        *sun.PACKS,
+        *limits.PACKS,
+        *narrow_circuits.PACKS,
+        *prices.PACKS,
+        *broken_things.PACKS,
+        *anything.PACKS,
+        *read_backs.PACKS,
     )
 }
 """All of them by name."""

@@ -10,18 +10,18 @@ from datetime import time
 
 import simpy
 
-from evcc_sim.battery import Battery
-from evcc_sim.bus import Bus, Sum
-from evcc_sim.car import Car, Visit
-from evcc_sim.faults import FaultTable
-from evcc_sim.fuse import Fuse
-from evcc_sim.household import Household
-from evcc_sim.meter import Meter, MeterSpec
-from evcc_sim.scenario import Scenario
-from evcc_sim.sunshine import Inverter, Sunshine
-from evcc_sim.tariffs import Tariffs
+from evcc_sim.plants.battery import Battery
+from evcc_sim.plants.bus import Bus, Sum
+from evcc_sim.plants.car import Car, Visit
+from evcc_sim.plants.faults import FaultTable
+from evcc_sim.plants.fuse import Fuse
+from evcc_sim.plants.household import Household
+from evcc_sim.plants.meter import Meter, MeterSpec
+from evcc_sim.plants.prices import Tariffs
+from evcc_sim.plants.sunshine import Inverter, Sunshine
+from evcc_sim.plants.wallbox import Wallbox
 from evcc_sim.timebase import Timebase
-from evcc_sim.wallbox import Wallbox
+from evcc_sim.worlds.scenario import Scenario
 
 
 class House:

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from datetime import time, timedelta
 
-from evcc_sim.household import HouseholdSpec
-from evcc_sim.meter import MeterSpec
-from evcc_sim.packs import QUIET, Choice, Pack, Span, one_car, wall_time
-from evcc_sim.scenario import ActionSpec, ChargerSpec, CircuitSpec, GridMeterSpec, LoadpointSpec, Scenario, SiteSpec
-from evcc_sim.sunshine import PvSpec
-from evcc_sim.wallbox import WallboxSpec
+from evcc_sim.plants.household import HouseholdSpec
+from evcc_sim.plants.meter import MeterSpec
+from evcc_sim.plants.sunshine import PvSpec
+from evcc_sim.plants.wallbox import WallboxSpec
+from evcc_sim.worlds.packs import QUIET, Choice, Pack, Span, one_car, wall_time
+from evcc_sim.worlds.scenario import (
+    ActionSpec,
+    ChargerSpec,
+    CircuitSpec,
+    GridMeterSpec,
+    LoadpointSpec,
+    Scenario,
+    SiteSpec,
+)
 
 
 def breaker_tree(

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from datetime import time, timedelta
 
-from evcc_sim.car import CarSpec, Visit
-from evcc_sim.faults import FaultKind
-from evcc_sim.household import HouseholdSpec
-from evcc_sim.meter import MeterSpec
-from evcc_sim.packs import Choice, Pack, Span
-from evcc_sim.scenario import (
+from evcc_sim.plants.car import CarSpec, Visit
+from evcc_sim.plants.faults import FaultKind
+from evcc_sim.plants.household import HouseholdSpec
+from evcc_sim.plants.meter import MeterSpec
+from evcc_sim.plants.sunshine import PvSpec
+from evcc_sim.plants.wallbox import WallboxSpec
+from evcc_sim.worlds.packs import Choice, Pack, Span
+from evcc_sim.worlds.scenario import (
     ActionSpec,
     ChargerSpec,
     CircuitSpec,
@@ -23,8 +25,6 @@ from evcc_sim.scenario import (
     Scenario,
     SiteSpec,
 )
-from evcc_sim.sunshine import PvSpec
-from evcc_sim.wallbox import WallboxSpec
 
 VOLTAGE_V = 230.0
 MINIMUM_A = 6.0

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import time
 
-from evcc_sim.car import CarSpec, Visit
-from evcc_sim.household import HouseholdSpec
-from evcc_sim.scenario import InvalidScenario, Scenario, checked
+from evcc_sim.plants.car import CarSpec, Visit
+from evcc_sim.plants.household import HouseholdSpec
 from evcc_sim.timebase import stream
+from evcc_sim.worlds.scenario import InvalidScenario, Scenario, checked
 
 Value = float | int | str
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import date, time
 
-from evcc_sim.packs import Choice, Pack, Span, one_car, wall_time
-from evcc_sim.scenario import ActionSpec, ChargerSpec, LoadpointSpec, Scenario, SiteSpec
-from evcc_sim.tariffs import PriceSpec, TariffSpec
-from evcc_sim.wallbox import WallboxSpec
+from evcc_sim.plants.prices import PriceSpec, TariffSpec
+from evcc_sim.plants.wallbox import WallboxSpec
+from evcc_sim.worlds.packs import Choice, Pack, Span, one_car, wall_time
+from evcc_sim.worlds.scenario import ActionSpec, ChargerSpec, LoadpointSpec, Scenario, SiteSpec
 
 
 def night_plan(

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import time, timedelta
 
-from evcc_sim.faults import FaultKind, ReadBack
-from evcc_sim.packs import Choice, Pack, Span
-from evcc_sim.scenario import FaultSpec, Scenario
-from evcc_sim.wallbox import Rounds
-from evcc_sim.worlds_of_sun import PACKS as SUNNY
+from evcc_sim.plants.faults import FaultKind, ReadBack
+from evcc_sim.plants.wallbox import Rounds
+from evcc_sim.worlds.packs import Choice, Pack, Span
+from evcc_sim.worlds.scenario import FaultSpec, Scenario
+from evcc_sim.worlds.sun import PACKS as SUNNY
 
 BENEATH = {pack.name: pack for pack in SUNNY}
 BY_STATUS = ("sessions_equal_the_meter", "starts_have_sessions")

@@ -19,19 +19,19 @@ from importlib import resources
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from evcc_server.devices.profile import load as load_profile
-from evcc_server.devices.profile import names as profile_names
-from evcc_sim.allowed_values import params_of, problems
-from evcc_sim.battery import BatterySpec
-from evcc_sim.car import CarSpec
-from evcc_sim.card_ids import misfit
-from evcc_sim.faults import CONTROL, READ_BACKS, Fault, FaultKind, ReadBack
-from evcc_sim.household import HouseholdSpec
-from evcc_sim.meter import MeterSpec
-from evcc_sim.sunshine import PvSpec, Sky
-from evcc_sim.tariffs import TariffSpec
+from evcc_server.profiles.profile import load as load_profile
+from evcc_server.profiles.profile import names as profile_names
+from evcc_sim.plants.battery import BatterySpec
+from evcc_sim.plants.car import CarSpec
+from evcc_sim.plants.faults import CONTROL, READ_BACKS, Fault, FaultKind, ReadBack
+from evcc_sim.plants.household import HouseholdSpec
+from evcc_sim.plants.meter import MeterSpec
+from evcc_sim.plants.prices import TariffSpec
+from evcc_sim.plants.sunshine import PvSpec, Sky
+from evcc_sim.plants.wallbox import WallboxSpec
 from evcc_sim.timebase import Timebase
-from evcc_sim.wallbox import WallboxSpec
+from evcc_sim.worlds.allowed_values import params_of, problems
+from evcc_sim.worlds.card_ids import misfit
 from evcclib.settings import SPECS, Scope
 
 LONGEST_S = 3660 * 86_400.0
@@ -128,7 +128,7 @@ class WeatherSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultSpec:
-    """A fault by the wall clock. ``every_day``: on each day of the run. ``of``: see `evcc_sim.faults.ReadBack`."""
+    """A fault by the wall clock. ``every_day``: on each day of the run. ``of``: see `evcc_sim.plants.faults.ReadBack`."""
 
     kind: FaultKind
     device: str
@@ -245,7 +245,7 @@ def text_of(name_or_path: str | Path) -> str:
     if path.suffix != ".toml":
         if str(name_or_path) not in names():
             raise InvalidScenario(f"unknown scenario {str(name_or_path)!r}; known: {', '.join(names())}")
-        entry = resources.files("evcc_sim").joinpath("scenarios", f"{name_or_path}.toml")
+        entry = resources.files("evcc_sim.worlds").joinpath("scenarios", f"{name_or_path}.toml")
         return entry.read_text(encoding="utf-8")
     try:
         return path.read_text(encoding="utf-8")
@@ -257,7 +257,7 @@ def text_of(name_or_path: str | Path) -> str:
 
 def names() -> tuple[str, ...]:
     """The scenarios of the library."""
-    folder = resources.files("evcc_sim").joinpath("scenarios")
+    folder = resources.files("evcc_sim.worlds").joinpath("scenarios")
     return tuple(sorted(entry.name[:-5] for entry in folder.iterdir() if entry.name.endswith(".toml")))
 
 

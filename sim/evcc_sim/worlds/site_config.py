@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from evcc_sim.car import CarSpec
-from evcc_sim.scenario import ChargerSpec, Scenario
+from evcc_sim.plants.car import CarSpec
+from evcc_sim.worlds.scenario import ChargerSpec, Scenario
 from evcclib.config import (
     BatteryConfig,
     ChargerConfig,

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from datetime import date, time
 
-from evcc_sim.battery import BatterySpec
-from evcc_sim.household import HouseholdSpec
-from evcc_sim.meter import MeterSpec
-from evcc_sim.packs import LIMIT_CYCLES, QUIET, Choice, Pack, Span, one_car
-from evcc_sim.scenario import ChargerSpec, GridMeterSpec, LoadpointSpec, Scenario, SiteSpec, WeatherSpec
-from evcc_sim.sunshine import PvSpec, Sky
-from evcc_sim.tariffs import PriceSpec, TariffSpec
-from evcc_sim.wallbox import WallboxSpec
+from evcc_sim.plants.battery import BatterySpec
+from evcc_sim.plants.household import HouseholdSpec
+from evcc_sim.plants.meter import MeterSpec
+from evcc_sim.plants.prices import PriceSpec, TariffSpec
+from evcc_sim.plants.sunshine import PvSpec, Sky
+from evcc_sim.plants.wallbox import WallboxSpec
+from evcc_sim.worlds.packs import LIMIT_CYCLES, QUIET, Choice, Pack, Span, one_car
+from evcc_sim.worlds.scenario import ChargerSpec, GridMeterSpec, LoadpointSpec, Scenario, SiteSpec, WeatherSpec
 
 
 def clouds_at_phase_gap(

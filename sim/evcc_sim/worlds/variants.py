@@ -14,8 +14,8 @@ import tomllib
 import typing
 from pathlib import Path
 
-from evcc_sim import generators, scenario
-from evcc_sim.scenario import InvalidScenario, Scenario
+from evcc_sim.worlds import generators, scenario
+from evcc_sim.worlds.scenario import InvalidScenario, Scenario
 
 
 def resolve(text: str, *, seed: int | None = None, changes: typing.Sequence[str] = ()) -> Scenario:

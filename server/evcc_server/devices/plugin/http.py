@@ -15,9 +15,9 @@ from typing import cast
 import anyio
 import httpx
 
-from evcc_server.config.secrets import redact
 from evcc_server.config.sources import HttpSource
 from evcc_server.devices.contract import DeviceDown, DeviceImplausible, DeviceRefused, DeviceSilent
+from evcc_server.secrets import redact
 
 _UNSENT = (
     httpx.ConnectError,

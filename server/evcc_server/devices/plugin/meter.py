@@ -11,9 +11,9 @@ from evcc_server.config.model import CustomMeter
 from evcc_server.config.sources import Source, Triple
 from evcc_server.devices import plausible
 from evcc_server.devices.contract import DeviceError, DeviceImplausible, MeterValues
-from evcc_server.devices.custom_source import Plugins, Read
-from evcc_server.devices.plugin_values import as_number, is_truth
-from evcc_server.devices.polling import is_blank
+from evcc_server.devices.plugin.sources import Plugins, Read
+from evcc_server.devices.plugin.values import as_number, is_truth
+from evcc_server.devices.template.common import is_blank
 from evcc_server.json_path import JsonValue
 from evcc_server.quoting import quoted
 from evcclib.model import PhaseTriple

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import cast
 
 from evcc_server.config.sources import RegisterAccess, RegisterSource
-from evcc_server.devices.profile import DataType, Function, Register
 from evcc_server.modbus import wire
+from evcc_server.profiles.profile import DataType, Function, Register
 
 _SENTINELS = {
     "uint16": 0xFFFF,

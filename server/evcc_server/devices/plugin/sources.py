@@ -28,14 +28,14 @@ from evcc_server.config.sources import (
     SunspecSource,
 )
 from evcc_server.devices.contract import DeviceImplausible, DeviceSilent
-from evcc_server.devices.custom_register import read_function, register_of, write_function
-from evcc_server.devices.custom_sunspec import SunspecPoints
-from evcc_server.devices.http_source import TIMEOUT_S, HttpClient
-from evcc_server.devices.mqtt_source import Topics
-from evcc_server.devices.plugin_values import as_number, as_sent_number, as_truth, filled_in
-from evcc_server.devices.registers import decode, decode_raw, encode
+from evcc_server.devices.plugin.http import TIMEOUT_S, HttpClient
+from evcc_server.devices.plugin.mqtt import Topics
+from evcc_server.devices.plugin.register import read_function, register_of, write_function
+from evcc_server.devices.plugin.sunspec import SunspecPoints
+from evcc_server.devices.plugin.values import as_number, as_sent_number, as_truth, filled_in
 from evcc_server.json_path import JsonValue, PathError, read_path
 from evcc_server.modbus.link import Link, Port
+from evcc_server.profiles.registers import decode, decode_raw, encode
 from evcc_server.quoting import quoted
 
 Read = Callable[[], Awaitable[JsonValue]]

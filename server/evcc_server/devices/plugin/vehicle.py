@@ -9,10 +9,10 @@ import anyio
 from evcc_server.config.model import VehicleEntry
 from evcc_server.devices import plausible
 from evcc_server.devices.contract import DeviceError, DeviceImplausible, DeviceSilent, VehicleValues
-from evcc_server.devices.custom_charger import status_of
-from evcc_server.devices.custom_meter import number, number_of, optional_reader, value_of
-from evcc_server.devices.custom_source import Plugins
-from evcc_server.devices.plugin_values import as_truth
+from evcc_server.devices.plugin.charger import status_of
+from evcc_server.devices.plugin.meter import number, number_of, optional_reader, value_of
+from evcc_server.devices.plugin.sources import Plugins
+from evcc_server.devices.plugin.values import as_truth
 
 BACKOFF = timedelta(seconds=5)
 BACKOFF_MAX = timedelta(hours=1)

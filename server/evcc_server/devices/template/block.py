@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from evcc_server.devices.formula import compiled, names_in
-from evcc_server.devices.profile import Condition, Profile, Register
-from evcc_server.devices.registers import decode_raw, decoder, raw_decoder
+from evcc_server.profiles.formula import compiled, names_in
+from evcc_server.profiles.profile import Condition, Profile, Register
+from evcc_server.profiles.registers import decode_raw, decoder, raw_decoder
 
 _EXPONENT_MAX = 10
 

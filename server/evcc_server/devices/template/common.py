@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from evcc_server.devices import plausible
 from evcc_server.devices.contract import ChargerValues, MeterValues
-from evcc_server.devices.profile import Profile, Values
-from evcc_server.devices.snapshot import Snapshot
+from evcc_server.devices.template.block import Snapshot
 from evcc_server.modbus.link import Link, Port
+from evcc_server.profiles.profile import Profile, Values
 from evcclib.model import ChargerStatus, PhaseTriple
 
 

@@ -13,15 +13,15 @@ from contextlib import contextmanager
 import anyio
 
 from evcc_server.devices.contract import DeviceError, DeviceImplausible, DeviceRefused
-from evcc_server.devices.formula import names_in
-from evcc_server.devices.plan import READ_FUNCTION, Chunk, Spot, alone, merge
-from evcc_server.devices.profile import Profile, Step
-from evcc_server.devices.registers import Unwritable, encode, encode_raw
-from evcc_server.devices.snapshot import Decoders, Snapshot, find_register, keys_of
-from evcc_server.devices.sunspec import Layout, discover, is_still
+from evcc_server.devices.template.block import Decoders, Snapshot, find_register, keys_of
+from evcc_server.devices.template.plan import READ_FUNCTION, Chunk, Spot, alone, merge
+from evcc_server.devices.template.sunspec import Layout, discover, is_still
 from evcc_server.modbus.link import ModbusRefused, Port
 from evcc_server.modbus.turns import Priority
 from evcc_server.modbus.wire import WRITE_COIL, WRITE_COILS, WRITE_REGISTER, WRITE_REGISTERS
+from evcc_server.profiles.formula import names_in
+from evcc_server.profiles.profile import Profile, Step
+from evcc_server.profiles.registers import Unwritable, encode, encode_raw
 
 ABSENT_CODES = (1, 2, 3)
 """Exceptions that say "I have no such register" rather than "not now"."""

@@ -18,16 +18,16 @@ import anyio
 import msgspec
 
 from evcc_server.devices import plausible
-from evcc_server.devices.access import Access
 from evcc_server.devices.contract import ChargerValues, DeviceError, DeviceImplausible
-from evcc_server.devices.polling import formulas_of, port_for, read_triple, without_blanks
-from evcc_server.devices.profile import Charger, Condition, PhaseSwitch, Profile, Step
-from evcc_server.devices.quirks import CURRENT, ENABLE, STATUS
-from evcc_server.devices.registers import truncate
-from evcc_server.devices.snapshot import Snapshot, keys_of
-from evcc_server.devices.told import Told
+from evcc_server.devices.template.block import Snapshot, keys_of
+from evcc_server.devices.template.common import formulas_of, port_for, read_triple, without_blanks
+from evcc_server.devices.template.device_registers import Access
+from evcc_server.devices.template.quirks import CURRENT, ENABLE, STATUS
+from evcc_server.devices.template.told import Told
 from evcc_server.modbus.link import Link
 from evcc_server.modbus.turns import Priority
+from evcc_server.profiles.profile import Charger, Condition, PhaseSwitch, Profile, Step
+from evcc_server.profiles.registers import truncate
 from evcclib.config import ChargerConfig
 from evcclib.model import ChargerStatus
 

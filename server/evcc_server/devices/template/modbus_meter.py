@@ -13,13 +13,13 @@ from datetime import timedelta
 import anyio
 
 from evcc_server.devices import plausible
-from evcc_server.devices.access import Access
 from evcc_server.devices.contract import DeviceError, DeviceImplausible, DeviceRefused, MeterValues
-from evcc_server.devices.formula import names_in
-from evcc_server.devices.polling import formulas_of, is_blank, port_for, read_triple
-from evcc_server.devices.profile import Profile, Step
-from evcc_server.devices.snapshot import keys_of
+from evcc_server.devices.template.block import keys_of
+from evcc_server.devices.template.common import formulas_of, is_blank, port_for, read_triple
+from evcc_server.devices.template.device_registers import Access
 from evcc_server.modbus.link import Link
+from evcc_server.profiles.formula import names_in
+from evcc_server.profiles.profile import Profile, Step
 
 _FIELDS: Mapping[str, str] = {
     "power": "power_w",

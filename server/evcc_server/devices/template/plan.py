@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from evcc_server.devices.profile import Function, Profile, Register
 from evcc_server.modbus.wire import READ_COILS, READ_DISCRETE, READ_HOLDING, READ_INPUT, Request
+from evcc_server.profiles.profile import Function, Profile, Register
 
 READ_FUNCTION: Mapping[Function, int] = {
     "coil": READ_COILS,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from evcc_server.devices.access import Access
-from evcc_server.devices.snapshot import Snapshot
+from evcc_server.devices.template.block import Snapshot
+from evcc_server.devices.template.device_registers import Access
 from evcclib.model import ChargerStatus
 
 StatusQuirk = Callable[[Snapshot], ChargerStatus | None]

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from evcc_server.devices.contract import DeviceError, DeviceImplausible, DeviceRefused, DeviceSilent
-from evcc_server.devices.profile import Sunspec, SunspecModel
 from evcc_server.modbus.link import Port
 from evcc_server.modbus.wire import READ_HOLDING
+from evcc_server.profiles.profile import Sunspec, SunspecModel
 
 MARKER = (0x5375, 0x6E53)
 END = 0xFFFF

@@ -8,37 +8,37 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from evcc_sim.invariants.calm import (
+from evcc_sim.judge.invariants.calm import (
     constant_inputs_settle,
     nothing_is_bought_for_the_sun,
     settles_on_its_aim,
     sun_is_used,
 )
-from evcc_sim.invariants.fairness import nobody_is_stopped_without_need, nobody_starves, raises_fit
-from evcc_sim.invariants.goals import (
+from evcc_sim.judge.invariants.fairness import nobody_is_stopped_without_need, nobody_starves, raises_fit
+from evcc_sim.judge.invariants.goals import (
     feasible_plans_are_met,
     min_soc_comes_first,
     mode_now_charges,
     mode_off_is_off,
 )
-from evcc_sim.invariants.ledger import (
+from evcc_sim.judge.invariants.ledger import (
     sessions_equal_the_meter,
     settings_survive,
     starts_have_sessions,
     vehicle_is_asked_rarely,
 )
-from evcc_sim.invariants.limits import (
+from evcc_sim.judge.invariants.limits import (
     circuit_limits_hold,
     current_within_bounds,
     limits_are_used,
     operator_limit_expires,
     operator_limit_holds,
 )
-from evcc_sim.invariants.physics import energy_runs_forward, fuse_never_trips, power_balance
-from evcc_sim.invariants.readback import little_is_said_again, starts_need_sun, stops_come
-from evcc_sim.invariants.sight import recovers, stale_grid_is_safe, unknown_soc_forces_nothing, what_flows_is_seen
-from evcc_sim.invariants.stillness import still_worlds_stay_still
-from evcc_sim.invariants.switching import (
+from evcc_sim.judge.invariants.physics import energy_runs_forward, fuse_never_trips, power_balance
+from evcc_sim.judge.invariants.readback import little_is_said_again, starts_need_sun, stops_come
+from evcc_sim.judge.invariants.sight import recovers, stale_grid_is_safe, unknown_soc_forces_nothing, what_flows_is_seen
+from evcc_sim.judge.invariants.stillness import still_worlds_stay_still
+from evcc_sim.judge.invariants.switching import (
     guard_holds,
     no_needless_writes,
     no_phase_switch_under_load,
@@ -49,8 +49,8 @@ from evcc_sim.invariants.switching import (
     switching_budget,
     three_phases_have_sun,
 )
-from evcc_sim.invariants.violation import Invariant, Violation
-from evcc_sim.trace import Trace
+from evcc_sim.judge.invariants.violation import Invariant, Violation
+from evcc_sim.judge.trace import Trace
 
 
 def check(trace: Trace, only: Iterable[str] | None = None) -> tuple[Violation, ...]:

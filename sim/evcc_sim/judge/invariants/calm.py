@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable
 from math import isnan
 
-from evcc_sim.invariants.evidence import (
+from evcc_sim.judge.invariants.evidence import (
     Operator,
     by_itself,
     car_of,
@@ -19,10 +19,10 @@ from evcc_sim.invariants.evidence import (
     noise_w,
     patience_s,
 )
-from evcc_sim.invariants.room import Rooms
-from evcc_sim.invariants.violation import Found, Violation
-from evcc_sim.scenario import Scenario
-from evcc_sim.trace import Instant, Trace
+from evcc_sim.judge.invariants.room import Rooms
+from evcc_sim.judge.invariants.violation import Found, Violation
+from evcc_sim.judge.trace import Instant, Trace
+from evcc_sim.worlds.scenario import Scenario
 from evcclib.model import ChargeMode
 
 SETTLES_S = 600.0

@@ -5,14 +5,14 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass
 
-from evcc_sim.actions import OperatorSpan, operator_limit_w, operator_spans
-from evcc_sim.car import CarSpec
-from evcc_sim.faults import Fault, FaultKind
-from evcc_sim.scenario import Scenario
-from evcc_sim.trace import InForce, Instant, LoadpointInstant, Trace
-from evcclib.charger import DRAWING_W
+from evcc_sim.judge.trace import InForce, Instant, LoadpointInstant, Trace
+from evcc_sim.plants.car import CarSpec
+from evcc_sim.plants.faults import Fault, FaultKind
+from evcc_sim.worlds.actions import OperatorSpan, operator_limit_w, operator_spans
+from evcc_sim.worlds.scenario import Scenario
 from evcclib.commands import SwitchPhases
 from evcclib.events import SettingChanged, VehicleAssigned, VehicleConnected
+from evcclib.machines.charger import DRAWING_W
 from evcclib.model import ChargeMode, PhaseTriple
 from evcclib.settings import LoadpointSettings
 

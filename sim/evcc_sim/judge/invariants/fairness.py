@@ -5,11 +5,11 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from itertools import pairwise
 
-from evcc_sim.invariants.evidence import car_of, faults_between, is_excused, is_hungry, takes_offence
-from evcc_sim.invariants.room import Rooms
-from evcc_sim.invariants.violation import Found, Violation
-from evcc_sim.scenario import Scenario
-from evcc_sim.trace import Instant, Sent, Trace
+from evcc_sim.judge.invariants.evidence import car_of, faults_between, is_excused, is_hungry, takes_offence
+from evcc_sim.judge.invariants.room import Rooms
+from evcc_sim.judge.invariants.violation import Found, Violation
+from evcc_sim.judge.trace import Instant, Sent, Trace
+from evcc_sim.worlds.scenario import Scenario
 from evcclib.commands import Disable
 from evcclib.model import ChargeMode
 

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from math import isnan
 
-from evcc_sim.faults import FaultKind
-from evcc_sim.invariants.evidence import (
+from evcc_sim.judge.invariants.evidence import (
     REACTION_S,
     SETTLED_AFTER_S,
     Operator,
@@ -17,9 +16,10 @@ from evcc_sim.invariants.evidence import (
     is_hungry,
     takes_offence,
 )
-from evcc_sim.invariants.room import Rooms
-from evcc_sim.invariants.violation import Found, Violation
-from evcc_sim.trace import InForce, Instant, Trace
+from evcc_sim.judge.invariants.room import Rooms
+from evcc_sim.judge.invariants.violation import Found, Violation
+from evcc_sim.judge.trace import InForce, Instant, Trace
+from evcc_sim.plants.faults import FaultKind
 from evcclib.events import SettingChanged
 from evcclib.model import ChargeMode
 from evcclib.settings import Scope

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from evcc_sim.faults import FaultKind
-from evcc_sim.invariants.evidence import REACTION_S
-from evcc_sim.invariants.violation import Found, Violation
-from evcc_sim.trace import Trace
+from evcc_sim.judge.invariants.evidence import REACTION_S
+from evcc_sim.judge.invariants.violation import Found, Violation
+from evcc_sim.judge.trace import Trace
+from evcc_sim.plants.faults import FaultKind
 from evcclib.events import ChargeStarted, SessionChanged
 
 

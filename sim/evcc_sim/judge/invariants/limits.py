@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from evcc_sim.faults import CONTROL, SILENT, FaultKind
-from evcc_sim.invariants.evidence import (
+from evcc_sim.judge.invariants.evidence import (
     REACTION_S,
     Doubt,
     Operator,
@@ -19,9 +18,10 @@ from evcc_sim.invariants.evidence import (
     seen_powers_w,
     takes_offence,
 )
-from evcc_sim.invariants.violation import Found, Violation
-from evcc_sim.scenario import CircuitSpec, Scenario
-from evcc_sim.trace import Instant, Trace
+from evcc_sim.judge.invariants.violation import Found, Violation
+from evcc_sim.judge.trace import Instant, Trace
+from evcc_sim.plants.faults import CONTROL, SILENT, FaultKind
+from evcc_sim.worlds.scenario import CircuitSpec, Scenario
 from evcclib.commands import SetCurrent
 from evcclib.model import ChargeMode
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from evcc_sim.invariants.violation import Found, Violation
-from evcc_sim.trace import Trace
+from evcc_sim.judge.invariants.violation import Found, Violation
+from evcc_sim.judge.trace import Trace
 
 POWER_TOLERANCE_W = 1e-3
 

@@ -9,11 +9,11 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from math import isnan
 
-from evcc_sim.faults import READ_BACKS, Fault, FaultKind, ReadBack
-from evcc_sim.invariants.evidence import noise_w, patience_s
-from evcc_sim.invariants.violation import Found, Violation
-from evcc_sim.scenario import Scenario
-from evcc_sim.trace import InForce, Instant, Sent, Trace
+from evcc_sim.judge.invariants.evidence import noise_w, patience_s
+from evcc_sim.judge.invariants.violation import Found, Violation
+from evcc_sim.judge.trace import InForce, Instant, Sent, Trace
+from evcc_sim.plants.faults import READ_BACKS, Fault, FaultKind, ReadBack
+from evcc_sim.worlds.scenario import Scenario
 from evcclib.commands import Disable, Enable, SetCurrent, SwitchPhases
 from evcclib.model import ChargeMode
 from evcclib.settings import LoadpointSettings

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from evcc_sim.invariants.evidence import Doubt, Operator, circuit_members, counted_phases, seen_powers_w
-from evcc_sim.scenario import CircuitSpec, Scenario
-from evcc_sim.trace import Instant, LoadpointInstant, Trace
+from evcc_sim.judge.invariants.evidence import Doubt, Operator, circuit_members, counted_phases, seen_powers_w
+from evcc_sim.judge.trace import Instant, LoadpointInstant, Trace
+from evcc_sim.worlds.scenario import CircuitSpec, Scenario
 from evcclib.model import ChargeMode
 
 OPERATOR = "operator"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from bisect import bisect_right
 from math import ceil
 
-from evcc_sim.faults import SILENT, FaultKind
-from evcc_sim.invariants.evidence import REACTION_S, circuit_members, faults_of, fits
-from evcc_sim.invariants.violation import Found, Violation
-from evcc_sim.trace import Instant, Look, Trace
+from evcc_sim.judge.invariants.evidence import REACTION_S, circuit_members, faults_of, fits
+from evcc_sim.judge.invariants.violation import Found, Violation
+from evcc_sim.judge.trace import Instant, Look, Trace
+from evcc_sim.plants.faults import SILENT, FaultKind
 from evcclib.events import VehicleConnected
 from evcclib.model import ChargeMode
 

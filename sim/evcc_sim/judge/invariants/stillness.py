@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from evcc_sim.invariants.evidence import Operator, by_itself, delays_s, is_tapering, patience_s, swings_by_wish
-from evcc_sim.invariants.violation import Found, Violation
-from evcc_sim.tariffs import TariffSpec
-from evcc_sim.trace import Trace
+from evcc_sim.judge.invariants.evidence import Operator, by_itself, delays_s, is_tapering, patience_s, swings_by_wish
+from evcc_sim.judge.invariants.violation import Found, Violation
+from evcc_sim.judge.trace import Trace
+from evcc_sim.plants.prices import TariffSpec
 from evcclib.commands import Disable, Enable, SetCurrent, SwitchPhases
 from evcclib.model import ChargeMode
 

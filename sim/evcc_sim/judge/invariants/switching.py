@@ -6,11 +6,11 @@ from bisect import bisect_right
 from collections import deque
 from itertools import pairwise
 
-from evcc_sim.actions import operator_spans
-from evcc_sim.invariants.evidence import delays_s, faults_between, is_calm, is_disturbed, patience_s
-from evcc_sim.invariants.fairness import needed_stops
-from evcc_sim.invariants.violation import Found, Violation
-from evcc_sim.trace import Instant, Trace
+from evcc_sim.judge.invariants.evidence import delays_s, faults_between, is_calm, is_disturbed, patience_s
+from evcc_sim.judge.invariants.fairness import needed_stops
+from evcc_sim.judge.invariants.violation import Found, Violation
+from evcc_sim.judge.trace import Instant, Trace
+from evcc_sim.worlds.actions import operator_spans
 from evcclib.commands import Disable, Enable, SetCurrent, SwitchPhases
 from evcclib.events import SettingChanged, VehicleConnected
 from evcclib.model import ChargeMode

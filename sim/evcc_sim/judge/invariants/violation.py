@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from evcc_sim.trace import Trace
+from evcc_sim.judge.trace import Trace
 
 
 @dataclass(frozen=True, slots=True)

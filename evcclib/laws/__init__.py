@@ -1,0 +1,1 @@
+"""Control laws: who gets how much of the sun."""

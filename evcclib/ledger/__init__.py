@@ -1,0 +1,1 @@
+"""What has flowed, for whom and at what price."""

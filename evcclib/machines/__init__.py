@@ -1,0 +1,1 @@
+"""Pure state machines and estimators: they know values, and not one another."""

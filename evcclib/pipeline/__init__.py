@@ -1,0 +1,1 @@
+"""One step of the site, from what is observed to what is booked."""

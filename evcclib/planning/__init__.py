@@ -1,0 +1,1 @@
+"""When to charge: the cheapest slots, and following them."""

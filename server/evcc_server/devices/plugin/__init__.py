@@ -1,0 +1,1 @@
+"""Devices that the owner describes: values over HTTP, MQTT and Modbus registers."""

@@ -1,0 +1,1 @@
+"""What survives the process: sessions, settings, the state of the control."""

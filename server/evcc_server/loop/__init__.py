@@ -1,0 +1,1 @@
+"""The control loop, what it is fed with and who feeds it."""

@@ -1,0 +1,1 @@
+"""A device as data: its registers, their formulas and where evcc's templates find them."""

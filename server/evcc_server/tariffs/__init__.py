@@ -1,0 +1,1 @@
+"""Prices and CO2, from their providers to the control."""

@@ -1,0 +1,1 @@
+"""From a configuration to the library's site and to drivers."""

@@ -1,0 +1,1 @@
+"""What a run has shown, and whether it may be so."""

@@ -1,0 +1,1 @@
+"""A world and a control, run in process, full stack or on the wire."""

@@ -1,0 +1,1 @@
+"""Reports, plots and what the terminal shows."""

@@ -1,0 +1,185 @@
+"""Dividing a limit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evcclib.machines.circuits import Allotment, Ceiling, Draw, Limit, Load
+
+BOTH = frozenset({0, 1})
+
+
+def draw(
+    *, committed: float = 0.0, claims: bool = True, active: int = 3, rotation: tuple[int, ...] = (0, 1, 2)
+) -> Draw:
+    return Draw(
+        rotation=rotation,
+        active=active,
+        minimum_a=6.0,
+        committed_a=committed,
+        sure_a=committed,
+        claims_minimum=claims,
+    )
+
+
+def load(currents: tuple[float, float, float] = (0, 0, 0), power: float = 0.0) -> dict[str, Any]:
+    return {"other": Load(currents, power), "other_most": Load(currents, power)}
+
+
+def limit(amps: float | None = None, watts: float | None = None, **values: Any) -> Limit:
+    return Limit(name="house", members=BOTH, current_max_a=amps, power_max_w=watts, **values)
+
+
+def allotted(*draws: Draw, limits: tuple[Limit, ...]) -> Allotment:
+    present = frozenset(range(len(draws)))
+    limits = tuple(replace(each, members=each.members & present) for each in limits)
+    return Allotment(limits, draws, voltage_v=230.0)
+
+
+@pytest.mark.rule("INV-2")
+def test_other_loads_leave_the_rest() -> None:
+    house = allotted(
+        draw(),
+        limits=(
+            limit(
+                32,
+                **load((10, 20, 5)),
+            ),
+        ),
+    )
+    assert house.ceiling(0, 3) == Ceiling(12, "house")
+    assert house.ceiling(0, 1) == Ceiling(22, "house")
+
+
+@pytest.mark.rule("INV-2")
+def test_load_on_another_phase_does_not_matter() -> None:
+    rotated = allotted(draw(active=1, rotation=(2, 0, 1)), limits=(limit(32, **load((31, 31, 5))),))
+    assert rotated.ceiling(0, 1) == Ceiling(27, "house")
+
+
+@pytest.mark.rule("DEF-49")
+def test_minimum_of_the_second_comes_before_more_for_the_first() -> None:
+    house = allotted(draw(), draw(), limits=(limit(20),))
+    assert house.ceiling(0, 3) == Ceiling(14, "house")
+    house.grant(0, 14)
+    assert house.ceiling(1, 3) == Ceiling(6, "house")
+
+
+@pytest.mark.rule("DEF-49")
+def test_minimum_of_the_first_comes_before_that_of_the_second() -> None:
+    house = allotted(draw(), draw(), limits=(limit(10),))
+    assert house.ceiling(0, 3) == Ceiling(6, "house")
+    house.grant(0, 6)
+    second = house.ceiling(1, 3)
+    assert second is not None and second.current_a == 4
+
+
+@pytest.mark.rule("DEF-49")
+def test_who_waits_keeps_its_claim_so_that_another_is_lowered() -> None:
+    house = allotted(draw(), draw(committed=16), limits=(limit(20),))
+    house.grant(0, 0)
+    assert house.ceiling(1, 3) == Ceiling(14, "house")
+
+
+@pytest.mark.rule("DEF-49")
+def test_claim_in_vain_holds_nobody_down() -> None:
+    house = allotted(draw(committed=11), draw(), limits=(limit(11),))
+    assert house.ceiling(0, 3) == Ceiling(6, "house")
+    house.waive([0, 1])
+    assert house.ceiling(0, 3) == Ceiling(11, "house")
+    house = allotted(draw(committed=14), draw(), limits=(limit(14),))
+    house.waive([0, 1])
+    assert house.ceiling(0, 3) == Ceiling(8, "house")
+
+
+@pytest.mark.rule("DEF-49")
+def test_doubt_is_not_kept_at_the_cost_of_who_waits() -> None:
+    doubtful = limit(20, other=Load((1, 1, 1), 0), other_most=Load((3, 3, 3), 0))
+    assert allotted(draw(committed=19), draw(claims=False), limits=(doubtful,)).ceiling(0, 3) == Ceiling(19, "house")
+    assert allotted(draw(committed=16), draw(), limits=(doubtful,)).ceiling(0, 3) == Ceiling(11, "house")
+
+
+@pytest.mark.rule("INV-2")
+def test_nobody_is_raised_before_another_has_been_lowered() -> None:
+    house = allotted(draw(), draw(committed=16, claims=True), limits=(limit(20),))
+    assert house.ceiling(0, 3) == Ceiling(4, "house")  # 16 A may still flow at the other
+    house = allotted(draw(committed=16), draw(committed=16), limits=(limit(20),))
+    assert house.ceiling(0, 3) == Ceiling(14, "house")
+
+
+@pytest.mark.rule("INV-2")
+def test_power_limits_the_sum_of_phases() -> None:
+    three = allotted(draw(), limits=(limit(watts=4200),)).ceiling(0, 3)
+    one = allotted(draw(), limits=(limit(watts=4200, **load(power=900)),)).ceiling(0, 1)
+    assert three is not None and three.current_a == pytest.approx(4200 / 690)
+    assert one is not None and one.current_a == pytest.approx(3300 / 230)
+
+
+@pytest.mark.rule("DEF-47")
+def test_limit_that_cannot_be_proven_leaves_the_safe_current() -> None:
+    assert allotted(draw(), limits=(limit(63, safe_current_a=8.0),)).ceiling(0, 3) == Ceiling(8, "house")
+
+
+@pytest.mark.rule("INV-2")
+def test_tightest_limit_wins_and_others_do_not_concern() -> None:
+    inner = Limit(name="garage", members=frozenset({0}), current_max_a=16)
+    both = allotted(draw(), draw(), limits=(limit(63), inner))
+    assert both.ceiling(0, 3) == Ceiling(16, "garage")
+    assert both.ceiling(1, 3) == Ceiling(57, "house")
+    assert allotted(draw(), limits=()).ceiling(0, 3) is None
+
+
+@pytest.mark.rule("INV-2")
+@given(
+    amps=st.floats(0, 100),
+    others=st.tuples(*[st.floats(-20, 60)] * 3),
+    draws=st.lists(
+        st.builds(
+            draw,
+            committed=st.sampled_from([0.0, 6.0, 16.0, 32.0]),
+            claims=st.booleans(),
+            active=st.sampled_from([1, 2, 3]),
+            rotation=st.permutations([0, 1, 2]).map(tuple),
+        ),
+        min_size=1,
+        max_size=5,
+    ),
+    wants=st.lists(st.floats(6, 32), min_size=5, max_size=5),
+)
+def test_grants_keep_the_limit_where_it_can_be_kept(
+    amps: float, others: tuple[float, float, float], draws: list[Draw], wants: list[float]
+) -> None:
+    everyone = frozenset(range(len(draws)))
+    only = Limit(name="house", members=everyone, current_max_a=amps, **load(others))
+    house = Allotment((only,), tuple(draws), voltage_v=230.0)
+    granted: list[float] = []
+    for index, each in enumerate(draws):
+        ceiling = house.ceiling(index, each.active)
+        assert ceiling is not None
+        current = min(wants[index], ceiling.current_a)
+        granted.append(current if current >= each.minimum_a else 0.0)
+        house.grant(index, granted[-1], each.active)
+    for phase in range(3):
+        used = [current for current, each in zip(granted, draws, strict=True) if phase in each.rotation[: each.active]]
+        assert not any(used) or sum(used) + others[phase] <= amps + 1e-6
+
+
+@pytest.mark.rule("INV-2")
+def test_doubt_lowers_nobody_and_raises_nobody() -> None:
+    doubtful = limit(32, other=Load((4, 4, 4), 0), other_most=Load((20, 20, 20), 0))
+    assert allotted(draw(committed=16), limits=(doubtful,)).ceiling(0, 3) == Ceiling(16, "house")
+    assert allotted(draw(committed=10), limits=(doubtful,)).ceiling(0, 3) == Ceiling(12, "house")
+    assert allotted(draw(), limits=(doubtful,)).ceiling(0, 3) == Ceiling(12, "house")
+    assert allotted(draw(committed=30), limits=(doubtful,)).ceiling(0, 3) == Ceiling(28, "house")
+
+
+@pytest.mark.rule("INV-2")
+def test_grant_on_more_phases_than_now_counts_on_all_of_them() -> None:
+    house = allotted(draw(active=1, committed=16), draw(), limits=(limit(20),))
+    house.grant(0, 10, 3)
+    assert house.ceiling(1, 3) == Ceiling(4, "house")  # the first may still be drawing 16 A

@@ -1,0 +1,93 @@
+"""Each of the invariants about circuits can fail: a good run is changed by hand, or the control is wrong on purpose."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import pytest
+from broken_controls import forgetful, generous, jumpy, restless, timid
+
+from evcc_sim.judge.invariants import check
+from evcc_sim.judge.trace import Sent, Trace
+from evcc_sim.runs.inprocess import ControlFactory, classic, simulate
+from evcc_sim.worlds.generators import PACKS
+from evcc_sim.worlds.scenario import Scenario
+from evcclib.commands import Disable
+
+HUNGRY: dict[str, float | str] = {"slack_a": 12.0, "phases": "three"}
+
+
+@cache
+def good() -> Trace:
+    return run(classic)
+
+
+def run(control: ControlFactory, **values: Any) -> Trace:
+    scenario = replace(PACKS["narrow_circuit"].build({**HUNGRY, **values}), hours=1.2)
+    return simulate(scenario, control=control).trace
+
+
+def violated(trace: Trace, name: str) -> bool:
+    return bool(check(trace, only=[name]))
+
+
+def test_a_good_run_violates_none() -> None:
+    assert check(good()) == ()
+
+
+def test_a_stop_without_need_is_found() -> None:
+    trace = good()
+    at = next(i for i, instant in enumerate(trace.instants) if instant.second >= 1800)
+    instant = trace.instants[at]
+    held = instant.loadpoints[0]._replace(reason="limited")
+    stop = Sent(instant.second, 0, Disable(), True, 99, True, 4000.0)
+    changed = replace(
+        trace,
+        instants=[*trace.instants[:at], instant._replace(loadpoints=(held,)), *trace.instants[at + 1 :]],
+        sent=[*trace.sent, stop],
+    )
+    assert violated(changed, "nobody_is_stopped_without_need")
+    full = replace(trace.scenario, circuit=(replace(trace.scenario.circuit[0], current_max_a=13.0),))
+    assert not violated(replace(changed, scenario=full), "nobody_is_stopped_without_need")  # there was no room
+
+
+def test_a_car_that_waits_for_ever_is_found() -> None:
+    assert violated(run(forgetful), "nobody_starves")
+
+
+def unmetered(name: str, seed: int) -> Scenario:
+    """A generated world none of whose stations has a meter."""
+    world = PACKS[name].draw(seed)
+    boxes = [replace(charger, box=replace(charger.box, has_meter=False)) for charger in world.charger]
+    return replace(world, charger=tuple(boxes))
+
+
+WITHOUT_METERS = [("breaker_tree", 16), ("breaker_tree", 26), ("breaker_tree", 42), ("breaker_tree", 53)]
+WITHOUT_METERS += [("breaker_tree", 23), ("narrow_circuit", 14), ("narrow_circuit", 17)]
+
+
+@pytest.mark.day
+@pytest.mark.parametrize(("name", "seed"), WITHOUT_METERS)
+def test_without_meters_limits_are_used_as_far_as_one_can_know(name: str, seed: int) -> None:
+    """On which phases a car draws is not known, nor whose it was when the load has fallen; but it fell only once [MEA-2]."""
+    assert simulate(unmetered(name, seed), seed).violations == ()
+
+
+@pytest.mark.day
+def test_without_meters_too_a_limit_that_is_not_used_is_found() -> None:
+    assert violated(simulate(unmetered("breaker_tree", 16), 16, control=timid).trace, "limits_are_used")
+    assert violated(simulate(unmetered("breaker_tree", 26), 26, control=forgetful).trace, "nobody_starves")
+
+
+def test_a_raise_beyond_the_limit_is_found() -> None:
+    assert violated(run(generous, slack_a=4.0), "raises_fit")
+
+
+def test_a_control_that_never_rests_is_found() -> None:
+    assert violated(run(restless), "still_worlds_stay_still")
+
+
+def test_a_control_that_stops_and_starts_is_found() -> None:
+    assert violated(run(jumpy), "switching_budget")

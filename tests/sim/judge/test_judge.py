@@ -1,0 +1,266 @@
+"""The judge goes by what people wish at each moment: it accuses nobody who does it, and finds whoever does not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import time, timedelta
+
+import pytest
+from broken_controls import anarchist, deaf, forgetful, impatient, jumpy
+
+from evcc_sim.judge.trace import Trace
+from evcc_sim.plants.car import CarSpec, Visit
+from evcc_sim.plants.faults import FaultKind
+from evcc_sim.plants.household import HouseholdSpec
+from evcc_sim.plants.meter import MeterSpec
+from evcc_sim.plants.sunshine import PvSpec
+from evcc_sim.plants.wallbox import Wallbox, WallboxSpec
+from evcc_sim.runs.fullstack import run_scenario
+from evcc_sim.runs.inprocess import ControlFactory, classic, simulate
+from evcc_sim.worlds.scenario import (
+    ActionSpec,
+    ChargerSpec,
+    CircuitSpec,
+    FaultSpec,
+    GridMeterSpec,
+    LoadpointSpec,
+    Scenario,
+    SiteSpec,
+)
+from evcclib.commands import SetCurrent, SwitchPhases
+from evcclib.model import ChargeMode
+
+Value = float | str | None
+
+
+def world(
+    *actions: ActionSpec,
+    mode: str = "pv",
+    pv_w: float = 9000.0,
+    hours: float = 3.0,
+    limit_a: float | None = None,
+    soc_pct: float = 20.0,
+    loadpoint: LoadpointSpec | None = None,
+    box: WallboxSpec | None = None,
+    meter: MeterSpec | None = None,
+    fault: Sequence[FaultSpec] = (),
+) -> Scenario:
+    """One car at home from 0:05 on under a constant sun, and what people do."""
+    circuit = () if limit_a is None else (CircuitSpec(name="main", current_max_a=limit_a, uses_grid_meter=True),)
+    spec = loadpoint or LoadpointSpec(mode=mode, vehicle="car", circuit="main" if circuit else None)
+    visit = Visit(charger="bay", arrive=time(0, 5), depart=time(23), soc_pct=soc_pct)
+    return Scenario(
+        name="world",
+        hours=hours,
+        site=SiteSpec(),
+        grid=GridMeterSpec(meter=meter or MeterSpec()),
+        household=HouseholdSpec(constant_w=300.0),
+        pv=(PvSpec(name="roof", constant_w=pv_w),) if pv_w else (),
+        charger=(ChargerSpec(box=box or WallboxSpec(name="bay"), loadpoint=spec),),
+        car=(CarSpec(name="car", soc_pct=soc_pct, visits=(visit,)), CarSpec(name="other")),
+        circuit=circuit,
+        action=actions,
+        fault=tuple(fault),
+    )
+
+
+def at(hours: int, minutes: int, setting: str, value: Value) -> ActionSpec:
+    return ActionSpec(at=time(hours, minutes), loadpoint=0, setting=setting, value=value)
+
+
+def of_car(hours: int, minutes: int, car: str, setting: str, value: float) -> ActionSpec:
+    return ActionSpec(at=time(hours, minutes), vehicle=car, setting=setting, value=value)
+
+
+def limit(hours: int, minutes: int, watts: float, lasts_min: int) -> ActionSpec:
+    return ActionSpec(at=time(hours, minutes), operator_limit_w=watts, lasts=timedelta(minutes=lasts_min))
+
+
+def violated(scenario: Scenario, control: ControlFactory = classic) -> set[str]:
+    return {violation.invariant for violation in simulate(scenario, 1, control=control).violations}
+
+
+BLAMELESS = {
+    "the maximum current is lowered under the sun": world(at(1, 0, "current_max_a", 6.0)),
+    "the minimum current is raised under the sun": world(at(1, 0, "current_min_a", 10.0), pv_w=3500.0),
+    "delays of more than ten minutes": world(
+        loadpoint=LoadpointSpec(mode="pv", vehicle="car", enable_delay_s=1500.0, disable_delay_s=1200.0)
+    ),
+    "delays that become long during the day": world(
+        at(0, 2, "enable_delay", 2400.0), at(1, 30, "disable_delay", 1800.0)
+    ),
+    "a goal in mode now under a limit": world(at(0, 10, "soc_target_pct", 25.0), mode="now", limit_a=32.0),
+    "a goal in mode now": world(at(0, 10, "soc_target_pct", 25.0), mode="now"),
+    "a goal of energy in mode now": world(at(0, 10, "energy_target_kwh", 1.0), mode="now"),
+    "a plan, and another vehicle's goal": world(
+        of_car(0, 10, "car", "soc_target_pct", 40.0),
+        at(0, 11, "target_time", "03:30"),
+        of_car(0, 12, "other", "soc_target_pct", 70.0),
+        pv_w=0.0,
+        hours=4.0,
+    ),
+    "a target time that moves": world(
+        of_car(0, 10, "car", "soc_target_pct", 40.0),
+        at(0, 11, "target_time", "02:00"),
+        at(0, 12, "target_time", "03:30"),
+        pv_w=0.0,
+        hours=4.0,
+    ),
+    "a target time that is taken back": world(
+        of_car(0, 10, "car", "soc_target_pct", 40.0),
+        at(0, 11, "target_time", "03:30"),
+        at(0, 12, "target_time", None),
+        pv_w=0.0,
+        hours=4.0,
+    ),
+    "the operator's limits overlap": world(
+        limit(0, 30, 4200.0, 90), limit(0, 50, 8000.0, 20), limit(1, 20, 4200.0, 10), mode="now"
+    ),
+    "an operator's limit and a minimum SoC": world(
+        limit(0, 30, 4200.0, 60), of_car(0, 40, "car", "soc_min_pct", 60.0), pv_w=0.0
+    ),
+    "a noisy meter": world(meter=MeterSpec(noise_w=60.0, resolution_w=10.0)),
+    "a threshold to start below the minimum": world(at(0, 2, "enable_threshold_w", -2000.0), pv_w=3300.0, hours=4.0),
+}
+
+
+@pytest.mark.parametrize("scenario", BLAMELESS.values(), ids=BLAMELESS.keys())
+def test_nobody_is_accused_for(scenario: Scenario) -> None:
+    assert violated(scenario) == set()
+
+
+BROKEN_WORDS: dict[str, tuple[Scenario, ControlFactory, str]] = {
+    "a maximum current": (world(at(1, 0, "current_max_a", 6.0)), deaf, "current_within_bounds"),
+    "mode off": (world(at(1, 0, "mode", "off"), mode="now"), deaf, "mode_off_is_off"),
+    "mode now": (world(at(1, 0, "mode", "now"), mode="off", pv_w=0.0), deaf, "mode_now_charges"),
+    "mode pv": (world(at(1, 0, "mode", "pv"), mode="now", pv_w=2000.0), deaf, "nothing_is_bought_for_the_sun"),
+    "a minimum SoC": (world(of_car(1, 0, "car", "soc_min_pct", 60.0), pv_w=0.0), deaf, "min_soc_comes_first"),
+    "a target time": (
+        world(at(0, 12, "soc_target_pct", 40.0), at(0, 13, "target_time", "03:30"), pv_w=0.0, hours=4.0),
+        deaf,
+        "feasible_plans_are_met",
+    ),
+    "a shorter disable delay": (
+        replace(
+            world(
+                at(0, 10, "disable_delay", 0.0),
+                loadpoint=LoadpointSpec(mode="pv", vehicle="car", disable_delay_s=6000.0),
+            ),
+            pv=(PvSpec(name="roof", steps=((time(0), 9000.0), (time(1), 1000.0))),),
+        ),
+        deaf,
+        "nothing_is_bought_for_the_sun",
+    ),
+    "the operator's word": (world(limit(0, 30, 4200.0, 60), mode="now"), anarchist, "operator_limit_holds"),
+    "the older of two words that is in force again": (
+        world(limit(0, 30, 4200.0, 90), limit(0, 31, 20_000.0, 30), mode="now"),
+        anarchist,
+        "operator_limit_holds",
+    ),
+}
+
+
+@pytest.mark.parametrize(("scenario", "control", "invariant"), BROKEN_WORDS.values(), ids=BROKEN_WORDS.keys())
+def test_a_control_is_found_that_does_not_heed(scenario: Scenario, control: ControlFactory, invariant: str) -> None:
+    assert invariant in violated(scenario, control)
+    assert invariant not in violated(scenario)
+
+
+@pytest.mark.parametrize("mode", ["now", "pv"])
+def test_stops_of_a_limit_that_comes_and_goes_are_not_the_controls(mode: str) -> None:
+    minutes = range(10, 170, 2)
+    scenario = world(*(limit(each // 60, each % 60, 1000.0, 1) for each in minutes), mode=mode)
+    result = simulate(scenario, 1)
+    assert result.violations == ()
+    assert result.summary.starts > 20  # so that there was something to accuse it of
+    for wearing in (jumpy, impatient):
+        assert "switching_budget" in violated(scenario, wearing)
+
+
+def test_a_car_in_mode_now_that_is_never_enabled_is_found() -> None:
+    assert "mode_now_charges" in violated(world(mode="now"), forgetful)
+
+
+STUCK = FaultSpec(kind=FaultKind.STUCK_CONTACTOR, device="bay", at=time(0, 4), lasts=timedelta(minutes=5))
+
+
+def test_a_contactor_that_was_stuck_goes_where_it_was_told_to() -> None:
+    result = simulate(world(mode="now", fault=[STUCK]))
+    assert result.violations == ()
+    assert result.summary.charged_kwh > 25
+    late = replace(STUCK, at=time(1))  # and it opens when it stuck closed
+    result = simulate(world(at(1, 1, "mode", "off"), mode="now", fault=[late]))
+    assert [instant.loadpoints[0].power_w for instant in result.trace.instants][-1] == 0
+
+
+def test_a_contactor_that_stays_stuck_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Wallbox, "_catch_up", lambda _box: None)
+    result = simulate(world(mode="now", fault=[STUCK]))
+    assert result.summary.charged_kwh == 0
+    assert {violation.invariant for violation in result.violations} == {"mode_now_charges"}
+    assert "offered 16 A" in result.violations[0].message
+
+
+REFUSED = world(
+    at(0, 20, "current_max_a", 4.0),
+    at(0, 21, "soc_target_pct", 40.0),
+    at(1, 10, "target_time", "01:40"),
+    hours=1.8,
+    fault=[FaultSpec(kind=FaultKind.CLOCK_JUMP, device="site", at=time(1), params={"seconds": 3600.0})],
+)
+
+
+def notes(trace: Trace) -> list[str]:
+    return [note.text for note in trace.notes if not note.text.startswith("clock")]
+
+
+def test_a_refused_request_is_noted_and_changes_nothing() -> None:
+    result = simulate(REFUSED)
+    assert [text for text in notes(result.trace) if text.startswith("refused")] == [
+        "refused: max current must be greater or equal than min current",
+        "refused: timestamp is in the past",
+    ]
+    assert result.trace.in_force(6000.0).loadpoints[0].target_time is None
+    assert result.violations == ()
+
+
+@pytest.mark.day
+def test_both_ways_record_the_same_wishes() -> None:
+    scenario = replace(REFUSED, action=(*REFUSED.action, at(1, 20, "mode", "now"), at(1, 21, "disable_delay", 700.0)))
+    one, two = simulate(scenario).trace, run_scenario(scenario).trace
+    assert notes(one) == notes(two)
+    for second in (1.0, 1500.0, 4000.0, 4850.0, 6000.0):
+        assert one.in_force(second)._replace(second=0.0) == two.in_force(second)._replace(second=0.0)
+    assert one.in_force(6000.0).loadpoints[0].mode is ChargeMode.NOW
+    assert one.in_force(6000.0).loadpoints[0].disable_delay == timedelta(seconds=700)
+    assert one.in_force(6000.0).vehicles == ("car",)
+
+
+def test_a_restart_begins_with_what_the_control_then_has() -> None:
+    restart = FaultSpec(kind=FaultKind.RESTART, device="site", at=time(1), lasts=timedelta(seconds=60))
+    trace = simulate(world(at(0, 30, "mode", "minpv"), fault=[restart])).trace
+    assert [wish.loadpoints[0].mode for wish in trace.wishes if wish.second in (0.0, *trace.restarts)] == [
+        ChargeMode.PV,
+        ChargeMode.MINPV,
+    ]
+
+
+def test_what_flows_after_the_last_decision_is_counted() -> None:
+    result = simulate(world(mode="now", pv_w=0.0, hours=1.0))
+    assert result.trace.instants[-1].second == 3600.0
+    assert result.summary.charged_kwh == pytest.approx(result.trace.instants[-1].grid_in_kwh - 0.3, abs=1e-6)
+
+
+def test_a_watchdog_is_kicked_while_nothing_happens() -> None:
+    plain = simulate(world(hours=6.0)).trace
+    watched = simulate(world(hours=6.0, box=WallboxSpec(name="bay", watchdog_s=60.0))).trace
+    assert [sent[:4] for sent in watched.sent] == [sent[:4] for sent in plain.sent]
+    assert watched.instants[-1].grid_out_kwh == pytest.approx(plain.instants[-1].grid_out_kwh, abs=1e-6)
+
+
+def test_commands_of_a_lowered_maximum_stay_below_it() -> None:
+    sent = simulate(BLAMELESS["the maximum current is lowered under the sun"]).trace.sent
+    currents = [s.command.current_a for s in sent if s.second >= 3600 and isinstance(s.command, SetCurrent)]
+    assert currents == [6.0]
+    assert not any(isinstance(s.command, SwitchPhases) for s in sent)
