@@ -261,10 +261,12 @@ def _decide_one(work: Work, index: int, facts: Facts, asked: Demand, sun: Sun, l
     target = law(work, index, facts, asked, sun, phases_max=phases_max)
     charger = loadpoint.charger
     phases = 1 if phases_max == 1 and target.current_a > 0 else target.phases
-    clamped = _clamp(index, target.current_a, facts, limits, phases=_limited(loadpoint, facts, phases))
+    offered_a = charger.sure_a if phases in (0, charger.phases) else 0.0
+    counted = _limited(loadpoint, facts, phases)
+    clamped = _clamp(index, target.current_a, facts, limits, phases=counted, offered_a=offered_a)
     if clamped.current_a == 0 < target.current_a and phases:  # too much for these, too: stay on those there are
         phases = 0
-        clamped = _clamp(index, target.current_a, facts, limits)
+        clamped = _clamp(index, target.current_a, facts, limits, offered_a=charger.sure_a)
     is_narrowing = phases == 1 != charger.phases  # that gives way to the limit which the contactor rests from
     rests_until = _rests_until(work, index, facts) if clamped.current_a > 0 and not is_narrowing else None
     if rests_until is not None:
@@ -399,8 +401,13 @@ def _is_held(work: Work, index: int, facts: Facts) -> bool:
     return True
 
 
-def _clamp(index: int, current_a: float, facts: Facts, limits: Allotment | None, *, phases: int = 0) -> Clamped:
-    """``current_a`` within all limits; ``phases`` are those it may be drawn on, 0 the present ones."""
+def _clamp(
+    index: int, current_a: float, facts: Facts, limits: Allotment | None, *, phases: int = 0, offered_a: float
+) -> Clamped:
+    """``current_a`` within all limits; ``phases`` are those it may be drawn on, 0 the present ones.
+
+    ``offered_a`` is what surely stands on these phases, 0 nothing.
+    """
     bounds = facts.bounds
     return clamp(
         current_a,
@@ -408,6 +415,7 @@ def _clamp(index: int, current_a: float, facts: Facts, limits: Allotment | None,
         maximum_a=bounds.maximum_a,
         step_a=bounds.step_a,
         ceiling=None if limits is None or current_a <= 0 else limits.ceiling(index, phases or facts.limited),
+        offered_a=offered_a,
     )
 
 

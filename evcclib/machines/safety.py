@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from evcclib.machines.charger import floor_to_step
 from evcclib.machines.circuits import Ceiling
+from evcclib.machines.surplus import DEAD_BAND_A
 
 
 class Clamped(NamedTuple):
@@ -19,8 +20,20 @@ class Clamped(NamedTuple):
     limit: str | None
 
 
-def clamp(wanted_a: float, *, minimum_a: float, maximum_a: float, step_a: float, ceiling: Ceiling | None) -> Clamped:
-    """``wanted_a`` within all limits, quantised [LIM-2, DEF-7]. ``minimum_a`` and ``maximum_a`` fit the device's step."""
+def clamp(
+    wanted_a: float,
+    *,
+    minimum_a: float,
+    maximum_a: float,
+    step_a: float,
+    ceiling: Ceiling | None,
+    offered_a: float = 0.0,
+) -> Clamped:
+    """``wanted_a`` within all limits, quantised [LIM-2, DEF-7]. ``minimum_a`` and ``maximum_a`` fit the device's step.
+
+    What is ``offered_a`` already (0: nothing) stays where a limit leaves hardly more. A meter that rounds shows another rest
+    for every current, so that whoever took up all of it would be lowered and raised for ever [PV-12].
+    """
     if wanted_a <= 0:
         return Clamped(0.0, None)
     limit = None
@@ -33,6 +46,11 @@ def clamp(wanted_a: float, *, minimum_a: float, maximum_a: float, step_a: float,
         current_a = floor_to_step(max(current_a, 0.0), step_a)
     if current_a < minimum_a:
         return Clamped(0.0, limit or "loadpoint")
+    if ceiling is not None and minimum_a <= offered_a < current_a:
+        is_step = offered_a in (minimum_a, floor_to_step(offered_a, step_a))
+        well_within_a = min(current_a, floor_to_step(max(ceiling.current_a - DEAD_BAND_A, 0.0), step_a))
+        if is_step and well_within_a <= offered_a:
+            return Clamped(offered_a, ceiling.limit)
     return Clamped(current_a, limit)
 
 

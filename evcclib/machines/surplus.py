@@ -25,7 +25,8 @@ CURRENT_SLACK_A = 2.0
 
 
 DEAD_BAND_A = 0.1
-"""What the sun gives more or less is not worth a command: 23 W a phase, less than meters and houses wander by themselves."""
+"""What the sun gives more or less, or a limit leaves more, is not worth a command: 23 W a phase, less than meters and houses
+wander by themselves."""
 IDLE_BAND_A = 2.0
 """To a vehicle that does not draw an offer is a promise only: it need not be exact, and ..."""
 IDLE_REST = timedelta(minutes=5)

@@ -12,9 +12,15 @@ from evcclib.machines.safety import Clamped, clamp, lowered
 
 
 def clamped(
-    wanted: float, ceiling: Ceiling | None = None, *, low: float = 6, high: float = 16, step: float = 1
+    wanted: float,
+    ceiling: Ceiling | None = None,
+    *,
+    low: float = 6,
+    high: float = 16,
+    step: float = 1,
+    offered: float = 0,
 ) -> Clamped:
-    return clamp(wanted, minimum_a=low, maximum_a=high, step_a=step, ceiling=ceiling)
+    return clamp(wanted, minimum_a=low, maximum_a=high, step_a=step, ceiling=ceiling, offered_a=offered)
 
 
 @pytest.mark.rule("INV-2", "LIM-8", "U-8", "DEF-7")
@@ -35,6 +41,23 @@ def test_limit_lowers_and_pauses_below_the_minimum() -> None:
     assert clamped(8, Ceiling(20, "house")) == Clamped(8, None)
 
 
+@pytest.mark.rule("PV-12", "INV-2")
+def test_what_is_offered_stays_where_a_limit_leaves_hardly_more() -> None:
+    assert clamped(16, Ceiling(10.09, "house"), step=0.001, offered=10) == Clamped(10, "house")
+    assert clamped(16, Ceiling(10.11, "house"), step=0.001, offered=10) == Clamped(10.11, "house")
+    assert clamped(16, Ceiling(9.99, "house"), step=0.001, offered=10) == Clamped(9.99, "house")  # less is less
+    assert clamped(16, Ceiling(11.05, "house"), offered=10) == Clamped(10, "house")
+    assert clamped(16, Ceiling(11.1, "house"), offered=10) == Clamped(11, "house")
+    assert clamped(16, Ceiling(12.05, "house"), offered=10) == Clamped(12, "house")
+    assert clamped(16, Ceiling(16.05, "house"), offered=15) == Clamped(15, "house")
+    assert clamped(16, Ceiling(16.1, "house"), offered=15) == Clamped(16, None)
+    assert clamped(10.05, Ceiling(30, "house"), step=0.001, offered=10) == Clamped(10.05, None)  # no limit's doing
+    assert clamped(16, Ceiling(10.05, "house"), step=0.5, offered=9.9) == Clamped(
+        10, "house"
+    )  # that is none of its steps
+    assert clamped(16, Ceiling(7.05, "house"), low=7, step=0.5, offered=6.5) == Clamped(7, "house")
+
+
 @pytest.mark.rule("DEF-7")
 def test_minimum_that_no_step_reaches_is_a_pause() -> None:
     assert clamped(6.8, low=7, high=6) == Clamped(0, "loadpoint")
@@ -47,11 +70,21 @@ def test_minimum_that_no_step_reaches_is_a_pause() -> None:
     high=st.floats(0.1, 80),
     step=st.sampled_from([1.0, 0.1, 0.5, 0.001]),
     room=st.none() | st.floats(-50, 100),
+    offered=st.just(0.0) | st.floats(0, 80),
 )
-def test_no_command_is_above_any_limit(wanted: float, low: float, high: float, step: float, room: float | None) -> None:
+def test_no_command_is_above_any_limit(
+    wanted: float, low: float, high: float, step: float, room: float | None, offered: float
+) -> None:
     minimum, maximum = ceil_to_step(low, step), floor_to_step(high, step)
     ceiling = None if room is None else Ceiling(room, "house")
-    found = clamp(wanted, minimum_a=minimum, maximum_a=maximum, step_a=step, ceiling=ceiling)
+    found = clamp(
+        wanted,
+        minimum_a=minimum,
+        maximum_a=maximum,
+        step_a=step,
+        ceiling=ceiling,
+        offered_a=floor_to_step(offered, step),
+    )
     if found.current_a == 0:
         return
     assert minimum <= found.current_a <= maximum

@@ -108,6 +108,30 @@ def test_below_the_minimum_it_pauses_and_says_why() -> None:
     assert bench.step() == (SetCurrent(16.0), Enable())
 
 
+@pytest.mark.rule("INV-2", "PV-12")
+@pytest.mark.parametrize(
+    ("house_a", "step_a", "resolution_w"),
+    [
+        (9.994, 0.001, 10.0),  # 10.006 A are left: 2301 W, shown as 10.0 A, and then 10.0 A are left
+        (9.0, 1.0, 20.0),  # 11 A: 2530 W, shown as 10.957 A, and then 10 A
+        (4.0, 0.001, 60.0),  # 16 A, the most there is: 3680 W, shown as 15.913 A
+    ],
+)
+def test_meter_that_rounds_makes_nobody_dance_below_a_limit(house_a: float, step_a: float, resolution_w: float) -> None:
+    bench = house(loadpoint(mode=NOW, phases=3, circuit="house", current_step_a=step_a))
+    for second in range(0, 1200, 10):
+        bench.t = second * S
+        drawn_a = bench.currents(bench.box)[0]
+        shown_a = round(drawn_a * 230.0 / resolution_w) * resolution_w / 230.0
+        bench.box.extra["currents_a"] = Measured((shown_a, shown_a, shown_a), bench.t)
+        bench.box.extra["power_w"] = Measured(690.0 * shown_a, bench.t)
+        used_a = house_a + drawn_a
+        grid(bench, (used_a, used_a, used_a), power=690.0 * used_a)
+        bench.step()
+    assert len(bench.sent) <= 3
+    assert 20.0 - step_a - 0.1 <= house_a + bench.box.offered_a <= 20.0
+
+
 @pytest.mark.rule("INV-2", "LIM-5")
 def test_house_that_swings_around_the_limit_does_not_wear_the_contactor_out() -> None:
     bench = house()
