@@ -10,6 +10,7 @@ import pytest
 from broken_controls import anarchist, deaf, forgetful, impatient, jumpy
 
 from evcc_sim.judge.trace import Trace
+from evcc_sim.plants.battery import BatterySpec
 from evcc_sim.plants.car import CarSpec, Visit
 from evcc_sim.plants.faults import FaultKind
 from evcc_sim.plants.household import HouseholdSpec
@@ -77,6 +78,15 @@ def limit(hours: int, minutes: int, watts: float, lasts_min: int) -> ActionSpec:
     return ActionSpec(at=time(hours, minutes), operator_limit_w=watts, lasts=timedelta(minutes=lasts_min))
 
 
+def left_over(hour: int) -> tuple[ActionSpec, ...]:
+    """For half of each hour nothing of the sun is to be left over, else so much that three phases have not enough."""
+    setting = "residual_power_w"
+    return (
+        ActionSpec(at=time(hour, 10), setting=setting, value=0.0),
+        ActionSpec(at=time(hour, 40), setting=setting, value=800.0),
+    )
+
+
 def violated(scenario: Scenario, control: ControlFactory = classic) -> set[str]:
     return {violation.invariant for violation in simulate(scenario, 1, control=control).violations}
 
@@ -84,6 +94,17 @@ def violated(scenario: Scenario, control: ControlFactory = classic) -> set[str]:
 BLAMELESS = {
     "the maximum current is lowered under the sun": world(at(1, 0, "current_max_a", 6.0)),
     "the minimum current is raised under the sun": world(at(1, 0, "current_min_a", 10.0), pv_w=3500.0),
+    "the minimum current is raised by little under the sun": world(at(1, 0, "current_min_a", 8.0), pv_w=5800.0),
+    "three phases whenever less sun is to be left over": replace(
+        world(
+            *(each for hour in range(6) for each in left_over(hour)),
+            pv_w=4700.0,
+            hours=6.0,
+            loadpoint=LoadpointSpec(mode="pv", vehicle="car", phases=0),
+            box=WallboxSpec(name="bay", can_switch_phases=True),
+        ),
+        site=SiteSpec(residual_power_w=800.0),
+    ),
     "delays of more than ten minutes": world(
         loadpoint=LoadpointSpec(mode="pv", vehicle="car", enable_delay_s=1500.0, disable_delay_s=1200.0)
     ),
@@ -122,6 +143,11 @@ BLAMELESS = {
     ),
     "a noisy meter": world(meter=MeterSpec(noise_w=60.0, resolution_w=10.0)),
     "a threshold to start below the minimum": world(at(0, 2, "enable_threshold_w", -2000.0), pv_w=3300.0, hours=4.0),
+    "a home battery that keeps the car charging down to what is set during the day": replace(
+        world(ActionSpec(at=time(0, 10), setting="buffer_soc_pct", value=70.0)),
+        pv=(PvSpec(name="roof", steps=((time(0), 9000.0), (time(0, 20), 2300.0))),),
+        battery=(BatterySpec(soc_pct=90.0),),
+    ),
 }
 
 

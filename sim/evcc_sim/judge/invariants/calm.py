@@ -24,6 +24,7 @@ from evcc_sim.judge.invariants.violation import Found, Violation
 from evcc_sim.judge.trace import Instant, Trace
 from evcc_sim.worlds.scenario import Scenario
 from evcclib.model import ChargeMode
+from evcclib.settings import SiteSettings
 
 SETTLES_S = 600.0
 
@@ -49,7 +50,7 @@ def constant_inputs_settle(trace: Trace) -> Found:
                 loadpoint.car,
                 operator.limit_w(instant.second),
                 wish.second,
-                _battery_is_at(scenario, instant),
+                _battery_is_at(scenario, wish.site, instant),
             )
             if (
                 inputs != before
@@ -74,17 +75,15 @@ def constant_inputs_settle(trace: Trace) -> Found:
                     return
 
 
-def _battery_is_at(scenario: Scenario, instant: Instant) -> object:
-    """On which side of its limits and of the site's thresholds the home battery is; of several, nobody can tell by their mean."""
+def _battery_is_at(scenario: Scenario, site: SiteSettings, instant: Instant) -> object:
+    """On which side of its limits and of the thresholds in force the home battery is; of several, nobody can tell by their mean."""
     if not scenario.battery:
         return None
     if len(scenario.battery) > 1:
         return instant.battery_soc_pct
-    spec, site, soc_pct = scenario.battery[0], scenario.site, instant.battery_soc_pct
-    return tuple(
-        soc_pct < edge_pct
-        for edge_pct in (spec.soc_min_pct + 0.1, spec.soc_max_pct - 0.1, site.priority_soc_pct, site.buffer_soc_pct)
-    )
+    spec, soc_pct = scenario.battery[0], instant.battery_soc_pct
+    thresholds_pct = (site.priority_soc_pct, site.buffer_soc_pct, site.buffer_start_soc_pct)
+    return tuple(soc_pct < edge_pct for edge_pct in (spec.soc_min_pct + 0.1, spec.soc_max_pct - 0.1, *thresholds_pct))
 
 
 def sun_is_used(trace: Trace) -> Found:

@@ -153,7 +153,7 @@ def small_steps_are_not_sent(trace: Trace) -> Found:
                 continue
             if before_a is None or not 0.0 < now_a - before_a < SMALL_A or not sent.was_enabled:
                 continue
-            lowest_a = scenario.charger[sent.loadpoint].loadpoint.current_min_a
+            lowest_a = trace.in_force(sent.second).loadpoints[sent.loadpoint].current_min_a
             if seen.at(sent.loadpoint, sent.second) == "surplus" and before_a >= lowest_a:
                 message = f"loadpoint {sent.loadpoint + 1}: {now_a:g} A after {before_a:g} A"
                 yield Violation("small_steps_are_not_sent", sent.second, message)
@@ -225,22 +225,22 @@ def three_phases_have_sun(trace: Trace) -> Found:
         return
     if not scenario.site.has_grid_meter:
         return
-    spec = scenario.charger[0].loadpoint
     car_phases = {car.name: car.phases for car in scenario.car}
-    window_s = spec.enable_delay_s + patience_s(scenario) + scenario.grid.meter.refresh_s
     seconds = [instant.second for instant in trace.instants]
     needless: list[float] = []
     for sent in trace.sent:
         if not sent.accepted or sent.command != SwitchPhases(3):
             continue
-        window = trace.instants[
-            max(bisect_right(seconds, sent.second - window_s) - 1, 0) : bisect_right(seconds, sent.second)
-        ]
+        enable_s = trace.in_force(sent.second).loadpoints[0].enable_delay.total_seconds()
+        start_s = sent.second - enable_s - patience_s(scenario) - scenario.grid.meter.refresh_s
+        window = trace.instants[max(bisect_right(seconds, start_s) - 1, 0) : bisect_right(seconds, sent.second)]
         if not window or window[-1].loadpoints[0].mode is not ChargeMode.PV or not _is_the_suns(window):
             continue
-        phases = car_phases.get(spec.vehicle or "", 3)
-        needed_w = phases * scenario.site.voltage_v * spec.current_min_a
-        most_w = max(each.pv_available_w - each.household_w for each in window) - scenario.site.residual_power_w
+        wishes = trace.in_force_between(start_s, sent.second)
+        phases = min(car_phases.get(wish.vehicles[0] or "", 3) for wish in wishes)
+        needed_w = phases * scenario.site.voltage_v * min(wish.loadpoints[0].current_min_a for wish in wishes)
+        residual_w = min(wish.site.residual_power_w for wish in wishes)
+        most_w = max(each.pv_available_w - each.household_w for each in window) - residual_w
         noise_w = 3 * scenario.grid.meter.noise_w + scenario.grid.meter.resolution_w
         if most_w < needed_w - 20.0 - noise_w:
             needless = [second for second in needless if second > sent.second - 6 * 3600] + [sent.second]
