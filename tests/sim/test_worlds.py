@@ -66,6 +66,20 @@ def test_a_generated_world_is_named_so_that_it_can_be_made_again() -> None:
         assert again.rows == pack.rows
 
 
+@pytest.mark.day
+@pytest.mark.parametrize(
+    ("name", "seed"),
+    [
+        ("@any_world:number=11889,faults=some", 473),
+        ("@any_world:number=704266,faults=none", 540),
+        ("@any_world:number=543620,faults=none", 577),
+        ("@any_world:number=593063,faults=some", 759),
+    ],
+)
+def test_random_worlds_in_which_control_or_judge_was_wrong_once(name: str, seed: int) -> None:
+    assert simulate(generate(name, seed=seed), seed).violations == ()
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [

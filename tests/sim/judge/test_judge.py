@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import time, timedelta
 
 import pytest
-from broken_controls import anarchist, deaf, forgetful, impatient, jumpy
+from broken_controls import anarchist, deaf, forgetful, impatient, jumpy, timid
 
 from evcc_sim.judge.trace import Trace
 from evcc_sim.plants.battery import BatterySpec
@@ -87,6 +87,25 @@ def left_over(hour: int) -> tuple[ActionSpec, ...]:
     )
 
 
+def without_meters(*circuit: CircuitSpec, mode: str = "minpv") -> Scenario:
+    """One car that uses one phase of a station of which nobody sees how many, in circuits of which each phase is seen."""
+    of_circuits = replace(
+        world(
+            at(0, 40, "mode", mode),
+            loadpoint=LoadpointSpec(mode="minpv", vehicle="car", circuit=circuit[-1].name),
+            box=WallboxSpec(name="bay", has_meter=False),
+        ),
+        pv=(PvSpec(name="roof", steps=((time(0), 0.0), (time(1), 9000.0))),),
+        circuit=circuit,
+    )
+    return replace(of_circuits, car=(replace(of_circuits.car[0], phases=1), *of_circuits.car[1:]))
+
+
+METERED = CircuitSpec(name="main", current_max_a=16.7, has_meter=True)
+WIDE = replace(METERED, current_max_a=40.0)
+IN_A_TREE = (replace(METERED, has_meter=False), replace(WIDE, name="branch", parent="main"))
+
+
 def violated(scenario: Scenario, control: ControlFactory = classic) -> set[str]:
     return {violation.invariant for violation in simulate(scenario, 1, control=control).violations}
 
@@ -105,6 +124,10 @@ BLAMELESS = {
         ),
         site=SiteSpec(residual_power_w=800.0),
     ),
+    "a car of which one does not see the phases": without_meters(METERED),
+    "such a car in a tree of circuits": without_meters(*IN_A_TREE),
+    "such a car in mode now": without_meters(METERED, mode="now"),
+    "such a car in mode now in a tree of circuits": without_meters(*IN_A_TREE, mode="now"),
     "delays of more than ten minutes": world(
         loadpoint=LoadpointSpec(mode="pv", vehicle="car", enable_delay_s=1500.0, disable_delay_s=1200.0)
     ),
@@ -202,6 +225,12 @@ def test_stops_of_a_limit_that_comes_and_goes_are_not_the_controls(mode: str) ->
     assert result.summary.starts > 20  # so that there was something to accuse it of
     for wearing in (jumpy, impatient):
         assert "switching_budget" in violated(scenario, wearing)
+
+
+@pytest.mark.parametrize(("mode", "invariant"), [("minpv", "sun_is_used"), ("now", "limits_are_used")])
+def test_what_is_left_to_a_car_of_which_one_does_not_see_the_phases_is_used(mode: str, invariant: str) -> None:
+    assert violated(without_meters(WIDE, mode=mode)) == set()
+    assert invariant in violated(without_meters(WIDE, mode=mode), timid)
 
 
 def test_a_car_in_mode_now_that_is_never_enabled_is_found() -> None:

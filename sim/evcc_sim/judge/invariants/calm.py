@@ -76,7 +76,7 @@ def constant_inputs_settle(trace: Trace) -> Found:
 
 
 def _battery_is_at(scenario: Scenario, site: SiteSettings, instant: Instant) -> object:
-    """On which side of its limits and of the thresholds in force the home battery is; of several, nobody can tell by their mean."""
+    """On which side of its limits and of the thresholds in force the home battery is; of several, their mean does not tell."""
     if not scenario.battery:
         return None
     if len(scenario.battery) > 1:

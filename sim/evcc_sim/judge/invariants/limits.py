@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from evcc_sim.judge.invariants.evidence import (
     REACTION_S,
-    Doubt,
     Operator,
     bounds,
     car_of,
@@ -15,9 +14,9 @@ from evcc_sim.judge.invariants.evidence import (
     is_excused,
     is_hungry,
     patience_s,
-    seen_powers_w,
     takes_offence,
 )
+from evcc_sim.judge.invariants.room import Rooms
 from evcc_sim.judge.invariants.violation import Found, Violation
 from evcc_sim.judge.trace import Instant, Trace
 from evcc_sim.plants.faults import CONTROL, SILENT, FaultKind
@@ -125,7 +124,11 @@ def limits_are_used(trace: Trace) -> Found:
     parents = {circuit.name: circuit for circuit in scenario.circuit}
     operator = Operator(trace)
     wait_s = 2 * patience_s(scenario) + 60.0
-    flows = {circuit.name: _flows_if_taken_w(circuit, trace) for circuit in scenario.circuit}
+    rooms = Rooms(trace)
+    flows = {
+        ceiling.name: [rooms.flows_if_taken_w(ceiling, instant) for instant in trace.instants]
+        for ceiling in rooms.circuits
+    }
     for index, charger in enumerate(scenario.charger):
         chain: list[CircuitSpec] = []
         name = charger.loadpoint.circuit
@@ -162,43 +165,6 @@ def limits_are_used(trace: Trace) -> Found:
                 message = f"loadpoint {index + 1} at {loadpoint.pilot_a:g} A although its circuits have room"
                 yield Violation("limits_are_used", instant.second, message)
                 since = instant.second
-
-
-def _flows_if_taken_w(circuit: CircuitSpec, trace: Trace) -> list[list[float]]:
-    """At each instant, what would flow on each phase of a circuit if every car took what it is offered, for all one sees [W].
-
-    What a car takes at a station without a meter is known from the site's power at best [MEA-7]. That does not tell on which of
-    its phases, and where it has fallen since, the car may take less: of several all together no more than that [MEA-2].
-    """
-    scenario = trace.scenario
-    voltage_v = scenario.site.true_voltage_v or scenario.site.voltage_v
-    members = circuit_members(scenario, circuit.name)
-    rotations = [scenario.charger[member].box.phase_rotation for member in members]
-    flows: list[list[float]] = []
-    doubt = Doubt([member for member in members if not scenario.charger[member].box.has_meter])
-    for instant in trace.instants:
-        flow = list(instant.grid_powers_w) if circuit.uses_grid_meter else [0.0, 0.0, 0.0]
-        if circuit.has_meter:  # nothing but its cars flows through it, but who sees only the sum does not know that
-            for member in members:
-                flow = [sure + own for sure, own in zip(flow, instant.loadpoints[member].powers_w, strict=True)]
-        unseen_w, fewest = [0.0, 0.0, 0.0], 3
-        for member, rotation in zip(members, rotations, strict=True):
-            loadpoint = instant.loadpoints[member]
-            if not loadpoint.car:
-                continue
-            counted = [grid_phase - 1 for grid_phase in rotation[: counted_phases(scenario, member, loadpoint)]]
-            if circuit.uses_grid_meter or circuit.has_meter:
-                taken_w = seen_powers_w(scenario, member, loadpoint)
-                if not scenario.charger[member].box.has_meter:
-                    unseen_w = [sure + own for sure, own in zip(unseen_w, taken_w, strict=True)]
-                    fewest = min(fewest, max(1, len(counted)))
-                for phase in range(3):
-                    flow[phase] -= taken_w[phase]
-            for phase in counted:
-                flow[phase] += loadpoint.pilot_a * voltage_v
-        fallen_w = doubt.fallen_w(instant)
-        flows.append([flow[phase] + min(unseen_w[phase], fallen_w / fewest) for phase in range(3)])
-    return flows
 
 
 def _room_a(

@@ -15,35 +15,44 @@ OPERATOR = "operator"
 
 @dataclass(frozen=True, slots=True)
 class Ceiling:
-    """A limit over the loadpoints ``members``: a circuit, or the grid operator."""
+    """A limit over the loadpoints ``members``: a circuit, or the grid operator.
+
+    What the ``metered`` ones of them draw is in what a meter shows, from which a control must find out what flows beside them.
+    """
 
     name: str
     members: tuple[int, ...]
     current_max_a: float | None
     power_max_w: float | None
     sees_house: bool
+    metered: tuple[int, ...] = ()
 
 
 class Rooms:
-    """What the circuits of a run's site leave at an instant, by the settings of then."""
+    """What the ``circuits`` of a run's site leave at an instant, by the settings of then."""
 
     def __init__(self, trace: Trace) -> None:
         self._trace = trace
         self._scenario = scenario = trace.scenario
         self._voltage_v = scenario.site.true_voltage_v or scenario.site.voltage_v
         self._phases = {car.name: car.phases for car in scenario.car}
-        self._circuits = tuple(_ceilings(scenario))
+        self.circuits = tuple(_ceilings(scenario))
         self._everyone = tuple(range(len(scenario.charger)))
         self._operator = Operator(trace)
-        self._unmetered = [index for index, charger in enumerate(scenario.charger) if not charger.box.has_meter]
-        doubt = Doubt(self._unmetered)
-        self._fallen_w = {instant.second: doubt.fallen_w(instant) for instant in trace.instants if self._unmetered}
+        self._unseen = {  # by circuit
+            ceiling.name: [index for index in ceiling.metered if not scenario.charger[index].box.has_meter]
+            for ceiling in self.circuits
+        }
+        self._fallen_w: dict[str, dict[float, float]] = {}
+        for name, stations in self._unseen.items():
+            doubt = Doubt(stations)
+            self._fallen_w[name] = {each.second: doubt.fallen_w(each) for each in trace.instants if stations}
 
     def ceilings(self, second: float) -> list[Ceiling]:
         """All limits that hold at ``second``."""
         limit_w = self._operator.limit_w(second)
         operator = [] if limit_w is None else [Ceiling(OPERATOR, self._everyone, None, limit_w, sees_house=False)]
-        return [*self._circuits, *operator]
+        return [*self.circuits, *operator]
 
     def over(self, loadpoint: int, second: float) -> list[Ceiling]:
         """The limits that concern ``loadpoint`` at ``second``."""
@@ -105,18 +114,31 @@ class Rooms:
         powers = [instant.loadpoints[member].powers_w for member in ceiling.members]
         return [instant.grid_powers_w[phase] - sum(power[phase] for power in powers) for phase in range(3)]
 
+    def flows_if_taken_w(self, ceiling: Ceiling, instant: Instant) -> list[float]:
+        """What would flow through ``ceiling`` on each phase if every car took what it is offered, for all one sees [W]."""
+        flows_w = self._seen_others_w(ceiling, instant)
+        for member in ceiling.members:
+            each = instant.loadpoints[member]
+            for phase in self._assumed_phases(member, each) if each.car else ():
+                flows_w[phase] += each.pilot_a * self._voltage_v
+        return flows_w
+
     def _seen_others_w(self, ceiling: Ceiling, instant: Instant) -> list[float]:
-        """What one would take for `others_w` who sees no more than the meters of the stations and of the site."""
+        """What one would take for `others_w` who sees no more than the meters of the stations, the circuits and the site [W].
+
+        What a car takes at a station without a meter is known from the site's power at best [MEA-7]. That does not tell on which
+        of its phases, and where it has fallen since, the car may take less: of several all together no more than that [MEA-2].
+        """
         others_w = self.others_w(ceiling, instant)
-        members = [member for member in ceiling.members if member in self._unmetered]
-        if not ceiling.sees_house or not members:
+        members = self._unseen.get(ceiling.name, [])
+        if not members:
             return others_w
         loadpoints = [instant.loadpoints[member] for member in members]
         seen_w = [seen_powers_w(self._scenario, *each) for each in zip(members, loadpoints, strict=True)]
         fewest = min(max(1, counted_phases(self._scenario, *each)) for each in zip(members, loadpoints, strict=True))
         for phase in range(3):
             sure_w = sum(each[phase] for each in seen_w)
-            less_w = min(sure_w, self._fallen_w.get(instant.second, 0.0) / fewest)
+            less_w = min(sure_w, self._fallen_w[ceiling.name][instant.second] / fewest)
             others_w[phase] += sum(each.powers_w[phase] for each in loadpoints) - sure_w + less_w
         return others_w
 
@@ -141,7 +163,22 @@ class Rooms:
 def _ceilings(scenario: Scenario) -> Iterator[Ceiling]:
     for circuit in scenario.circuit:
         members = tuple(circuit_members(scenario, circuit.name))
-        yield Ceiling(circuit.name, members, circuit.current_max_a, circuit.power_max_w, _sees_house(circuit, scenario))
+        yield Ceiling(
+            circuit.name,
+            members,
+            circuit.current_max_a,
+            circuit.power_max_w,
+            _sees_house(circuit, scenario),
+            tuple(sorted(_metered(circuit, scenario))),
+        )
+
+
+def _metered(circuit: CircuitSpec, scenario: Scenario) -> set[int]:
+    """The loadpoints below it whose draw is in what a meter shows: of itself, or of those that it is the parent of."""
+    if circuit.uses_grid_meter or circuit.has_meter:
+        return set(circuit_members(scenario, circuit.name))
+    below = [_metered(child, scenario) for child in scenario.circuit if child.parent == circuit.name]
+    return set().union(*below)
 
 
 def _sees_house(circuit: CircuitSpec, scenario: Scenario) -> bool:
