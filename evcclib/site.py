@@ -46,10 +46,10 @@ from evcclib.pipeline.admission import admit, admit_config, admit_now, admit_sta
 from evcclib.pipeline.assignment import assign
 from evcclib.pipeline.check_config import check
 from evcclib.pipeline.circuit_loads import allotment, committed_a, drawable_a, see_voltage, take_in
-from evcclib.pipeline.desk import Work, begin, elapse
+from evcclib.pipeline.desk import LoadpointDesk, SiteDesk, begin, elapse
 from evcclib.pipeline.goals import demand
-from evcclib.pipeline.lookup import SiteLayout
-from evcclib.pipeline.observe_loadpoint import Facts, give_up_waiting, observe, take_outcome
+from evcclib.pipeline.lookup import LoadpointLayout, SiteLayout
+from evcclib.pipeline.observe_loadpoint import give_up_waiting, observe, take_outcome
 from evcclib.pipeline.observe_site import look
 from evcclib.pipeline.sharing import effect_of, flexible_for, flexible_power, is_ramping, order, outstanding
 from evcclib.pipeline.state import LoadpointState, SiteState
@@ -77,17 +77,17 @@ def initial(config: SiteConfig, *, now: Now) -> SiteState:
             residual_power_w=config.residual_power_w,
         ),
         vehicle_settings={},
-        loadpoints=tuple(_initial_loadpoint(layout, index) for index in range(len(layout.loadpoints))),
+        loadpoints=tuple(_initial_loadpoint(each) for each in layout.loadpoints),
         savings=SavingsState(since=now.utc),
         started_at=now.instant,
         layout=layout,
     )
-    work = begin(layout, state, Readings(), now)
-    for loadpoint in layout.loadpoints:
-        name = loadpoint.config.vehicle
+    site = begin(layout, state, Readings(), now)
+    for lp in site.desks:
+        name = lp.layout.config.vehicle
         if name is not None:
-            assign(work, loadpoint.index, name)  # [LP-2]
-    return work.state
+            assign(site, lp, name)  # [LP-2]
+    return site.state
 
 
 def step(
@@ -102,51 +102,52 @@ def step(
     layout = layout_of(config, state)
     admit(layout, state, readings, now, cause)
     before = state
-    work = begin(layout, before, readings, now)
-    state = work.state
-    decides = cause in DECIDING and not (cause is Cause.WAKE and state.tick_at == work.instant)
+    site = begin(layout, before, readings, now)
+    state = site.state
+    decides = cause in DECIDING and not (cause is Cause.WAKE and state.tick_at == site.instant)
     if cause is Cause.START or cause is Cause.INTERVAL or state.tick_at is None:
-        state.tick_at = work.instant
+        state.tick_at = site.instant
     for outcome in readings.outcomes:
-        take_outcome(work, outcome)
-    give_up_waiting(work)
-    facts = [observe(work, index) for index in range(len(state.loadpoints))]
-    sun = look(work, facts)
-    witness.take_in(work, facts)
+        take_outcome(site.desks[outcome.loadpoint], outcome)
+    give_up_waiting(site)
+    for lp in site.desks:
+        observe(site, lp)
+    sun = look(site)
+    witness.take_in(site)
     if layout.config.circuits or readings.operator_limit is not None:
-        see_voltage(work)
+        see_voltage(site)
     if layout.config.circuits:
-        take_in(work, facts)
-    if not decides and work.events:
-        decides = _is_requested(work)
+        take_in(site)
+    if not decides and site.events:
+        decides = _is_requested(site)
     if decides:
-        _decide(work, facts, sun)
+        _decide(site, sun)
         if sun.power_w is not None:
             # a value that is only kept is no reading: what counts is when the meter was last read [SITE-18]
-            read_at = min(sun.sampled_at, work.instant) if layout.config.has_grid else work.instant
-            state.last_success, state.last_success_at = work.utc - (work.instant - read_at), read_at
+            read_at = min(sun.sampled_at, site.instant) if layout.config.has_grid else site.instant
+            state.last_success, state.last_success_at = site.utc - (site.instant - read_at), read_at
     else:
-        _enforce(work, facts, retries=cause is not Cause.OUTCOME)
-    booking.settle(work, facts)
-    wakes = next_wake(work, before, facts, sun, decided=decides)
+        _enforce(site, retries=cause is not Cause.OUTCOME)
+    booking.settle(site)
+    wakes = next_wake(site, before, sun, decided=decides)
     state.readings = readings
     reasons = tuple([loadpoint.reason for loadpoint in state.loadpoints])
-    decision = Decision(work.batches, tuple(work.events), reasons, frozenset(work.reads), *wakes)
+    decision = Decision(site.batches, tuple(site.events), reasons, frozenset(site.reads), *wakes)
     return state, decision
 
 
-def _is_requested(work: Work) -> bool:
+def _is_requested(site: SiteDesk) -> bool:
     """Whether the step itself has changed a setting that asks for a decision, as a vehicle that was found may do [SITE-4]."""
-    return any(type(each) is SettingChanged and SPECS[each.scope, each.name].wakes_loop for each in work.events)
+    return any(type(each) is SettingChanged and SPECS[each.scope, each.name].wakes_loop for each in site.events)
 
 
 def apply(config: SiteConfig, state: SiteState, *requests: Request, now: Now) -> tuple[SiteState, tuple[Event, ...]]:
     """Fulfil a client's requests, all or none. Raises `InvalidSetting` or `UnknownTarget`; then nothing has changed."""
     admit_now(now)
-    work = begin(layout_of(config, state), state, state.readings, now)
+    site = begin(layout_of(config, state), state, state.readings, now)
     for request in requests:
-        changes.fulfil(work, request)
-    return work.state, tuple(work.events)
+        changes.fulfil(site, request)
+    return site.state, tuple(site.events)
 
 
 def layout_of(config: SiteConfig, state: SiteState) -> SiteLayout:
@@ -163,8 +164,7 @@ def layout_of(config: SiteConfig, state: SiteState) -> SiteLayout:
     return layout
 
 
-def _initial_loadpoint(layout: SiteLayout, index: int) -> LoadpointState:
-    loadpoint = layout.loadpoints[index]
+def _initial_loadpoint(loadpoint: LoadpointLayout) -> LoadpointState:
     config = loadpoint.config
     settings = LoadpointSettings(
         mode=config.mode,
@@ -187,161 +187,158 @@ def priority_of(loadpoint: LoadpointState) -> int:
     return loadpoint.settings.priority if own is None else own
 
 
-def _decide(work: Work, facts: list[Facts], sun: Sun) -> None:
+def _decide(site: SiteDesk, sun: Sun) -> None:
     """Decide every loadpoint, in order [DEF-49]."""
-    loadpoints = work.state.loadpoints
-    if len(loadpoints) == 1:
-        asked = demand(work, 0, facts[0])
-        _decide_one(work, 0, facts[0], asked, sun, allotment(work, facts, [_claims(work, 0, facts[0], asked)]))
+    desks = site.desks
+    demands = [demand(lp) for lp in desks]
+    limits = allotment(site, lambda lp: _claims(lp, demands[lp.index]))
+    if len(desks) == 1:
+        _decide_one(desks[0], demands[0], sun, limits)
         return
-    priorities = [priority_of(loadpoint) for loadpoint in loadpoints]
-    demands = [demand(work, index, each) for index, each in enumerate(facts)]
-    flexible_w = [_flexible(work, index, each, demands[index]) for index, each in enumerate(facts)]
-    claims = [_claims(work, index, facts[index], each) for index, each in enumerate(demands)]
-    limits = allotment(work, facts, claims)
+    priorities = [priority_of(lp.state) for lp in desks]
+    flexible_w = [_flexible(lp, demands[lp.index]) for lp in desks]
 
-    def unseen_w(index: int) -> float:
-        return outstanding(loadpoints[index], sampled_at=sun.sampled_at, instant=work.instant)
+    def unseen_w(lp: LoadpointDesk) -> float:
+        return outstanding(lp.state, sampled_at=sun.sampled_at, instant=site.instant)
 
-    all_unseen_w = sum([unseen_w(index) for index in range(len(loadpoints))])
+    all_unseen_w = sum([unseen_w(lp) for lp in desks])
     turns = order(priorities)
     if limits is not None:
         limits.waive(turns)
-        _grant_held(work, facts, limits)
+        _grant_held(site, limits)
     for index in turns:
-        mine, own_w = sun, unseen_w(index)
+        lp, mine = desks[index], sun
+        own_w = unseen_w(lp)
         if sun.power_w is not None:
             power_w = sun.power_w + all_unseen_w - own_w
-            if loadpoints[index].settings.mode is ChargeMode.PV:
+            if lp.settings.mode is ChargeMode.PV:
                 power_w -= flexible_for(index, priorities, flexible_w)
             mine = sun._replace(power_w=power_w)
-        _decide_one(work, index, facts[index], demands[index], mine, limits)
-        all_unseen_w += unseen_w(index) - own_w
+        _decide_one(lp, demands[index], mine, limits)
+        all_unseen_w += unseen_w(lp) - own_w
 
 
-def _claims(work: Work, index: int, facts: Facts, asked: Demand) -> bool:
+def _claims(lp: LoadpointDesk, asked: Demand) -> bool:
     """Whether a loadpoint counts on its minimum current when a limit is divided."""
-    is_enabled = work.state.loadpoints[index].charger.is_enabled
-    return asked.wanted_a > 0 and (asked.floor_a > 0 or is_enabled) and _rests_until(work, index, facts) is None
+    is_enabled = lp.state.charger.is_enabled
+    return asked.wanted_a > 0 and (asked.floor_a > 0 or is_enabled) and _rests_until(lp) is None
 
 
-def _rests_until(work: Work, index: int, facts: Facts) -> timedelta | None:
+def _rests_until(lp: LoadpointDesk) -> timedelta | None:
     """Until when a loadpoint rests that a limit has stopped: a house that swings around it must not wear the contactor out.
 
     Stops by a limit wait for nothing, so it is the start after one that the guard holds back, in every mode.
     """
-    loadpoint = work.state.loadpoints[index]
-    guard_duration = facts.layout.config.guard_duration
+    loadpoint = lp.state
+    guard_duration = lp.layout.config.guard_duration
     if loadpoint.limited_at is None or loadpoint.charger.is_enabled:
         return None
-    is_over = guard_remaining(loadpoint.limited_at, guard_duration, work.instant) == ZERO
+    is_over = guard_remaining(loadpoint.limited_at, guard_duration, lp.instant) == ZERO
     return None if is_over else loadpoint.limited_at + guard_duration
 
 
-def _flexible(work: Work, index: int, facts: Facts, asked: Demand) -> float:
-    loadpoint = work.state.loadpoints[index]
+def _flexible(lp: LoadpointDesk, asked: Demand) -> float:
+    loadpoint = lp.state
     return flexible_power(
         mode=loadpoint.settings.mode,
-        is_charging=facts.is_charging,
+        is_charging=lp.facts.is_charging,
         has_floor=asked.wanted_a > 0 and not asked.follows_sun,
-        power_w=None if facts.taken is None else facts.taken.least_w,
-        current_min_a=facts.bounds.minimum_a,
-        phases=facts.active,
-        voltage_v=work.layout.voltage_v,
+        power_w=None if lp.facts.taken is None else lp.facts.taken.least_w,
+        current_min_a=lp.facts.bounds.minimum_a,
+        phases=lp.facts.active,
+        voltage_v=lp.voltage_v,
     )
 
 
-def _decide_one(work: Work, index: int, facts: Facts, asked: Demand, sun: Sun, limits: Allotment | None) -> None:
+def _decide_one(lp: LoadpointDesk, asked: Demand, sun: Sun, limits: Allotment | None) -> None:
     """Law, safety, quantise, guard, for one loadpoint."""
-    loadpoint = work.state.loadpoints[index]
-    if _is_held(work, index, facts):
-        _lower_unheard(work, index, facts, limits)
+    loadpoint = lp.state
+    if _is_held(lp):
+        _lower_unheard(lp, limits)
         return
-    phases_max = _phases_max(work, index, facts, asked, limits)
-    target = law(work, index, facts, asked, sun, phases_max=phases_max)
+    phases_max = _phases_max(lp, asked, limits)
+    target = law(lp, asked, sun, phases_max=phases_max)
     charger = loadpoint.charger
     phases = 1 if phases_max == 1 and target.current_a > 0 else target.phases
     offered_a = charger.sure_a if phases in (0, charger.phases) else 0.0
-    counted = _limited(loadpoint, facts, phases)
-    clamped = _clamp(index, target.current_a, facts, limits, phases=counted, offered_a=offered_a)
+    counted = _limited(lp, phases)
+    clamped = _clamp(lp, target.current_a, limits, phases=counted, offered_a=offered_a)
     if clamped.current_a == 0 < target.current_a and phases:  # too much for these, too: stay on those there are
         phases = 0
-        clamped = _clamp(index, target.current_a, facts, limits, offered_a=charger.sure_a)
+        clamped = _clamp(lp, target.current_a, limits, offered_a=charger.sure_a)
     is_narrowing = phases == 1 != charger.phases  # that gives way to the limit which the contactor rests from
-    rests_until = _rests_until(work, index, facts) if clamped.current_a > 0 and not is_narrowing else None
+    rests_until = _rests_until(lp) if clamped.current_a > 0 and not is_narrowing else None
     if rests_until is not None:
         phases, clamped = 0, clamped._replace(current_a=0.0)
     is_paused = clamped.current_a == 0 < target.current_a and rests_until is None
     wish = Wish(clamped.current_a, phases, target.is_forced or is_paused, target.may_start)
     is_pausing = charger.seems_off and not target.may_start
-    if is_pausing and _lowered(index, committed_a(work, index, facts), 0.0, facts, limits) is not None:
+    if is_pausing and _lowered(lp, committed_a(lp), 0.0, limits) is not None:
         wish = Wish(0.0, 0, True)  # it cannot be offered less without being started
-    planned = _plan(work, facts, charger, wish)
+    planned = _plan(lp, wish)
     kept_a = 0.0
     if planned.is_guarded and charger.is_enabled:
-        kept_a = min(facts.bounds.minimum_a, charger.current_a or facts.bounds.minimum_a)
-        broken = _lowered(index, kept_a, kept_a, facts, limits)
+        kept_a = min(lp.facts.bounds.minimum_a, charger.current_a or lp.facts.bounds.minimum_a)
+        broken = _lowered(lp, kept_a, kept_a, limits)
         if broken is not None:  # the last word is the limit's, not the guard's
             clamped, is_paused, kept_a = broken, True, 0.0
-            planned = _plan(work, facts, charger, wish._replace(is_forced=True))
+            planned = _plan(lp, wish._replace(is_forced=True))
     if is_paused and charger.is_enabled:
-        loadpoint.limited_at = work.instant
+        loadpoint.limited_at = lp.instant
     _want(loadpoint, max(wish.current_a, kept_a))
-    loadpoint.reason = _reason(work, loadpoint, facts, target, clamped, is_guarded=planned.is_guarded)
+    loadpoint.reason = _reason(lp, target, clamped, is_guarded=planned.is_guarded)
     if rests_until is not None:
         loadpoint.reason = Reason(ReasonCode.GUARD, until=rests_until)
     if planned.is_guarded or (wish.current_a > 0) is charger.is_enabled:  # else something else is wanted from now on
         loadpoint.reason = with_disagreement(loadpoint.reason, charger)
     if clamped.limit is None:
-        work.warn(index, WarningCode.LIMIT_EXCEEDED, False)
+        lp.warn(WarningCode.LIMIT_EXCEEDED, False)
     commands = planned.commands
     retry_at = None
     if charger.refused_at is not None:
-        kept_most_a = committed_a(work, index, facts)
-        is_exceeding = kept_most_a > 0 and _lowered(index, kept_most_a, kept_most_a, facts, limits) is not None
+        kept_most_a = committed_a(lp)
+        is_exceeding = kept_most_a > 0 and _lowered(lp, kept_most_a, kept_most_a, limits) is not None
         retry_at = retried_at(charger, commands, is_urgent=is_exceeding)
-    is_refused = retry_at is not None and work.instant < retry_at and bool(commands)
+    is_refused = retry_at is not None and lp.instant < retry_at and bool(commands)
     if is_refused:
         commands = ()
         loadpoint.reason = Reason(ReasonCode.COMMAND_FAILED, until=retry_at)
     elif not commands:
-        commands = _wake(work, index, facts)
+        commands = _wake(lp)
     if commands:
         _send(
-            work,
-            index,
-            facts,
+            lp,
             commands,
             clears_pv_timer=asked.follows_sun,
             elapses=asked.elapses_timers,
             is_repeated=planned.is_repeated,
         )
     elif asked.elapses_timers:
-        elapse(loadpoint)
+        elapse(lp)
     if limits is not None:
         is_kept = planned.is_guarded or charger.seems_off or is_refused or charger.resists_current
-        granted_a = max(clamped.current_a, drawable_a(work, index, facts) if is_kept else 0.0)
-        limits.grant(index, granted_a, _limited(loadpoint, facts, phases))
+        granted_a = max(clamped.current_a, drawable_a(lp) if is_kept else 0.0)
+        limits.grant(lp.index, granted_a, _limited(lp, phases))
 
 
-def _phases_max(work: Work, index: int, facts: Facts, asked: Demand, limits: Allotment | None) -> int:
+def _phases_max(lp: LoadpointDesk, asked: Demand, limits: Allotment | None) -> int:
     """How many phases the limits leave room for: 1 while the minimum does not fit on all, else 3 [PH-7].
 
     Who has been stopped on all of them need not rest to go on with one.
     """
-    loadpoint = work.state.loadpoints[index]
+    loadpoint = lp.state
     settings, charger = loadpoint.settings, loadpoint.charger
-    if not facts.layout.is_switchable or settings.phases_configured or not may_switch(charger, work.instant):
+    if not lp.layout.is_switchable or settings.phases_configured or not may_switch(charger, lp.instant):
         loadpoint.narrowed = None
     elif asked.wanted_a > 0:
-        phases = 3 if charger.phases == 1 else facts.limited
-        ceiling = None if limits is None else limits.ceiling(index, phases)
-        has_room = ceiling is None or ceiling.current_a >= facts.bounds.minimum_a
-        rests = charger.phases != 1 and _rests_until(work, index, facts) is not None
+        phases = 3 if charger.phases == 1 else lp.facts.limited
+        ceiling = None if limits is None else limits.ceiling(lp.index, phases)
+        has_room = ceiling is None or ceiling.current_a >= lp.facts.bounds.minimum_a
+        rests = charger.phases != 1 and _rests_until(lp) is not None
         loadpoint.narrowed = narrow(
             loadpoint.narrowed,
             None if has_room or ceiling is None else ceiling.limit,
-            instant=work.instant,
+            instant=lp.instant,
             fits=has_room and not rests,
             physical=charger.phases,
             wait=widening_wait(settings.enable_delay, settings.disable_delay),
@@ -350,18 +347,18 @@ def _phases_max(work: Work, index: int, facts: Facts, asked: Demand, limits: All
     return 3
 
 
-def _limited(loadpoint: LoadpointState, facts: Facts, phases: int) -> int:
+def _limited(lp: LoadpointDesk, phases: int) -> int:
     """The phases that limits count on once ``phases`` are connected, 0: as now. Nobody knows how many of others it will use."""
-    return facts.limited if phases in (0, loadpoint.charger.phases) else phases
+    return lp.facts.limited if phases in (0, lp.state.charger.phases) else phases
 
 
-def _plan(work: Work, facts: Facts, charger: ChargerState, wish: Wish) -> Planned:
+def _plan(lp: LoadpointDesk, wish: Wish) -> Planned:
     return plan(
-        charger,
+        lp.state.charger,
         wish,
-        instant=work.instant,
-        current_min_a=facts.bounds.minimum_a,
-        guard_duration=facts.layout.config.guard_duration,
+        instant=lp.instant,
+        current_min_a=lp.facts.bounds.minimum_a,
+        guard_duration=lp.layout.config.guard_duration,
     )
 
 
@@ -371,30 +368,30 @@ def _want(loadpoint: LoadpointState, current_a: float) -> None:
         loadpoint.charger = replace(loadpoint.charger, wanted_a=current_a)
 
 
-def _can_be_told(loadpoint: LoadpointState, facts: Facts) -> bool:
+def _can_be_told(lp: LoadpointDesk) -> bool:
     """False while a charger is silent, or a batch has not been answered yet."""
-    return facts.is_usable and loadpoint.charger.pending is None
+    return lp.facts.is_usable and lp.state.charger.pending is None
 
 
-def _grant_held(work: Work, facts: list[Facts], limits: Allotment) -> None:
+def _grant_held(site: SiteDesk, limits: Allotment) -> None:
     """Before anything is divided: who cannot be told, or does not obey, keeps all it may be drawing; who has been told and has
     not answered yet is taken at its word."""
-    for index, each in enumerate(facts):
-        charger = work.state.loadpoints[index].charger
-        if not each.is_usable or charger.has_failed or charger.runs_unasked or charger.resists_current:
-            limits.grant(index, drawable_a(work, index, each))
+    for lp in site.desks:
+        charger = lp.state.charger
+        if not lp.facts.is_usable or charger.has_failed or charger.runs_unasked or charger.resists_current:
+            limits.grant(lp.index, drawable_a(lp))
         elif charger.pending is not None:
-            limits.grant(index, charger.wanted_a or 0.0)
+            limits.grant(lp.index, charger.wanted_a or 0.0)
 
 
-def _is_held(work: Work, index: int, facts: Facts) -> bool:
+def _is_held(lp: LoadpointDesk) -> bool:
     """Whether a loadpoint must be left alone; the reason says why."""
-    loadpoint = work.state.loadpoints[index]
-    if _can_be_told(loadpoint, facts):
+    loadpoint = lp.state
+    if _can_be_told(lp):
         return False
     if loadpoint.is_faulty:
         loadpoint.reason = because(ReasonCode.CHARGER_FAULT)
-    elif not facts.is_usable:
+    elif not lp.facts.is_usable:
         loadpoint.reason = because(ReasonCode.CHARGER_SILENT)
     else:
         loadpoint.reason = because(ReasonCode.COMMAND_PENDING)
@@ -402,133 +399,132 @@ def _is_held(work: Work, index: int, facts: Facts) -> bool:
 
 
 def _clamp(
-    index: int, current_a: float, facts: Facts, limits: Allotment | None, *, phases: int = 0, offered_a: float
+    lp: LoadpointDesk, current_a: float, limits: Allotment | None, *, phases: int = 0, offered_a: float
 ) -> Clamped:
     """``current_a`` within all limits; ``phases`` are those it may be drawn on, 0 the present ones.
 
     ``offered_a`` is what surely stands on these phases, 0 nothing.
     """
-    bounds = facts.bounds
+    bounds = lp.facts.bounds
     return clamp(
         current_a,
         minimum_a=bounds.minimum_a,
         maximum_a=bounds.maximum_a,
         step_a=bounds.step_a,
-        ceiling=None if limits is None or current_a <= 0 else limits.ceiling(index, phases or facts.limited),
+        ceiling=None if limits is None or current_a <= 0 else limits.ceiling(lp.index, phases or lp.facts.limited),
         offered_a=offered_a,
     )
 
 
 def _lowered(
-    index: int, most_a: float, wanted_a: float, facts: Facts, limits: Allotment | None, *, is_known: bool = True
+    lp: LoadpointDesk, most_a: float, wanted_a: float, limits: Allotment | None, *, is_known: bool = True
 ) -> Clamped | None:
     """What to offer in place of up to ``most_a``, at most ``wanted_a``; None while that is within all limits.
 
     That a charger of which nothing is known (``is_known``) could offer more than the loadpoint's maximum does not mean it does.
     """
-    bounds = facts.bounds
+    bounds = lp.facts.bounds
     return lowered(
         most_a,
         min(wanted_a, bounds.maximum_a),
         minimum_a=bounds.minimum_a,
         maximum_a=bounds.maximum_a if is_known else max(most_a, bounds.maximum_a),
         step_a=bounds.step_a,
-        ceiling=None if limits is None else limits.ceiling(index, facts.limited),
+        ceiling=None if limits is None else limits.ceiling(lp.index, lp.facts.limited),
     )
 
 
-def _enforce(work: Work, facts: list[Facts], *, retries: bool) -> None:
+def _enforce(site: SiteDesk, *, retries: bool) -> None:
     """Lower at once what is or may be above a limit; nothing is ever raised here: above what may stand, or was wanted last.
 
     A charger that has just refused a command is not told again before the next sample or tick (``retries``).
     """
-    loadpoints = work.state.loadpoints
-    limits = None
-    if work.layout.config.circuits or work.readings.operator_limit is not None:
-        limits = allotment(work, facts, [loadpoint.charger.may_be_enabled for loadpoint in loadpoints])
+    desks, limits = site.desks, None
+    if site.layout.config.circuits or site.readings.operator_limit is not None:
+        limits = allotment(site, lambda lp: lp.state.charger.may_be_enabled)
     if limits is not None:
-        _grant_held(work, facts, limits)
-    for index in order([priority_of(loadpoint) for loadpoint in loadpoints]):
-        loadpoint, each = loadpoints[index], facts[index]
-        if not each.is_usable:
+        _grant_held(site, limits)
+    for index in order([priority_of(lp.state) for lp in desks]):
+        lp = desks[index]
+        loadpoint = lp.state
+        if not lp.facts.is_usable:
             loadpoint.reason = because(ReasonCode.CHARGER_FAULT if loadpoint.is_faulty else ReasonCode.CHARGER_SILENT)
-        elif loadpoint.charger.has_failed and work.readings.outcomes:
+        elif loadpoint.charger.has_failed and site.readings.outcomes:
             loadpoint.reason = because(ReasonCode.COMMAND_FAILED)
         charger = loadpoint.charger
-        if not _can_be_told(loadpoint, each) or (charger.has_failed and not retries):
-            _lower_unheard(work, index, each, limits)
+        if not _can_be_told(lp) or (charger.has_failed and not retries):
+            _lower_unheard(lp, limits)
             continue
-        granted_a = committed_a(work, index, each)
-        wanted_a, is_known = _least(charger, each), charger.standing_a is not None
-        broken = _lowered(index, granted_a, wanted_a, each, limits, is_known=is_known) if granted_a > 0 else None
-        if broken is not None and _lower(work, index, each, broken) and not charger.runs_unasked:
+        granted_a = committed_a(lp)
+        wanted_a, is_known = _least(lp), charger.standing_a is not None
+        broken = _lowered(lp, granted_a, wanted_a, limits, is_known=is_known) if granted_a > 0 else None
+        if broken is not None and _lower(lp, broken) and not charger.runs_unasked:
             granted_a = broken.current_a
         if limits is not None:
-            limits.grant(index, drawable_a(work, index, each) if charger.resists_current else granted_a)
+            limits.grant(lp.index, drawable_a(lp) if charger.resists_current else granted_a)
 
 
-def _lower_unheard(work: Work, index: int, facts: Facts, limits: Allotment | None) -> None:
+def _lower_unheard(lp: LoadpointDesk, limits: Allotment | None) -> None:
     """Tell a charger that is silent what a limit leaves, once and then ever less often: it may hear [DEF-47].
 
     Nobody knows whether it does, so that others give way as if it did not.
     """
-    loadpoint = work.state.loadpoints[index]
+    loadpoint = lp.state
     charger, reason = loadpoint.charger, loadpoint.reason
     retry_at = unheard_retry_at(charger)
-    if not loadpoint.is_silent or charger.pending is not None or (retry_at is not None and work.instant < retry_at):
+    if not loadpoint.is_silent or charger.pending is not None or (retry_at is not None and lp.instant < retry_at):
         return
-    most_a = committed_a(work, index, facts)
+    most_a = committed_a(lp)
     is_known = charger.standing_a is not None
-    wanted_a = _least(charger, facts)
-    broken = _lowered(index, most_a, wanted_a, facts, limits, is_known=is_known) if most_a > 0 else None
-    if broken is None or not _lower(work, index, facts, broken):
+    wanted_a = _least(lp)
+    broken = _lowered(lp, most_a, wanted_a, limits, is_known=is_known) if most_a > 0 else None
+    if broken is None or not _lower(lp, broken):
         return
-    loadpoint.charger = replace(loadpoint.charger, unheard_at=work.instant, unheard_tries=charger.unheard_tries + 1)
+    loadpoint.charger = replace(loadpoint.charger, unheard_at=lp.instant, unheard_tries=charger.unheard_tries + 1)
     loadpoint.reason = reason
 
 
-def _least(charger: ChargerState, facts: Facts) -> float:
+def _least(lp: LoadpointDesk) -> float:
     """The most that raises nothing: what surely stands and was wanted last, 0 where a current would only start it [A].
 
     What is found enabled gets the minimum [LP-3].
     """
+    charger = lp.state.charger
     if charger.seems_off or charger.runs_unasked:
         return 0.0
     standing_a = charger.standing_a
     if standing_a is None:
-        least_a = facts.bounds.minimum_a if charger.is_enabled else 0.0
+        least_a = lp.facts.bounds.minimum_a if charger.is_enabled else 0.0
     else:
         least_a = standing_a.least_a
     return least_a if charger.wanted_a is None else min(charger.wanted_a, least_a)
 
 
-def _lower(work: Work, index: int, facts: Facts, broken: Clamped) -> bool:
+def _lower(lp: LoadpointDesk, broken: Clamped) -> bool:
     """Send what a limit leaves, and say which; False: it has just been refused, and is said again a little later."""
-    loadpoint = work.state.loadpoints[index]
+    loadpoint = lp.state
     charger = loadpoint.charger
     is_paused = broken.current_a == 0
     commands: tuple[Command, ...] = (Disable(),) if is_paused else (SetCurrent(broken.current_a),)
     if charger.runs_unasked:  # it has been told, and is told again ever less often
-        commands = _plan(work, facts, charger, Wish(0.0, 0, True)).commands
+        commands = _plan(lp, Wish(0.0, 0, True)).commands
     _want(loadpoint, broken.current_a)
     retry_at = retried_at(charger, commands, is_urgent=True)
-    if retry_at is not None and work.instant < retry_at:
+    if retry_at is not None and lp.instant < retry_at:
         return False
     limit = broken.limit or "loadpoint"
     loadpoint.reason = with_limit(loadpoint.reason, limit, is_paused=is_paused)
     if is_paused:
-        loadpoint.limited_at = work.instant
-    work.warn(index, WarningCode.LIMIT_EXCEEDED, True, limit=limit)
+        loadpoint.limited_at = lp.instant
+    lp.warn(WarningCode.LIMIT_EXCEEDED, True, limit=limit)
     if commands:
         is_repeated = charger.runs_unasked
-        _send(work, index, facts, commands, clears_pv_timer=True, elapses=False, is_repeated=is_repeated)
+        _send(lp, commands, clears_pv_timer=True, elapses=False, is_repeated=is_repeated)
     return True
 
 
 def _send(
-    work: Work,
-    index: int,
-    facts: Facts,
+    lp: LoadpointDesk,
     commands: tuple[Command, ...],
     *,
     clears_pv_timer: bool,
@@ -536,12 +532,12 @@ def _send(
     is_repeated: bool,
 ) -> None:
     """Put commands in flight and note what they will change."""
-    loadpoint = work.state.loadpoints[index]
+    loadpoint = lp.state
     charger = loadpoint.charger
     starts_guard = True
     if elapses:
         starts_guard = loadpoint.pv_timer == ELAPSED  # [PVT-3]
-        elapse(loadpoint)
+        elapse(lp)
         charger = loadpoint.charger
     switches = any(type(command) is SwitchPhases for command in commands)
     if switches:
@@ -549,34 +545,34 @@ def _send(
     loadpoint.effect = effect_of(
         commands,
         is_enabled=charger.is_enabled and not charger.seems_off,
-        is_charging=facts.is_charging,
-        is_ramping=is_ramping(loadpoint, work.instant),
+        is_charging=lp.facts.is_charging,
+        is_ramping=is_ramping(loadpoint, lp.instant),
         current_a=charger.current_a,
-        drawn=facts.taken,
-        drawn_a=None if facts.currents_a is None else busiest(facts.currents_a),
-        phases=facts.active,
-        voltage_v=work.layout.voltage_v,
+        drawn=lp.facts.taken,
+        drawn_a=None if lp.facts.currents_a is None else busiest(lp.facts.currents_a),
+        phases=lp.facts.active,
+        voltage_v=lp.voltage_v,
     )
-    loadpoint.effect_at = work.instant
-    loadpoint.charger, work.batches[index] = issue(
+    loadpoint.effect_at = lp.instant
+    loadpoint.charger, lp.batches[lp.index] = issue(
         charger,
         commands,
-        instant=work.instant,
+        instant=lp.instant,
         starts_guard=starts_guard,
         clears_pv_timer=clears_pv_timer,
         is_repeated=is_repeated,
     )
 
 
-def _wake(work: Work, index: int, facts: Facts) -> tuple[Command, ...]:
+def _wake(lp: LoadpointDesk) -> tuple[Command, ...]:
     """Wake a vehicle that does not take what it is offered [WAKE-2]."""
-    loadpoint = work.state.loadpoints[index]
+    loadpoint = lp.state
     charger = loadpoint.charger
-    if charger.seems_off or facts.is_charging:
+    if charger.seems_off or lp.facts.is_charging:
         return ()  # there is nothing to wake, whatever the status says
     if not is_due(
         charger.wake_timer,
-        work.instant,
+        lp.instant,
         is_enabled=charger.is_enabled,
         is_waiting=loadpoint.status is ChargerStatus.B,
         soc_pct=loadpoint.soc.soc_pct,
@@ -584,27 +580,26 @@ def _wake(work: Work, index: int, facts: Facts) -> tuple[Command, ...]:
     ):
         return ()
     loadpoint.charger = replace(charger, wake_timer=None)
-    vehicle = loadpoint.vehicle
+    vehicle = lp.vehicle
     commands = wake_commands(
-        charger_has_wakeup=facts.layout.charger.has_wakeup,
-        vehicle=vehicle,
-        vehicle_has_wakeup=vehicle is not None and work.layout.vehicles[vehicle].config.has_wakeup,
+        charger_has_wakeup=lp.layout.charger.has_wakeup,
+        vehicle=loadpoint.vehicle,
+        vehicle_has_wakeup=vehicle is not None and vehicle.config.has_wakeup,
     )
     if commands:
-        work.warn(index, WarningCode.VEHICLE_ASLEEP, True)
+        lp.warn(WarningCode.VEHICLE_ASLEEP, True)
     return commands
 
 
-def _reason(
-    work: Work, loadpoint: LoadpointState, facts: Facts, target: Target, clamped: Clamped, *, is_guarded: bool
-) -> Reason:
+def _reason(lp: LoadpointDesk, target: Target, clamped: Clamped, *, is_guarded: bool) -> Reason:
     """Why the loadpoint does what it will do now."""
+    loadpoint = lp.state
     charger = loadpoint.charger
     if is_guarded and charger.guard is not None:
-        return Reason(ReasonCode.GUARD, until=charger.guard + facts.layout.config.guard_duration)
+        return Reason(ReasonCode.GUARD, until=charger.guard + lp.layout.config.guard_duration)
     if clamped.limit is not None and (clamped.current_a < target.current_a or clamped.current_a == 0):
         return with_limit(target.reason, clamped.limit, is_paused=clamped.current_a == 0)
-    if loadpoint.narrowed is not None and clamped.current_a > 0 and target.current_a >= facts.bounds.maximum_a:
+    if loadpoint.narrowed is not None and clamped.current_a > 0 and target.current_a >= lp.facts.bounds.maximum_a:
         limit, since = loadpoint.narrowed
         wait = widening_wait(loadpoint.settings.enable_delay, loadpoint.settings.disable_delay)
         return replace(target.reason, limit=limit, until=target.reason.until if since is None else since + wait)
@@ -612,9 +607,9 @@ def _reason(
         clamped.current_a > 0
         and charger.is_enabled
         and not charger.seems_off
-        and not facts.is_charging
+        and not lp.facts.is_charging
         and charger.enable_changed_at is not None
-        and work.instant - charger.enable_changed_at >= NOT_DRAWING_AFTER
+        and lp.instant - charger.enable_changed_at >= NOT_DRAWING_AFTER
     ):
         return because(ReasonCode.VEHICLE_FULL)
     return target.reason
@@ -707,7 +702,7 @@ class Site:
         changes.known_loadpoint(loadpoint, len(self.state.loadpoints))
         if target_time is not None:
             changes.check_target(target_time)
-        return viewing.plan_preview(self._desk(now), loadpoint, target_time)
+        return viewing.plan_preview(self._desk(now).desks[loadpoint], target_time)
 
     def rates(self, kind: TariffKind) -> Rates | None:
         """The price list last seen, the planner's falling back to the grid's [TAR-10]. Raises `UnknownTarget`."""
@@ -721,6 +716,6 @@ class Site:
         admit_now(now)
         return snapshot.exported(self.state, now=now)
 
-    def _desk(self, now: Now) -> Work:
+    def _desk(self, now: Now) -> SiteDesk:
         admit_now(now)
         return begin(layout_of(self.config, self.state), self.state, self.state.readings, now)

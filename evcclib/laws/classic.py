@@ -17,9 +17,9 @@ from evcclib.machines.phases import AT_REST, SETTLING, active_phases_max, scale
 from evcclib.machines.surplus import Row, SurplusStep, can_enable, decide, effective_current, steady, target_current
 from evcclib.machines.unmetered import measured
 from evcclib.model import PvAction
-from evcclib.pipeline.desk import Work
+from evcclib.pipeline.desk import LoadpointDesk
 from evcclib.pipeline.goals import is_climating
-from evcclib.pipeline.observe_loadpoint import Facts, disagreeing
+from evcclib.pipeline.observe_loadpoint import disagreeing
 from evcclib.pipeline.sharing import is_shown
 from evcclib.pipeline.state import LoadpointState
 from evcclib.reasons import Reason, ReasonCode
@@ -49,21 +49,21 @@ class Target(NamedTuple):
     may_start: bool = True
 
 
-def law(work: Work, index: int, facts: Facts, demand: Demand, sun: Sun, *, phases_max: int) -> Target:
+def law(lp: LoadpointDesk, demand: Demand, sun: Sun, *, phases_max: int) -> Target:
     """Decide for one loadpoint; limits leave room for ``phases_max`` phases [PH-7]."""
-    loadpoint = work.state.loadpoints[index]
+    loadpoint = lp.state
     if not demand.follows_sun:
         _rest(loadpoint)
         return Target(demand.wanted_a, demand.phases, demand.is_forced, demand.reason)
     if sun.power_w is None:
-        target = _without_grid(work, loadpoint, demand, sun.lost_at)
+        target = _without_grid(lp, demand, sun.lost_at)
     elif not is_shown(loadpoint, sun.sampled_at):
         charger = loadpoint.charger
         current_a = demand.minimum_a if charger.current_a is None else max(charger.current_a, demand.minimum_a)
         return Target(current_a if charger.is_enabled else 0.0, 0, False, loadpoint.reason, may_start=False)
     else:
-        target = _follow(work, loadpoint, facts, demand, sun, sun.power_w, phases_max)
-    if target.current_a == 0 and not target.phases and is_climating(work, index, facts):
+        target = _follow(lp, demand, sun, sun.power_w, phases_max)
+    if target.current_a == 0 and not target.phases and is_climating(lp):
         return Target(demand.minimum_a, 0, True, because(ReasonCode.CLIMATE))  # [STR-9]
     return target
 
@@ -76,12 +76,13 @@ def _rest(loadpoint: LoadpointState) -> None:
         loadpoint.pv_action = PvAction.INACTIVE
 
 
-def _without_grid(work: Work, loadpoint: LoadpointState, demand: Demand, lost_at: timedelta) -> Target:
+def _without_grid(lp: LoadpointDesk, demand: Demand, lost_at: timedelta) -> Target:
     """The minimum for a while, then a pause; a guaranteed minimum needs no meter [DEF-47]."""
+    loadpoint = lp.state
     loadpoint.pv_timer = None
     loadpoint.pv_action = PvAction.INACTIVE
     loadpoint.scaling = AT_REST
-    is_lost = work.instant >= lost_at
+    is_lost = lp.instant >= lost_at
     reason = because(ReasonCode.GRID_LOST) if is_lost else Reason(ReasonCode.GRID_STALE, until=lost_at)
     if demand.floor_a > 0:
         return Target(demand.floor_a, 0, False, because(ReasonCode.GRID_STALE))
@@ -90,20 +91,13 @@ def _without_grid(work: Work, loadpoint: LoadpointState, demand: Demand, lost_at
     return Target(0.0, 0, is_lost, reason)
 
 
-def _follow(
-    work: Work,
-    loadpoint: LoadpointState,
-    facts: Facts,
-    demand: Demand,
-    sun: Sun,
-    site_power_w: float,
-    phases_max: int,
-) -> Target:
+def _follow(lp: LoadpointDesk, demand: Demand, sun: Sun, site_power_w: float, phases_max: int) -> Target:
+    loadpoint, facts = lp.state, lp.facts
     settings = loadpoint.settings
     charger = loadpoint.charger
-    voltage_v = work.layout.voltage_v
-    if facts.layout.is_switchable:
-        _scale(work, loadpoint, facts, demand, site_power_w, phases_max)
+    voltage_v = lp.voltage_v
+    if lp.layout.is_switchable:
+        _scale(lp, demand, site_power_w, phases_max)
         if loadpoint.scaling.is_due:
             return Target(0.0, loadpoint.scaling.phases, True, because(ReasonCode.PHASE_SWITCH))
     effective_a = effective_current(
@@ -117,7 +111,7 @@ def _follow(
     )
     step = decide(
         loadpoint.pv_timer,
-        instant=work.instant,
+        instant=lp.instant,
         target_a=target_a,
         site_power_w=site_power_w,
         current_min_a=demand.minimum_a,
@@ -142,13 +136,13 @@ def _follow(
     may_start = step.row is not Row.DISABLE_WAIT and step.row is not Row.ENABLED_LOW
     if step.row is Row.FOLLOWING and not is_minpv:
         may_start = has_enough
-    reason = _reason(work, loadpoint, step, sun, is_minpv=is_minpv)
+    reason = _reason(lp, step, sun, is_minpv=is_minpv)
     current_a = step.current_a
     if step.row is Row.FOLLOWING and charger.is_enabled:
         current_a = steady(
             current_a,
             offered_a=charger.current_a,
-            unchanged_for=elapsed(charger.current_changed_at, work.instant),
+            unchanged_for=elapsed(charger.current_changed_at, lp.instant),
             is_charging=facts.is_charging,
             is_exporting=site_power_w <= 0,
             current_min_a=demand.minimum_a,
@@ -164,30 +158,29 @@ def _offered(charger: ChargerState, demand: Demand) -> float | None:
     return demand.minimum_a if charger.current_a is None else charger.current_a
 
 
-def _scale(
-    work: Work, loadpoint: LoadpointState, facts: Facts, demand: Demand, site_power_w: float, phases_max: int
-) -> None:
+def _scale(lp: LoadpointDesk, demand: Demand, site_power_w: float, phases_max: int) -> None:
     """Move the phase timer; at rest while a switch settles, and while nobody knows what the vehicle draws [PH-6, DEF-3]."""
+    loadpoint, facts = lp.state, lp.facts
     charger = loadpoint.charger
     switched_at = charger.phases_switched_at
-    is_settling = switched_at is not None and work.instant - switched_at < SETTLING
-    if facts.taken is None or is_settling or not may_switch(charger, work.instant):
+    is_settling = switched_at is not None and lp.instant - switched_at < SETTLING
+    if facts.taken is None or is_settling or not may_switch(charger, lp.instant):
         loadpoint.scaling = AT_REST
         return
     settings = loadpoint.settings
     drawn = facts.taken if charger.is_enabled or facts.is_charging else measured(0.0)  # else it is not the vehicle's
     loadpoint.scaling = scale(
         loadpoint.scaling,
-        instant=work.instant,
+        instant=lp.instant,
         available_least_w=drawn.least_w - site_power_w,
         available_most_w=drawn.most_w - site_power_w,
         site_power_w=site_power_w,
-        voltage_v=work.layout.voltage_v,
+        voltage_v=lp.voltage_v,
         active=facts.active,
         active_max=min(
             phases_max,
             active_phases_max(
-                vehicle=facts.vehicle_phases,
+                vehicle=lp.vehicle_phases,
                 physical=charger.phases,
                 measured=loadpoint.measured_phases,
                 configured=settings.phases_configured,
@@ -206,12 +199,13 @@ def _scale(
     )
 
 
-def _reason(work: Work, loadpoint: LoadpointState, step: SurplusStep, sun: Sun, *, is_minpv: bool) -> Reason:
+def _reason(lp: LoadpointDesk, step: SurplusStep, sun: Sun, *, is_minpv: bool) -> Reason:
     row = step.row
     if row is Row.FOLLOWING or row is Row.ENABLED_LOW or row is Row.ENABLE_DUE:
         return because(ReasonCode.SURPLUS)
     if row is Row.KEPT_ALIVE:
         return because(ReasonCode.MINIMUM_POWER if is_minpv else ReasonCode.BATTERY_BUFFER)
+    loadpoint = lp.state
     settings = loadpoint.settings
     if row is Row.DISABLE_WAIT:
         assert step.timer is not None
@@ -220,7 +214,7 @@ def _reason(work: Work, loadpoint: LoadpointState, step: SurplusStep, sun: Sun, 
         assert step.timer is not None
         return Reason(ReasonCode.SURPLUS_WAIT_ENABLE, until=step.timer + settings.enable_delay)
     plan_start = loadpoint.plan.projected_start
-    if plan_start is not None and plan_start > work.utc:
+    if plan_start is not None and plan_start > lp.utc:
         return Reason(ReasonCode.PLAN_WAITING, until_utc=plan_start)
     if sun.has_battery_priority:
         return because(ReasonCode.BATTERY_PRIORITY)

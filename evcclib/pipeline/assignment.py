@@ -15,230 +15,230 @@ from evcclib.machines.hold import ELAPSED
 from evcclib.machines.phases import AT_REST
 from evcclib.machines.unmetered import NOTHING_SEEN
 from evcclib.model import ChargeMode, PvAction
-from evcclib.pipeline.desk import Work
-from evcclib.pipeline.state import LoadpointState
+from evcclib.pipeline.desk import LoadpointDesk, SiteDesk
+from evcclib.pipeline.lookup import VehicleLayout
 from evcclib.planning import plan_follow
 from evcclib.settings import Scope, VehicleSettings
 
 
-def set_mode(work: Work, index: int, mode: ChargeMode) -> None:
+def set_mode(lp: LoadpointDesk, mode: ChargeMode) -> None:
     """Change the mode and what it resets [SET-2]."""
-    loadpoint = work.state.loadpoints[index]
-    if loadpoint.settings.mode is mode:
+    state = lp.state
+    if state.settings.mode is mode:
         return
-    work.change(index, mode=mode)
+    lp.change(mode=mode)
     if mode is not ChargeMode.PV:
-        loadpoint.pv_timer = None
-        loadpoint.pv_action = PvAction.INACTIVE
+        state.pv_timer = None
+        state.pv_action = PvAction.INACTIVE
     if mode is ChargeMode.NOW or mode is ChargeMode.OFF:
-        loadpoint.scaling = AT_REST
-        loadpoint.plan = plan_follow.IDLE
+        state.scaling = AT_REST
+        state.plan = plan_follow.IDLE
 
 
-def assign(work: Work, index: int, name: str | None) -> None:
+def assign(site: SiteDesk, lp: LoadpointDesk, name: str | None) -> None:
     """Make ``name`` (None: a guest) the active vehicle; nothing happens if it is already [VEH-3]."""
-    loadpoint = work.state.loadpoints[index]
-    if loadpoint.vehicle == name:
+    state = lp.state
+    if state.vehicle == name:
         return
-    owners = tuple((each.vehicle, position) for position, each in enumerate(work.state.loadpoints) if each.vehicle)
-    _, loser = detection.assign(owners, index, name)
+    _, loser = detection.assign(_owners(site), lp.index, name)
     if loser is not None:
-        assign(work, loser, None)
-    loadpoint.vehicle = name
-    loadpoint.vehicle_since = work.instant
-    loadpoint.priority_of_vehicle = None
-    loadpoint.poll = asking.connected(loadpoint.poll)
-    loadpoint.climate_poll = asking.connected(loadpoint.climate_poll)
-    loadpoint.soc = soc.UNKNOWN
-    loadpoint.progress_pct = 0.0
-    loadpoint.odometer_km = None
-    loadpoint.odometer_asked_at = None
-    work.events.append(VehicleAssigned(index, name))
-    if name is None:
-        work.change(index, soc_min_pct=0, soc_target_pct=100, energy_target_kwh=0.0)
-        title = ""
+        assign(site, site.desks[loser], None)
+    state.vehicle = name
+    state.vehicle_since = lp.instant
+    state.priority_of_vehicle = None
+    state.poll = asking.connected(state.poll)
+    state.climate_poll = asking.connected(state.climate_poll)
+    state.soc = soc.UNKNOWN
+    state.progress_pct = 0.0
+    state.odometer_km = None
+    state.odometer_asked_at = None
+    lp.events.append(VehicleAssigned(lp.index, name))
+    vehicle = lp.vehicle
+    if vehicle is None:
+        lp.change(soc_min_pct=0, soc_target_pct=100, energy_target_kwh=0.0)
     else:
-        config = work.layout.vehicles[name].config
-        work.change(index, energy_target_kwh=0.0)
-        act(work, index, config.on_identify)
-        ask_odometer(work, loadpoint)
-        title = config.title or name
-    describe_session(work, index, vehicle_title=title)
+        lp.change(energy_target_kwh=0.0)
+        act(site, lp, vehicle.config.on_identify)
+        ask_odometer(lp)
+    describe_session(lp, vehicle_title=title_of(vehicle))
 
 
-def act(work: Work, index: int, actions: Actions) -> None:
+def act(site: SiteDesk, lp: LoadpointDesk, actions: Actions) -> None:
     """What identifying the active vehicle changes; unset values of the loadpoint stay, goals start anew [ACT-1]."""
-    loadpoint = work.state.loadpoints[index]
-    config = work.layout.loadpoints[index].config
+    state = lp.state
+    config = lp.layout.config
     actions = detection.admitted(actions, current_min_a=config.current_min_a, current_max_a=config.current_max_a)
     if actions.mode is not None:
-        set_mode(work, index, actions.mode)
-    settings = loadpoint.settings
+        set_mode(lp, actions.mode)
+    settings = state.settings
     low = settings.current_min_a if actions.current_min_a is None else actions.current_min_a
     high = settings.current_max_a if actions.current_max_a is None else actions.current_max_a
     if low <= high:
-        work.change(index, current_min_a=low, current_max_a=high)
-    loadpoint.priority_of_vehicle = actions.priority
+        lp.change(current_min_a=low, current_max_a=high)
+    state.priority_of_vehicle = actions.priority
     own = (
         VehicleSettings()
-        if loadpoint.vehicle is None
-        else work.state.vehicle_settings.get(loadpoint.vehicle, VehicleSettings())
+        if state.vehicle is None
+        else site.state.vehicle_settings.get(state.vehicle, VehicleSettings())
     )
-    work.change(
-        index,
+    lp.change(
         soc_min_pct=_first(own.soc_min_pct, actions.soc_min_pct, 0),
         soc_target_pct=_first(own.soc_target_pct, actions.soc_target_pct, 100),
     )
 
 
-def set_goal(work: Work, name: str, *, soc_min_pct: int | None = None, soc_target_pct: int | None = None) -> None:
+def set_goal(site: SiteDesk, name: str, *, soc_min_pct: int | None = None, soc_target_pct: int | None = None) -> None:
     """Set a goal of the vehicle ``name``, in force at once where it is active."""
-    old = work.state.vehicle_settings.get(name, VehicleSettings())
+    old = site.state.vehicle_settings.get(name, VehicleSettings())
     changes = {
         key: value
         for key, value in (("soc_min_pct", soc_min_pct), ("soc_target_pct", soc_target_pct))
         if value is not None and getattr(old, key) != value
     }
     if changes:
-        work.state.vehicle_settings = {**work.state.vehicle_settings, name: replace(old, **changes)}
-        work.events.extend(SettingChanged(Scope.VEHICLE, name, key, value) for key, value in changes.items())
-    for index, loadpoint in enumerate(work.state.loadpoints):
-        if loadpoint.vehicle == name:
-            work.change(index, **changes)
+        site.state.vehicle_settings = {**site.state.vehicle_settings, name: replace(old, **changes)}
+        site.events.extend(SettingChanged(Scope.VEHICLE, name, key, value) for key, value in changes.items())
+    for lp in site.desks:
+        if lp.state.vehicle == name:
+            lp.change(**changes)
 
 
-def connect(work: Work, index: int) -> None:
+def connect(site: SiteDesk, lp: LoadpointDesk) -> None:
     """A vehicle was plugged in [EV-10, VEH-6]."""
-    loadpoint = work.state.loadpoints[index]
-    layout = work.layout.loadpoints[index]
-    loadpoint.ledger = meter_ledger.connected(loadpoint.ledger)
-    loadpoint.timer = meter_ledger.STANDING
-    loadpoint.idle_switches = 0
-    loadpoint.connected_at = loadpoint.vehicle_since = work.instant
-    loadpoint.poll = asking.connected(loadpoint.poll)
-    loadpoint.climate_poll = asking.connected(loadpoint.climate_poll)
-    loadpoint.soc = soc.UNKNOWN
-    loadpoint.progress_pct = 0.0
+    state = lp.state
+    layout = lp.layout
+    state.ledger = meter_ledger.connected(state.ledger)
+    state.timer = meter_ledger.STANDING
+    state.idle_switches = 0
+    state.connected_at = state.vehicle_since = lp.instant
+    state.poll = asking.connected(state.poll)
+    state.climate_poll = asking.connected(state.climate_poll)
+    state.soc = soc.UNKNOWN
+    state.progress_pct = 0.0
     if not layout.charger.is_integrated:
         default = layout.config.vehicle
-        if default is not None and loadpoint.vehicle != default:
-            assign(work, index, default)
-        elif loadpoint.vehicle is not None:
-            ask_odometer(work, loadpoint)
-        elif work.layout.vehicles:
-            loadpoint.detection = detection.search(loadpoint.detection, work.instant)
+        if default is not None and state.vehicle != default:
+            assign(site, lp, default)
+        elif state.vehicle is not None:
+            ask_odometer(lp)
+        elif site.layout.vehicles:
+            state.detection = detection.search(state.detection, lp.instant)
 
 
-def open_session(work: Work, index: int, meter_kwh: float | None) -> None:
+def open_session(lp: LoadpointDesk, meter_kwh: float | None) -> None:
     """Begin a charging session if none is open [SES-1]."""
-    loadpoint = work.state.loadpoints[index]
-    if loadpoint.session is None:
-        loadpoint.session = session.connect(
-            position=index,
-            title=work.layout.loadpoints[index].config.title,
-            vehicle=title_of(work, loadpoint.vehicle),
-            identifier=loadpoint.identity,
+    state = lp.state
+    if state.session is None:
+        state.session = session.connect(
+            position=lp.index,
+            title=lp.layout.config.title,
+            vehicle=title_of(lp.vehicle),
+            identifier=state.identity,
             meter_kwh=meter_kwh,
-            now=work.utc,
+            now=lp.utc,
         )
 
 
-def disconnect(work: Work, index: int) -> None:
+def disconnect(site: SiteDesk, lp: LoadpointDesk) -> None:
     """A vehicle was unplugged [EV-13, ACT-2, ACT-3, DEF-33]."""
-    loadpoint = work.state.loadpoints[index]
-    config = work.layout.loadpoints[index].config
-    loadpoint.session = None
-    loadpoint.connected_at = None
-    loadpoint.limited_at = None
-    loadpoint.narrowed = None
-    loadpoint.measured_phases = loadpoint.proven_phases = 0
-    loadpoint.doubts = NOTHING_SEEN
-    work.state.load = None
-    loadpoint.identity = ""
-    loadpoint.detection = detection.stop_searching(loadpoint.detection)
-    assign(work, index, config.vehicle)
-    if loadpoint.vehicle is None:
-        work.change(index, soc_min_pct=0, soc_target_pct=100)
+    state = lp.state
+    config = lp.layout.config
+    state.session = None
+    state.connected_at = None
+    state.limited_at = None
+    state.narrowed = None
+    state.measured_phases = state.proven_phases = 0
+    state.doubts = NOTHING_SEEN
+    site.state.load = None
+    state.identity = ""
+    state.detection = detection.stop_searching(state.detection)
+    assign(site, lp, config.vehicle)
+    if state.vehicle is None:
+        lp.change(soc_min_pct=0, soc_target_pct=100)
     if config.reset_on_disconnect:
-        set_mode(work, index, config.mode)
-        work.change(index, current_min_a=config.current_min_a, current_max_a=config.current_max_a)
-    if loadpoint.vehicle is not None:
-        act(work, index, work.layout.vehicles[loadpoint.vehicle].config.on_identify)
-    loadpoint.poll = asking.connected(loadpoint.poll)
-    loadpoint.climate_poll = asking.connected(loadpoint.climate_poll)
-    work.change(index, target_time=None, energy_target_kwh=0.0)
-    loadpoint.plan = plan_follow.IDLE
+        set_mode(lp, config.mode)
+        lp.change(current_min_a=config.current_min_a, current_max_a=config.current_max_a)
+    vehicle = lp.vehicle
+    if vehicle is not None:
+        act(site, lp, vehicle.config.on_identify)
+    state.poll = asking.connected(state.poll)
+    state.climate_poll = asking.connected(state.climate_poll)
+    lp.change(target_time=None, energy_target_kwh=0.0)
+    state.plan = plan_follow.IDLE
 
 
-def identify(work: Work, index: int) -> None:
+def identify(site: SiteDesk, lp: LoadpointDesk) -> None:
     """Find out which vehicle it is: by the charger's id, then by the vehicles' status [VEH-8..VEH-16]."""
-    loadpoint = work.state.loadpoints[index]
-    reading = work.readings.chargers[index]
-    if work.layout.loadpoints[index].charger.has_identity:
-        identity = detection.identity(loadpoint.identity, reading.identity, oldest=work.oldest)
-        if identity != loadpoint.identity:
-            loadpoint.identity = identity
-            describe_session(work, index, identifier=identity)
-            found = detection.vehicle_by_identity(identity, work.layout.config.vehicles)
+    state = lp.state
+    reading = lp.reading
+    if lp.layout.charger.has_identity:
+        identity = detection.identity(state.identity, reading.identity, oldest=lp.oldest)
+        if identity != state.identity:
+            state.identity = identity
+            describe_session(lp, identifier=identity)
+            found = detection.vehicle_by_identity(identity, site.layout.config.vehicles)
             if found is not None:
-                loadpoint.detection = detection.stop_searching(loadpoint.detection)
-                assign(work, index, found)
-    if loadpoint.detection.started_at is not None:
-        _detect(work, index, loadpoint)
+                state.detection = detection.stop_searching(state.detection)
+                assign(site, lp, found)
+    if state.detection.started_at is not None:
+        _detect(site, lp)
 
 
-def _detect(work: Work, index: int, loadpoint: LoadpointState) -> None:
-    if loadpoint.vehicle is not None:
-        loadpoint.detection = detection.stop_searching(loadpoint.detection)  # [DEF-36]
+def _detect(site: SiteDesk, lp: LoadpointDesk) -> None:
+    state = lp.state
+    if state.vehicle is not None:
+        state.detection = detection.stop_searching(state.detection)  # [DEF-36]
         return
-    owners = tuple((each.vehicle, position) for position, each in enumerate(work.state.loadpoints) if each.vehicle)
-    names = detection.candidates(work.layout.config.vehicles, owners, index)
-    seen = detection.detect(loadpoint.detection, names, work.readings.vehicles, now=work.instant)
-    loadpoint.detection = seen.state
-    work.reads |= seen.reads
+    names = detection.candidates(site.layout.config.vehicles, _owners(site), lp.index)
+    seen = detection.detect(state.detection, names, lp.readings.vehicles, now=lp.instant)
+    state.detection = seen.state
+    lp.reads.update(seen.reads)
     if seen.is_guest:
-        work.events.append(GuestFound(index))
+        lp.events.append(GuestFound(lp.index))
     if seen.vehicle is not None:
-        assign(work, index, seen.vehicle)
+        assign(site, lp, seen.vehicle)
 
 
-def ask_odometer(work: Work, loadpoint: LoadpointState) -> None:
+def ask_odometer(lp: LoadpointDesk) -> None:
     """Have the next step ask once; the answer is taken whenever it comes [VEH-7]."""
-    if loadpoint.vehicle is not None and work.layout.vehicles[loadpoint.vehicle].config.has_odometer:
-        loadpoint.odometer_asked_at = ELAPSED
+    vehicle = lp.vehicle
+    if vehicle is not None and vehicle.config.has_odometer:
+        lp.state.odometer_asked_at = ELAPSED
 
 
 def describe_session(
-    work: Work,
-    index: int,
+    lp: LoadpointDesk,
     *,
     vehicle_title: str | None = None,
     identifier: str | None = None,
     odometer_km: float | None = None,
 ) -> None:
     """Write into the open session what has become known, and have it stored if it has begun [SES-4]."""
-    loadpoint = work.state.loadpoints[index]
-    if loadpoint.session is None:
+    state = lp.state
+    if state.session is None:
         return
-    described = session.describe(
-        loadpoint.session, vehicle=vehicle_title, identifier=identifier, odometer_km=odometer_km
-    )
-    if described is not loadpoint.session:
-        loadpoint.session = described
-        store_session(work, index)
+    described = session.describe(state.session, vehicle=vehicle_title, identifier=identifier, odometer_km=odometer_km)
+    if described is not state.session:
+        state.session = described
+        store_session(lp)
 
 
-def store_session(work: Work, index: int) -> None:
+def store_session(lp: LoadpointDesk) -> None:
     """Ask for the session to be stored, if there is something to store."""
-    loadpoint = work.state.loadpoints[index]
-    record = None if loadpoint.session is None else session.record(loadpoint.session)
+    open_one = lp.state.session
+    record = None if open_one is None else session.record(open_one)
     if record is not None:
-        work.events.append(SessionChanged(index, record))
+        lp.events.append(SessionChanged(lp.index, record))
 
 
-def title_of(work: Work, name: str | None) -> str:
+def title_of(vehicle: VehicleLayout | None) -> str:
     """What the vehicle is called; empty for a guest."""
-    return "" if name is None else work.layout.vehicles[name].config.title or name
+    return "" if vehicle is None else vehicle.config.title or vehicle.config.name
+
+
+def _owners(site: SiteDesk) -> tuple[tuple[str, int], ...]:
+    """The active vehicles, and where each is."""
+    return tuple((lp.state.vehicle, lp.index) for lp in site.desks if lp.state.vehicle)
 
 
 def _first(*values: int | None) -> int:

@@ -7,28 +7,28 @@ from evcclib.ledger.green import green_shares
 from evcclib.ledger.session import Mix
 from evcclib.model import TariffKind
 from evcclib.pipeline.assignment import store_session
-from evcclib.pipeline.desk import Work
+from evcclib.pipeline.desk import LoadpointDesk, SiteDesk
 from evcclib.pipeline.goals import planner_rates
-from evcclib.pipeline.observe_loadpoint import Facts, meter_total_kwh
+from evcclib.pipeline.observe_loadpoint import meter_total_kwh
 from evcclib.pipeline.state import Figures
 from evcclib.tariff import co2_at, effective_co2, effective_price, price_at
 
 
-def settle(work: Work, facts: list[Facts]) -> None:
+def settle(site: SiteDesk) -> None:
     """Account for the time since the last step, and hold what is true from now on."""
-    state = work.state
-    balance = work.balance
+    state, balance, utc = site.state, site.balance, site.utc
     charge_w = 0.0
     is_any_session = False
-    for index, each in enumerate(facts):
-        if each.is_charging and each.power_w is not None:
-            charge_w += max(0.0, each.power_w)
-        if state.loadpoints[index].session is not None:
+    for lp in site.desks:
+        facts = lp.facts
+        if facts.is_charging and facts.power_w is not None:
+            charge_w += max(0.0, facts.power_w)
+        if lp.state.session is not None:
             is_any_session = True
-    tariffs = work.readings.tariffs
-    price_grid = price_at(tariffs.get(TariffKind.GRID), work.utc) if tariffs else None
-    price_feed_in = price_at(tariffs.get(TariffKind.FEED_IN), work.utc) if tariffs else None
-    co2 = co2_at(planner_rates(work), work.utc) if tariffs else None
+    tariffs = site.readings.tariffs
+    price_grid = price_at(tariffs.get(TariffKind.GRID), utc) if tariffs else None
+    price_feed_in = price_at(tariffs.get(TariffKind.FEED_IN), utc) if tariffs else None
+    co2 = co2_at(planner_rates(site.readings), utc) if tariffs else None
     shares = None
     if balance.home_w is not None:
         shares = green_shares(
@@ -48,7 +48,7 @@ def settle(work: Work, facts: list[Facts]) -> None:
     cars = None if shares is None else shares.cars
     state.savings = savings.step(
         state.savings,
-        now=work.now,
+        now=site.now,
         charge_power_w=charge_w,
         green_share=cars,
         grid_price=price_grid,
@@ -62,25 +62,22 @@ def settle(work: Work, facts: list[Facts]) -> None:
             else effective_price(price_grid, price_feed_in, cars, has_feed_in=TariffKind.FEED_IN in tariffs),
             co2_g_per_kwh=None if cars is None else effective_co2(co2, cars),
         )
-        for index, each in enumerate(facts):
-            _charge(work, index, each, mix)
+        for lp in site.desks:
+            _charge(lp, mix)
 
 
-def _charge(work: Work, index: int, facts: Facts, mix: Mix) -> None:
-    loadpoint = work.state.loadpoints[index]
-    open_session = loadpoint.session
+def _charge(lp: LoadpointDesk, mix: Mix) -> None:
+    state, is_charging = lp.state, lp.facts.is_charging
+    open_session = state.session
     if open_session is None or open_session.created is None:
         return
-    energy_kwh = loadpoint.ledger.session_kwh
-    if not facts.is_charging and energy_kwh <= open_session.energy_kwh:
+    energy_kwh = state.ledger.session_kwh
+    if not is_charging and energy_kwh <= open_session.energy_kwh:
         return
-    chargers = work.readings.chargers
-    meter_kwh = None
-    if index < len(chargers):
-        meter_kwh = meter_total_kwh(facts.layout, chargers[index], loadpoint.ledger)
+    meter_kwh = meter_total_kwh(lp)
     counted = session.charge(open_session, energy_kwh=energy_kwh, mix=mix, meter_kwh=meter_kwh)
-    if facts.is_charging:
-        loadpoint.session = counted
+    if is_charging:
+        state.session = counted
     else:  # a counter that lags behind the status shows the last of it after the stop
-        loadpoint.session = session.stop(counted, meter_kwh=meter_kwh, now=counted.finished or work.utc)
-        store_session(work, index)
+        state.session = session.stop(counted, meter_kwh=meter_kwh, now=counted.finished or lp.utc)
+        store_session(lp)

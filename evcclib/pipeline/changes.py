@@ -17,10 +17,9 @@ from evcclib.errors import InvalidSetting, UnknownTarget, shown
 from evcclib.events import SettingChanged, Warned, WarningCode
 from evcclib.machines import detection
 from evcclib.machines.charger import COARSE_STEP_A, ceil_to_step, floor_to_step
-from evcclib.machines.phases import AT_REST
 from evcclib.model import ChargeMode, RemoteDemand
 from evcclib.pipeline.assignment import assign, set_goal, set_mode
-from evcclib.pipeline.desk import Work
+from evcclib.pipeline.desk import LoadpointDesk, SiteDesk, phases_became
 from evcclib.planning import plan_follow
 from evcclib.requests import (
     AssignVehicle,
@@ -39,32 +38,29 @@ MIN_ABOVE_MAX = "min current must be smaller or equal than max current"
 MAX_BELOW_MIN = "max current must be greater or equal than min current"
 
 
-def fulfil(work: Work, request: Request) -> None:
+def fulfil(site: SiteDesk, request: Request) -> None:
     """Change what ``request`` asks for. Raises `InvalidSetting` or `UnknownTarget`."""
     if isinstance(request, ChangeSiteSetting):
-        _change_site(work, request.name, request.value)
+        _change_site(site, request.name, request.value)
     elif isinstance(request, ChangeLoadpointSetting):
-        index = _known_loadpoint(work, request.loadpoint)
-        _change_loadpoint(work, index, request.name, request.value)
-        loadpoint = work.state.loadpoints[index]
-        if loadpoint.charger.refused_at is not None:  # whoever asks for something else may see it tried at once
-            loadpoint.charger = replace(loadpoint.charger, refused_at=None)
+        lp = _known_loadpoint(site, request.loadpoint)
+        _change_loadpoint(site, lp, request.name, request.value)
+        if lp.state.charger.refused_at is not None:  # whoever asks for something else may see it tried at once
+            lp.state.charger = replace(lp.state.charger, refused_at=None)
     elif isinstance(request, ChangeVehicleSetting):
-        name = _known_vehicle(work, request.vehicle)
+        name = _known_vehicle(site, request.vehicle)
         value = checked(_spec(Scope.VEHICLE, request.name), request.value)
-        set_goal(work, name, **{request.name: _whole(value)})
+        set_goal(site, name, **{request.name: _whole(value)})
     elif isinstance(request, AssignVehicle):
-        index = _known_loadpoint(work, request.loadpoint)
-        assign(work, index, None if request.vehicle is None else _known_vehicle(work, request.vehicle))
-        loadpoint = work.state.loadpoints[index]
-        loadpoint.detection = detection.stop_searching(loadpoint.detection)
+        lp = _known_loadpoint(site, request.loadpoint)
+        assign(site, lp, None if request.vehicle is None else _known_vehicle(site, request.vehicle))
+        lp.state.detection = detection.stop_searching(lp.state.detection)
     elif isinstance(request, DetectVehicle):
-        index = _known_loadpoint(work, request.loadpoint)
-        assign(work, index, None)
-        loadpoint = work.state.loadpoints[index]
-        loadpoint.detection = detection.search(loadpoint.detection, work.instant)
+        lp = _known_loadpoint(site, request.loadpoint)
+        assign(site, lp, None)
+        lp.state.detection = detection.search(lp.state.detection, lp.instant)
     elif isinstance(request, DemandRemotely):
-        _demand_remotely(work, request)
+        _demand_remotely(site, request)
     else:
         raise InvalidSetting("request", request, "one of the requests of evcclib.requests")
 
@@ -142,72 +138,72 @@ def _spec(scope: Scope, name: str) -> SettingSpec:
     return spec
 
 
-def _known_loadpoint(work: Work, index: int) -> int:
-    return known_loadpoint(index, len(work.state.loadpoints))
+def _known_loadpoint(site: SiteDesk, index: int) -> LoadpointDesk:
+    return site.desks[known_loadpoint(index, len(site.desks))]
 
 
-def _known_vehicle(work: Work, name: str) -> str:
-    if not isinstance(name, str) or name not in work.layout.vehicles:
+def _known_vehicle(site: SiteDesk, name: str) -> str:
+    if not isinstance(name, str) or name not in site.layout.vehicles:
         raise UnknownTarget(f"vehicle not found: {_said(name)}")
     return name
 
 
-def _change_site(work: Work, name: str, value: SettingValue) -> None:
+def _change_site(site: SiteDesk, name: str, value: SettingValue) -> None:
     spec = _spec(Scope.SITE, name)
     value = checked(spec, value)
-    if spec.needs == "battery" and not work.layout.battery_count:
+    if spec.needs == "battery" and not site.layout.battery_count:
         raise InvalidSetting(name, value, "only with a home battery", "battery not configured")
-    state = work.state
+    state = site.state
     if getattr(state.settings, name) == value:
         return
     state.settings = replace(state.settings, **{name: value})  # type: ignore[arg-type]  # checked by the table
-    work.events.append(SettingChanged(Scope.SITE, None, name, value))
-    _warn_priority(work, state.settings)
+    site.events.append(SettingChanged(Scope.SITE, None, name, value))
+    _warn_priority(site, state.settings)
 
 
-def _warn_priority(work: Work, settings: SiteSettings) -> None:
+def _warn_priority(site: SiteDesk, settings: SiteSettings) -> None:
     if 0 < settings.buffer_soc_pct < settings.priority_soc_pct:
-        work.events.append(Warned(WarningCode.PRIORITY_ABOVE_BUFFER))
+        site.events.append(Warned(WarningCode.PRIORITY_ABOVE_BUFFER))
 
 
-def _change_loadpoint(work: Work, index: int, name: str, value: SettingValue) -> None:
+def _change_loadpoint(site: SiteDesk, lp: LoadpointDesk, name: str, value: SettingValue) -> None:
     spec = _spec(Scope.LOADPOINT, name)
     value = checked(spec, value)
-    loadpoint = work.state.loadpoints[index]
+    state = lp.state
     if name == "mode":
         assert isinstance(value, ChargeMode)
-        set_mode(work, index, value)
+        set_mode(lp, value)
     elif name == "phases_configured":
-        _set_phases(work, index, _whole(value))
+        _set_phases(lp, _whole(value))
     elif name in ("current_min_a", "current_max_a"):
-        _check_currents(work, index, spec, value)
-        work.change(index, **{name: value})
-    elif name in ("soc_min_pct", "soc_target_pct") and loadpoint.vehicle is not None:
-        set_goal(work, loadpoint.vehicle, **{name: _whole(value)})
+        _check_currents(lp, spec, value)
+        lp.change(**{name: value})
+    elif name in ("soc_min_pct", "soc_target_pct") and state.vehicle is not None:
+        set_goal(site, state.vehicle, **{name: _whole(value)})
     elif name == "target_time":
         if isinstance(value, datetime):
             check_target(value)
-            if value < work.utc:
+            if value < lp.utc:
                 raise InvalidSetting(name, value, "a time to come", "timestamp is in the past")
-        work.change(index, target_time=value)
+        lp.change(target_time=value)
         if value is None:
-            loadpoint.plan = plan_follow.IDLE
+            state.plan = plan_follow.IDLE
     else:
-        work.change(index, **{name: value})
+        lp.change(**{name: value})
         if name in ("enable_threshold_w", "disable_threshold_w"):
-            _warn_thresholds(work, index, loadpoint.settings)
+            _warn_thresholds(lp, state.settings)
 
 
-def _warn_thresholds(work: Work, index: int, settings: LoadpointSettings) -> None:
+def _warn_thresholds(lp: LoadpointDesk, settings: LoadpointSettings) -> None:
     if settings.enable_threshold_w > settings.disable_threshold_w:
-        work.events.append(Warned(WarningCode.THRESHOLDS_CROSSED, index))
+        lp.events.append(Warned(WarningCode.THRESHOLDS_CROSSED, lp.index))
 
 
-def _check_currents(work: Work, index: int, spec: SettingSpec, value: SettingValue) -> None:
+def _check_currents(lp: LoadpointDesk, spec: SettingSpec, value: SettingValue) -> None:
     """The minimum must be reachable below the maximum with the charger's steps [DEF-7, DEF-41]."""
     assert isinstance(value, float)
-    charger = work.layout.loadpoints[index].charger
-    settings = work.state.loadpoints[index].settings
+    charger = lp.layout.charger
+    settings = lp.state.settings
     limit_a = math.inf if charger.current_max_a is None else charger.current_max_a
     is_minimum = spec.name == "current_min_a"
     if value > limit_a:
@@ -222,26 +218,26 @@ def _check_currents(work: Work, index: int, spec: SettingSpec, value: SettingVal
         raise InvalidSetting(spec.name, value, f"a step of {step_a:g} A between minimum and maximum", message)
 
 
-def _set_phases(work: Work, index: int, phases: int) -> None:
+def _set_phases(lp: LoadpointDesk, phases: int) -> None:
     """Store the phases; of a charger without switch they are the connected ones [PH-12]."""
-    loadpoint = work.state.loadpoints[index]
-    is_switchable = work.layout.loadpoints[index].is_switchable
+    state = lp.state
+    is_switchable = lp.layout.is_switchable
     if phases == 0 and not is_switchable:
         raise InvalidSetting("phases_configured", phases, "1, 3", "invalid number of phases: 0")
-    work.change(index, phases_configured=phases)
-    if not is_switchable and loadpoint.charger.phases != phases:
-        loadpoint.charger = replace(loadpoint.charger, phases=phases)
-        loadpoint.scaling = AT_REST
-        loadpoint.measured_phases = 0
+    lp.change(phases_configured=phases)
+    if not is_switchable and state.charger.phases != phases:
+        proven_phases = state.proven_phases
+        phases_became(lp, phases)
+        state.proven_phases = proven_phases  # what flows has proven them, whatever the owner says
 
 
-def _demand_remotely(work: Work, request: DemandRemotely) -> None:
-    loadpoint = work.state.loadpoints[_known_loadpoint(work, request.loadpoint)]
+def _demand_remotely(site: SiteDesk, request: DemandRemotely) -> None:
+    state = _known_loadpoint(site, request.loadpoint).state
     if not isinstance(request.demand, RemoteDemand):
         raise InvalidSetting("remote_demand", request.demand, "'', soft, hard")
     TEXT.check("remote_source", request.source, InvalidSetting)
-    loadpoint.remote_demand = request.demand
-    loadpoint.remote_source = request.source
+    state.remote_demand = request.demand
+    state.remote_source = request.source
 
 
 def known_loadpoint(index: int, count: int) -> int:

@@ -1,4 +1,7 @@
-"""The desk of one step: the state being changed, what was read, and what comes out of it."""
+"""The desks of one step, a site's and one for each loadpoint: the state being changed, what was read, and what comes out of it.
+
+What concerns one loadpoint takes its `LoadpointDesk`; who must know the others as well takes the `SiteDesk` that has them all.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +10,131 @@ from datetime import datetime, timedelta
 
 from evcclib.commands import Batch, Read
 from evcclib.events import Event, SettingChanged, Warned, WarningCode
+from evcclib.machines.charger import Report
 from evcclib.machines.hold import ELAPSED
-from evcclib.model import Now, PvAction
-from evcclib.pipeline.lookup import SiteLayout
+from evcclib.machines.phases import AT_REST
+from evcclib.machines.soc import EstimatorConfig
+from evcclib.machines.unmetered import Taken
+from evcclib.model import Now, PhaseTriple, PvAction
+from evcclib.pipeline.lookup import Bounds, LoadpointLayout, SiteLayout, VehicleLayout
 from evcclib.pipeline.state import Balance, LoadpointState, SiteState
-from evcclib.readings import Readings
-from evcclib.settings import Scope, SettingValue
+from evcclib.readings import ChargerReading, Missing, Readings, VehicleReading
+from evcclib.settings import LoadpointSettings, Scope, SettingValue
 
 NO_BALANCE = Balance()
+NO_VEHICLE = VehicleReading()
+SILENT = ChargerReading(status=Missing())
 
 
 @dataclass(slots=True)
-class Work:
-    """One step or one request. ``state`` is ours to change; ``oldest`` is when a sample must have been taken to count."""
+class Facts:
+    """What one step knows of a loadpoint; ``is_usable`` False: the charger must not be commanded.
+
+    ``power_w`` is what the vehicle draws, as far as anybody knows, None: unknown; ``taken`` says how well that is known.
+    In ``currents_a`` NaN stands for a phase of which nothing is known; at least one is.
+    ``is_charging`` is what a decision goes by: the status, as far as the power drawn does not tell otherwise.
+    ``active`` are the phases that the law counts on [PH-3], ``limited`` those that limits do [DEF-47].
+    """
+
+    bounds: Bounds
+    power_w: float | None
+    taken: Taken | None
+    is_measured: bool
+    currents_a: PhaseTriple | None
+    is_connected: bool
+    is_charging: bool
+    is_usable: bool
+    active: int
+    limited: int
+    report: Report
+
+
+@dataclass(slots=True, eq=False)
+class LoadpointDesk:
+    """One loadpoint in one step or request.
+
+    ``state`` is ours to change; ``oldest`` is when a sample must have been taken to count. ``facts`` are there once the
+    loadpoint has been observed: in a step, not in a request or a view. ``events``, ``reads`` and ``batches`` are the site's.
+    """
+
+    index: int
+    state: LoadpointState
+    layout: LoadpointLayout
+    reading: ChargerReading
+    site_layout: SiteLayout
+    readings: Readings
+    instant: timedelta
+    utc: datetime
+    oldest: timedelta
+    voltage_v: float
+    events: list[Event]
+    reads: set[Read]
+    batches: dict[int, Batch]
+    facts: Facts = field(init=False, repr=False)
+
+    @property
+    def settings(self) -> LoadpointSettings:
+        """Those in force now."""
+        return self.state.settings
+
+    @property
+    def vehicle(self) -> VehicleLayout | None:
+        """The active one; None: a guest, or none at all."""
+        name = self.state.vehicle
+        return None if name is None else self.site_layout.vehicles[name]
+
+    @property
+    def vehicle_phases(self) -> int:
+        """On how many phases the active vehicle can charge, 0: unknown."""
+        name = self.state.vehicle
+        return 0 if name is None else self.site_layout.vehicles[name].config.phases
+
+    @property
+    def vehicle_reading(self) -> VehicleReading:
+        """What the active vehicle has told."""
+        name = self.state.vehicle
+        return NO_VEHICLE if name is None else self.readings.vehicles.get(name, NO_VEHICLE)
+
+    @property
+    def estimator(self) -> EstimatorConfig:
+        """How the SoC of the active vehicle is estimated here."""
+        return self.site_layout.estimator(self.index, self.state.vehicle)
+
+    def bounds(self) -> Bounds:
+        """What the charger can be set to, as far as is known by now."""
+        state = self.state
+        settings = state.settings
+        step_a = state.charger.rounding.step_a
+        return self.site_layout.bounds(
+            self.index, settings.current_min_a, settings.current_max_a, state.vehicle, step_a
+        )
+
+    def change(self, **values: SettingValue) -> None:
+        """Give settings new values and say so; those that do not change are left alone."""
+        settings = self.state.settings
+        changed = {name: value for name, value in values.items() if getattr(settings, name) != value}
+        if changed:
+            self.state.settings = replace(settings, **changed)  # type: ignore[arg-type]  # checked by the table
+            self.events.extend(
+                SettingChanged(Scope.LOADPOINT, self.index, name, value) for name, value in changed.items()
+            )
+
+    def warn(self, code: WarningCode, is_so: bool, **params: float | str) -> None:
+        """Announce that a warning begins or ends; nothing while it goes on."""
+        state = self.state
+        if is_so is (code in state.warnings):
+            return
+        if is_so:
+            state.warnings = state.warnings | {code}
+            self.events.append(Warned(code, self.index, params))
+        else:
+            state.warnings = state.warnings - {code}
+            self.events.append(Warned(WarningCode.RECOVERED, self.index, {"code": code.value}))
+
+
+@dataclass(slots=True)
+class SiteDesk:
+    """One step or one request of a whole site. ``state`` and ``oldest`` as in `LoadpointDesk`."""
 
     layout: SiteLayout
     state: SiteState
@@ -28,41 +143,55 @@ class Work:
     instant: timedelta
     utc: datetime
     oldest: timedelta
+    events: list[Event]
+    reads: set[Read]
+    batches: dict[int, Batch]
+    desks: list[LoadpointDesk]
     balance: Balance = NO_BALANCE
-    events: list[Event] = field(default_factory=list)
-    reads: set[Read] = field(default_factory=set)
-    batches: dict[int, Batch] = field(default_factory=dict)
-
-    def change(self, index: int, **values: SettingValue) -> None:
-        """Give settings of a loadpoint new values and say so; those that do not change are left alone."""
-        loadpoint = self.state.loadpoints[index]
-        changed = {name: value for name, value in values.items() if getattr(loadpoint.settings, name) != value}
-        if changed:
-            loadpoint.settings = replace(loadpoint.settings, **changed)  # type: ignore[arg-type]  # checked by the table
-            self.events.extend(SettingChanged(Scope.LOADPOINT, index, name, value) for name, value in changed.items())
-
-    def warn(self, index: int, code: WarningCode, is_so: bool, **params: float | str) -> None:
-        """Announce that a warning begins or ends at a loadpoint; nothing while it goes on."""
-        loadpoint = self.state.loadpoints[index]
-        if is_so is (code in loadpoint.warnings):
-            return
-        if is_so:
-            loadpoint.warnings = loadpoint.warnings | {code}
-            self.events.append(Warned(code, index, params))
-        else:
-            loadpoint.warnings = loadpoint.warnings - {code}
-            self.events.append(Warned(WarningCode.RECOVERED, index, {"code": code.value}))
 
 
-def begin(layout: SiteLayout, state: SiteState, readings: Readings, now: Now) -> Work:
-    """A desk with a copy of ``state`` on it."""
-    instant = now.instant
-    return Work(layout, state.copy(), readings, now, instant, now.utc, instant - layout.age_max)
+def begin(layout: SiteLayout, state: SiteState, readings: Readings, now: Now) -> SiteDesk:
+    """The desks with a copy of ``state`` on them."""
+    state, chargers = state.copy(), readings.chargers or (SILENT,) * len(layout.loadpoints)
+    instant, utc = now.instant, now.utc
+    oldest, voltage_v = instant - layout.age_max, layout.voltage_v
+    events: list[Event] = []
+    reads: set[Read] = set()
+    batches: dict[int, Batch] = {}
+    desks = [
+        LoadpointDesk(
+            own.index,
+            state.loadpoints[own.index],
+            own,
+            chargers[own.index],
+            layout,
+            readings,
+            instant,
+            utc,
+            oldest,
+            voltage_v,
+            events,
+            reads,
+            batches,
+        )
+        for own in layout.loadpoints
+    ]
+    return SiteDesk(layout, state, readings, now, instant, utc, oldest, events, reads, batches, desks)
 
 
-def elapse(loadpoint: LoadpointState) -> None:
+def elapse(lp: LoadpointDesk) -> None:
     """Make the next decision on surplus immediate [PVT-3]."""
-    if loadpoint.pv_timer != ELAPSED:
-        loadpoint.pv_timer = ELAPSED
-        loadpoint.pv_action = PvAction.INACTIVE
-        loadpoint.charger = replace(loadpoint.charger, guard=None)
+    state = lp.state
+    if state.pv_timer != ELAPSED:
+        state.pv_timer = ELAPSED
+        state.pv_action = PvAction.INACTIVE
+        state.charger = replace(state.charger, guard=None)
+
+
+def phases_became(lp: LoadpointDesk, phases: int) -> None:
+    """So many phases are connected from now on: what was counted, and waited for, on others counts no more."""
+    state = lp.state
+    if state.charger.phases != phases:
+        state.charger = replace(state.charger, phases=phases)
+    state.scaling = AT_REST
+    state.measured_phases = state.proven_phases = 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import NamedTuple
 
 from evcclib.config import ChargerConfig, LoadpointConfig, SiteConfig, VehicleConfig
@@ -126,8 +125,3 @@ def _path(circuit: str | None, parents: dict[str, str | None]) -> tuple[str, ...
         path.append(circuit)
         circuit = parents.get(circuit)
     return tuple(path)
-
-
-def age(instant: timedelta, sampled_at: timedelta) -> timedelta:
-    """How old a sample is; one from the future is new."""
-    return max(instant - sampled_at, timedelta(0))

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from math import isfinite
 
 from evcclib.events import Warned, WarningCode
 from evcclib.laws.classic import Sun
 from evcclib.machines.balance import NO_BATTERY, SitePower, home_power, site_power, sum_batteries
 from evcclib.machines.plausible import is_soc
-from evcclib.pipeline.desk import Work
-from evcclib.pipeline.observe_loadpoint import Facts
+from evcclib.pipeline.desk import SiteDesk
+from evcclib.pipeline.samples import fresh, fresh_value
 from evcclib.pipeline.state import Balance
 from evcclib.readings import ABSENT, Measured, Reading
 
@@ -26,10 +27,10 @@ _CODES = {"grid": WarningCode.GRID_STALE, "grid_lost": WarningCode.GRID_LOST}
 Kept = tuple[Measured[float] | None, ...]
 
 
-def look(work: Work, facts: list[Facts]) -> Sun:
+def look(site: SiteDesk) -> Sun:
     """Take in the site's meters; the site power, before priorities, for the law."""
-    state, readings, layout = work.state, work.readings, work.layout
-    oldest = work.oldest
+    state, readings, layout = site.state, site.readings, site.layout
+    oldest = site.oldest
     state.pv = _kept(state.pv, [meter.power_w for meter in readings.pv], layout.config.pv_count)
     if layout.battery_count:
         state.batteries = _kept(state.batteries, [each.power_w for each in readings.batteries], layout.battery_count)
@@ -41,11 +42,11 @@ def look(work: Work, facts: list[Facts]) -> Sun:
     pv_w = _sum_positive(state.pv, oldest) if layout.config.pv_count else None
     charge_w = 0.0
     is_charge_known = True
-    for each in facts:
-        if each.power_w is None:
+    for lp in site.desks:
+        if lp.facts.power_w is None:
             is_charge_known = False
         else:
-            charge_w += each.power_w
+            charge_w += lp.facts.power_w
     battery = NO_BATTERY
     if layout.battery_count:
         battery = sum_batteries(
@@ -53,9 +54,9 @@ def look(work: Work, facts: list[Facts]) -> Sun:
             _socs(state.battery_socs, layout.age_max),
             layout.capacities_kwh,
         )
-    _keep_grid(work, pv_w, charge_w, is_charge_known=is_charge_known)
+    _keep_grid(site, pv_w, charge_w, is_charge_known=is_charge_known)
     grid = state.grid
-    grid_w = grid.value if grid is not None and grid.sampled_at >= oldest else None
+    grid_w = fresh_value(grid, oldest)
     aux = _values(state.aux, oldest)
     if not layout.config.pv_count and grid_w is not None and is_charge_known:
         pv_w = max(0.0, charge_w - grid_w + state.settings.residual_power_w)  # [SITE-9]
@@ -78,10 +79,10 @@ def look(work: Work, facts: list[Facts]) -> Sun:
     home_w = None
     if grid_w is not None and pv_w is not None and battery_w is not None and is_charge_known:
         home_w = home_power(grid_w=grid_w, pv_w=pv_w, battery_w=battery_w, charge_w=charge_w)
-    work.balance = Balance(grid_w, pv_w, battery, _total(aux), home_w, None if balance is None else balance.power_w)
+    site.balance = Balance(grid_w, pv_w, battery, _total(aux), home_w, None if balance is None else balance.power_w)
     since = state.started_at if grid is None else max(grid.sampled_at, state.started_at)
     lost_at = since + layout.lost_after
-    _warn(work, is_grid_known=grid_w is not None, is_lost=work.instant >= lost_at, facts=facts)
+    _warn(site, is_grid_known=grid_w is not None, is_lost=site.instant >= lost_at)
     return _sun(balance, since, lost_at)
 
 
@@ -98,16 +99,16 @@ def _sun(balance: SitePower | None, sampled_at: timedelta, lost_at: timedelta) -
     )
 
 
-def _keep_grid(work: Work, pv_w: float | None, charge_w: float, *, is_charge_known: bool) -> None:
+def _keep_grid(site: SiteDesk, pv_w: float | None, charge_w: float, *, is_charge_known: bool) -> None:
     """The newest grid power; without a meter, what the chargers take beyond the sun [SITE-9]."""
-    state = work.state
-    if work.layout.config.has_grid:
-        reading = work.readings.grid
+    state = site.state
+    if site.layout.config.has_grid:
+        reading = site.readings.grid
         if reading is not None:
             state.grid = _newer(state.grid, reading.power_w)
     elif pv_w is not None and is_charge_known and all(each is not None for each in state.pv):
         sampled_at = min(each.sampled_at for each in state.pv if each is not None)
-        if sampled_at >= work.oldest:
+        if sampled_at >= site.oldest:
             state.grid = Measured(charge_w - pv_w, sampled_at)
 
 
@@ -115,7 +116,7 @@ def _kept(old: Kept, new: Sequence[Reading[float]], count: int) -> Kept:
     """The newest sample of each meter."""
     if len(new) == count:
         for each in new:
-            if type(each) is not Measured or each.value - each.value != 0.0:
+            if not isinstance(each, Measured) or not isfinite(each.value):
                 break
         else:
             return tuple(new)  # type: ignore[arg-type]  # narrowed by the loop above
@@ -126,7 +127,7 @@ def _kept(old: Kept, new: Sequence[Reading[float]], count: int) -> Kept:
 
 def _newer(old: Measured[float] | None, new: Reading[float]) -> Measured[float] | None:
     """``new`` if it is a number, else ``old``; a driver that lets NaN through has failed to read [DEF-48]."""
-    return new if isinstance(new, Measured) and new.value - new.value == 0.0 else old
+    return new if isinstance(new, Measured) and isfinite(new.value) else old
 
 
 def _kept_socs(old: Kept, new: Sequence[Reading[float]], count: int) -> Kept:
@@ -139,9 +140,10 @@ def _sum_positive(meters: Kept, oldest: timedelta) -> float | None:
     """Sum of the powers, a negative one counts as nothing [SITE-6]; None unless each is known."""
     total = 0.0
     for meter in meters:
-        if meter is None or meter.sampled_at < oldest:
+        power_w = fresh_value(meter, oldest)
+        if power_w is None:
             return None
-        total += max(0.0, meter.value)
+        total += max(0.0, power_w)
     return total
 
 
@@ -153,7 +155,7 @@ def _total(values: Sequence[float | None]) -> float | None:
 
 def _values(meters: Kept, oldest: timedelta) -> list[float | None]:
     """What each meter shows, None where it is too old."""
-    return [meter.value if meter is not None and meter.sampled_at >= oldest else None for meter in meters]
+    return [fresh_value(meter, oldest) for meter in meters]
 
 
 def _socs(batteries: Kept, age_max: timedelta) -> list[float | None]:
@@ -164,14 +166,14 @@ def _socs(batteries: Kept, age_max: timedelta) -> list[float | None]:
     return _values(batteries, newest - age_max)
 
 
-def _warn(work: Work, *, is_grid_known: bool, is_lost: bool, facts: list[Facts]) -> None:
+def _warn(site: SiteDesk, *, is_grid_known: bool, is_lost: bool) -> None:
     """Say when a meter goes silent and when it is back, once each."""
-    state = work.state
-    if is_grid_known and not state.stale and _is_all_well(work, facts):
+    state = site.state
+    if is_grid_known and not state.stale and _is_all_well(site):
         return
     stale: list[str] = []
-    if state.started_at <= work.oldest:  # before, a meter that was not asked yet is not silent
-        stale += _silent(work, facts, is_grid_known=is_grid_known)
+    if state.started_at <= site.oldest:  # before, a meter that was not asked yet is not silent
+        stale += _silent(site, is_grid_known=is_grid_known)
     if not is_grid_known and is_lost:
         stale.append("grid_lost")
     for position, meter in enumerate(state.pv):
@@ -180,31 +182,32 @@ def _warn(work: Work, *, is_grid_known: bool, is_lost: bool, facts: list[Facts])
     now_stale = frozenset(stale)
     for name in sorted(now_stale - state.stale):
         code = _CODES.get(name) or (WarningCode.PV_SIGN if name.startswith("pv_sign") else WarningCode.METER_STALE)
-        work.events.append(Warned(code, None, {"meter": name}))
+        site.events.append(Warned(code, None, {"meter": name}))
     for name in sorted(state.stale - now_stale):
-        work.events.append(Warned(WarningCode.RECOVERED, None, {"meter": name}))
+        site.events.append(Warned(WarningCode.RECOVERED, None, {"meter": name}))
     state.stale = now_stale
 
 
-def _silent(work: Work, facts: list[Facts], *, is_grid_known: bool) -> list[str]:
+def _silent(site: SiteDesk, *, is_grid_known: bool) -> list[str]:
     """Names of the meters whose newest value is too old, or that never had one."""
-    state, oldest = work.state, work.oldest
+    state, oldest = site.state, site.oldest
     names = [] if is_grid_known else ["grid"]
     for kind, meters in (("pv", state.pv), ("battery", state.batteries), ("aux", state.aux)):
         for position, meter in enumerate(meters):
-            if meter is None or meter.sampled_at < oldest:
+            if fresh(meter, oldest) is None:
                 names.append(f"{kind}{position + 1}")
-    names += [f"charge{position + 1}" for position, each in enumerate(facts) if each.power_w is None]
+    names += [f"charge{lp.index + 1}" for lp in site.desks if lp.facts.power_w is None]
     return names
 
 
-def _is_all_well(work: Work, facts: list[Facts]) -> bool:
+def _is_all_well(site: SiteDesk) -> bool:
     """Whether every meter is known and plausible; the grid's aside."""
-    state, oldest = work.state, work.oldest
+    state, oldest = site.state, site.oldest
     for meter in state.pv:
-        if meter is None or meter.sampled_at < oldest or meter.value < PV_SIGN_W:
+        power_w = fresh_value(meter, oldest)
+        if power_w is None or power_w < PV_SIGN_W:
             return False
     for meter in (*state.batteries, *state.aux):
-        if meter is None or meter.sampled_at < oldest:
+        if fresh(meter, oldest) is None:
             return False
-    return None not in [each.power_w for each in facts]
+    return None not in [lp.facts.power_w for lp in site.desks]

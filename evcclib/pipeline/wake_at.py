@@ -28,8 +28,7 @@ from evcclib.machines.rousing import WAKE_DELAY
 from evcclib.machines.surplus import IDLE_REST
 from evcclib.model import ChargeMode, PvAction
 from evcclib.pipeline.circuit_loads import METER_LAG, VOLTAGE_HELD
-from evcclib.pipeline.desk import Work
-from evcclib.pipeline.observe_loadpoint import NO_VEHICLE, Facts
+from evcclib.pipeline.desk import LoadpointDesk, SiteDesk
 from evcclib.pipeline.sharing import OBEDIENCE, RAMP, is_ramping
 from evcclib.pipeline.state import LoadpointState, SiteState
 from evcclib.planning import plan_follow
@@ -48,30 +47,30 @@ class Wakes(NamedTuple):
     renewed: timedelta | None
 
 
-def next_wake(work: Work, before: SiteState, facts: list[Facts], sun: Sun, *, decided: bool) -> Wakes:
+def next_wake(site: SiteDesk, before: SiteState, sun: Sun, *, decided: bool) -> Wakes:
     """The tick at which to come back; the very next one while anything still moves."""
-    instant, state = work.instant, work.state
+    instant, state = site.instant, site.state
     anchor = instant if state.tick_at is None else state.tick_at
-    interval = work.layout.interval
+    interval = site.layout.interval
     next_tick = anchor + ((instant - anchor) // interval + 1) * interval
-    if not decided or work.batches or work.events or work.reads:
+    if not decided or site.batches or site.events or site.reads:
         return Wakes(next_tick, next_tick)
     candidates: list[timedelta] = []
-    for index, loadpoint in enumerate(state.loadpoints):
-        if _moves(before.loadpoints[index], loadpoint, facts[index]):
+    for lp in site.desks:
+        if _moves(before.loadpoints[lp.index], lp):
             return Wakes(next_tick, next_tick)
-        _loadpoint_candidates(work, loadpoint, facts[index], candidates)
-        _report_candidates(loadpoint.charger, facts[index].report, candidates)
-    _price_candidates(work, candidates)
+        _loadpoint_candidates(lp, candidates)
+        _report_candidates(lp.state.charger, lp.facts.report, candidates)
+    _price_candidates(site, candidates)
     held = state.savings
     if held.power_w > 0 and held.updated_at is not None:
         candidates.append(held.updated_at + HELD_MAX)  # what is held must be counted now and then
     if state.voltage is not None:
         candidates.append(state.voltage.sampled_at + VOLTAGE_HELD)
-    if work.readings.operator_limit is not None:
-        candidates.append(work.readings.operator_limit.expires_at)
+    if site.readings.operator_limit is not None:
+        candidates.append(site.readings.operator_limit.expires_at)
     renewed = min([each for each in candidates if each > instant], default=None)
-    soonest = _soonest_reading(work, sun)
+    soonest = _soonest_reading(site, sun)
     if renewed is not None:
         soonest = renewed if soonest is None else min(soonest, renewed)
 
@@ -81,8 +80,9 @@ def next_wake(work: Work, before: SiteState, facts: list[Facts], sun: Sun, *, de
     return Wakes(tick(soonest), tick(renewed))
 
 
-def _moves(before: LoadpointState, after: LoadpointState, facts: Facts) -> bool:
+def _moves(before: LoadpointState, lp: LoadpointDesk) -> bool:
     """Whether the next tick could find something else than this one did, without any delay being over."""
+    after = lp.state
     return (
         after.charger.pending is not None
         or after.charger.has_failed
@@ -100,7 +100,7 @@ def _moves(before: LoadpointState, after: LoadpointState, facts: Facts) -> bool:
         or after.doubts != before.doubts
         or after.watch != before.watch
         or after.detection.started_at is not None
-        or (facts.is_charging and _watches_energy(after))
+        or (lp.facts.is_charging and _watches_energy(after))
     )
 
 
@@ -115,8 +115,9 @@ def _watches_energy(loadpoint: LoadpointState) -> bool:
     )
 
 
-def _loadpoint_candidates(work: Work, loadpoint: LoadpointState, facts: Facts, out: list[timedelta]) -> None:
-    settings, charger, config = loadpoint.settings, loadpoint.charger, facts.layout.config
+def _loadpoint_candidates(lp: LoadpointDesk, out: list[timedelta]) -> None:
+    loadpoint, facts = lp.state, lp.facts
+    settings, charger, config = loadpoint.settings, loadpoint.charger, lp.layout.config
     if loadpoint.pv_timer is not None and loadpoint.pv_timer != ELAPSED:
         is_enabling = loadpoint.pv_action is PvAction.ENABLE
         out.append(loadpoint.pv_timer + (settings.enable_delay if is_enabling else settings.disable_delay))
@@ -141,11 +142,11 @@ def _loadpoint_candidates(work: Work, loadpoint: LoadpointState, facts: Facts, o
     if charger.enable_changed_at is not None:
         if charger.is_enabled and not facts.is_charging:
             out.append(charger.enable_changed_at + NOT_DRAWING_AFTER)
-        if is_ramping(loadpoint, work.instant):
+        if is_ramping(loadpoint, lp.instant):
             out.append(charger.enable_changed_at + RAMP)
     if loadpoint.effect_at is not None:
         out.append(loadpoint.effect_at + OBEDIENCE)
-    if loadpoint.effect_at is not None and work.layout.config.circuits:
+    if loadpoint.effect_at is not None and lp.site_layout.config.circuits:
         out.append(loadpoint.effect_at + OBEDIENCE + METER_LAG)
     if loadpoint.watch.offered != loadpoint.watch.before:
         out.append(loadpoint.watch.settles_at)
@@ -159,12 +160,12 @@ def _loadpoint_candidates(work: Work, loadpoint: LoadpointState, facts: Facts, o
     if loadpoint.vehicle_since is not None:
         out.append(loadpoint.vehicle_since + config.unknown_soc_grace)
     if loadpoint.vehicle is not None:
-        _poll_candidates(loadpoint, facts, out)
-        climate = work.readings.vehicles.get(loadpoint.vehicle, NO_VEHICLE).is_climating
+        _poll_candidates(lp, out)
+        climate = lp.vehicle_reading.is_climating
         if isinstance(climate, Measured):
             out.append(climate.sampled_at + max(config.poll.interval, asking.CACHE) + TICK)
     if settings.target_time is not None and facts.is_connected and settings.mode is not ChargeMode.OFF:
-        _plan_candidates(work, loadpoint, out)
+        _plan_candidates(lp, out)
 
 
 def _report_candidates(charger: ChargerState, report: Report, out: list[timedelta]) -> None:
@@ -181,12 +182,12 @@ def _report_candidates(charger: ChargerState, report: Report, out: list[timedelt
         out.append(phases.since + PHASES_GRACE)
 
 
-def _poll_candidates(loadpoint: LoadpointState, facts: Facts, out: list[timedelta]) -> None:
+def _poll_candidates(lp: LoadpointDesk, out: list[timedelta]) -> None:
     """When the vehicle may be asked again [SOC-8]."""
-    config = facts.layout.config.poll
+    config = lp.layout.config.poll
     interval = config.interval if config.interval > timedelta(0) else asking.DEFAULT_INTERVAL
     refill = min(interval, asking.CACHE)
-    for poll in (loadpoint.poll, loadpoint.climate_poll):
+    for poll in (lp.state.poll, lp.state.climate_poll):
         if poll.asked_at is not None:
             out.append(poll.asked_at + interval)
             out.append(poll.asked_at + refill)
@@ -195,51 +196,51 @@ def _poll_candidates(loadpoint: LoadpointState, facts: Facts, out: list[timedelt
             out.append(poll.paid_until - (asking.BURST - 1) * refill)
 
 
-def _plan_candidates(work: Work, loadpoint: LoadpointState, out: list[timedelta]) -> None:
+def _plan_candidates(lp: LoadpointDesk, out: list[timedelta]) -> None:
     """When a plan begins, ends, or comes close; while it is active every tick counts."""
-    if loadpoint.plan.is_active:
-        out.append(work.instant + TICK)
+    plan = lp.state.plan
+    if plan.is_active:
+        out.append(lp.instant + TICK)
         return
-    target = loadpoint.settings.target_time
-    for time in (target, loadpoint.plan.projected_start, loadpoint.plan.slot_end):
+    for time in (lp.settings.target_time, plan.projected_start, plan.slot_end):
         if time is not None:
-            out.append(_instant_of(work, time))
-            out.append(_instant_of(work, time - plan_follow.SLOT_LENGTH))
+            out.append(_instant_of(lp, time))
+            out.append(_instant_of(lp, time - plan_follow.SLOT_LENGTH))
 
 
-def _instant_of(work: Work, time: datetime) -> timedelta:
-    return work.instant + (time - work.utc)
+def _instant_of(desk: LoadpointDesk | SiteDesk, time: datetime) -> timedelta:
+    return desk.instant + (time - desk.utc)
 
 
-def _soonest_reading(work: Work, sun: Sun) -> timedelta | None:
+def _soonest_reading(site: SiteDesk, sun: Sun) -> timedelta | None:
     """When the next sample becomes too old, or the grid counts as lost."""
-    state, instant, oldest = work.state, work.instant, work.oldest
+    state, instant, oldest = site.state, site.instant, site.oldest
     soonest = sun.lost_at if sun.lost_at > instant else None
     if state.grid is None or None in (*state.pv, *state.batteries, *state.aux, *[lp.status for lp in state.loadpoints]):
-        all_seen_at = state.started_at + work.layout.age_max  # until then what was not seen yet is not silent
+        all_seen_at = state.started_at + site.layout.age_max  # until then what was not seen yet is not silent
         if all_seen_at > instant and (soonest is None or all_seen_at < soonest):
             soonest = all_seen_at
     samples: list[object] = [state.grid, *state.pv, *state.batteries, *state.aux]
-    for reading in work.readings.chargers:
+    for reading in site.readings.chargers:
         samples += (reading.status, reading.power_w, reading.currents_a, reading.is_enabled, reading.phases)
     for meter in state.meters.values():
         samples += (meter.currents_a, meter.powers_w, meter.power_w, meter.voltages_v)
     taken = [each.sampled_at for each in samples if type(each) is Measured and each.sampled_at >= oldest]
     if taken:
-        too_old_at = min(taken) + work.layout.age_max + TICK
+        too_old_at = min(taken) + site.layout.age_max + TICK
         if soonest is None or too_old_at < soonest:
             soonest = too_old_at
     return soonest
 
 
-def _price_candidates(work: Work, out: list[timedelta]) -> None:
+def _price_candidates(site: SiteDesk, out: list[timedelta]) -> None:
     """When a price changes that anybody looks at."""
-    if not work.readings.tariffs:
+    if not site.readings.tariffs:
         return
-    for rates in work.readings.tariffs.values():
-        edge = _next_edge(rates, work.utc)
+    for rates in site.readings.tariffs.values():
+        edge = _next_edge(rates, site.utc)
         if edge is not None:
-            out.append(_instant_of(work, edge))
+            out.append(_instant_of(site, edge))
 
 
 def _next_edge(rates: Rates, utc: datetime) -> datetime | None:

@@ -12,106 +12,104 @@ from __future__ import annotations
 from datetime import timedelta
 
 from evcclib.machines.unmetered import CHANGE_MIN_W, PATIENCE, UNWATCHED, learn, most_power, possible_change, watch
-from evcclib.pipeline.desk import Work
-from evcclib.pipeline.observe_loadpoint import Facts, offered
+from evcclib.pipeline.desk import LoadpointDesk, SiteDesk
+from evcclib.pipeline.observe_loadpoint import offered
+from evcclib.pipeline.samples import fresh
 from evcclib.readings import Measured
 
 
-def take_in(work: Work, facts: list[Facts]) -> None:
+def take_in(site: SiteDesk) -> None:
     """Follow what unmetered vehicles are offered, and learn from the load what they take of it."""
-    unmetered = [index for index, each in enumerate(facts) if not each.is_measured]
-    if not unmetered and work.state.load is None:
+    unmetered = [lp for lp in site.desks if not lp.facts.is_measured]
+    if not unmetered and site.state.load is None:
         return
-    loadpoints = work.state.loadpoints
-    is_known = work.layout.config.has_grid
-    for index, each in enumerate(facts):
-        loadpoint = loadpoints[index]
-        if each.is_measured:
-            is_known = is_known and loadpoint.watch is UNWATCHED
-            loadpoint.watch = UNWATCHED
+    is_known = site.layout.config.has_grid
+    for lp in site.desks:
+        state, facts = lp.state, lp.facts
+        if facts.is_measured:
+            is_known = is_known and state.watch is UNWATCHED
+            state.watch = UNWATCHED
             continue
-        now = offered(work, index, is_charging=each.is_charging)
+        now = offered(lp, is_charging=facts.is_charging)
         if now is None:
             is_known = False
         else:
-            loadpoint.watch = watch(loadpoint.watch, now, work.instant)
-        is_known = is_known and each.is_usable and loadpoint.charger.pending is None
-    load = _load(work, facts) if is_known else None
+            state.watch = watch(state.watch, now, lp.instant)
+        is_known = is_known and facts.is_usable and state.charger.pending is None
+    load = _load(site) if is_known else None
     if load is None:
-        work.state.load = None
+        site.state.load = None
         return
-    if any(load.sampled_at < loadpoints[index].watch.settles_at for index in unmetered):
+    if any(load.sampled_at < lp.state.watch.settles_at for lp in unmetered):
         return
-    before = work.state.load
+    before = site.state.load
     if before is not None and load.sampled_at - before.sampled_at <= PATIENCE:
-        is_enough = _judge(work, unmetered, load.value - before.value)
+        is_enough = _judge(unmetered, load.value - before.value, site.layout.voltage_v)
         if not is_enough:
             return
-    _remember(work, unmetered, load)
+    _remember(site, unmetered, load)
 
 
-def _judge(work: Work, unmetered: list[int], seen_w: float) -> bool:
+def _judge(unmetered: list[LoadpointDesk], seen_w: float, voltage_v: float) -> bool:
     """Draw conclusions for every vehicle that was offered something else; whether the load is to be remembered anew."""
-    loadpoints, voltage_v = work.state.loadpoints, work.layout.voltage_v
+    states = [lp.state for lp in unmetered]
     moved = [
-        (index, before, loadpoints[index].watch.offered)
-        for index in unmetered
-        if (before := loadpoints[index].watch.before) is not None and before != loadpoints[index].watch.offered
+        (state, before, state.watch.offered)
+        for state in states
+        if (before := state.watch.before) is not None and before != state.watch.offered
     ]
     if not moved:
-        for index in unmetered:
-            same = loadpoints[index].watch
+        for state in states:
+            same = state.watch
             drift_w = same.drift_w + seen_w if same.offered.current_a > 0 else 0.0
-            loadpoints[index].watch = same._replace(drift_w=drift_w)
+            state.watch = same._replace(drift_w=drift_w)
         return True
     if max(abs(most_power(now, voltage_v) - most_power(before, voltage_v)) for _, before, now in moved) < CHANGE_MIN_W:
         return False
-    ranges = [possible_change(loadpoints[index].doubts, before, now, voltage_v) for index, before, now in moved]
+    ranges = [possible_change(state.doubts, before, now, voltage_v) for state, before, now in moved]
     least_w, most_w = sum(least for least, _ in ranges), sum(most for _, most in ranges)
-    for (index, before, now), (own_least_w, own_most_w) in zip(moved, ranges, strict=True):
-        loadpoints[index].doubts = learn(
-            loadpoints[index].doubts,
+    for (state, before, now), (own_least_w, own_most_w) in zip(moved, ranges, strict=True):
+        state.doubts = learn(
+            state.doubts,
             before,
             now,
             seen_least_w=seen_w - (most_w - own_most_w),
             seen_most_w=seen_w - (least_w - own_least_w),
             voltage_v=voltage_v,
         )
-        loadpoints[index].watch = loadpoints[index].watch._replace(drift_w=0.0)
+        state.watch = state.watch._replace(drift_w=0.0)
     return True
 
 
-def _remember(work: Work, unmetered: list[int], load: Measured[float]) -> None:
-    work.state.load = load
-    for index in unmetered:
-        loadpoint = work.state.loadpoints[index]
-        now = loadpoint.watch.offered
-        loadpoint.watch = loadpoint.watch._replace(before=now, lowest_a=now.current_a)
+def _remember(site: SiteDesk, unmetered: list[LoadpointDesk], load: Measured[float]) -> None:
+    site.state.load = load
+    for lp in unmetered:
+        watched = lp.state.watch
+        lp.state.watch = watched._replace(before=watched.offered, lowest_a=watched.offered.current_a)
 
 
-def _load(work: Work, facts: list[Facts]) -> Measured[float] | None:
+def _load(site: SiteDesk) -> Measured[float] | None:
     """What no meter explains [W], as old as the oldest of what it is made of; None: not known."""
-    state, oldest = work.state, work.oldest
-    meters = [state.grid, *state.pv, *state.batteries]
-    total_w, sampled_at = 0.0, work.instant
-    for meter in meters:
-        if meter is None or meter.sampled_at < oldest:
+    state = site.state
+    total_w, sampled_at = 0.0, site.instant
+    for each in (state.grid, *state.pv, *state.batteries):
+        meter = fresh(each, site.oldest)
+        if meter is None:
             return None
         total_w += meter.value
         sampled_at = min(sampled_at, meter.sampled_at)
-    for index, each in enumerate(facts):
-        if each.is_measured:
-            if each.power_w is None:
+    for lp in site.desks:
+        if lp.facts.is_measured:
+            if lp.facts.power_w is None:
                 return None
-            total_w -= each.power_w
-            sampled_at = min(sampled_at, _measured_at(work, index))
+            total_w -= lp.facts.power_w
+            sampled_at = min(sampled_at, _measured_at(lp))
     return Measured(total_w, sampled_at)
 
 
-def _measured_at(work: Work, index: int) -> timedelta:
+def _measured_at(lp: LoadpointDesk) -> timedelta:
     """When the charge power was measured."""
-    power = work.state.loadpoints[index].power
+    power, currents = lp.state.power, lp.reading.currents_a
     if power is not None:
         return power.sampled_at
-    currents = work.readings.chargers[index].currents_a
-    return currents.sampled_at if isinstance(currents, Measured) else work.instant
+    return currents.sampled_at if isinstance(currents, Measured) else lp.instant
