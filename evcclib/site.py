@@ -190,32 +190,26 @@ def priority_of(loadpoint: LoadpointState) -> int:
 def _decide(site: SiteDesk, sun: Sun) -> None:
     """Decide every loadpoint, in order [DEF-49]."""
     desks = site.desks
+    priorities = [priority_of(lp.state) for lp in desks]
     demands = [demand(lp) for lp in desks]
     limits = allotment(site, lambda lp: _claims(lp, demands[lp.index]))
-    if len(desks) == 1:
-        _decide_one(desks[0], demands[0], sun, limits)
-        return
-    priorities = [priority_of(lp.state) for lp in desks]
-    flexible_w = [_flexible(lp, demands[lp.index]) for lp in desks]
-
-    def unseen_w(lp: LoadpointDesk) -> float:
-        return outstanding(lp.state, sampled_at=sun.sampled_at, instant=site.instant)
-
-    all_unseen_w = sum([unseen_w(lp) for lp in desks])
     turns = order(priorities)
     if limits is not None:
         limits.waive(turns)
         _grant_held(site, limits)
+
+    def flexible_w(index: int) -> float:
+        return _flexible(desks[index], demands[index])
+
+    instant, sampled_at = site.instant, sun.sampled_at
+    unseen_w = [outstanding(lp.state, sampled_at=sampled_at, instant=instant) for lp in desks]
     for index in turns:
-        lp, mine = desks[index], sun
-        own_w = unseen_w(lp)
-        if sun.power_w is not None:
-            power_w = sun.power_w + all_unseen_w - own_w
-            if lp.settings.mode is ChargeMode.PV:
-                power_w -= flexible_for(index, priorities, flexible_w)
-            mine = sun._replace(power_w=power_w)
-        _decide_one(lp, demands[index], mine, limits)
-        all_unseen_w += unseen_w(lp) - own_w
+        lp = desks[index]
+        others_w = sum(unseen_w) - unseen_w[index]
+        if lp.state.settings.mode is ChargeMode.PV:
+            others_w -= flexible_for(index, priorities, flexible_w)
+        _decide_one(lp, demands[index], sun.shifted(others_w), limits)
+        unseen_w[index] = outstanding(lp.state, sampled_at=sampled_at, instant=instant)
 
 
 def _claims(lp: LoadpointDesk, asked: Demand) -> bool:

@@ -35,6 +35,12 @@ class Sun(NamedTuple):
     is_buffer_start: bool
     has_battery_priority: bool
 
+    def shifted(self, power_w: float) -> Sun:
+        """The sun with so much more site power."""
+        if self.power_w is None or power_w == 0.0:
+            return self
+        return self._replace(power_w=self.power_w + power_w)
+
 
 class Target(NamedTuple):
     """What the law wants of a loadpoint: a current [A], 0 = stop, before any limit; ``phases`` 0: as they are.

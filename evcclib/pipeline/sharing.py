@@ -6,7 +6,7 @@ power after what the others' latest commands will change of it, so that no surpl
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from evcclib.commands import Command, Disable, Enable, SetCurrent, SwitchPhases
@@ -23,7 +23,7 @@ OBEDIENCE = timedelta(seconds=5)
 
 def order(priorities: Sequence[int]) -> list[int]:
     """Positions of the loadpoints, the highest priority first [DEF-49]."""
-    return sorted(range(len(priorities)), key=lambda index: -priorities[index])
+    return sorted(range(len(priorities)), key=priorities.__getitem__, reverse=True)
 
 
 def flexible_power(
@@ -47,10 +47,13 @@ def flexible_power(
     return max(0.0, power_w - kept_w)
 
 
-def flexible_for(index: int, priorities: Sequence[int], flexible_w: Sequence[float]) -> float:
-    """What loadpoint ``index`` may count on from those of lower priority [W] [PRIO-2]."""
-    mine = priorities[index]
-    return sum(power for priority, power in zip(priorities, flexible_w, strict=True) if priority < mine)
+def flexible_for(index: int, priorities: Sequence[int], flexible_w: Callable[[int], float]) -> float:
+    """What loadpoint ``index`` may count on from those of lower priority [W] [PRIO-2]; ``flexible_w``: what each gives up."""
+    mine, all_w = priorities[index], 0.0
+    for other, priority in enumerate(priorities):
+        if priority < mine:
+            all_w += flexible_w(other)
+    return all_w
 
 
 def effect_of(

@@ -45,9 +45,9 @@ def test_what_a_loadpoint_could_give_up() -> None:
 
 @pytest.mark.rule("PRIO-2")
 def test_only_lower_priorities_give() -> None:
-    assert flexible_for(0, [0, 1], [300, 0]) == 0
-    assert flexible_for(1, [0, 1], [300, 0]) == 300
-    assert flexible_for(1, [0, 0], [300, 0]) == 0
+    assert flexible_for(0, [0, 1], [300.0, 0.0].__getitem__) == 0
+    assert flexible_for(1, [0, 1], [300.0, 0.0].__getitem__) == 300
+    assert flexible_for(1, [0, 0], [300.0, 0.0].__getitem__) == 0
 
 
 @pytest.mark.rule("INV-12")
@@ -56,7 +56,7 @@ def test_equal_priorities_never_shift_power(loadpoints: list[tuple[int, float]])
     priorities = [priority for priority, _ in loadpoints]
     powers = [power for _, power in loadpoints]
     for index, priority in enumerate(priorities):
-        got = flexible_for(index, priorities, powers)
+        got = flexible_for(index, priorities, powers.__getitem__)
         assert got >= 0
         assert got == pytest.approx(sum(w for p, w in loadpoints if p < priority))
 
