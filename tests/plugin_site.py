@@ -13,9 +13,9 @@ from fake_device import FakeDevice
 
 from evcc_server.config.load import parse_config
 from evcc_server.config.sources import ModbusAddress, NetworkAddress
-from evcc_server.devices.contract import DeviceDown
 from evcc_server.devices.plugin.http import HttpClient
 from evcc_server.devices.plugin.mqtt import Message
+from evcc_server.errors import DeviceDown
 from evcc_server.wiring.factory import Devices, build
 
 REST = """

@@ -25,8 +25,8 @@ from evcc_server.config.load import parse_config
 from evcc_server.config.options import Options
 from evcc_server.devices.contract import ChargerValues
 from evcc_server.devices.plugin.http import HttpClient
+from evcc_server.errors import StoreError
 from evcc_server.mqtt.bridge import Bridge
-from evcc_server.store_errors import StoreError
 from evcc_sim.runs.clients import MQTT, REST, SOCKET, RestClient, Seen, watch_socket
 from evcc_sim.runs.hashed_link import HashedLink
 from evcc_sim.runs.life import Door

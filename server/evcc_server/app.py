@@ -23,10 +23,11 @@ from evcc_server.blocking import RunBlocking, in_thread
 from evcc_server.clock import Clock
 from evcc_server.config.model import Config
 from evcc_server.config.options import Options
-from evcc_server.devices.contract import Built, DeviceError
+from evcc_server.devices.contract import Built
 from evcc_server.devices.plugin.http import HttpClient
 from evcc_server.devices.plugin.mqtt import BrokerTopics, Topics
 from evcc_server.devices.template.modbus_meter import ModbusMeter
+from evcc_server.errors import DeviceError
 from evcc_server.http.app import build_app
 from evcc_server.http.home import Home
 from evcc_server.http.home import Options as HttpOptions
@@ -155,7 +156,7 @@ async def open_server(
 ) -> AsyncIterator[Server]:
     """Everything but the outlets, ready to `Server.run`; left in order when the context ends.
 
-    Raises `evcc_server.config.problems.ConfigError`, `evcclib.errors.InvalidConfig` and `evcc_server.store_errors.StoreError`.
+    Raises `evcc_server.config.problems.ConfigError`, `evcclib.errors.InvalidConfig` and `evcc_server.errors.StoreError`.
     """
     options = options or Options()
     clock = clock or Clock()

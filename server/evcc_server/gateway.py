@@ -20,7 +20,7 @@ class Gateway(Protocol):
 
         Those of several callers are taken one after the other; nothing of one is seen anywhere before it is committed. Never
         waits for a device [R-3]. Raises `evcclib.errors.InvalidSetting`, `UnknownTarget` or, if the store cannot take it,
-        `evcc_server.store_errors.StoreError`; then nothing has changed.
+        `evcc_server.errors.StoreError`; then nothing has changed.
         """
 
     def view(self) -> SiteView:

@@ -10,8 +10,8 @@ import pytest
 from fake_device import FakeDevice, Fault
 from trio_test import in_virtual_time
 
-from evcc_server.devices.contract import DeviceImplausible, DeviceRefused, DeviceSilent
 from evcc_server.devices.modbus import ModbusMeter
+from evcc_server.errors import DeviceImplausible, DeviceRefused, DeviceSilent
 from evcc_server.modbus.link import Link
 from evcc_server.modbus.wire import Framing
 from evcc_server.profiles.profile import load

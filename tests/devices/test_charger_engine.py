@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trio_test import in_virtual_time, run_deterministic
 
-from evcc_server.devices.contract import DeviceError, DeviceImplausible, DeviceRefused, DeviceSilent
 from evcc_server.devices.modbus import ModbusCharger
+from evcc_server.errors import DeviceError, DeviceImplausible, DeviceRefused, DeviceSilent
 from evcc_server.modbus.link import Link
 from evcc_server.modbus.wire import Framing
 from evcc_server.profiles.profile import Profile, load, names, parse

@@ -9,7 +9,7 @@ import trio
 from trio_test import in_virtual_time
 
 from evcc_server.clock import Clock
-from evcc_server.devices.contract import DeviceDown
+from evcc_server.errors import DeviceDown
 from evcc_server.loop.pollers import Poller
 
 Seen = list[tuple[int, float]]  # values, and the second at which they were asked for

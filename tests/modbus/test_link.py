@@ -11,7 +11,7 @@ import trio
 from fake_device import FakeDevice, Fault
 from trio_test import in_virtual_time
 
-from evcc_server.devices.contract import DeviceDown, DeviceError, DeviceImplausible, DeviceSilent
+from evcc_server.errors import DeviceDown, DeviceError, DeviceImplausible, DeviceSilent
 from evcc_server.modbus.link import Link, ModbusRefused, Port, backoff_s
 from evcc_server.modbus.turns import Priority
 from evcc_server.modbus.wire import Framing

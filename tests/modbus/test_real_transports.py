@@ -15,8 +15,8 @@ from anyio.abc import SocketStream
 from fake_device import FakeDevice, Pipe, rtu
 from trio_test import in_real_time
 
-from evcc_server.devices.contract import DeviceDown, DeviceSilent
 from evcc_server.devices.modbus import ModbusMeter
+from evcc_server.errors import DeviceDown, DeviceSilent
 from evcc_server.modbus.link import Link, Port, open_tcp
 from evcc_server.modbus.proxy import serve_proxy
 from evcc_server.modbus.serial import SerialStream, baud_constant, control_flags, open_bus, open_serial

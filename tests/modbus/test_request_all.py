@@ -13,7 +13,7 @@ from fake_device import FakeDevice, Fault, mbap
 from trio.testing import MockClock
 from trio_test import in_virtual_time
 
-from evcc_server.devices.contract import DeviceDown, DeviceImplausible, DeviceSilent
+from evcc_server.errors import DeviceDown, DeviceImplausible, DeviceSilent
 from evcc_server.modbus.link import Link, ModbusRefused, Port
 from evcc_server.modbus.turns import Priority
 from evcc_server.modbus.wire import Framing, Request

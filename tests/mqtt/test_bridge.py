@@ -18,6 +18,7 @@ from trio.testing import wait_all_tasks_blocked
 from trio_test import in_virtual_time
 
 from evcc_server.clock import Clock
+from evcc_server.errors import StoreError
 from evcc_server.mqtt import tree
 from evcc_server.mqtt.bridge import Bridge
 from evcc_server.mqtt.contract import MqttOptions, Publication
@@ -26,7 +27,6 @@ from evcc_server.settings import TABLE
 from evcc_server.state.document import Document
 from evcc_server.state.hub import Level
 from evcc_server.state.values import UNSET_TIME, Names, Phases, Records, Structure, Value
-from evcc_server.store_errors import StoreError
 from evcc_sim.quiet import quiet
 from evcclib.model import ChargeMode
 from evcclib.requests import ChangeLoadpointSetting, Request

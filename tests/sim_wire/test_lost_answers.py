@@ -8,7 +8,7 @@ import trio
 from test_every_charger import CHARGERS, Watched, drive
 from trio_test import run_deterministic
 
-from evcc_server.devices.contract import DeviceError
+from evcc_server.errors import DeviceError
 from evcc_sim.devices.modbus_server import Asked, Delay, LoseAnswer, Swallow, WireFault
 
 LATE = Delay(5.0)

@@ -10,9 +10,9 @@ from collections.abc import Callable
 import pytest
 import trio
 
-from evcc_server.devices.contract import DeviceSilent
 from evcc_server.devices.plugin.vehicle import PluginVehicle
 from evcc_server.devices.template.modbus_charger import ModbusCharger
+from evcc_server.errors import DeviceSilent
 from evcc_sim.runs.fullstack import run_scenario
 from evcc_sim.runs.inprocess import simulate
 from evcc_sim.runs.result import Result

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from evcc_server.errors import DatabaseInUse, StoreError
 from evcc_server.keeping.lock import claimed, lock_path
-from evcc_server.store_errors import DatabaseInUse, StoreError
 
 HOLDER = """
 import sys

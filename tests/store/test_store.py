@@ -23,11 +23,11 @@ from hypothesis import strategies as st
 from trio_test import in_real_time, in_virtual_time
 
 from evcc_server.blocking import in_thread, inline
+from evcc_server.errors import ForeignDatabase, NewerDatabase, StoreError
 from evcc_server.keeping import schema
 from evcc_server.keeping.setting_rows import SettingRow, decode, encode
 from evcc_server.keeping.store import Snapshot, Store
 from evcc_server.settings import TABLE, Context, Setting, parse
-from evcc_server.store_errors import ForeignDatabase, NewerDatabase, StoreError
 from evcclib.events import SessionRecord, SettingChanged
 from evcclib.model import ChargeMode
 from evcclib.settings import Scope

@@ -18,12 +18,12 @@ from trio_test import in_virtual_time
 from watched_home import Patient, Watched, held, stored, watched
 
 from evcc_server.devices.contract import ChargerValues
+from evcc_server.errors import StoreError
 from evcc_server.keeping import persistence
 from evcc_server.keeping import store as store_module
 from evcc_server.keeping.persistence import Persistence
 from evcc_server.loop.control import ControlLoop
 from evcc_server.state.document import document
-from evcc_server.store_errors import StoreError
 from evcc_sim.runs.await_points import Killer, Steps, Survey
 from evcc_sim.runs.clients import MQTT, Seen
 from evcc_sim.runs.virtual_time import run_virtually

@@ -1,8 +1,8 @@
 """What a driver promises: one `read` that returns what the device has, commands, and errors that say who must act.
 
 A driver never invents a number: a value it cannot read, or that is a sentinel, or out of any physical range, is None. Silence
-or refusal of the whole device is a `DeviceError`. Every call is made under a deadline by its caller and may be cancelled at
-any point.
+or refusal of the whole device is a `DeviceError` of `evcc_server.errors`. Every call is made under a deadline by its caller and
+may be cancelled at any point.
 """
 
 from __future__ import annotations
@@ -14,39 +14,6 @@ from typing import Protocol
 
 from evcclib.config import ChargerConfig
 from evcclib.model import ChargerStatus, PhaseTriple
-
-
-class DeviceError(Exception):
-    """A device did not do what was asked; the caller retries, and until then its values are missing.
-
-    ``left_unchanged``: whether what was asked for has certainly changed nothing at the device, because nothing of it was sent, or
-    all that was sent was refused. Otherwise it may have been done, wholly or in part: an answer that was lost says nothing.
-    """
-
-    left_unchanged = False
-
-    def __init__(self, message: str = "", *, left_unchanged: bool | None = None) -> None:
-        super().__init__(message)
-        if left_unchanged is not None:
-            self.left_unchanged = left_unchanged
-
-
-class DeviceSilent(DeviceError):
-    """No answer within the deadline."""
-
-
-class DeviceDown(DeviceError):
-    """The connection cannot be opened or was lost."""
-
-
-class DeviceRefused(DeviceError):
-    """The device answered with an error (Modbus exception, HTTP status): unless it says otherwise, it has changed nothing."""
-
-    left_unchanged = True
-
-
-class DeviceImplausible(DeviceError):
-    """The device answered something that cannot be true: wrong unit, wrong word order, out of physical range."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

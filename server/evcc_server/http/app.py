@@ -19,6 +19,7 @@ from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.security import safe_join
 
+from evcc_server.errors import StoreError
 from evcc_server.http.home import Home
 from evcc_server.http.live_socket import LiveSocket
 from evcc_server.http.openapi import openapi
@@ -26,7 +27,6 @@ from evcc_server.http.route import Answer, Body, Refused, Result, Route
 from evcc_server.http.routes import api_routes
 from evcc_server.http.who_may_call import Access
 from evcc_server.state.encode import dumps
-from evcc_server.store_errors import StoreError
 from evcclib.errors import InvalidSetting, UnknownTarget
 
 log = logging.getLogger(__name__)

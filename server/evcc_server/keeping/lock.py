@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from evcc_server.store_errors import DatabaseInUse, StoreError
+from evcc_server.errors import DatabaseInUse, StoreError
 
 CLAIM_BYTE = 0x7F000000
 """SQLite locks 512 bytes at 0x40000000, whatever the size of the database."""

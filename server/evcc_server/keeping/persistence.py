@@ -22,8 +22,8 @@ from typing import TypeVar
 import trio
 
 from evcc_server.clock import Clock
+from evcc_server.errors import StoreError
 from evcc_server.keeping.store import Snapshot, Store
-from evcc_server.store_errors import StoreError
 from evcclib import Prepared, Site
 from evcclib.errors import EvccError
 from evcclib.events import Event, SessionChanged, SessionRecord, SocProgressed, Warned

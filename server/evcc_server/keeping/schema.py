@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping
 
-from evcc_server.store_errors import ForeignDatabase, NewerDatabase
+from evcc_server.errors import ForeignDatabase, NewerDatabase
 
 STEPS: tuple[tuple[str, ...], ...] = (
     (

@@ -20,9 +20,9 @@ from typing import Self, TypeVar
 import msgspec.json
 
 from evcc_server.blocking import RunBlocking
+from evcc_server.errors import ForeignDatabase, NewerDatabase, StoreError
 from evcc_server.keeping.schema import migrate, recognise
 from evcc_server.keeping.setting_rows import SettingRow, decode, encode, row_key
-from evcc_server.store_errors import ForeignDatabase, NewerDatabase, StoreError
 from evcclib.config import SiteConfig
 from evcclib.events import SessionRecord, SettingChanged
 
@@ -69,7 +69,7 @@ class Store:
     async def open(cls, path: Path | None, run_blocking: RunBlocking) -> Self:
         """Open or create the file and bring it up to date; None keeps everything in memory.
 
-        Raises `StoreError`; as `evcc_server.store_errors.NewerDatabase` or `ForeignDatabase` nothing has been written.
+        Raises `StoreError`; as `evcc_server.errors.NewerDatabase` or `ForeignDatabase` nothing has been written.
         """
 
         def connect() -> sqlite3.Connection:

@@ -15,7 +15,8 @@ from typing import Protocol
 import trio
 
 from evcc_server.clock import Clock
-from evcc_server.devices.contract import Charger, ChargerValues, DeviceError, MeterValues, Vehicle, VehicleValues
+from evcc_server.devices.contract import Charger, ChargerValues, MeterValues, Vehicle, VehicleValues
+from evcc_server.errors import DeviceError
 from evcc_server.keeping.persistence import Persistence
 from evcc_server.loop.pollers import Health, Poller
 from evcc_server.loop.samples import Samples, Wiring

@@ -11,7 +11,7 @@ from typing import Generic, Protocol, TypeVar
 import trio
 
 from evcc_server.clock import Clock
-from evcc_server.devices.contract import DeviceError
+from evcc_server.errors import DeviceError
 
 _log = logging.getLogger(__name__)
 

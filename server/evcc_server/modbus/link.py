@@ -27,7 +27,7 @@ import anyio.lowlevel
 import trio
 from anyio.abc import ByteStream, SocketAttribute
 
-from evcc_server.devices.contract import DeviceDown, DeviceError, DeviceImplausible, DeviceRefused, DeviceSilent
+from evcc_server.errors import DeviceDown, DeviceError, DeviceImplausible, DeviceRefused, DeviceSilent
 from evcc_server.modbus.turns import Priority, Turns
 from evcc_server.modbus.wire import Answer, Exchange, Framing, Request, WireError, exception_text, is_read
 

@@ -11,7 +11,7 @@ import logging
 import anyio
 from anyio.abc import ByteStream, TaskStatus
 
-from evcc_server.devices.contract import DeviceDown, DeviceError, DeviceSilent
+from evcc_server.errors import DeviceDown, DeviceError, DeviceSilent
 from evcc_server.modbus.link import Link, ModbusRefused
 from evcc_server.modbus.turns import Priority
 from evcc_server.modbus.wire import Answer, Inbox, Incoming, WireError, answer_frame, is_read

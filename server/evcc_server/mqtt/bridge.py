@@ -20,6 +20,7 @@ from typing import NamedTuple
 import trio
 
 from evcc_server.clock import Clock
+from evcc_server.errors import StoreError
 from evcc_server.gateway import Gateway
 from evcc_server.mqtt import tree
 from evcc_server.mqtt.contract import Connected, Link, MqttOptions, Publication, Received
@@ -29,7 +30,6 @@ from evcc_server.settings import Context, Parsed, parse, request
 from evcc_server.state.encode import is_scalar, mqtt, mqtt_scalar
 from evcc_server.state.hub import Hub, Key, News, Subscription
 from evcc_server.state.values import Names, Phases, Unset, Value
-from evcc_server.store_errors import StoreError
 from evcclib.config import SiteConfig
 from evcclib.errors import InvalidSetting, UnknownTarget
 

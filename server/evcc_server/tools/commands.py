@@ -18,8 +18,8 @@ from evcc_server.config.model import Config
 from evcc_server.config.problems import ConfigError, Problem, expected_one_of
 from evcc_server.config.read_address import BAUDRATES_MAX, COMSETS, DEFAULT_PORT, split_host_port
 from evcc_server.config.sources import Framing, ModbusAddress, NetworkAddress, SerialAddress
-from evcc_server.devices.contract import DeviceError
 from evcc_server.devices.plugin.mqtt import BrokerTopics
+from evcc_server.errors import DeviceError
 from evcc_server.log import set_up_logging
 from evcc_server.modbus.frame_text import describe_frame
 from evcc_server.modbus.link import Trace

@@ -9,17 +9,8 @@ from datetime import timedelta
 
 import anyio
 
-from evcc_server.devices.contract import (
-    Built,
-    Charger,
-    ChargerValues,
-    DeviceError,
-    DeviceSilent,
-    Meter,
-    MeterValues,
-    Vehicle,
-    VehicleValues,
-)
+from evcc_server.devices.contract import Built, Charger, ChargerValues, Meter, MeterValues, Vehicle, VehicleValues
+from evcc_server.errors import DeviceError, DeviceSilent
 from evcc_server.tools.values_text import MISSING, value_rows
 from evcc_server.wiring.factory import Devices
 

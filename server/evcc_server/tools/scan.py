@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
-from evcc_server.devices.contract import DeviceDown, DeviceError, DeviceImplausible, DeviceSilent
+from evcc_server.errors import DeviceDown, DeviceError, DeviceImplausible, DeviceSilent
 from evcc_server.modbus.link import Link, ModbusRefused, Port
 from evcc_server.modbus.turns import Priority
 from evcc_server.modbus.wire import READ_HOLDING, READ_INPUT

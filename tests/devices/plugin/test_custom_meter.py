@@ -9,7 +9,7 @@ from fake_device import FakeDevice
 from plugin_site import MemoryTopics, Web, error_of, plugin_site
 from trio_test import in_virtual_time
 
-from evcc_server.devices.contract import DeviceDown, DeviceError, DeviceImplausible, DeviceRefused, DeviceSilent
+from evcc_server.errors import DeviceDown, DeviceError, DeviceImplausible, DeviceRefused, DeviceSilent
 from evcc_server.log import TRACE
 
 HTTP = """

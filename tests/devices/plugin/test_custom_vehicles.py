@@ -8,7 +8,7 @@ import pytest
 from plugin_site import Web, error_of, plugin_site
 from trio_test import in_virtual_time
 
-from evcc_server.devices.contract import DeviceImplausible, DeviceRefused
+from evcc_server.errors import DeviceImplausible, DeviceRefused
 from evcclib.model import ChargerStatus
 
 CAR = """

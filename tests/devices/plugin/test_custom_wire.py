@@ -15,9 +15,9 @@ from plugin_site import error_of
 from trio_test import in_real_time
 
 from evcc_server.config.sources import HttpSource
-from evcc_server.devices.contract import DeviceDown, DeviceRefused
 from evcc_server.devices.plugin.http import HttpClient
 from evcc_server.devices.plugin.mqtt import BrokerTopics
+from evcc_server.errors import DeviceDown, DeviceRefused
 from evcc_server.mqtt.contract import MqttOptions
 
 pytestmark = pytest.mark.wire

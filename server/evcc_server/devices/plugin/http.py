@@ -16,7 +16,7 @@ import anyio
 import httpx
 
 from evcc_server.config.sources import HttpSource
-from evcc_server.devices.contract import DeviceDown, DeviceImplausible, DeviceRefused, DeviceSilent
+from evcc_server.errors import DeviceDown, DeviceImplausible, DeviceRefused, DeviceSilent
 from evcc_server.secrets import redact
 
 _UNSENT = (

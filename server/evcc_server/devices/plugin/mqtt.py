@@ -20,7 +20,7 @@ import trio
 from paho.mqtt.enums import CallbackAPIVersion
 
 from evcc_server.config.read_address import split_host_port
-from evcc_server.devices.contract import DeviceDown, DeviceSilent
+from evcc_server.errors import DeviceDown, DeviceSilent
 from evcc_server.mqtt.contract import MqttOptions
 
 _log = logging.getLogger(__name__)

@@ -27,12 +27,12 @@ from evcc_server.config.sources import (
     Source,
     SunspecSource,
 )
-from evcc_server.devices.contract import DeviceImplausible, DeviceSilent
 from evcc_server.devices.plugin.http import TIMEOUT_S, HttpClient
 from evcc_server.devices.plugin.mqtt import Topics
 from evcc_server.devices.plugin.register import read_function, register_of, write_function
 from evcc_server.devices.plugin.sunspec import SunspecPoints
 from evcc_server.devices.plugin.values import as_number, as_sent_number, as_truth, filled_in
+from evcc_server.errors import DeviceImplausible, DeviceSilent
 from evcc_server.json_path import JsonValue, PathError, read_path
 from evcc_server.modbus.link import Link, Port
 from evcc_server.profiles.registers import decode, decode_raw, encode

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from evcc_server.devices.contract import DeviceImplausible
 from evcc_server.devices.template.block import keys_of
 from evcc_server.devices.template.device_registers import Access
+from evcc_server.errors import DeviceImplausible
 from evcc_server.modbus.link import Port
 from evcc_server.profiles.sunspec_points import all_models, point_key, point_scale
 

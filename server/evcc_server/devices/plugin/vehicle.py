@@ -8,11 +8,12 @@ import anyio
 
 from evcc_server.config.model import VehicleEntry
 from evcc_server.devices import plausible
-from evcc_server.devices.contract import DeviceError, DeviceImplausible, DeviceSilent, VehicleValues
+from evcc_server.devices.contract import VehicleValues
 from evcc_server.devices.plugin.charger import status_of
 from evcc_server.devices.plugin.meter import number, number_of, optional_reader, value_of
 from evcc_server.devices.plugin.sources import Plugins
 from evcc_server.devices.plugin.values import as_truth
+from evcc_server.errors import DeviceError, DeviceImplausible, DeviceSilent
 
 BACKOFF = timedelta(seconds=5)
 BACKOFF_MAX = timedelta(hours=1)

@@ -12,10 +12,10 @@ from contextlib import contextmanager
 
 import anyio
 
-from evcc_server.devices.contract import DeviceError, DeviceImplausible, DeviceRefused
 from evcc_server.devices.template.block import Decoders, Snapshot, find_register, keys_of
 from evcc_server.devices.template.plan import READ_FUNCTION, Chunk, Spot, alone, merge
 from evcc_server.devices.template.sunspec import Layout, discover, is_still
+from evcc_server.errors import DeviceError, DeviceImplausible, DeviceRefused
 from evcc_server.modbus.link import ModbusRefused, Port
 from evcc_server.modbus.turns import Priority
 from evcc_server.modbus.wire import WRITE_COIL, WRITE_COILS, WRITE_REGISTER, WRITE_REGISTERS

@@ -18,12 +18,13 @@ import anyio
 import msgspec
 
 from evcc_server.devices import plausible
-from evcc_server.devices.contract import ChargerValues, DeviceError, DeviceImplausible
+from evcc_server.devices.contract import ChargerValues
 from evcc_server.devices.template.block import Snapshot, keys_of
 from evcc_server.devices.template.common import formulas_of, port_for, read_triple, without_blanks
 from evcc_server.devices.template.device_registers import Access
 from evcc_server.devices.template.quirks import CURRENT, ENABLE, STATUS
 from evcc_server.devices.template.told import Told
+from evcc_server.errors import DeviceError, DeviceImplausible
 from evcc_server.modbus.link import Link
 from evcc_server.modbus.turns import Priority
 from evcc_server.profiles.profile import Charger, Condition, PhaseSwitch, Profile, Step

@@ -13,10 +13,11 @@ from datetime import timedelta
 import anyio
 
 from evcc_server.devices import plausible
-from evcc_server.devices.contract import DeviceError, DeviceImplausible, DeviceRefused, MeterValues
+from evcc_server.devices.contract import MeterValues
 from evcc_server.devices.template.block import keys_of
 from evcc_server.devices.template.common import formulas_of, is_blank, port_for, read_triple
 from evcc_server.devices.template.device_registers import Access
+from evcc_server.errors import DeviceError, DeviceImplausible, DeviceRefused
 from evcc_server.modbus.link import Link
 from evcc_server.profiles.formula import names_in
 from evcc_server.profiles.profile import Profile, Step

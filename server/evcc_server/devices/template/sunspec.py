@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from evcc_server.devices.contract import DeviceError, DeviceImplausible, DeviceRefused, DeviceSilent
+from evcc_server.errors import DeviceError, DeviceImplausible, DeviceRefused, DeviceSilent
 from evcc_server.modbus.link import Port
 from evcc_server.modbus.wire import READ_HOLDING
 from evcc_server.profiles.profile import Sunspec, SunspecModel
