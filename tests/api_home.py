@@ -58,7 +58,7 @@ SITE = SiteConfig(
 class ApiHome:
     """A `Site` without devices; time stands still unless `cycle` moves it."""
 
-    def __init__(self, config: SiteConfig, store: Store | None) -> None:
+    def __init__(self, config: SiteConfig, store: Store) -> None:
         self.config = config
         self.store = store
         self.time = Now(timedelta(seconds=10), EPOCH)
@@ -111,9 +111,8 @@ class ApiHome:
     async def submit(self, *requests: Request) -> None:
         async with self._turn:
             prepared = self.site.prepare(*requests, now=self.time)
-            if self.store is not None:
-                settings = [event for event in prepared.events if isinstance(event, SettingChanged)]
-                await self.store.save(settings=settings)
+            settings = [event for event in prepared.events if isinstance(event, SettingChanged)]
+            await self.store.save(settings=settings)
             self.site.take(prepared)
             self.submitted.extend(requests)
             self.hub.publish(self.view(), self.time, is_cycle=False)
@@ -147,7 +146,7 @@ class Served:
     port: int
     stop: trio.Event
     ended: trio.Event  # when the HTTP server has
-    store: Store | None
+    store: Store
 
     async def get(self, path: str, **options: Any) -> httpx.Response:
         return await self.client.get(path, **options)
@@ -190,10 +189,9 @@ async def served(
     *,
     options: Options | None = None,
     database: Path | None = None,
-    has_store: bool = True,
 ) -> AsyncIterator[Served]:
     """A home that answers on a loopback socket."""
-    store = await Store.open(database, in_thread()) if has_store else None
+    store = await Store.open(database, in_thread())
     home = ApiHome(config, store)
     stop = trio.Event()
     app = build_app(
@@ -213,6 +211,5 @@ async def served(
                 yield Served(home, client, port, stop, ended, store)
             stop.set()
     finally:
-        if store is not None:
-            with trio.CancelScope(shield=True):
-                await store.close()
+        with trio.CancelScope(shield=True):
+            await store.close()

@@ -10,7 +10,7 @@ import pytest
 from fake_device import FakeDevice, Fault
 from trio_test import in_virtual_time
 
-from evcc_server.devices.modbus import ModbusMeter
+from evcc_server.devices.template.modbus_meter import ModbusMeter
 from evcc_server.errors import DeviceImplausible, DeviceRefused, DeviceSilent
 from evcc_server.modbus.link import Link
 from evcc_server.modbus.wire import Framing

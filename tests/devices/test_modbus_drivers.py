@@ -12,7 +12,8 @@ import pytest
 from fake_device import FakeDevice
 from trio_test import in_virtual_time
 
-from evcc_server.devices.modbus import ModbusCharger, ModbusMeter
+from evcc_server.devices.template.modbus_charger import ModbusCharger
+from evcc_server.devices.template.modbus_meter import ModbusMeter
 from evcc_server.errors import DeviceImplausible
 from evcc_server.modbus.link import Link
 from evcc_server.modbus.wire import Framing

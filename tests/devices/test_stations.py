@@ -17,7 +17,7 @@ from stations import STATIONS, Station, Write, text
 from stations_measured import MEASURED
 from trio_test import in_virtual_time
 
-from evcc_server.devices.modbus import ModbusCharger
+from evcc_server.devices.template.modbus_charger import ModbusCharger
 from evcc_server.errors import DeviceImplausible
 from evcc_server.modbus.wire import Framing
 from evcc_server.profiles.profile import load, names

@@ -280,9 +280,6 @@ async def test_telemetry_on_both_paths() -> None:
                 assert (await api.post(f"/api/{path}/{word}")).text == f'{{"result":{text}}}\n'
                 assert (await api.get(f"/api/{path}")).text == f'{{"result":{text}}}\n'
                 assert (await api.get(f"/api/{other}")).text == f'{{"result":{text}}}\n'
-    async with served(options=Options(allows_telemetry=False)) as api:
-        await api.refuses("POST", "/api/telemetry/true", 406, "telemetry not available")
-        assert (await api.post("/api/telemetry/false")).status_code == 200
 
 
 @pytest.mark.api("API-18", "row-16")
@@ -361,17 +358,9 @@ async def test_device_configuration_answers_politely() -> None:
 
 @pytest.mark.api("row-31")
 @in_real_time
-async def test_shutdown_is_there_only_after_a_failed_start() -> None:
+async def test_there_is_no_shutdown() -> None:
     async with served() as api:
         await api.refuses("POST", "/api/shutdown", 404)
-    ended = trio.Event()
-    async with served(options=Options(fatal=("cannot start", "no meter"), shut_down=ended.set)) as api:
-        health = await api.get("/api/health")
-        assert (health.status_code, health.json()) == (500, {"error": "cannot start; no meter"})
-        assert (await api.get("/api/state")).status_code == 404
-        response = await api.post("/api/shutdown")
-        assert (response.status_code, response.content) == (204, b"")
-        assert ended.is_set()
 
 
 @pytest.mark.api("today-names")

@@ -195,13 +195,3 @@ async def test_a_session_is_deleted_once() -> None:
         await api.refuses("DELETE", f"/api/session/{'9' * 16}", 404)
         await api.refuses("DELETE", f"/api/session/{'9' * 30}", 400)
         assert (await api.get("/api/sessions")).json() == {"result": []}
-
-
-@pytest.mark.api("API-9", "row-7")
-@in_real_time
-async def test_without_a_database_it_says_so() -> None:
-    async with served(has_store=False) as api:
-        await api.refuses("GET", "/api/sessions", 400, "database offline")
-        await api.refuses("DELETE", "/api/session/1", 400, "database offline")
-        assert (await api.post("/api/telemetry/true")).status_code == 200
-        assert (await api.get("/api/telemetry")).text == '{"result":true}\n'

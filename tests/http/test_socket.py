@@ -15,7 +15,6 @@ from trio_test import in_real_time
 from trio_websocket import WebSocketConnection, open_websocket_url
 
 from evcc_server.http import serve
-from evcc_server.http.home import Options
 from evcc_server.http.live_socket import frames
 from evcc_server.state.hub import Level, Message, News
 
@@ -168,9 +167,9 @@ async def test_a_client_that_takes_nothing_is_dropped(monkeypatch: pytest.Monkey
     async with served() as api, await trio.open_tcp_stream("127.0.0.1", api.port) as stalled:
         await stalled.send_all(HANDSHAKE)
         with trio.fail_after(20):
-            while not api.home.hub.watchers:
+            while not api.home.hub._subscriptions:
                 await trio.lowlevel.checkpoint()
-            while api.home.hub.watchers:
+            while api.home.hub._subscriptions:
                 api.home.hub.tell(Level.WARN, "x" * 100_000)
                 await trio.lowlevel.checkpoint()
         async with watching(api) as socket:
@@ -194,10 +193,3 @@ async def test_a_client_that_answers_no_ping_is_dropped_and_an_idle_one_that_doe
         assert heard.count(b"\x89\x00") >= 2
         await api.post("/api/residualpower/8")
         assert await frame(alive) == {"residualPower": 8}
-
-
-@pytest.mark.api("WS-fatal")
-@in_real_time
-async def test_a_failed_start_is_told() -> None:
-    async with served(options=Options(fatal=("cannot start", "no meter"))) as api, watching(api) as socket:
-        assert await frame(socket) == {"fatal": ["cannot start", "no meter"]}

@@ -15,14 +15,16 @@ from anyio.abc import SocketStream
 from fake_device import FakeDevice, Pipe, rtu
 from trio_test import in_real_time
 
-from evcc_server.devices.modbus import ModbusMeter
+from evcc_server.config.sources import Framing as Transport
+from evcc_server.config.sources import NetworkAddress, SerialAddress
+from evcc_server.devices.template.modbus_meter import ModbusMeter
 from evcc_server.errors import DeviceDown, DeviceSilent
-from evcc_server.modbus.link import Link, Port, open_tcp
+from evcc_server.modbus.link import Link, Port
 from evcc_server.modbus.proxy import serve_proxy
-from evcc_server.modbus.serial import SerialStream, baud_constant, control_flags, open_bus, open_serial
-from evcc_server.modbus.udp import open_udp_link
+from evcc_server.modbus.serial import SerialStream, baud_constant, control_flags, open_serial
 from evcc_server.modbus.wire import Framing
 from evcc_server.profiles.profile import load
+from evcc_server.wiring.factory import WIRE_FRAMINGS, Links
 
 pytestmark = pytest.mark.wire
 
@@ -50,17 +52,25 @@ class Streamed(Pipe):
         await self.stream.aclose()
 
 
-@pytest.mark.parametrize("framing", list(Framing))
+def link_to(port: int, transport: Transport = Transport.TCP) -> Link:
+    return Links().get(NetworkAddress(host="127.0.0.1", port=port, framing=transport))
+
+
+def bus(device: str, baudrate: int, comset: str = "8N1") -> Link:
+    return Links().get(SerialAddress(device=device, baudrate=baudrate, comset=comset))
+
+
+@pytest.mark.parametrize("transport", [Transport.TCP, Transport.RTU_OVER_TCP, Transport.ASCII_OVER_TCP])
 @in_real_time
-async def test_tcp(framing: Framing) -> None:
-    fake = device(framing)
+async def test_tcp(transport: Transport) -> None:
+    fake = device(WIRE_FRAMINGS[transport])
     async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener, anyio.create_task_group() as group:
 
         async def serve(stream: SocketStream) -> None:
             await fake._serve(Streamed(stream))
 
         group.start_soon(listener.serve, serve)
-        link = open_tcp("127.0.0.1", listener.extra(anyio.abc.SocketAttribute.local_port), framing)
+        link = link_to(listener.extra(anyio.abc.SocketAttribute.local_port), transport)
         values = await ModbusMeter(load("eastron-sdm630"), link, 1, usage="grid").read()
         assert values.power_w == 52.5
         assert values.powers_w == (12.5, 14.5, 16.5)
@@ -84,7 +94,7 @@ async def test_a_request_that_was_given_up_is_not_delivered_later() -> None:
                 await stream.aclose()
 
         group.start_soon(listener.serve, never_answer)
-        link = open_tcp("127.0.0.1", listener.extra(anyio.abc.SocketAttribute.local_port))
+        link = link_to(listener.extra(anyio.abc.SocketAttribute.local_port))
         with pytest.raises(DeviceSilent):
             await Port(link, 1, timeout_s=0.05).write(16, 1210, (1, 2))
         with anyio.fail_after(5):
@@ -102,7 +112,7 @@ async def test_a_proxy_on_a_real_port_serves_a_second_link() -> None:
         port = await group.start(
             lambda *, task_status: serve_proxy(inner, port=0, host="127.0.0.1", task_status=task_status)
         )
-        outer = open_tcp("127.0.0.1", port)
+        outer = link_to(port)
         assert (await ModbusMeter(load("eastron-sdm630"), outer, 1, usage="grid").read()).power_w == 52.5
         await outer.aclose()
         await inner.aclose()
@@ -119,7 +129,7 @@ async def test_udp() -> None:
                 await server.sendto(rtu(247, struct.pack(">BBHH", 3, 4, 0, 4321)), *address)
 
         group.start_soon(serve)
-        link = open_udp_link("127.0.0.1", server.extra(anyio.abc.SocketAttribute.local_port))
+        link = link_to(server.extra(anyio.abc.SocketAttribute.local_port), Transport.UDP)
         assert await Port(link, 247).read(3, 35105, 2) == (0, 4321)
         await link.aclose()
         group.cancel_scope.cancel()
@@ -130,7 +140,7 @@ async def test_nobody_at_the_port_is_told_at_once() -> None:
     async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener:
         port = listener.extra(anyio.abc.SocketAttribute.local_port)
     with pytest.raises(DeviceDown, match="cannot connect"):
-        await Port(open_tcp("127.0.0.1", port), 1).read(3, 0, 1)
+        await Port(link_to(port), 1).read(3, 0, 1)
 
 
 async def read_a_meter_over(link: Link, far_end: SerialStream) -> None:
@@ -155,7 +165,7 @@ async def test_rtu_over_a_pseudo_terminal() -> None:
     ours, theirs = os.openpty()
     tty.setraw(ours)
     os.set_blocking(ours, False)
-    link = open_bus(os.ttyname(theirs), 19200, "8E1")
+    link = bus(os.ttyname(theirs), 19200, "8E1")
     await read_a_meter_over(link, SerialStream(ours, 19200))
     os.close(theirs)
 
@@ -170,7 +180,7 @@ async def test_rtu_over_a_serial_pair(tmp_path: Path) -> None:
         with anyio.fail_after(5):
             while not (one.exists() and other.exists()):
                 await anyio.sleep(0.02)
-        await read_a_meter_over(open_bus(str(one), 9600), await open_serial(str(other), 9600))
+        await read_a_meter_over(bus(str(one), 9600), await open_serial(str(other), 9600))
     finally:
         process.terminate()
         process.wait(5)
@@ -179,9 +189,9 @@ async def test_rtu_over_a_serial_pair(tmp_path: Path) -> None:
 @in_real_time
 async def test_a_port_that_is_not_there_is_one_clear_error() -> None:
     with pytest.raises(DeviceDown, match="no-such-port"):
-        await Port(open_bus("/dev/no-such-port", 9600), 1).read(3, 0, 1)
+        await Port(bus("/dev/no-such-port", 9600), 1).read(3, 0, 1)
     with pytest.raises(DeviceDown, match="/dev/null"):
-        await Port(open_bus("/dev/null", 9600), 1).read(3, 0, 1)
+        await Port(bus("/dev/null", 9600), 1).read(3, 0, 1)
 
 
 def test_line_settings() -> None:

@@ -13,6 +13,7 @@ import pytest
 import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from memory_broker import MemoryBroker, MemoryLink
 from mqtt_home import EPOCH, Home
 from trio.testing import wait_all_tasks_blocked
 from trio_test import in_virtual_time
@@ -22,7 +23,6 @@ from evcc_server.errors import StoreError
 from evcc_server.mqtt import tree
 from evcc_server.mqtt.bridge import Bridge
 from evcc_server.mqtt.contract import MqttOptions, Publication
-from evcc_server.mqtt.memory import MemoryBroker, MemoryLink
 from evcc_server.settings import TABLE
 from evcc_server.state.document import Document
 from evcc_server.state.hub import Level

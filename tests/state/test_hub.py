@@ -95,15 +95,6 @@ def test_a_number_that_becomes_a_flag_is_a_change_and_nan_is_not() -> None:
         assert watcher.take().values == {(None, "a"): True}
 
 
-def test_refused_values_are_told_again() -> None:
-    hub = Hub(FACTS)
-    hub.publish(VIEW, NOW)
-    with hub.subscribe() as watcher:
-        watcher.take()
-        hub.again(frozenset({(0, "mode"), (7, "mode")}))
-        assert watcher.take().values == {(0, "mode"): "pv"}
-
-
 def test_messages_reach_every_watcher_and_are_bounded() -> None:
     hub = Hub(FACTS)
     with hub.subscribe() as one, hub.subscribe() as other:

@@ -191,7 +191,7 @@ def _add_directory(app: QuartTrio, directory: Path) -> None:
 
 
 def _add_socket(app: QuartTrio, home: Home, stop: trio.Event) -> None:
-    live = LiveSocket(home.hub, stop, home.options.fatal)
+    live = LiveSocket(home.hub, stop)
     access = _access(home)
 
     async def watch() -> Response | None:

@@ -1,11 +1,10 @@
-"""Routes of evcc's device configuration, as far as clients need an answer, and the end of a failed start."""
+"""Routes of evcc's device configuration, as far as clients need an answer."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from evcc_server.http.home import Home, Options
-from evcc_server.http.route import Answer, Body, Call, Parameter, Refused, Result, Route
+from evcc_server.http.route import Answer, Call, Parameter, Refused, Result, Route
 from evcc_server.quoting import short
 
 CLASSES = ("charger", "meter", "vehicle")
@@ -17,7 +16,7 @@ _CLASS = Parameter(
 )
 
 
-def device_routes(home: Home) -> Iterator[Route]:
+def device_routes() -> Iterator[Route]:
     """The routes of this module."""
 
     def known(call: Call) -> str:
@@ -75,25 +74,4 @@ def device_routes(home: Home) -> Iterator[Route]:
         parameters=(_CLASS,),
         status=501,
         errors=errors,
-    )
-    if home.options.shut_down is not None:
-        yield _shutdown(home.options)
-
-
-def _shutdown(options: Options) -> Route:
-    shut_down = options.shut_down
-    assert shut_down is not None
-
-    async def handle(_: Call) -> Answer:
-        shut_down()
-        return Body(b"", status=204)
-
-    return Route(
-        method="POST",
-        path="/api/shutdown",
-        group="config",
-        summary="End the process after a failed start",
-        handler=handle,
-        status=204,
-        has_no_content=True,
     )

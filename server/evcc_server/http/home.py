@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from evcc_server.gateway import Gateway
@@ -33,23 +33,19 @@ class Options:
     token: str | None = None
     is_local_only: bool = False
     allowed_origins: frozenset[str] = frozenset()
-    allows_telemetry: bool = True
     ui: Path | None = None
-    fatal: tuple[str, ...] = ()  # why the start failed; then only /api/health, /shutdown, the page and /ws are served
-    shut_down: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Home:
-    """Everything a handler may use. ``store`` None: no database [api 4.3]."""
+    """Everything a handler may use."""
 
     gateway: Gateway
     hub: Hub
-    store: Store | None
+    store: Store
     site: SiteConfig
     now: Callable[[], Now]
     options: Options
-    flags: dict[str, bool] = field(default_factory=dict)  # switches, where there is no database
 
     @property
     def context(self) -> Context:

@@ -18,10 +18,9 @@ WATCHERS_MAX = 200
 class LiveSocket:
     """Serves every connection of ``/ws`` until it ends or the server stops."""
 
-    def __init__(self, hub: Hub, stop: trio.Event, fatal: tuple[str, ...]) -> None:
+    def __init__(self, hub: Hub, stop: trio.Event) -> None:
         self._hub = hub
         self._stop = stop
-        self._fatal = fatal
         self._watchers = 0
 
     async def serve(self, websocket: Websocket) -> Response | None:
@@ -45,8 +44,6 @@ class LiveSocket:
     async def _send_news(self, websocket: Websocket, subscription: Subscription) -> None:
         # A client that does not read blocks `send` until the connection's deadline closes it; meanwhile each key keeps its
         # newest value only.
-        if self._fatal:
-            await websocket.send(dumps({"fatal": list(self._fatal)}))
         while not self._stop.is_set():
             try:
                 news = await subscription.wait()

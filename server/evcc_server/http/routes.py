@@ -7,11 +7,9 @@ from evcc_server.http.home import Home
 from evcc_server.http.route import Route
 from evcc_server.http.session_routes import session_routes
 from evcc_server.http.setting_routes import setting_routes
-from evcc_server.http.state_routes import health_routes, state_routes
+from evcc_server.http.state_routes import state_routes
 
 
 def api_routes(home: Home) -> tuple[Route, ...]:
-    """Every route of ``/api``; after a failed start only health and the way out [api row 31]."""
-    if home.options.fatal:
-        return (*health_routes(home), *(route for route in device_routes(home) if route.path == "/api/shutdown"))
-    return (*state_routes(home), *setting_routes(home), *session_routes(home), *device_routes(home))
+    """Every route of ``/api``."""
+    return (*state_routes(home), *setting_routes(home), *session_routes(home), *device_routes())

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from evcc_server.http.home import Home
 from evcc_server.http.route import Answer, Body, Call, Parameter, Refused, Result, Route, Schema
 from evcc_server.http.session_csv import csv_name, sessions_csv
-from evcc_server.keeping.store import EDITABLE, Store, StoredSession
+from evcc_server.keeping.store import EDITABLE, StoredSession
 from evcc_server.quoting import short
 from evcc_server.state.encode import Compat, Json, rest
 from evcc_server.state.values import UNSET_TIME
@@ -59,7 +59,7 @@ def session_routes(home: Home) -> Iterator[Route]:
     """The routes of this module."""
 
     async def listed(call: Call) -> Answer:
-        store = _store(home)
+        store = home.store
         year, month = _whole(call.query, "year", 1, 9999), _whole(call.query, "month", 1, 12)
         sessions = await store.sessions(zone=home.site.time_zone, year=year, month=month)
         if call.query.get("format") != "csv":
@@ -72,14 +72,14 @@ def session_routes(home: Home) -> Iterator[Route]:
         )
 
     async def changed(call: Call) -> Answer:
-        store, session_id = _store(home), _session_id(call)
+        store, session_id = home.store, _session_id(call)
         columns = _columns(await call.json_object())
         if not await store.update_session(session_id, columns):
             raise Refused(404, f"session not found: {session_id}")
         return Body(b"")
 
     async def deleted(call: Call) -> Answer:
-        store, session_id = _store(home), _session_id(call)
+        store, session_id = home.store, _session_id(call)
         if not await store.delete_session(session_id):
             raise Refused(404, f"session not found: {session_id}")
         return Result(None)
@@ -159,12 +159,6 @@ def session_json(home: Home, stored: StoredSession) -> Json:
         "meterStop": rest(session.meter_stop_kwh or 0.0, Compat.V0_114),
         "chargedEnergy": rest(session.energy_charged_kwh, Compat.V0_114),
     }
-
-
-def _store(home: Home) -> Store:
-    if home.store is None:
-        raise Refused(400, "database offline")
-    return home.store
 
 
 def _session_id(call: Call) -> int:

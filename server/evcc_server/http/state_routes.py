@@ -69,7 +69,7 @@ def state_routes(home: Home) -> Iterator[Route]:
         other_result="with jq: the filter's output",
         errors={400: "the filter is not valid", 501: "jq is not installed", 503: "nothing is known yet"},
     )
-    yield from health_routes(home)
+    yield from _health(home)
     yield from _tariff(home)
     yield from _telemetry(home)
     yield from _plan(home)
@@ -100,10 +100,8 @@ class _State:
         return Body(envelope.encode())
 
 
-def health_routes(home: Home) -> Iterator[Route]:
+def _health(home: Home) -> Iterator[Route]:
     async def health(_: Call) -> Answer:
-        if home.options.fatal:
-            raise Refused(500, "; ".join(home.options.fatal))
         if not home.gateway.view().is_healthy:
             raise Refused(500, "control loop stalled")
         return Body(b"OK\n", "text/plain; charset=utf-8")
@@ -156,17 +154,11 @@ def _tariff(home: Home) -> Iterator[Route]:
 
 def _telemetry(home: Home) -> Iterator[Route]:
     async def read(_: Call) -> Answer:
-        if home.store is not None:
-            return Result(await home.store.load_flag(TELEMETRY) or False)
-        return Result(home.flags.get(TELEMETRY, False))
+        return Result(await home.store.load_flag(TELEMETRY) or False)
 
     async def write(call: Call) -> Answer:
         is_on = parse_flag(TELEMETRY, call.path["status"])
-        if is_on and not home.options.allows_telemetry:
-            raise Refused(406, "telemetry not available")
-        if home.store is not None:
-            await home.store.save_flag(TELEMETRY, is_on)
-        home.flags[TELEMETRY] = is_on
+        await home.store.save_flag(TELEMETRY, is_on)
         return Result(is_on)
 
     status = Parameter(name="status", summary="true or false", schema={"type": "boolean"}, example="false")
@@ -189,7 +181,7 @@ def _telemetry(home: Home) -> Iterator[Route]:
             parameters=(status,),
             result={"type": "boolean"},
             result_example=False,
-            errors={400: "neither true nor false", 406: "telemetry is not available here"},
+            errors={400: "neither true nor false"},
         )
 
 

@@ -60,7 +60,6 @@ _RANK = (
     Cause.START,
     Cause.INTERVAL,
     Cause.REQUEST,
-    Cause.OVERLOAD,
     Cause.STATUS,
     Cause.OUTCOME,
     Cause.SAMPLE,

@@ -440,14 +440,3 @@ class Port:
 
     def _unit(self, unit: int | None) -> int:
         return self.unit if unit is None else unit
-
-
-def open_tcp(
-    host: str, port: int, framing: Framing = Framing.SOCKET, *, connect_delay_s: float = 0.0, trace: Trace | None = None
-) -> Link:
-    """A link over TCP: Modbus TCP, or serial frames inside TCP as through a gateway. Connects at the first request."""
-
-    async def connect() -> ByteStream:
-        return await anyio.connect_tcp(host, port)
-
-    return Link(connect, framing, name=f"{host}:{port}", connect_delay_s=connect_delay_s, trace=trace)

@@ -13,9 +13,6 @@ import anyio
 import anyio.lowlevel
 from anyio.abc import ByteStream
 
-from evcc_server.modbus.link import Link, Trace
-from evcc_server.modbus.wire import Framing
-
 BITS_PER_CHARACTER = 11
 SILENCE_MIN_S = 0.00175
 SETTLE_S = 0.05  # adapters hand over what they received only so often
@@ -126,19 +123,3 @@ async def open_serial(device: str, baudrate: int, comset: str = "8N1") -> Serial
         os.close(fd)
         raise OSError(f"{device}: {error}") from error
     return SerialStream(fd, baudrate)
-
-
-def open_bus(
-    device: str,
-    baudrate: int,
-    comset: str = "8N1",
-    framing: Framing = Framing.RTU,
-    *,
-    trace: Trace | None = None,
-) -> Link:
-    """A link over a serial port, RTU or ASCII. Opens at the first request."""
-
-    async def connect() -> ByteStream:
-        return await open_serial(device, baudrate, comset)
-
-    return Link(connect, framing, name=device, trace=trace)

@@ -5,9 +5,6 @@ from __future__ import annotations
 import anyio
 from anyio.abc import ByteStream, ConnectedUDPSocket
 
-from evcc_server.modbus.link import Link, Trace
-from evcc_server.modbus.wire import Framing
-
 
 class DatagramStream(ByteStream):
     """A connected UDP socket seen as a stream. Made by `open_udp`."""
@@ -36,12 +33,3 @@ class DatagramStream(ByteStream):
 async def open_udp(host: str, port: int) -> DatagramStream:
     """A socket that talks to ``host`` and ``port`` only. Raises OSError."""
     return DatagramStream(await anyio.create_connected_udp_socket(host, port))
-
-
-def open_udp_link(host: str, port: int, framing: Framing = Framing.RTU, *, trace: Trace | None = None) -> Link:
-    """A link over UDP."""
-
-    async def connect() -> ByteStream:
-        return await open_udp(host, port)
-
-    return Link(connect, framing, name=f"udp {host}:{port}", trace=trace)

@@ -135,14 +135,12 @@ def names_in(source: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def evaluate(source: str, lookup: Lookup) -> float | None:
-    """The value of ``source``; ``lookup`` gives each name's value, or None when it is not available."""
-    return compiled(source)(lookup)
-
-
 @functools.lru_cache(maxsize=4096)
 def compiled(source: str) -> Callable[[Lookup], float | None]:
-    """`evaluate` of ``source``, worked out beforehand. Raises `ValueError` for what cannot be read."""
+    """The value of ``source`` as a function of a lookup that gives each name's value, or None when it is not available.
+
+    Raises `ValueError` for what cannot be read.
+    """
     return _function(_parsed(source))
 
 

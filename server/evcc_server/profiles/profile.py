@@ -225,7 +225,7 @@ class StatusRule(_Data, frozen=True, kw_only=True):
 
 
 class Status(_Data, frozen=True, kw_only=True):
-    """Ordered ``rules`` of which the first that holds wins, else the raw value (or text) of ``register`` by ``map``, or a quirk.
+    """Ordered ``rules`` of which the first that holds wins, else the raw value (or text) of ``register`` by ``map``.
 
     A raw value that is in neither is no status at all. ``first_letter``: of a text only the first character counts.
     ``by_connector`` replaces ``register`` where the connectors share a word.
@@ -236,8 +236,6 @@ class Status(_Data, frozen=True, kw_only=True):
     mask: int | None = None
     first_letter: bool = False
     rules: tuple[StatusRule, ...] = ()
-    quirk: str | None = None
-    keys: tuple[str, ...] = ()  # registers that the quirk needs
     by_connector: dict[int, str] = {}
 
 
@@ -259,7 +257,6 @@ class Current(_Data, frozen=True, kw_only=True):
     register: str
     registers: tuple[str, ...] = ()
     value: str | None = None
-    quirk: str | None = None
 
 
 class Enable(_Data, frozen=True, kw_only=True):
@@ -282,7 +279,6 @@ class Enable(_Data, frozen=True, kw_only=True):
     off_steps: tuple[Step, ...] = ()
     on_steps_after: tuple[Step, ...] = ()
     off_steps_after: tuple[Step, ...] = ()
-    quirk: str | None = None
 
 
 class PhaseSwitch(_Data, frozen=True, kw_only=True):
@@ -465,25 +461,3 @@ def names() -> tuple[str, ...]:
 def all_profiles() -> Iterator[Profile]:
     """Every profile, by id."""
     return map(load, names())
-
-
-@functools.cache
-def _by_template() -> Mapping[str, tuple[Profile, ...]]:
-    found: dict[str, list[Profile]] = {}
-    for profile in all_profiles():
-        for template in profile.templates:
-            found.setdefault(template, []).append(profile)
-    return {template: tuple(profiles) for template, profiles in found.items()}
-
-
-def by_template(template: str, usage: str | None = None) -> tuple[Profile, ...]:
-    """Profiles that users know as ``template``, also by their own id; with ``usage`` those that can be used so.
-
-    The richest map comes first: the one to take unless the user names a device.
-    """
-    candidates = list(_by_template().get(template, ()))
-    if template in names() and load(template) not in candidates:
-        candidates.insert(0, load(template))
-    if usage is not None:
-        candidates = [profile for profile in candidates if usage in profile.usages]
-    return tuple(sorted(candidates, key=lambda profile: -len(profile.registers)))

@@ -117,11 +117,6 @@ class Hub:
         """Counts the documents; equal numbers mean the same `snapshot`."""
         return self._version
 
-    @property
-    def watchers(self) -> int:
-        """How many are watching."""
-        return len(self._subscriptions)
-
     def publish(self, view: SiteView, now: Now, *, is_cycle: bool = True) -> None:
         """Make ``view``, taken at ``now``, the newest state; returns at once.
 
@@ -148,12 +143,6 @@ class Hub:
         """Pass a log message to every watcher."""
         for subscription in self._subscriptions:
             subscription.offer({}, (Message(level, text),))
-
-    def again(self, keys: frozenset[Key]) -> None:
-        """Let every watcher have these values once more, as after a refused MQTT command [M-10]."""
-        current = dict(_flat(self._document))
-        for subscription in self._subscriptions:
-            subscription.offer({key: current[key] for key in keys if key in current})
 
     @contextmanager
     def subscribe(self, *, repeats_measurements: bool = False) -> Iterator[Subscription]:

@@ -39,8 +39,6 @@ function take(frame) {
       (state.loadpoints[found[1]] ??= {})[found[2]] = value;
     } else if (key === "warn" || key === "error") {
       notice(value);
-    } else if (key === "fatal") {
-      notice(value.join(": "));
     } else {
       state.site[key] = value;
     }

@@ -208,7 +208,7 @@ def _result(answer: Answer) -> Json:
 async def watch_socket(home: Home, seen: Seen) -> None:
     """Watch ``/ws`` until cancelled."""
     connection: Any = _Socket(seen.frame)
-    await LiveSocket(home.hub, trio.Event(), ()).serve(connection)
+    await LiveSocket(home.hub, trio.Event()).serve(connection)
 
 
 class _Socket:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from evcc_server.devices.template import quirks
 from evcc_server.devices.template.block import find_register, keys_of
 from evcc_server.devices.template.common import formulas_of
 from evcc_server.devices.template.plan import READ_FUNCTION
@@ -18,11 +17,11 @@ from evcc_server.profiles.profile import (
     Profile,
     Step,
     all_profiles,
-    by_template,
     load,
     names,
     parse,
 )
+from evcc_server.profiles.template_index import profiles_for
 
 EVERY = pytest.mark.parametrize("name", names())
 
@@ -96,7 +95,7 @@ def test_everything_that_is_read_can_be_read(name: str) -> None:
     profile = load(name)
     keys = keys_of(profile, formulas_read(profile), conditions_of(profile))
     for charger in chargers_of(profile):
-        keys |= known(charger.status.register, *charger.status.by_connector.values(), *charger.status.keys)
+        keys |= known(charger.status.register, *charger.status.by_connector.values())
         if charger.identity is not None:
             keys |= {charger.identity.register, *charger.identity.registers}
         if charger.phase_switch is not None and charger.phase_switch.state is not None:
@@ -131,17 +130,13 @@ def test_everything_that_is_written_can_be_written(name: str) -> None:
 
 
 @EVERY
-def test_parameters_and_quirks_exist(name: str) -> None:
+def test_parameters_exist(name: str) -> None:
     profile = load(name)
     for formula in formulas_read(profile):
         for key in names_in(formula):
             assert not key.startswith("$") or key[1:] in {*profile.params, "current", "phases"}, key
     for parameter in profile.params.values():
         assert parameter.default is not None or parameter.register is not None
-    for charger in chargers_of(profile):
-        assert charger.status.quirk is None or charger.status.quirk in quirks.STATUS
-        assert charger.current.quirk is None or charger.current.quirk in quirks.CURRENT
-        assert charger.enable.quirk is None or charger.enable.quirk in quirks.ENABLE
 
 
 @EVERY
@@ -169,10 +164,10 @@ def test_the_parts_of_a_profile_fit_together(name: str) -> None:
 
 
 def test_names_users_know_lead_to_profiles() -> None:
-    assert by_template("eastron", "grid")[0].id == "eastron-sdm630"
-    assert by_template("sdm-nonsense") == ()
-    assert [p.id for p in by_template("sunspec-inverter", "battery")] == ["sunspec-storage"]
-    assert by_template("keba-p30")[0].id == "keba-p30"
+    assert profiles_for("eastron")[0].id == "eastron-sdm630"
+    assert profiles_for("sdm-nonsense") == ()
+    assert [p.id for p in profiles_for("sunspec-inverter") if "battery" in p.usages] == ["sunspec-storage"]
+    assert profiles_for("keba-p30")[0].id == "keba-p30"
     assert len({profile.id for profile in all_profiles()}) == len(names()) >= 84
 
 

@@ -18,7 +18,8 @@ from fake_device import FakeDevice
 from ruamel.yaml import YAML
 from trio_test import in_virtual_time
 
-from evcc_server.devices.modbus import ModbusCharger, ModbusMeter
+from evcc_server.devices.template.modbus_charger import ModbusCharger
+from evcc_server.devices.template.modbus_meter import ModbusMeter
 from evcc_server.modbus.link import Link
 from evcc_server.modbus.wire import Exchange, Framing, Request
 from evcc_server.profiles.profile import load

@@ -22,7 +22,6 @@ from evcc_server.devices.contract import ChargerValues
 from evcc_server.devices.template.block import Snapshot, keys_of
 from evcc_server.devices.template.common import formulas_of, port_for, read_triple, without_blanks
 from evcc_server.devices.template.device_registers import Access
-from evcc_server.devices.template.quirks import CURRENT, ENABLE, STATUS
 from evcc_server.devices.template.told import Told
 from evcc_server.errors import DeviceError, DeviceImplausible
 from evcc_server.modbus.link import Link
@@ -31,9 +30,6 @@ from evcc_server.profiles.profile import Charger, Condition, PhaseSwitch, Profil
 from evcc_server.profiles.registers import truncate
 from evcclib.config import ChargerConfig
 from evcclib.model import ChargerStatus
-
-NO_CURRENT_A = 0.01
-"""Below this a setpoint read back is a pause."""
 
 
 class ModbusCharger:
@@ -160,7 +156,7 @@ class ModbusCharger:
     def _readable_current(self) -> str | None:
         """The register that holds the current as such, if it can be read."""
         current = self.facts.current
-        if current.value is not None or current.quirk is not None:
+        if current.value is not None:
             return None
         return current.register if "r" in self.profile.register(current.register).access else None
 
@@ -208,7 +204,7 @@ class ModbusCharger:
         values = facts.values
         unmeasured = [values.current_offered, values.charge_duration, values.soc]
         formulas = formulas_of(values) if self._is_measured else unmeasured
-        keys = set(keys_of(self.profile, formulas, conditions)) | set(facts.status.keys)
+        keys = set(keys_of(self.profile, formulas, conditions))
         if facts.status.register is not None:
             keys.add(facts.status.register)
         if facts.identity is not None and self._knows_identity:
@@ -270,8 +266,6 @@ class ModbusCharger:
 
     def _status(self, now: Snapshot) -> ChargerStatus | None:
         facts = self.facts.status
-        if facts.quirk is not None:
-            return STATUS[facts.quirk](now)
         if any(now.raw(condition.register) is None for rule in facts.rules for condition in rule.when):
             return None
         for rule in facts.rules:
@@ -347,9 +341,7 @@ class ModbusCharger:
         facts = self.facts.enable
         self._told = self._told.asking_to_enable()
         await self._access.run(facts.on_steps, **self._numbers)
-        if facts.quirk is not None:
-            await ENABLE[facts.quirk](self._access, True, self._told.current_a)
-        elif facts.register is not None:
+        if facts.register is not None:
             await self._access.write_raw(facts.register, facts.enabled_raw)
         elif facts.pause_raw is not None:
             await self._write_current(self._told.current_a)
@@ -365,9 +357,7 @@ class ModbusCharger:
         facts = self.facts.enable
         self._told = self._told.asking_to_disable()
         await self._access.run(facts.off_steps, **self._numbers)
-        if facts.quirk is not None:
-            await ENABLE[facts.quirk](self._access, False, self._told.current_a)
-        elif facts.register is not None:
+        if facts.register is not None:
             await self._access.write_raw(facts.register, facts.disabled_raw)
         elif facts.pause_raw is not None:
             for key in (self.facts.current.register, *self.facts.current.registers):
@@ -399,9 +389,7 @@ class ModbusCharger:
     async def _write_current(self, current_a: float) -> None:
         facts = self.facts.current
         self._told = self._told.asking_current(current_a)
-        if facts.quirk is not None:
-            await CURRENT[facts.quirk](self._access, current_a)
-        elif facts.value is not None:
+        if facts.value is not None:
             steps = [Step(write=key, value=facts.value) for key in (facts.register, *facts.registers)]
             await self._access.run(steps, current=current_a, phases=float(self._told.phases))
         else:
