@@ -55,8 +55,9 @@ def test_every_function_goes_out_as_the_standard_says(request_: Request, pdu: st
     ],
 )
 def test_what_no_frame_can_carry_is_refused(request_: Request) -> None:
-    with pytest.raises(ValueError, match=r"."):
-        Exchange(Framing.RTU, request_).frame()
+    for framing in Framing:
+        with pytest.raises(ValueError, match=r"."):
+            Exchange(framing, request_).frame()
 
 
 FRAMES = {
@@ -92,9 +93,7 @@ def test_up_to_three_flipped_bits_on_a_serial_line_are_always_noticed(flips: lis
 
 @given(st.binary(max_size=260))
 def test_the_checksum_is_the_one_worked_out_bit_by_bit(frame: bytes) -> None:
-    by_bits = bitwise_crc16(frame)
-    assert crc16(frame).to_bytes(2, "little") == by_bits
-    assert crc16(frame + by_bits) == 0
+    assert crc16(frame) == bitwise_crc16(frame)
 
 
 @settings(deadline=None)

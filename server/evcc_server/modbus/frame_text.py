@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evcc_server.modbus.wire import EXCEPTIONS, Framing
+from evcc_server.modbus.wire import EXCEPTIONS, Framing, crc16
 
 _FUNCTIONS = {
     1: "read coils",
@@ -81,13 +81,3 @@ def _to(address: int, count: int) -> str:
 def _registers(data: bytes) -> str:
     words = [int.from_bytes(data[i : i + 2], "big") for i in range(0, len(data) - 1, 2)]
     return "[" + ", ".join(map(str, words)) + "]"
-
-
-def crc16(data: bytes) -> bytes:
-    """The checksum of a serial frame, low byte first."""
-    crc = 0xFFFF
-    for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ 0xA001 if crc & 1 else crc >> 1
-    return crc.to_bytes(2, "little")

@@ -6,14 +6,11 @@ with the TCP framing also its transaction id. Anything else is an error, so no a
 
 from __future__ import annotations
 
-import functools
-import struct
-from array import array
 from dataclasses import dataclass
 from enum import StrEnum
 
 from pymodbus.exceptions import ModbusException
-from pymodbus.framer import FRAMER_NAME_TO_CLASS, FramerType
+from pymodbus.framer import FRAMER_NAME_TO_CLASS, FramerRTU, FramerType
 from pymodbus.framer.base import FramerBase
 from pymodbus.pdu import DecodePDU, ExceptionResponse, ModbusPDU
 from pymodbus.pdu.bit_message import (
@@ -37,12 +34,13 @@ from pymodbus.pdu.register_message import (
     WriteSingleRegisterResponse,
 )
 
+from evcc_server.modbus import fast_read
+
 FRAME_BYTES_MAX = 600
 """No frame is longer, not even in ASCII."""
 
 READ_COILS, READ_DISCRETE, READ_HOLDING, READ_INPUT = 1, 2, 3, 4
 WRITE_COIL, WRITE_REGISTER, WRITE_COILS, WRITE_REGISTERS = 5, 6, 15, 16
-_REGISTER_READS = frozenset({READ_HOLDING, READ_INPUT})
 
 EXCEPTIONS = {
     1: "illegal function",
@@ -65,8 +63,6 @@ class Framing(StrEnum):
     ASCII = "ascii"
 
 
-_READ_OVER_TCP = struct.Struct(">HHHBBHH")
-_ANSWER_OVER_TCP = struct.Struct(">HHHBBB")
 _FRAMERS: dict[Framing, FramerBase] = {
     framing: FRAMER_NAME_TO_CLASS[FramerType(framing.value)](DecodePDU(False)) for framing in Framing
 }
@@ -132,46 +128,9 @@ def _pdu(request: Request, transaction: int) -> ModbusPDU:
     return pdu
 
 
-@functools.cache
-def _words(count: int) -> struct.Struct:
-    """``count`` registers."""
-    return struct.Struct(f">{count}H")
-
-
-@functools.lru_cache(maxsize=4096)
-def _serial_read(framing: Framing, unit: int, function: int, address: int, count: int) -> bytes:
-    """The frame of a read on a serial line, where each poll sends the same again."""
-    request = Request(unit=unit, function=function, address=address, count=count)
-    frame: bytes = _FRAMERS[framing].buildFrame(_pdu(request, 0))
-    return frame
-
-
-@functools.cache
-def _crc_steps() -> array[int]:
-    """What two bytes make of the checksum at once: by the checksum so far, exclusive or with them, low byte first."""
-    one = [0] * 256
-    for value in range(256):
-        crc = value
-        for _ in range(8):
-            crc = crc >> 1 ^ 0xA001 if crc & 1 else crc >> 1
-        one[value] = crc
-    halves = [crc >> 8 ^ one[crc & 0xFF] for crc in one]
-    return array("H", [halves[value & 0xFF] ^ one[value >> 8] for value in range(0x1_0000)])
-
-
-def crc16(frame: bytes) -> int:
-    """Modbus's checksum; 0 for a frame that ends with its own."""
-    steps, crc = _crc_steps(), 0xFFFF
-    for pair in struct.unpack_from(f"<{len(frame) // 2}H", frame):
-        crc = steps[crc ^ pair]
-    if len(frame) % 2:
-        crc = crc >> 8 ^ steps[(crc ^ frame[-1]) << 8 & 0xFFFF]
-    return crc
-
-
-def _is_readable(request: Request) -> bool:
-    """Whether a register read fits into a frame; pymodbus says what is wrong with one that does not."""
-    return 0 <= request.unit <= 0xFF and 0 <= request.address <= 0xFFFF and 1 <= request.count <= 125
+def crc16(frame: bytes) -> bytes:
+    """Modbus's checksum of a serial frame, as it stands at its end."""
+    return FramerRTU.compute_CRC(frame).to_bytes(2, "big")
 
 
 class Exchange:
@@ -183,17 +142,15 @@ class Exchange:
         self._request = request
         self._transaction = transaction if framing is Framing.SOCKET else 0
         self._received = b""
+        self._is_fast = framing is Framing.SOCKET and fast_read.is_possible(
+            request.unit, request.function, request.address, request.count
+        )
 
     def frame(self) -> bytes:
         """The bytes to send. Raises `ValueError` for an address, count or value that no frame can carry."""
         request = self._request
-        if request.function in _REGISTER_READS and _is_readable(request):
-            # What polls are made of, without an object for it.
-            if self._framing is Framing.SOCKET:
-                return _READ_OVER_TCP.pack(
-                    self._transaction, 0, 6, request.unit, request.function, request.address, request.count
-                )
-            return _serial_read(self._framing, request.unit, request.function, request.address, request.count)
+        if self._is_fast:
+            return fast_read.question(self._transaction, request.unit, request.function, request.address, request.count)
         if any(not 0 <= value <= 0xFFFF for value in request.values):
             raise ValueError(f"{request}: a register holds 0 to 65535")
         frame: bytes = self._framer.buildFrame(_pdu(self._request, self._transaction))
@@ -201,8 +158,9 @@ class Exchange:
 
     def feed(self, received: bytes) -> Answer | None:
         """Take more bytes; the answer once it is whole, None while it is not. Raises `WireError`."""
-        if not self._received and self._request.function in _REGISTER_READS:
-            values = self._plain_answer(received)
+        if self._is_fast and not self._received:
+            request = self._request
+            values = fast_read.answer(received, self._transaction, request.unit, request.function, request.count)
             if values is not None:
                 return Answer(values=values)
         self._received += received
@@ -215,23 +173,6 @@ class Exchange:
                 return self._feed_rtu()
             case Framing.ASCII:
                 return self._feed_ascii()
-
-    def _plain_answer(self, received: bytes) -> tuple[int, ...] | None:
-        """The registers, when ``received`` is nothing but the very answer expected; None: look more closely."""
-        request, size = self._request, 2 * self._request.count
-        if self._framing is Framing.SOCKET:
-            if len(received) == size + 9 and _ANSWER_OVER_TCP.unpack_from(received) == (
-                self._transaction, 0, size + 3, request.unit, request.function, size
-            ):  # fmt: skip
-                return _words(request.count).unpack_from(received, 9)
-        elif (
-            self._framing is Framing.RTU
-            and len(received) == size + 5
-            and received[:3] == bytes((request.unit, request.function, size))
-            and crc16(received) == 0
-        ):
-            return _words(request.count).unpack_from(received, 3)
-        return None
 
     def _feed_socket(self) -> Answer | None:
         while len(self._received) >= 8:
@@ -296,8 +237,6 @@ class Exchange:
             raise WireError(f"{request}: answer of unit {unit}")
         if not frame or frame[0] & 0x7F != request.function:
             raise WireError(f"{request}: answer to another function")
-        if frame[0] in _REGISTER_READS:
-            return Answer(values=self._registers(frame))
         try:
             pdu = self._framer.decoder.decode(frame)
         except ModbusException as error:
@@ -309,6 +248,8 @@ class Exchange:
         match request.function:
             case 1 | 2:
                 return Answer(values=self._bits(frame, pdu))
+            case 3 | 4:
+                return Answer(values=self._registers(frame, pdu))
             case _:
                 self._check_echo(frame)
                 return Answer()
@@ -318,11 +259,10 @@ class Exchange:
             raise WireError(f"{self._request}: answer of another length")
         return tuple(int(bit) for bit in pdu.bits[: self._request.count])
 
-    def _registers(self, frame: bytes) -> tuple[int, ...]:
-        count = self._request.count
-        if len(frame) != 2 + 2 * count or frame[1] != 2 * count:
+    def _registers(self, frame: bytes, pdu: ModbusPDU) -> tuple[int, ...]:
+        if len(frame) != 2 + frame[1] or frame[1] != 2 * self._request.count:
             raise WireError(f"{self._request}: answer of another length")
-        return _words(count).unpack_from(frame, 2)
+        return tuple(pdu.registers)
 
     def _check_echo(self, frame: bytes) -> None:
         request = self._request
