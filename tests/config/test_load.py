@@ -11,6 +11,7 @@ from evcc_server.config.load import load_config, parse_config
 from evcc_server.config.model import Auth, CustomTariff, FixedTariff, ProviderTariff, TemplateDevice, Zone
 from evcc_server.config.problems import ConfigError
 from evcc_server.config.sources import ConstSource, Framing, NetworkAddress, SerialAddress
+from evcc_server.mqtt.contract import BrokerAddress
 from evcclib.config import Actions, PollConfig
 from evcclib.model import ChargeMode, PollMode, VehicleFeature
 
@@ -113,7 +114,7 @@ def test_the_smallest_configuration_has_the_documented_defaults() -> None:
     assert config.interval == timedelta(seconds=10)
     assert (config.network.host, config.network.port) == ("127.0.0.1", 7070)
     assert config.database.path == "~/.evcc/evcc.db"
-    assert (config.mqtt.broker, config.mqtt.topic, config.mqtt.port) == ("", "evcc", 1883)
+    assert (config.mqtt.broker, config.mqtt.topic, config.mqtt.port) == (None, "evcc", 1883)
     assert (config.auth, config.api_compat, config.persists, config.telemetry) == (Auth(), "0.114", True, False)
     assert (config.site.voltage_v, config.site.residual_power_w, config.site.priority_soc_pct) == (230, 0, 0)
     loadpoint = config.loadpoints[0]
@@ -138,7 +139,7 @@ def test_every_key_arrives_where_it_belongs() -> None:
     assert (config.auth.token, config.api_compat, config.database.path) == ("t0ken", "0.127", "/var/lib/evcc.db")
     mqtt = config.mqtt
     assert (mqtt.broker, mqtt.root, mqtt.user, mqtt.password) == (
-        "tls://broker.local:8883",
+        BrokerAddress("broker.local", 8883, has_tls=True),
         "home/evcc",
         "evcc",
         "pa ss",

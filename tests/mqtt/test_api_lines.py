@@ -17,8 +17,8 @@ from mqtt_home import EPOCH, Home
 from trio_test import in_real_time
 
 from evcc_server.clock import Clock
-from evcc_server.mqtt import client
-from evcc_server.mqtt.contract import MqttError, MqttOptions
+from evcc_server.mqtt import broker_connection
+from evcc_server.mqtt.contract import BrokerAddress, MqttError, MqttOptions
 from evcc_server.mqtt.service import run_mqtt
 from evcclib.requests import ChangeLoadpointSetting
 
@@ -227,10 +227,10 @@ async def test_a_clean_stop_says_offline_in_less_than_a_second() -> None:
 async def test_after_a_restart_of_the_outside_broker_everything_is_there_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "RECONNECT_MIN_S", 0.1)
+    monkeypatch.setattr(broker_connection, "RECONNECT_MIN_S", 0.1)
     port = mosquitto.free_port()
     async with trio.open_nursery() as server:
-        await server.start(_serve, MqttOptions(broker=f"127.0.0.1:{port}", port=port))
+        await server.start(_serve, MqttOptions(broker=BrokerAddress("127.0.0.1", port), port=port))
         trees = []
         for _ in range(2):
             async with mosquitto.broker(tmp_path, port):
@@ -296,7 +296,7 @@ async def _subscribed(port: int, *, task_status: trio.TaskStatus[Client]) -> Non
 @in_real_time
 async def test_an_outside_broker_that_comes_and_goes(tmp_path: Path) -> None:
     port = mosquitto.free_port()
-    options = MqttOptions(broker=f"127.0.0.1:{port}", port=port)
+    options = MqttOptions(broker=BrokerAddress("127.0.0.1", port), port=port)
     async with mosquitto.broker(tmp_path, port):
         await mosquitto.publish(port, "evcc/loadpoints/1/minSoc/set", "30", "-r")
         await mosquitto.publish(port, "evcc/loadpoints/7/mode", "pv", "-r")

@@ -15,8 +15,8 @@ import trio
 from mqtt_by_hand import CONNACK, SUBACK, Client, connected, packet, publish_packet
 from trio_test import in_real_time
 
-from evcc_server.mqtt.client import Address, BrokerClient, address
-from evcc_server.mqtt.contract import Connected, MqttError, MqttOptions, Publication, Received
+from evcc_server.mqtt.client import BrokerClient
+from evcc_server.mqtt.contract import BrokerAddress, Connected, MqttOptions, Publication, Received
 
 pytestmark = [pytest.mark.wire, mosquitto.needs_broker]
 
@@ -28,7 +28,7 @@ OPENSSL = shutil.which("openssl")
 
 
 def linked(port: int, **options: str) -> AbstractAsyncContextManager[BrokerClient]:
-    return running(BrokerClient(MqttOptions(broker=f"127.0.0.1:{port}", **options)))  # type: ignore[arg-type]  # text options only
+    return running(BrokerClient(BrokerAddress("127.0.0.1", port), MqttOptions(**options)))  # type: ignore[arg-type]  # text options only
 
 
 @asynccontextmanager
@@ -167,31 +167,6 @@ async def _keep_broker(folder: Path, port: int, *, task_status: trio.TaskStatus[
         await trio.sleep_forever()
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("broker", Address("broker", 1883, False)),
-        ("broker:1884", Address("broker", 1884, False)),
-        ("tls://broker", Address("broker", 8883, True)),
-        ("tls://broker:8884", Address("broker", 8884, True)),
-        ("mqtts://broker", Address("broker", 8883, True)),
-        ("mqtt://broker", Address("broker", 1883, False)),
-        ("[::1]:1884", Address("::1", 1884, False)),
-        ("192.168.0.9", Address("192.168.0.9", 1883, False)),
-    ],
-)
-def test_addresses(text: str, expected: Address) -> None:
-    assert address(text) == expected
-
-
-@pytest.mark.parametrize(
-    "text", ["", "http://broker", "broker:port", "broker:99999", "broker/path", "user@broker", "tls://"]
-)
-def test_impossible_addresses(text: str) -> None:
-    with pytest.raises(MqttError, match="mqtt broker"):
-        address(text)
-
-
 @in_real_time
 async def test_tls_with_a_certificate_that_nobody_vouches_for(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     if OPENSSL is None:
@@ -205,10 +180,10 @@ async def test_tls_with_a_certificate_that_nobody_vouches_for(tmp_path: Path, ca
     tmp_path.chmod(0o755)
     port = mosquitto.free_port()
     async with mosquitto.broker(tmp_path, port, f"certfile {certificate}", f"keyfile {key}", "user root"):
-        options = MqttOptions(broker=f"tls://127.0.0.1:{port}", is_insecure=True)
-        async with running(BrokerClient(options)) as link:
+        address, options = BrokerAddress("127.0.0.1", port, has_tls=True), MqttOptions(is_insecure=True)
+        async with running(BrokerClient(address, options)) as link:
             assert await next_event(link) == Connected()
-        async with running(BrokerClient(replace(options, is_insecure=False))) as link:
+        async with running(BrokerClient(address, replace(options, is_insecure=False))) as link:
             with trio.fail_after(mosquitto.PATIENCE_S):
                 while "can't connect" not in caplog.text:
                     await trio.sleep(0.01)
@@ -217,10 +192,10 @@ async def test_tls_with_a_certificate_that_nobody_vouches_for(tmp_path: Path, ca
 PUBLISHES_AND_WAITS = """
 import sys, trio
 from evcc_server.mqtt.client import BrokerClient
-from evcc_server.mqtt.contract import MqttOptions, Publication
+from evcc_server.mqtt.contract import BrokerAddress, MqttOptions, Publication
 
 async def main():
-    link = BrokerClient(MqttOptions(broker=sys.argv[1]))
+    link = BrokerClient(BrokerAddress("127.0.0.1", int(sys.argv[1])), MqttOptions())
     async with trio.open_nursery() as nursery:
         await nursery.start(link.run)
         await link.receive()
@@ -237,7 +212,7 @@ async def test_a_killed_server_is_offline(tmp_path: Path) -> None:
     port = mosquitto.free_port()
     async with mosquitto.broker(tmp_path, port), connected(port, "hand") as client:
         await client.subscribe("evcc/status", 1)
-        server = await trio.lowlevel.open_process([sys.executable, "-c", PUBLISHES_AND_WAITS, f"127.0.0.1:{port}"])
+        server = await trio.lowlevel.open_process([sys.executable, "-c", PUBLISHES_AND_WAITS, str(port)])
         assert (await client.next_delivered()).payload == b"online"
         server.kill()
         await server.wait()

@@ -13,7 +13,7 @@ from evcc_server.config.document import Items, Node, Scalar, Table, read_documen
 from evcc_server.config.links import check_links
 from evcc_server.config.model import Auth, Config, Database, ModbusProxy, Network, Site, Tariffs
 from evcc_server.config.problems import ConfigError, Problem
-from evcc_server.config.read_address import read_plugin_address, split_host_port
+from evcc_server.config.read_address import broker_address, read_plugin_address, split_host_port
 from evcc_server.config.read_devices import read_charger, read_meter
 from evcc_server.config.read_site import check_names, check_references, read_circuit, read_loadpoint, read_site
 from evcc_server.config.read_tariffs import read_tariffs
@@ -181,18 +181,12 @@ def _mqtt(root: Section, network: Network) -> MqttOptions:
     section = root.section("mqtt")
     if section is None:
         return MqttOptions(allowed_origins=network.allowed_origins)
-    broker = section.text("broker", default="").strip()
-    if broker:
-        scheme = broker.split("://", 1)[0].casefold() if "://" in broker else "tcp"
-        if scheme not in ("tcp", "mqtt", "tls", "ssl", "mqtts"):
-            section.problem("broker", f"{scheme}:// is not supported, expected host:port, tcp:// or tls://")
+    broker = None
+    if where := section.text("broker", default="").strip():
         try:
-            host, port = split_host_port(broker, 8883 if scheme in ("tls", "ssl", "mqtts") else 1883)
-            prefix = "tls://" if scheme in ("tls", "ssl", "mqtts") else ""
-            broker = f"{prefix}[{host}]:{port}" if ":" in host else f"{prefix}{host}:{port}"
-        except ValueError:
-            rest = " without user and password, which are keys of their own" if "@" in broker else ""
-            section.problem("broker", f"no address, expected host, host:port or tls://host:port{rest}")
+            broker = broker_address(where)
+        except ValueError as error:
+            section.problem("broker", str(error))
     topic = section.text("topic")
     if topic is not None and (topic.strip().startswith("$") or any(character in topic for character in "#+\0")):
         section.problem(

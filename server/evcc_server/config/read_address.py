@@ -1,4 +1,4 @@
-"""Where a Modbus device is: the keys of templates (``modbus: tcpip``) and those of plugins (``uri``)."""
+"""Where a Modbus device is: the keys of templates (``modbus: tcpip``) and those of plugins (``uri``); and an MQTT broker."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from evcc_server.config.section import Section
 from evcc_server.config.sources import Framing, ModbusAddress, NetworkAddress, SerialAddress
+from evcc_server.mqtt.contract import BrokerAddress
 from evcc_server.quoting import quoted
 
 COMSETS = ("8N1", "8E1", "8N2", "8O1", "7E1", "7N2")
@@ -33,6 +34,19 @@ def split_host_port(text: str, default_port: int) -> tuple[str, int]:
     if not 1 <= port <= 65535:
         raise ValueError(f"{quoted(text)} has no usable port")
     return parts.hostname, port
+
+
+def broker_address(text: str) -> BrokerAddress:
+    """``[tls://]host[:port]`` of an MQTT broker; the port is 1883, with TLS 8883. Raises ValueError for the owner."""
+    scheme = text.partition("://")[0].casefold() if "://" in text else "tcp"
+    has_tls = scheme in ("tls", "ssl", "mqtts")
+    if not has_tls and scheme not in ("tcp", "mqtt"):
+        raise ValueError(f"{scheme}:// is not supported, expected host:port, tcp:// or tls://")
+    try:
+        return BrokerAddress(*split_host_port(text, 8883 if has_tls else 1883), has_tls)
+    except ValueError:
+        rest = " without user and password, which are keys of their own" if "@" in text else ""
+        raise ValueError(f"no address, expected host, host:port or tls://host:port{rest}") from None
 
 
 def read_template_address(

@@ -64,18 +64,31 @@ class Link(Protocol):
         """The topics under ``filters`` on which something lay retained when we connected."""
 
 
+@dataclass(frozen=True, slots=True)
+class BrokerAddress:
+    """Where an outside broker is."""
+
+    host: str
+    port: int = 1883
+    has_tls: bool = False
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'tls://' if self.has_tls else ''}{host}:{self.port}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MqttOptions:
     """The ``mqtt`` section of evcc.yaml.
 
-    ``broker`` is ``[tls://]host[:port]`` of an outside broker; empty: the embedded one listens on ``host:port``, and on
+    ``broker`` is an outside one; None: the embedded one listens on ``host:port``, and on
     ``host:websocket_port`` when that is not None. Port 0 takes any free one. An empty ``topic`` turns MQTT off [DEV-15].
     ``user`` and ``password`` are sent to an outside broker and demanded by the embedded one. ``allowed_origins`` are the web
     pages that may use the embedded broker's WebSocket without credentials. ``has_json`` publishes the JSON documents, in the
     encoding of ``compat``.
     """
 
-    broker: str = ""
+    broker: BrokerAddress | None = None
     topic: str = "evcc"
     user: str = ""
     password: str = field(default="", repr=False)

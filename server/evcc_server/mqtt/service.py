@@ -33,7 +33,7 @@ async def run_mqtt(
     if not options.root:
         task_status.started("MQTT is off")
         await trio.sleep_forever()
-    link = BrokerClient(options) if options.broker else EmbeddedBroker(options)
+    link = BrokerClient(options.broker, options) if options.broker else EmbeddedBroker(options)
     bridge = Bridge(link, options, gateway=gateway, hub=hub, clock=clock, site=site)
     failures: list[MqttError] = []
     try:

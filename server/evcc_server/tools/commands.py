@@ -287,7 +287,7 @@ def _with_devices(
     trace: Callable[[ModbusAddress], Trace] | None = None,
 ) -> int:
     async def main() -> int:
-        topics = BrokerTopics(config.mqtt) if config.mqtt.broker else None
+        topics = BrokerTopics(config.mqtt.broker, config.mqtt) if config.mqtt.broker else None
         devices = build(config, topics=topics, trace=trace, everything=True)
         async with anyio.create_task_group() as group:
             if topics is not None:

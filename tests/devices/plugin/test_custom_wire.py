@@ -18,7 +18,7 @@ from evcc_server.config.sources import HttpSource
 from evcc_server.devices.plugin.http import HttpClient
 from evcc_server.devices.plugin.mqtt import BrokerTopics
 from evcc_server.errors import DeviceDown, DeviceRefused
-from evcc_server.mqtt.contract import MqttOptions
+from evcc_server.mqtt.contract import BrokerAddress, MqttOptions
 
 pytestmark = pytest.mark.wire
 
@@ -34,8 +34,8 @@ def test_topics_survive_a_broker_that_goes_and_comes_back(tmp_path: Path) -> Non
     @in_real_time
     async def run() -> None:
         port = free_port()
-        topics = BrokerTopics(MqttOptions(broker=f"127.0.0.1:{port}"))
-        other = BrokerTopics(MqttOptions(broker=f"127.0.0.1:{port}"))
+        topics = BrokerTopics(BrokerAddress("127.0.0.1", port), MqttOptions())
+        other = BrokerTopics(BrokerAddress("127.0.0.1", port), MqttOptions())
         topics.watch("meter/power")
 
         def power() -> bytes | None:
@@ -117,7 +117,7 @@ def test_a_command_that_was_not_acknowledged_is_not_sent_again() -> None:
         async with trio.open_nursery() as nursery:
             listeners = await nursery.start(trio.serve_tcp, broker.serve, 0)
             port = listeners[0].socket.getsockname()[1]
-            topics = BrokerTopics(MqttOptions(broker=f"127.0.0.1:{port}"))
+            topics = BrokerTopics(BrokerAddress("127.0.0.1", port), MqttOptions())
             nursery.start_soon(topics.run)
             await until(lambda: topics.is_connected)
             with pytest.raises(DeviceDown) as error:

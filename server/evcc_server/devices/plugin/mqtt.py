@@ -1,39 +1,33 @@
 """MQTT for plugins: the newest message of each topic, and publishing, at one outside broker.
 
-The connection is paho's, with a thread of its own; messages are handed to the event loop, which alone touches the table.
-A message counts as sent when the broker has acknowledged it. One that it has not is never sent again: on the next connection paho
-would send it before anything newer, minutes late.
+A message counts as sent when the broker has acknowledged it; one that it has not is never sent again.
 """
 
 from __future__ import annotations
 
 import logging
 import secrets
-import ssl
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import anyio
 import paho.mqtt.client as paho
 import trio
-from paho.mqtt.enums import CallbackAPIVersion
 
-from evcc_server.config.read_address import split_host_port
 from evcc_server.errors import DeviceDown, DeviceSilent
-from evcc_server.mqtt.contract import MqttOptions
+from evcc_server.mqtt.broker_connection import BrokerConnection
+from evcc_server.mqtt.contract import BrokerAddress, MqttOptions, Publication
 
 _log = logging.getLogger(__name__)
 
 PAYLOAD_BYTES_MAX = 1_000_000
-KEEPALIVE_S = 30
 ACKNOWLEDGED_S = 5.0
 """How long a broker may take to acknowledge a message."""
 _UNSENT = frozenset({paho.MQTT_ERR_NO_CONN, paho.MQTT_ERR_QUEUE_SIZE})
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class Heard:
     """A payload and when it arrived, on the clock of `anyio.current_time`. ``is_retained``: it had been there before us."""
 
     payload: bytes
@@ -47,7 +41,7 @@ class Topics(Protocol):
     def watch(self, topic: str) -> None:
         """Keep the newest message of ``topic`` from now on."""
 
-    def latest(self, topic: str) -> Message | None:
+    def latest(self, topic: str) -> Heard | None:
         """The newest message of a watched topic."""
 
     async def publish(self, topic: str, payload: str, *, is_retained: bool) -> None:
@@ -68,7 +62,7 @@ class NoTopics:
     def watch(self, topic: str) -> None:
         """Nothing will come."""
 
-    def latest(self, topic: str) -> Message | None:  # noqa: ARG002  # the Protocol's signature
+    def latest(self, topic: str) -> Heard | None:  # noqa: ARG002  # the Protocol's signature
         """Nothing has come."""
         return None
 
@@ -88,14 +82,14 @@ class NoTopics:
 
 
 class BrokerTopics:
-    """`Topics` at the broker of the section ``mqtt``."""
+    """`Topics` at the outside broker of the section ``mqtt``."""
 
-    def __init__(self, options: MqttOptions) -> None:
-        self._host, self._port, self._uses_tls = _broker(options.broker)
-        self._options = options
+    def __init__(self, address: BrokerAddress, options: MqttOptions) -> None:
+        self._address = address
         self._topics: set[str] = set()
-        self._latest: dict[str, Message] = {}
-        self._client: paho.Client | None = None
+        self._latest: dict[str, Heard] = {}
+        client_id = f"{options.client_id or 'evcc'}-devices-{secrets.token_hex(4)}"
+        self._connection = BrokerConnection(address, options, self, client_id=client_id)
         self._is_connected = False
         self._unacknowledged: dict[int, trio.Event] = {}  # by paho's number of the message
 
@@ -103,20 +97,20 @@ class BrokerTopics:
         """See `Topics.watch`."""
         if topic not in self._topics:
             self._topics.add(topic)
-            if self._client is not None and self._is_connected:
-                self._client.subscribe(topic, qos=1)
+            if self._is_connected:
+                self._connection.subscribe(topic)
 
-    def latest(self, topic: str) -> Message | None:
+    def latest(self, topic: str) -> Heard | None:
         """See `Topics.latest`."""
         return self._latest.get(topic)
 
     async def publish(self, topic: str, payload: str, *, is_retained: bool) -> None:
         """See `Topics.publish`."""
         await anyio.lowlevel.checkpoint()
-        place = f"mqtt {self._host}:{self._port}"
-        if self._client is None or not self._is_connected:
+        place = f"mqtt {self._address}"
+        if not self._is_connected:
             raise DeviceDown(f"{place}: not connected", left_unchanged=True)
-        info = self._client.publish(topic, payload.encode(), qos=1, retain=is_retained)
+        info = self._connection.publish(Publication(topic, payload.encode(), is_retained))
         if info.rc != paho.MQTT_ERR_SUCCESS:
             raise DeviceDown(f"{place}: {paho.error_string(info.rc)}", left_unchanged=info.rc in _UNSENT)
         is_over = self._unacknowledged[info.mid] = trio.Event()
@@ -137,73 +131,39 @@ class BrokerTopics:
 
     async def run(self) -> None:
         """See `Topics.run`. The first connection is tried until it works, like every later one."""
-        token = trio.lowlevel.current_trio_token()
-        client = self._new_client(lambda function: token.run_sync_soon(function))
-        self._client = client
-        client.connect_async(self._host, self._port, keepalive=KEEPALIVE_S)
-        client.loop_start()
         try:
-            await anyio.sleep_forever()
+            await self._connection.run()
         finally:
-            client.disconnect()
-            with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(client.loop_stop)
-            self._client, self._is_connected = None, False
+            self._is_connected = False
 
-    def _new_client(self, in_loop: Callable[[Callable[[], None]], None]) -> paho.Client:
-        name = f"{self._options.client_id or 'evcc'}-devices-{secrets.token_hex(4)}"
-        client = paho.Client(CallbackAPIVersion.VERSION2, client_id=name, reconnect_on_failure=True)
-        client.reconnect_delay_set(min_delay=1, max_delay=30)
-        if self._options.user:
-            client.username_pw_set(self._options.user, self._options.password)
-        if self._uses_tls:
-            context = ssl.create_default_context()
-            if self._options.is_insecure:
-                context.check_hostname = False
-                context.verify_mode = ssl.CERT_NONE
-            client.tls_set_context(context)
+    def connected(self) -> None:
+        """See `Listener`."""
+        _log.info("mqtt %s: connected", self._address)
+        self._is_connected = True
+        if self._topics:
+            self._connection.subscribe(*sorted(self._topics))
 
-        def on_connect(client: paho.Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
-            client.drop_out_messages()  # here, in paho's thread: right after this it would send them again
-            in_loop(lambda: self._connected(not reason.is_failure, str(reason)))
+    def failed(self, why: str) -> None:
+        """See `Listener`: it was not connected before either."""
 
-        def on_disconnect(_client: paho.Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
-            in_loop(lambda: self._connected(False, str(reason)))
+    def disconnected(self, why: str) -> None:
+        """See `Listener`."""
+        if self._is_connected:
+            _log.info("mqtt %s: %s", self._address, why)
+        self._is_connected = False
+        for waiting in self._unacknowledged.values():
+            waiting.set()
 
-        def on_message(_client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
-            topic, payload, is_retained = message.topic, bytes(message.payload), message.retain
-            in_loop(lambda: self._received(topic, payload, is_retained))
+    def subscribed(self) -> None:
+        """See `Listener`."""
 
-        def on_publish(_client: paho.Client, _data: Any, number: int, _reason: Any, _properties: Any) -> None:
-            in_loop(lambda: self._acknowledged(number))
-
-        client.on_connect = on_connect
-        client.on_publish = on_publish
-        client.on_disconnect = on_disconnect
-        client.on_message = on_message
-        return client
-
-    def _connected(self, is_connected: bool, reason: str) -> None:
-        if is_connected != self._is_connected:
-            _log.info("mqtt %s:%d: %s", self._host, self._port, "connected" if is_connected else reason)
-        self._is_connected = is_connected
-        if not is_connected:
-            for waiting in self._unacknowledged.values():
-                waiting.set()
-        if is_connected and self._client is not None and self._topics:
-            self._client.subscribe([(topic, 1) for topic in sorted(self._topics)])
-
-    def _acknowledged(self, number: int) -> None:
+    def acknowledged(self, number: int) -> None:
+        """See `Listener`."""
         waiting = self._unacknowledged.pop(number, None)
         if waiting is not None:
             waiting.set()
 
-    def _received(self, topic: str, payload: bytes, is_retained: bool) -> None:
+    def received(self, topic: str, payload: bytes, *, is_retained: bool) -> None:
+        """See `Listener`."""
         if topic in self._topics and len(payload) <= PAYLOAD_BYTES_MAX:
-            self._latest[topic] = Message(payload, trio.current_time(), is_retained)
-
-
-def _broker(text: str) -> tuple[str, int, bool]:
-    uses_tls = text.startswith("tls://")
-    host, port = split_host_port(text, 8883 if uses_tls else 1883)
-    return host, port, uses_tls
+            self._latest[topic] = Heard(payload, trio.current_time(), is_retained)
