@@ -129,6 +129,8 @@ def test_csv_in_other_languages_and_corner_cases() -> None:
         '2023-03-06 07:08:09,,Carport,," a ""b"",\n',
         'c",0,0,"1244,5","0,001"\n',
     ]
+    split = [StoredSession(session_id=1, session=replace(odd, vehicle="a\rb"))]
+    assert ',"a\nb",' in sessions_csv(split, "fr", BERLIN).decode("utf-8-sig")
     assert ",1244.5,0.001\n" in sessions_csv(rows, "de-CH", BERLIN).decode().replace(";", ",")
     assert ",1244.5,0.001\n" in sessions_csv(rows, "foo bar", BERLIN).decode()
     assert [csv_name(*at) for at in ((None, None), (2023, None), (2023, 3))] == [

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+import csv
+import io
+from collections.abc import Mapping, Sequence
 from datetime import datetime, tzinfo
 
 from evcc_server.keeping.store import StoredSession
@@ -53,9 +54,11 @@ def sessions_csv(sessions: Sequence[StoredSession], language: str, zone: tzinfo)
     base = tag.split("-")[0]
     separator = ";" if base == "de" else ","
     point = "," if base in _COMMA_LANGUAGES and tag not in _POINT_TAGS else "."
-    lines = [HEADINGS.get(base, HEADINGS["en"])]
-    lines += [_cells(stored, zone, point) for stored in sessions]
-    return BYTE_ORDER_MARK + "".join(_line(cells, separator) for cells in lines).encode()
+    text = io.StringIO(newline=None)  # every end of line becomes a plain "\n", also within a cell
+    writer = csv.writer(text, delimiter=separator)
+    writer.writerow(HEADINGS.get(base, HEADINGS["en"]))
+    writer.writerows(_cells(stored, zone, point) for stored in sessions)
+    return BYTE_ORDER_MARK + text.getvalue().encode()
 
 
 def _cells(stored: StoredSession, zone: tzinfo, point: str) -> tuple[str, ...]:
@@ -81,13 +84,3 @@ def _decimal(value: float, point: str) -> str:
     """At most three decimals, halves of the exact binary value to even, no trailing zeros."""
     text = f"{value:.3f}".rstrip("0").rstrip(".")
     return ("0" if text == "-0" else text).replace(".", point)
-
-
-def _line(cells: Iterable[str], separator: str) -> str:
-    return separator.join(_quoted(cell, separator) for cell in cells) + "\n"
-
-
-def _quoted(cell: str, separator: str) -> str:
-    if re.search(f'^\\s|["\r\n{separator}]', cell):
-        return '"' + cell.replace('"', '""') + '"'
-    return cell
