@@ -12,7 +12,7 @@ import time
 
 import trio
 
-from evcc_server.mqtt.contract import Connected, MqttOptions, Publication
+from evcc_server.mqtt.broker_link import Connected, MqttOptions, Publication
 from evcc_server.mqtt.embedded import EmbeddedBroker
 
 SAMPLES = 500

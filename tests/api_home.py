@@ -18,10 +18,10 @@ import trio
 
 from evcc_server.blocking import in_thread
 from evcc_server.http.app import build_app
-from evcc_server.http.home import Home, Options
+from evcc_server.http.home import ApiOptions, Home
 from evcc_server.http.serve import serve_http
 from evcc_server.keeping.store import Store
-from evcc_server.state.document import Facts
+from evcc_server.state.document import Labels
 from evcc_server.state.hub import Hub
 from evcclib import Site
 from evcclib.config import BatteryConfig, ChargerConfig, LoadpointConfig, SiteConfig, VehicleConfig
@@ -63,7 +63,7 @@ class ApiHome:
         self.store = store
         self.time = Now(timedelta(seconds=10), EPOCH)
         self.site = Site(config, now=self.time)
-        self.hub = Hub(Facts(version=VERSION, time_zone=BERLIN))
+        self.hub = Hub(Labels(version=VERSION, time_zone=BERLIN))
         self.submitted: list[Request] = []
         self._turn = trio.Lock()
         self.tariffs: dict[TariffKind, Rates] = {
@@ -187,7 +187,7 @@ class Served:
 async def served(
     config: SiteConfig = SITE,
     *,
-    options: Options | None = None,
+    options: ApiOptions | None = None,
     database: Path | None = None,
 ) -> AsyncIterator[Served]:
     """A home that answers on a loopback socket."""
@@ -195,7 +195,7 @@ async def served(
     home = ApiHome(config, store)
     stop = trio.Event()
     app = build_app(
-        Home(gateway=home, hub=home.hub, store=store, site=config, now=home.now, options=options or Options()),
+        Home(gateway=home, hub=home.hub, store=store, site=config, now=home.now, options=options or ApiOptions()),
         stop=stop,
     )
     ended = trio.Event()

@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from evcc_server.state.document import Document, Facts, document
+from evcc_server.state.document import Document, Labels, document
 from evcclib.model import ChargeMode, ChargerStatus, Now, PhaseAction, PvAction, RemoteDemand
 from evcclib.reasons import Reason, ReasonCode
 from evcclib.settings import LoadpointSettings, SiteSettings
 from evcclib.view import BatteryView, LoadpointView, SavingsView, SiteView
 
 BERLIN = ZoneInfo("Europe/Berlin")
-FACTS = Facts(version="0.114.1 (evcclib 1.0.0)", time_zone=BERLIN)
+FACTS = Labels(version="0.114.1 (evcclib 1.0.0)", time_zone=BERLIN)
 NOW = Now(timedelta(seconds=100), datetime(2023, 3, 6, 17, 0, 0, tzinfo=ZoneInfo("UTC")))
 
 CARPORT = LoadpointView(

@@ -6,7 +6,7 @@ import math
 
 import trio
 
-from evcc_server.mqtt.contract import Connected, LinkEvent, Publication, Received
+from evcc_server.mqtt.broker_link import Connected, LinkEvent, Publication, Received
 from evcc_server.mqtt.topics import command_filters, matches
 
 
@@ -42,7 +42,7 @@ class MemoryBroker:
 
 
 class MemoryLink:
-    """A `evcc_server.mqtt.contract.Link`."""
+    """A `evcc_server.mqtt.broker_link.Link`."""
 
     def __init__(self, broker: MemoryBroker, filters: tuple[str, ...]) -> None:
         self._broker = broker
@@ -68,19 +68,19 @@ class MemoryLink:
             self._send.send_nowait(message)
 
     def publish(self, publication: Publication) -> None:
-        """See `Link`."""
+        """See `BrokerLink`."""
         if self._is_connected:
             self._broker.publish(publication)
 
     async def receive(self) -> LinkEvent:
-        """See `Link`."""
+        """See `BrokerLink`."""
         return await self._receive.receive()
 
     async def flush(self) -> None:
-        """See `Link`."""
+        """See `BrokerLink`."""
         await trio.lowlevel.checkpoint()
 
     async def retained(self, filters: tuple[str, ...]) -> frozenset[str]:
-        """See `Link`."""
+        """See `BrokerLink`."""
         await trio.lowlevel.checkpoint()
         return frozenset(topic for topic in self._broker.retained if any(matches(topic, each) for each in filters))

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from evcc_server.clock import Clock
-from evcc_server.state.document import Facts
+from evcc_server.state.document import Labels
 from evcc_server.state.hub import Hub
 from evcclib import Site
 from evcclib.config import BatteryConfig, ChargerConfig, LoadpointConfig, SiteConfig, VehicleConfig
@@ -42,7 +42,7 @@ class Home:
         self.clock = clock
         self.config = config
         self.site = Site(config, now=clock.now())
-        self.hub = Hub(Facts(version="0.114.1 (evcclib test)", time_zone=BERLIN))
+        self.hub = Hub(Labels(version="0.114.1 (evcclib test)", time_zone=BERLIN))
         self.requests: list[Request] = []
         self.cycle()
 

@@ -14,7 +14,7 @@ from fake_device import FakeDevice
 from evcc_server.config.load import parse_config
 from evcc_server.config.sources import ModbusAddress, NetworkAddress
 from evcc_server.devices.plugin.http import HttpClient
-from evcc_server.devices.plugin.mqtt import Heard
+from evcc_server.devices.plugin.mqtt import TopicMessage
 from evcc_server.errors import DeviceDown
 from evcc_server.wiring.factory import Devices, build
 
@@ -68,19 +68,19 @@ class Web:
 class MemoryTopics:
     """`Topics` without a broker."""
 
-    messages: dict[str, Heard] = field(default_factory=dict)
+    messages: dict[str, TopicMessage] = field(default_factory=dict)
     published: list[tuple[str, str, bool]] = field(default_factory=list)
     watched: set[str] = field(default_factory=set)
     is_connected: bool = True
 
     def say(self, topic: str, payload: str) -> None:
         """A message arrives."""
-        self.messages[topic] = Heard(payload.encode(), anyio.current_time())
+        self.messages[topic] = TopicMessage(payload.encode(), anyio.current_time())
 
     def watch(self, topic: str) -> None:
         self.watched.add(topic)
 
-    def latest(self, topic: str) -> Heard | None:
+    def latest(self, topic: str) -> TopicMessage | None:
         return self.messages.get(topic)
 
     async def publish(self, topic: str, payload: str, *, is_retained: bool) -> None:

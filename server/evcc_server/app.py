@@ -29,8 +29,7 @@ from evcc_server.devices.plugin.mqtt import BrokerTopics, Topics
 from evcc_server.devices.template.modbus_meter import ModbusMeter
 from evcc_server.errors import DeviceError
 from evcc_server.http.app import build_app
-from evcc_server.http.home import Home
-from evcc_server.http.home import Options as HttpOptions
+from evcc_server.http.home import ApiOptions, Home
 from evcc_server.http.serve import serve_http
 from evcc_server.keeping.lock import claimed
 from evcc_server.keeping.persistence import Persistence
@@ -42,7 +41,7 @@ from evcc_server.loop.pollers import Poller, keep_alive
 from evcc_server.loop.samples import LoadpointWiring, Samples, Wiring
 from evcc_server.modbus.proxy import serve_proxy
 from evcc_server.mqtt.service import run_mqtt
-from evcc_server.state.document import Facts
+from evcc_server.state.document import Labels
 from evcc_server.state.encode import Compat
 from evcc_server.state.hub import Hub
 from evcc_server.state.log_lines import tell_log_lines
@@ -187,13 +186,13 @@ async def _server(
     await _meet_chargers(devices)
     site_config = to_site_config(config, devices)
     site = await restored_site(site_config, store, clock.now(), keeps_settings=config.persists)
-    facts = Facts(
+    labels = Labels(
         version=f"{API_VERSION} (evcclib {_version()})",
         time_zone=time_zone(config),
         currency=config.tariffs.currency,
         language=config.language,
     )
-    hub = Hub(facts)
+    hub = Hub(labels)
     persistence = Persistence(store, clock, site, keeps_settings=config.persists)
     wiring = _wiring(config)
     loop = ControlLoop(
@@ -216,7 +215,7 @@ async def _server(
         store=store,
         site=site_config,
         now=clock.now,
-        options=HttpOptions(
+        options=ApiOptions(
             compat=Compat(config.api_compat),
             language=config.language,
             token=config.auth.token,
@@ -259,7 +258,7 @@ async def serve(
 ) -> None:
     """Serve ``config`` until cancelled, SIGINT or SIGTERM; started when every outlet listens.
 
-    Raises `OSError` or `evcc_server.mqtt.contract.MqttError` when an address cannot be had.
+    Raises `OSError` or `evcc_server.mqtt.broker_link.MqttError` when an address cannot be had.
     """
     options = options or Options()
     refuse_taken_addresses(config, options)

@@ -22,7 +22,7 @@ from evcc_server.config.options import Options
 from evcc_server.config.problems import ConfigError
 from evcc_server.errors import StoreError
 from evcc_server.log import set_up_logging
-from evcc_server.mqtt.contract import MqttError
+from evcc_server.mqtt.broker_link import MqttError
 from evcc_server.tools.commands import CONFIG_PROBLEM, DEVICE_PROBLEM, OK, add_tools
 from evcclib.errors import InvalidConfig
 

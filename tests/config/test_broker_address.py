@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from evcc_server.config.read_address import broker_address
-from evcc_server.mqtt.contract import BrokerAddress
+from evcc_server.mqtt.broker_link import BrokerAddress
 
 
 @pytest.mark.parametrize(

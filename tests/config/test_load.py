@@ -10,8 +10,8 @@ import pytest
 from evcc_server.config.load import load_config, parse_config
 from evcc_server.config.model import Auth, CustomTariff, FixedTariff, ProviderTariff, TemplateDevice, Zone
 from evcc_server.config.problems import ConfigError
-from evcc_server.config.sources import ConstSource, Framing, NetworkAddress, SerialAddress
-from evcc_server.mqtt.contract import BrokerAddress
+from evcc_server.config.sources import ConstSource, NetworkAddress, SerialAddress, Transport
+from evcc_server.mqtt.broker_link import BrokerAddress
 from evcclib.config import Actions, PollConfig
 from evcclib.model import ChargeMode, PollMode, VehicleFeature
 
@@ -151,11 +151,11 @@ def test_every_key_arrives_where_it_belongs() -> None:
     assert site.grid_supply_max_while_battery_charges_w == 50
     grid = config.meter("grid").device
     assert isinstance(grid, TemplateDevice)
-    assert grid.address == SerialAddress(device="/dev/ttyUSB0", baudrate=38400, comset="8E1", framing=Framing.RTU)
+    assert grid.address == SerialAddress(device="/dev/ttyUSB0", baudrate=38400, comset="8E1", transport=Transport.RTU)
     assert (grid.unit, grid.timeout, grid.usage) == (2, timedelta(seconds=2), "grid")
     roof, garage = config.meter("roof").device, config.meter("garage").device
     assert isinstance(roof, TemplateDevice) and isinstance(garage, TemplateDevice)
-    assert roof.address == garage.address == NetworkAddress(host="192.0.2.3", port=1502, framing=Framing.TCP)
+    assert roof.address == garage.address == NetworkAddress(host="192.0.2.3", port=1502, transport=Transport.TCP)
     assert (roof.unit, garage.unit) == (1, 7)
     assert config.meter("cellar").capacity_kwh == 9.6
     loadpoint = config.loadpoints[0]
@@ -201,7 +201,7 @@ def test_a_template_takes_the_devices_own_defaults() -> None:
     config = parse_config(SMALLEST, environment={})
     grid, box = config.meter("grid").device, config.charger("box").device
     assert isinstance(grid, TemplateDevice) and isinstance(box, TemplateDevice)
-    assert grid.address == NetworkAddress(host="192.0.2.1", port=502, framing=Framing.RTU_OVER_TCP)
+    assert grid.address == NetworkAddress(host="192.0.2.1", port=502, transport=Transport.RTU_OVER_TCP)
     assert (box.profile, box.unit, box.usage) == ("keba-p30", 255, "charge")
 
 

@@ -566,7 +566,7 @@ def test_no_setpoint_of_any_station_is_above_its_limit(name: str, currents: list
                 fake.requests.clear()
                 await charger.set_current(current_a)
                 assert written_a(charger, fake) <= limit_a * (1 + 1e-6)
-            await charger._access.port.link.aclose()
+            await charger._registers.port.link.aclose()
             group.cancel_scope.cancel()
 
     run_deterministic(use)

@@ -36,7 +36,7 @@ class Bench:
     def put(self, words: Mapping[str, Sequence[int]]) -> None:
         for place, values in words.items():
             *other, space, address = place.split()
-            unit = int(other[0]) if other else self.charger._access.port.unit
+            unit = int(other[0]) if other else self.charger._registers.port.unit
             self.fake.put(unit, space, int(address), *values)
 
     def sent(self) -> list[Write]:
@@ -54,7 +54,7 @@ async def run(station: Station, script: Callable[[Bench], Awaitable[None]]) -> N
         bench = Bench(fake, charger, station)
         bench.put(station.words)
         await script(bench)
-        await charger._access.port.link.aclose()
+        await charger._registers.port.link.aclose()
         group.cancel_scope.cancel()
 
 

@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from trio_test import in_real_time
 
-from evcc_server.http.home import Options
-from evcc_server.http.who_may_call import Access
+from evcc_server.http.home import ApiOptions
+from evcc_server.http.who_may_call import CallRules
 
 pytestmark = pytest.mark.wire
 
@@ -152,7 +152,7 @@ async def test_a_foreign_page_changes_nothing() -> None:
         own = await api.post("/api/residualpower/5", headers={"Origin": OWN.format(port=api.port)})
         assert own.status_code == 200
     for allowed in (FOREIGN, "*"):
-        async with served(options=Options(allowed_origins=frozenset({allowed}))) as api:
+        async with served(options=ApiOptions(allowed_origins=frozenset({allowed}))) as api:
             response = await api.post("/api/residualpower/5", headers={"Origin": FOREIGN})
             assert response.status_code == 200
             assert response.headers["access-control-allow-origin"] == "*"
@@ -161,7 +161,7 @@ async def test_a_foreign_page_changes_nothing() -> None:
 @pytest.mark.api("http-token")
 @in_real_time
 async def test_with_a_token_writing_needs_it_and_reading_does_not() -> None:
-    async with served(options=Options(token="hemmelig")) as api:
+    async with served(options=ApiOptions(token="hemmelig")) as api:
         assert (await api.get("/api/state")).status_code == 200
         for header in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic hemmelig"}):
             await api.refuses("POST", "/api/residualpower/5", 401, "token", headers=header)
@@ -172,25 +172,25 @@ async def test_with_a_token_writing_needs_it_and_reading_does_not() -> None:
 @pytest.mark.api("http-token")
 @in_real_time
 async def test_without_a_token_this_machine_may_write() -> None:
-    async with served(options=Options(is_local_only=True)) as api:
+    async with served(options=ApiOptions(is_local_only=True)) as api:
         assert (await api.post("/api/residualpower/5")).status_code == 200
 
 
 @pytest.mark.api("http-origin")
 def test_a_page_that_made_its_name_point_here_is_foreign() -> None:
     rebound = {"Origin": "http://evil.example:7070", "Host": "evil.example:7070"}
-    assert not Access(is_local_only=True).trusts_origin(rebound, "http")
+    assert not CallRules(is_local_only=True).trusts_origin(rebound, "http")
     for host in ("127.0.0.1:7070", "localhost:7070", "[::1]:7070"):
-        assert Access(is_local_only=True).trusts_origin({"Origin": f"http://{host}", "Host": host}, "http")
+        assert CallRules(is_local_only=True).trusts_origin({"Origin": f"http://{host}", "Host": host}, "http")
 
 
 @pytest.mark.api("http-origin")
 def test_a_page_behind_a_proxy_that_speaks_tls_is_ours() -> None:
     proxied = {"Origin": "https://home.example", "Host": "home.example"}
     for scheme in ("http", "https", "ws", "wss"):
-        assert Access(token="x").trusts_origin(proxied, scheme)
-        assert not Access(token="x").trusts_origin({**proxied, "Host": "other.example"}, scheme)
-        assert not Access(token="x").trusts_origin({**proxied, "Host": "home.example:7070"}, scheme)
+        assert CallRules(token="x").trusts_origin(proxied, scheme)
+        assert not CallRules(token="x").trusts_origin({**proxied, "Host": "other.example"}, scheme)
+        assert not CallRules(token="x").trusts_origin({**proxied, "Host": "home.example:7070"}, scheme)
 
 
 @pytest.mark.api("http-token")
@@ -204,8 +204,8 @@ def test_other_machines_may_write_only_when_the_owner_says_so() -> None:
         ("::ffff:192.0.2.1", False),
         ("fe80::1%eth0", False),
     ):
-        assert Access(is_local_only=True).trusts_peer(address) is is_here
-        assert Access(is_local_only=False).trusts_peer(address)
+        assert CallRules(is_local_only=True).trusts_peer(address) is is_here
+        assert CallRules(is_local_only=False).trusts_peer(address)
 
 
 @pytest.mark.api("http-compression")
@@ -318,7 +318,7 @@ async def test_a_directory_is_served_in_place_of_the_page(tmp_path: Path) -> Non
     (ui / "index.html").write_text("<title>mine</title>")
     (ui / "assets" / "main.js").write_text("1")
     (ui / "link.txt").symlink_to(outside)
-    async with served(options=Options(ui=ui)) as api:
+    async with served(options=ApiOptions(ui=ui)) as api:
         assert (await api.get("/")).text == "<title>mine</title>"
         script = await api.get("/assets/main.js")
         assert script.text == "1"

@@ -12,7 +12,7 @@ import trio
 from api_home import EPOCH, SITE, VERSION, served
 from trio_test import in_real_time
 
-from evcc_server.http.home import Options
+from evcc_server.http.home import ApiOptions
 from evcc_server.state.encode import Compat
 from evcclib.model import TariffKind
 from evcclib.tariff import Rates
@@ -408,7 +408,7 @@ async def test_a_setting_is_visible_when_its_answer_arrives_and_repeating_it_cha
 @pytest.mark.api("S-5")
 @in_real_time
 async def test_the_newer_generation_of_clients_gets_seconds_and_null() -> None:
-    async with served(options=Options(compat=Compat.V0_127)) as api:
+    async with served(options=ApiOptions(compat=Compat.V0_127)) as api:
         loadpoint = await api.loadpoint()
         assert loadpoint["targetTime"] is None
         assert loadpoint["enableDelay"] == 60

@@ -16,7 +16,7 @@ from trio_websocket import WebSocketConnection, open_websocket_url
 
 from evcc_server.http import serve
 from evcc_server.http.live_socket import frames
-from evcc_server.state.hub import Level, Message, News
+from evcc_server.state.hub import Level, News, Notice
 
 pytestmark = pytest.mark.wire
 
@@ -84,7 +84,7 @@ async def test_messages_come_as_frames_of_their_own() -> None:
         api.home.hub.tell(Level.ERROR, "worse")
         assert await frame(socket) == {"warn": 'the "grid" meter is silent'}
         assert await frame(socket) == {"error": "worse"}
-    news = News({(None, "a"): 1}, (Message(Level.WARN, "x"), Message(Level.WARN, "y")))
+    news = News({(None, "a"): 1}, (Notice(Level.WARN, "x"), Notice(Level.WARN, "y")))
     assert frames(news) == ({"a": 1}, {"warn": "x"}, {"warn": "y"})
 
 

@@ -15,8 +15,7 @@ from anyio.abc import SocketStream
 from fake_device import FakeDevice, Pipe, rtu
 from trio_test import in_real_time
 
-from evcc_server.config.sources import Framing as Transport
-from evcc_server.config.sources import NetworkAddress, SerialAddress
+from evcc_server.config.sources import NetworkAddress, SerialAddress, Transport
 from evcc_server.devices.template.modbus_meter import ModbusMeter
 from evcc_server.errors import DeviceDown, DeviceSilent
 from evcc_server.modbus.link import Link, Port
@@ -53,7 +52,7 @@ class Streamed(Pipe):
 
 
 def link_to(port: int, transport: Transport = Transport.TCP) -> Link:
-    return Links().get(NetworkAddress(host="127.0.0.1", port=port, framing=transport))
+    return Links().get(NetworkAddress(host="127.0.0.1", port=port, transport=transport))
 
 
 def bus(device: str, baudrate: int, comset: str = "8N1") -> Link:

@@ -18,7 +18,7 @@ from trio_test import in_real_time
 
 from evcc_server.clock import Clock
 from evcc_server.mqtt import broker_connection
-from evcc_server.mqtt.contract import BrokerAddress, MqttError, MqttOptions
+from evcc_server.mqtt.broker_link import BrokerAddress, MqttError, MqttOptions
 from evcc_server.mqtt.service import run_mqtt
 from evcclib.requests import ChangeLoadpointSetting
 

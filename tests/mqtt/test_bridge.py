@@ -22,7 +22,7 @@ from evcc_server.clock import Clock
 from evcc_server.errors import StoreError
 from evcc_server.mqtt import tree
 from evcc_server.mqtt.bridge import Bridge
-from evcc_server.mqtt.contract import MqttOptions, Publication
+from evcc_server.mqtt.broker_link import MqttOptions, Publication
 from evcc_server.settings import TABLE
 from evcc_server.state.document import Document
 from evcc_server.state.hub import Level

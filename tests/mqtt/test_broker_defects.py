@@ -25,7 +25,7 @@ from mqtt_by_hand import (
 )
 from trio_test import in_real_time
 
-from evcc_server.mqtt.contract import Connected, MqttOptions, Publication, Received
+from evcc_server.mqtt.broker_link import Connected, MqttOptions, Publication, Received
 from evcc_server.mqtt.embedded import EmbeddedBroker
 from evcc_server.mqtt.sessions import Limits
 

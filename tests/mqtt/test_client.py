@@ -15,8 +15,8 @@ import trio
 from mqtt_by_hand import CONNACK, SUBACK, Client, connected, packet, publish_packet
 from trio_test import in_real_time
 
+from evcc_server.mqtt.broker_link import BrokerAddress, Connected, MqttOptions, Publication, Received
 from evcc_server.mqtt.client import BrokerClient
-from evcc_server.mqtt.contract import BrokerAddress, Connected, MqttOptions, Publication, Received
 
 pytestmark = [pytest.mark.wire, mosquitto.needs_broker]
 
@@ -192,7 +192,7 @@ async def test_tls_with_a_certificate_that_nobody_vouches_for(tmp_path: Path, ca
 PUBLISHES_AND_WAITS = """
 import sys, trio
 from evcc_server.mqtt.client import BrokerClient
-from evcc_server.mqtt.contract import BrokerAddress, MqttOptions, Publication
+from evcc_server.mqtt.broker_link import BrokerAddress, MqttOptions, Publication
 
 async def main():
     link = BrokerClient(BrokerAddress("127.0.0.1", int(sys.argv[1])), MqttOptions())

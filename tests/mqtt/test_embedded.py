@@ -18,7 +18,7 @@ from websockets.sync.client import connect as websocket
 from websockets.typing import Origin, Subprotocol
 
 from evcc_server.mqtt import embedded
-from evcc_server.mqtt.contract import Connected, MqttError, MqttOptions, Publication, Received
+from evcc_server.mqtt.broker_link import Connected, MqttError, MqttOptions, Publication, Received
 from evcc_server.mqtt.embedded import EmbeddedBroker
 
 pytestmark = pytest.mark.wire

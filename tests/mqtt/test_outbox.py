@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evcc_server.mqtt.contract import Publication
+from evcc_server.mqtt.broker_link import Publication
 from evcc_server.mqtt.outbox import PASSING_MAX, Outbox
-from evcc_server.mqtt.who_may_write import Access
+from evcc_server.mqtt.who_may_write import WriteRules
 
 publications = st.builds(Publication, st.sampled_from(["a", "b", "c"]), st.binary(max_size=2), st.booleans())
 
@@ -44,20 +44,20 @@ def test_the_last_retained_value_of_every_topic_gets_out(puts: list[Publication]
 
 
 def test_access() -> None:
-    access = Access(root="a/b")
+    access = WriteRules(root="a/b")
     assert access.admits(None, None)
     assert access.may_publish("a/b/loadpoints/1/target/soc/80/set")
     assert not access.may_publish("a/b/loadpoints/1/mode")
     assert access.may_read("a/b")
     assert not access.may_read("a/bc")
-    guarded = Access(root="a", user="home", password="ä")
+    guarded = WriteRules(root="a", user="home", password="ä")
     assert guarded.admits("home", "ä")
     assert not guarded.admits("home", None)
     assert "ä" not in repr(guarded)
 
 
 def test_a_name_that_points_here_is_no_proof_for_a_page() -> None:
-    access = Access(root="evcc", allowed_origins=("http://home.example",))
+    access = WriteRules(root="evcc", allowed_origins=("http://home.example",))
     assert access.may_use_page(None, "127.0.0.1:1884")
     assert access.may_use_page("http://192.168.0.9:1884", "192.168.0.9:1884")
     assert access.may_use_page("http://home.example", "192.168.0.9:1884")

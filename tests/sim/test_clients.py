@@ -11,7 +11,7 @@ from api_home import SITE, VERSION
 from evcc_server.mqtt.topics import aim, value
 from evcc_server.settings import Context
 from evcc_server.settings import request as setting_request
-from evcc_server.state.document import Facts, document
+from evcc_server.state.document import Labels, document
 from evcc_sim.runs.clients import MQTT, Seen, Spelt, spelt, words
 from evcclib import Site
 from evcclib.model import ChargeMode, Now
@@ -25,7 +25,7 @@ from evcclib.requests import (
 )
 
 NOW = Now(timedelta(0), datetime(2023, 3, 6, 17, tzinfo=UTC))
-FACTS = Facts(version=VERSION, time_zone=UTC)
+FACTS = Labels(version=VERSION, time_zone=UTC)
 
 
 @pytest.mark.parametrize(

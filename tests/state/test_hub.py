@@ -10,7 +10,7 @@ from example_home import FACTS, NOW, VIEW
 from trio_test import in_virtual_time
 
 from evcc_server.state.document import Document
-from evcc_server.state.hub import MESSAGES_MAX, Hub, Level, Message
+from evcc_server.state.hub import MESSAGES_MAX, Hub, Level, Notice
 from evcc_server.state.values import Phases
 
 
@@ -99,7 +99,7 @@ def test_messages_reach_every_watcher_and_are_bounded() -> None:
     hub = Hub(FACTS)
     with hub.subscribe() as one, hub.subscribe() as other:
         hub.tell(Level.WARN, "silent")
-        assert one.take().messages == (Message(Level.WARN, "silent"),)
+        assert one.take().messages == (Notice(Level.WARN, "silent"),)
         for number in range(3 * MESSAGES_MAX):
             hub.tell(Level.ERROR, str(number))
         assert len(other.take().messages) == MESSAGES_MAX

@@ -10,8 +10,8 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 from trio_test import in_virtual_time
 
-from evcc_server.state.document import Facts
-from evcc_server.state.hub import Hub, Level, Message
+from evcc_server.state.document import Labels
+from evcc_server.state.hub import Hub, Level, Notice
 from evcc_server.state.log_lines import tell_log_lines
 
 POLLING = logging.getLogger("evcc_server.loop.pollers")
@@ -20,7 +20,7 @@ POLLING = logging.getLogger("evcc_server.loop.pollers")
 @pytest.mark.api("WS-messages")
 @in_virtual_time
 async def test_warnings_and_errors_of_the_log_are_told() -> None:
-    hub = Hub(Facts(version="test", time_zone=ZoneInfo("Europe/Berlin")))
+    hub = Hub(Labels(version="test", time_zone=ZoneInfo("Europe/Berlin")))
     with hub.subscribe() as subscription:
         async with trio.open_nursery() as nursery:
             await nursery.start(tell_log_lines, hub, frozenset({"hemmelig"}))
@@ -35,6 +35,6 @@ async def test_warnings_and_errors_of_the_log_are_told() -> None:
         POLLING.error("nobody is there any more")
         await wait_all_tasks_blocked()
         assert subscription.take().messages == (
-            Message(Level.WARN, "grid: not connected to http://***@b/, ***"),
-            Message(Level.ERROR, "worse"),
+            Notice(Level.WARN, "grid: not connected to http://***@b/, ***"),
+            Notice(Level.ERROR, "worse"),
         )

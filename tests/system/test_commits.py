@@ -462,7 +462,7 @@ class Story:
         if self.request is not None:
             future.submit(self.request, now=now)
         documents = (
-            document(view, server.hub.facts, now) for view in (server.site.view(now=now), future.view(now=now))
+            document(view, server.hub.labels, now) for view in (server.site.view(now=now), future.view(now=now))
         )
         self.seen.ended(server.hub.snapshot, *documents)
 

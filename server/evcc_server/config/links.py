@@ -88,7 +88,7 @@ def _check_connections(config: Config) -> Iterator[Problem]:
     for line, user, addresses in users:
         for address in sorted(addresses, key=str):
             known, place = first.setdefault(link_key(address), (address, user))
-            if known != address and (known.framing != address.framing or isinstance(address, SerialAddress)):
+            if known != address and (known.transport != address.transport or isinstance(address, SerialAddress)):
                 manners = f"{_manner(address)} here and {_manner(known)} in {place}"
                 yield Problem(config.file, line, user, f"{address} is {manners}; one connection has one")
                 break
@@ -125,5 +125,5 @@ def _check_brokers(config: Config) -> Iterator[Problem]:
 
 def _manner(address: ModbusAddress) -> str:
     if isinstance(address, SerialAddress):
-        return f"{address.framing} {address.baudrate} {address.comset}"
-    return str(address.framing)
+        return f"{address.transport} {address.baudrate} {address.comset}"
+    return str(address.transport)

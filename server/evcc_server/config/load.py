@@ -9,7 +9,6 @@ from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from evcc_server.config.document import Items, Node, Scalar, Table, read_document
 from evcc_server.config.links import check_links
 from evcc_server.config.model import Auth, Config, Database, ModbusProxy, Network, Site, Tariffs
 from evcc_server.config.problems import ConfigError, Problem
@@ -19,8 +18,9 @@ from evcc_server.config.read_site import check_names, check_references, read_cir
 from evcc_server.config.read_tariffs import read_tariffs
 from evcc_server.config.read_vehicles import read_vehicle
 from evcc_server.config.section import Findings, Section
-from evcc_server.config.sources import Framing, NetworkAddress
-from evcc_server.mqtt.contract import MqttOptions
+from evcc_server.config.sources import NetworkAddress, Transport
+from evcc_server.config.yaml_nodes import Items, Node, Scalar, Table, read_document
+from evcc_server.mqtt.broker_link import MqttOptions
 from evcc_server.quoting import quoted
 
 LOG_LEVELS = ("fatal", "error", "warn", "info", "debug", "trace")
@@ -264,7 +264,7 @@ def _proxy(section: Section) -> ModbusProxy:
     if mode not in ("true", "false", "deny"):
         section.problem("readonly", f"{quoted(mode)} is not allowed, expected true, false or deny")
     section.close()
-    nowhere = NetworkAddress(host="", port=502, framing=Framing.TCP)
+    nowhere = NetworkAddress(host="", port=502, transport=Transport.TCP)
     return ModbusProxy(
         port=port or 0,
         address=address or nowhere,

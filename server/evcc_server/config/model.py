@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from evcc_server.config.problems import Problem
 from evcc_server.config.sources import ModbusAddress, Source, Triple
-from evcc_server.mqtt.contract import MqttOptions
+from evcc_server.mqtt.broker_link import MqttOptions
 from evcclib.config import Actions, PollConfig
 from evcclib.model import ChargeMode, VehicleFeature
 

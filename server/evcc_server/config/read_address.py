@@ -6,23 +6,23 @@ from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from evcc_server.config.section import Section
-from evcc_server.config.sources import Framing, ModbusAddress, NetworkAddress, SerialAddress
-from evcc_server.mqtt.contract import BrokerAddress
+from evcc_server.config.sources import ModbusAddress, NetworkAddress, SerialAddress, Transport
+from evcc_server.mqtt.broker_link import BrokerAddress
 from evcc_server.quoting import quoted
 
 COMSETS = ("8N1", "8E1", "8N2", "8O1", "7E1", "7N2")
 BAUDRATES_MAX = 1_000_000
 DEFAULT_PORT = 502
 
-# What users write -> framings, of which the first that the device has is taken.
-_CHOICES: dict[str, tuple[Framing, ...]] = {
-    "tcpip": (Framing.TCP,),
-    "rs485tcpip": (Framing.RTU_OVER_TCP, Framing.ASCII_OVER_TCP),
-    "rs485serial": (Framing.RTU, Framing.ASCII),
-    "udp": (Framing.UDP,),
+# What users write -> transports, of which the first that the device has is taken.
+_CHOICES: dict[str, tuple[Transport, ...]] = {
+    "tcpip": (Transport.TCP,),
+    "rs485tcpip": (Transport.RTU_OVER_TCP, Transport.ASCII_OVER_TCP),
+    "rs485serial": (Transport.RTU, Transport.ASCII),
+    "udp": (Transport.UDP,),
 }
-_NETWORK_ORDER = (Framing.TCP, Framing.RTU_OVER_TCP, Framing.ASCII_OVER_TCP, Framing.UDP)
-_SERIAL_ORDER = (Framing.RTU, Framing.ASCII)
+_NETWORK_ORDER = (Transport.TCP, Transport.RTU_OVER_TCP, Transport.ASCII_OVER_TCP, Transport.UDP)
+_SERIAL_ORDER = (Transport.RTU, Transport.ASCII)
 
 
 def split_host_port(text: str, default_port: int) -> tuple[str, int]:
@@ -57,8 +57,7 @@ def read_template_address(
     default_serial: tuple[int, str],
 ) -> ModbusAddress | None:
     """The address in a template's parameters; ``transports`` are those of the device."""
-    framings = [Framing(transport) for transport in transports]
-    choices = sorted(choice for choice, wanted in _CHOICES.items() if set(wanted) & set(framings))
+    choices = sorted(choice for choice, wanted in _CHOICES.items() if set(wanted) & set(transports))
     choice = section.word("modbus", _CHOICES)
     host = section.text("host")
     port = section.integer("port", low=1, high=65535)
@@ -79,22 +78,22 @@ def read_template_address(
             return None
         port = port or uri_port
     wanted = _CHOICES[choice] if choice else (_NETWORK_ORDER if host else _SERIAL_ORDER if device else ())
-    possible = [framing for framing in wanted if framing in framings]
+    possible = [transport for transport in wanted if transport in transports]
     if not possible:
         named = f"modbus ({', '.join(choices)}) and " if len(choices) > 1 else ""
         keys = "host" if choices == ["tcpip"] else "host or device"
         section.problem("", f"missing: {named}{keys}")
         return None
-    framing = possible[0]
-    if framing in _SERIAL_ORDER:
+    transport = possible[0]
+    if transport in _SERIAL_ORDER:
         if not device:
             section.problem("device", "missing, expected the serial port, such as /dev/ttyUSB0")
             return None
-        return SerialAddress(device=device, baudrate=baudrate, comset=comset, framing=framing)
+        return SerialAddress(device=device, baudrate=baudrate, comset=comset, transport=transport)
     if not host:
         section.problem("host", "missing, expected the name or address of the device")
         return None
-    return NetworkAddress(host=host, port=port or default_port or DEFAULT_PORT, framing=framing)
+    return NetworkAddress(host=host, port=port or default_port or DEFAULT_PORT, transport=transport)
 
 
 def read_plugin_address(section: Section) -> ModbusAddress | None:
@@ -115,5 +114,5 @@ def read_plugin_address(section: Section) -> ModbusAddress | None:
     except ValueError:
         section.problem("uri", f"{quoted(uri.rpartition('@')[2])} is no address, expected host:port alone")
         return None
-    framing = Framing.RTU_OVER_TCP if is_rtu else Framing.UDP if is_udp else Framing.TCP
-    return NetworkAddress(host=host, port=port, framing=framing)
+    transport = Transport.RTU_OVER_TCP if is_rtu else Transport.UDP if is_udp else Transport.TCP
+    return NetworkAddress(host=host, port=port, transport=transport)

@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable
 from datetime import timedelta
 
-from evcc_server.config.document import Items, Scalar, Table
 from evcc_server.config.problems import expected_one_of
 from evcc_server.config.read_address import read_plugin_address
 from evcc_server.config.section import Section
@@ -25,6 +24,7 @@ from evcc_server.config.sources import (
     SunspecSource,
     Triple,
 )
+from evcc_server.config.yaml_nodes import Items, Scalar, Table
 from evcc_server.json_path import PathError, compile_path
 from evcc_server.profiles.sunspec_points import point_key
 from evcc_server.quoting import quoted

@@ -13,9 +13,9 @@ from datetime import timedelta
 from enum import Enum
 from typing import TypeVar, overload
 
-from evcc_server.config.document import Entry, Items, Node, Scalar, Table
 from evcc_server.config.durations import parse_duration
 from evcc_server.config.problems import Problem, expected_one_of, nearest
+from evcc_server.config.yaml_nodes import Entry, Items, Node, Scalar, Table
 from evcc_server.quoting import quoted
 from evcc_server.secrets import is_secret
 

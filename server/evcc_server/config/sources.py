@@ -12,7 +12,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 
-class Framing(StrEnum):
+class Transport(StrEnum):
     """How Modbus requests are put on a wire."""
 
     TCP = "tcp"
@@ -29,7 +29,7 @@ class NetworkAddress:
 
     host: str
     port: int
-    framing: Framing
+    transport: Transport
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
@@ -42,7 +42,7 @@ class SerialAddress:
     device: str
     baudrate: int
     comset: str
-    framing: Framing = Framing.RTU
+    transport: Transport = Transport.RTU
 
     def __str__(self) -> str:
         return self.device

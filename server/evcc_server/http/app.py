@@ -23,9 +23,9 @@ from evcc_server.errors import StoreError
 from evcc_server.http.home import Home
 from evcc_server.http.live_socket import LiveSocket
 from evcc_server.http.openapi import openapi
-from evcc_server.http.route import Answer, Body, Refused, Result, Route
+from evcc_server.http.route import Answer, Body, Enveloped, Refused, Route
 from evcc_server.http.routes import api_routes
-from evcc_server.http.who_may_call import Access
+from evcc_server.http.who_may_call import CallRules
 from evcc_server.state.encode import dumps
 from evcclib.errors import InvalidSetting, UnknownTarget
 
@@ -125,7 +125,7 @@ def _view(route: Route) -> Any:
 
 def _response(answer: Answer) -> Response:
     match answer:
-        case Result(value):
+        case Enveloped(value):
             return Response(f'{{"result":{dumps(value)}}}\n', 200, content_type=JSON_TYPE)
         case Body(content, content_type, status, headers):
             return Response(content, status, dict(headers), content_type=content_type)
@@ -148,7 +148,7 @@ def _add_preflight(app: QuartTrio, rule: str, allowed: set[str]) -> None:
 
 
 def _add_documents(app: QuartTrio, home: Home, routes: tuple[Route, ...]) -> None:
-    document = dumps(openapi(routes, home.hub.facts.version)).encode() + b"\n"
+    document = dumps(openapi(routes, home.hub.labels.version)).encode() + b"\n"
 
     async def description() -> Response:
         return Response(document, 200, content_type=JSON_TYPE)
@@ -248,7 +248,7 @@ def _error(status: int, text: str) -> Response:
     return Response(dumps({"error": text}) + "\n", status, content_type=JSON_TYPE)
 
 
-def _add_rules(app: QuartTrio, access: Access) -> None:
+def _add_rules(app: QuartTrio, access: CallRules) -> None:
     async def before() -> Response | None:
         if request.content_length is not None and request.content_length > BODY_MAX:
             return _error(413, f"the body is too large (at most {BODY_MAX} bytes)")
@@ -283,9 +283,9 @@ def _add_rules(app: QuartTrio, access: Access) -> None:
     app.after_request(after)
 
 
-def _access(home: Home) -> Access:
+def _access(home: Home) -> CallRules:
     options = home.options
-    return Access(token=options.token, allowed_origins=options.allowed_origins, is_local_only=options.is_local_only)
+    return CallRules(token=options.token, allowed_origins=options.allowed_origins, is_local_only=options.is_local_only)
 
 
 async def _compress(response: Response) -> None:

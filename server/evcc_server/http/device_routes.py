@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from evcc_server.http.route import Answer, Call, Parameter, Refused, Result, Route
+from evcc_server.http.route import Answer, Call, Enveloped, Parameter, Refused, Route
 from evcc_server.quoting import short
 
 CLASSES = ("charger", "meter", "vehicle")
@@ -29,11 +29,11 @@ def device_routes() -> Iterator[Route]:
         known(call)
         if call.query.get("name"):
             raise Refused(400, f"template not found: {short(call.query['name'])}")
-        return Result([])
+        return Enveloped([])
 
     async def products(call: Call) -> Answer:
         known(call)
-        return Result({})
+        return Enveloped({})
 
     async def test(call: Call) -> Answer:
         known(call)

@@ -20,7 +20,7 @@ LOADPOINT_MISSING = "loadpoint not found: {}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class ApiOptions:
     """What the owner may decide about the API.
 
     ``token``: needed as ``Authorization: Bearer`` for everything that writes. ``is_local_only``: only clients on this machine
@@ -45,7 +45,7 @@ class Home:
     store: Store
     site: SiteConfig
     now: Callable[[], Now]
-    options: Options
+    options: ApiOptions
 
     @property
     def context(self) -> Context:

@@ -24,7 +24,7 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class Enveloped:
     """``{"result": value}``."""
 
     value: Json
@@ -40,7 +40,7 @@ class Body:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-Answer = Result | Body
+Answer = Enveloped | Body
 
 
 class Call(Protocol):

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from evcc_server.http.home import Home
-from evcc_server.http.route import Answer, Body, Call, Parameter, Refused, Result, Route, Schema
+from evcc_server.http.route import Answer, Body, Call, Enveloped, Parameter, Refused, Route, Schema
 from evcc_server.http.session_csv import csv_name, sessions_csv
 from evcc_server.keeping.store import EDITABLE, StoredSession
 from evcc_server.quoting import short
@@ -63,7 +63,7 @@ def session_routes(home: Home) -> Iterator[Route]:
         year, month = _whole(call.query, "year", 1, 9999), _whole(call.query, "month", 1, 12)
         sessions = await store.sessions(zone=home.site.time_zone, year=year, month=month)
         if call.query.get("format") != "csv":
-            return Result([session_json(home, stored) for stored in sessions])
+            return Enveloped([session_json(home, stored) for stored in sessions])
         language = call.query.get("lang") or next(iter(call.languages), home.options.language)
         return Body(
             sessions_csv(sessions, language, home.site.time_zone),
@@ -82,7 +82,7 @@ def session_routes(home: Home) -> Iterator[Route]:
         store, session_id = home.store, _session_id(call)
         if not await store.delete_session(session_id):
             raise Refused(404, f"session not found: {session_id}")
-        return Result(None)
+        return Enveloped(None)
 
     yield Route(
         method="GET",

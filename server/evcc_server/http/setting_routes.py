@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from evcc_server.http.home import Home
-from evcc_server.http.route import Answer, Call, Handler, Parameter, Refused, Result, Route, Schema
+from evcc_server.http.route import Answer, Call, Enveloped, Handler, Parameter, Refused, Route, Schema
 from evcc_server.settings import BY_NAME, TABLE, Owner, Parsed, Setting, parse, request
 from evcc_server.state.encode import Json, rest, time_text, whole
 from evcclib.model import ChargeMode
@@ -136,7 +136,7 @@ def _setter(home: Home, setting: Setting) -> Handler:
         owner = _owner(home, setting.scope, call)
         value = parse(setting, call.path["value"], home.context)
         await home.gateway.submit(request(setting, owner, value))
-        return Result(result_value(home, owner, value))
+        return Enveloped(result_value(home, owner, value))
 
     return handle
 
@@ -144,7 +144,7 @@ def _setter(home: Home, setting: Setting) -> Handler:
 def _clearer(home: Home, setting: Setting) -> Handler:
     async def handle(call: Call) -> Answer:
         await home.gateway.submit(request(setting, _owner(home, setting.scope, call), None))
-        return Result({})
+        return Enveloped({})
 
     return handle
 
@@ -181,26 +181,26 @@ def _combined(home: Home) -> Iterator[Route]:
 
     async def detect(call: Call) -> Answer:
         await home.gateway.submit(DetectVehicle(home.loadpoint(call.path)))
-        return Result({})
+        return Enveloped({})
 
     async def limit_cost(call: Call) -> Answer:
         limit = parse(cost, call.path["value"], home.context)
         await home.gateway.submit(*(request(cost, loadpoint, limit) for loadpoint in count))
-        return Result(result_value(home, None, limit))
+        return Enveloped(result_value(home, None, limit))
 
     async def unlimit_cost(_: Call) -> Answer:
         await home.gateway.submit(*(request(cost, loadpoint, None) for loadpoint in count))
-        return Result({})
+        return Enveloped({})
 
     async def plan(loadpoint: int, goal: Setting, call: Call) -> Answer:
         amount = parse(goal, call.path["value"], home.context)
         finish = parse(target_time, call.path["time"], home.context)
         await home.gateway.submit(request(target_time, loadpoint, finish), request(goal, loadpoint, amount))
-        return Result(result_value(home, loadpoint, finish))
+        return Enveloped(result_value(home, loadpoint, finish))
 
     async def unplan(loadpoint: int) -> Answer:
         await home.gateway.submit(request(target_time, loadpoint, None))
-        return Result({})
+        return Enveloped({})
 
     async def plan_energy(call: Call) -> Answer:
         return await plan(home.loadpoint(call.path), target_energy, call)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from evcc_server.http.home import Home
 from evcc_server.http.jq_filter import JqFilter
-from evcc_server.http.route import Answer, Body, Call, Parameter, Refused, Result, Route, Schema
+from evcc_server.http.route import Answer, Body, Call, Enveloped, Parameter, Refused, Route, Schema
 from evcc_server.http.setting_routes import LOADPOINT_ID
 from evcc_server.http.state_schema import EXAMPLE_STATE, state_schema
 from evcc_server.quoting import short
@@ -130,7 +130,7 @@ def _tariff(home: Home) -> Iterator[Route]:
             raise Refused(404, "tariff not available")
         if rates.is_outdated:
             raise Refused(503, "outdated")
-        return Result({"rates": [_rate(home, rate) for rate in rates.rates]})
+        return Enveloped({"rates": [_rate(home, rate) for rate in rates.rates]})
 
     yield Route(
         method="GET",
@@ -154,12 +154,12 @@ def _tariff(home: Home) -> Iterator[Route]:
 
 def _telemetry(home: Home) -> Iterator[Route]:
     async def read(_: Call) -> Answer:
-        return Result(await home.store.load_flag(TELEMETRY) or False)
+        return Enveloped(await home.store.load_flag(TELEMETRY) or False)
 
     async def write(call: Call) -> Answer:
         is_on = parse_flag(TELEMETRY, call.path["status"])
         await home.store.save_flag(TELEMETRY, is_on)
-        return Result(is_on)
+        return Enveloped(is_on)
 
     status = Parameter(name="status", summary="true or false", schema={"type": "boolean"}, example="false")
     for path in ("/api/telemetry", "/api/settings/telemetry"):
@@ -192,7 +192,7 @@ def _plan(home: Home) -> Iterator[Route]:
         target_time = parse_time("targetTime", text, home.site.time_zone) if text else None
         preview = home.gateway.plan(loadpoint, target_time)
         slots: Json = None if preview.slots is None else [_rate(home, slot) for slot in preview.slots]
-        return Result(
+        return Enveloped(
             {
                 "duration": whole(preview.duration),
                 "plan": slots,
@@ -234,7 +234,7 @@ def _remote_demand(home: Home) -> Iterator[Route]:
         except ValueError:
             raise InvalidSetting("demand", word, "soft, hard, enable", f"invalid value: {short(word)}") from None
         await home.gateway.submit(DemandRemotely(loadpoint, wanted, source))
-        return Result({"demand": wanted.value, "source": source})
+        return Enveloped({"demand": wanted.value, "source": source})
 
     yield Route(
         method="POST",

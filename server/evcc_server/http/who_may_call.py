@@ -22,7 +22,7 @@ class Headers(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Access:
+class CallRules:
     """The owner's rules: see `evcc_server.http.home.Options`."""
 
     token: str | None = None

@@ -258,7 +258,7 @@ class ControlLoop:
         """Say in the log and to watching clients what the owner should hear of."""
         for event in events:
             if isinstance(event, Warned):
-                text = warning_text(event, self._hub.facts.language, self._title(event.loadpoint))
+                text = warning_text(event, self._hub.labels.language, self._title(event.loadpoint))
                 if event.code is WarningCode.RECOVERED:
                     _log.info(text)
                 else:

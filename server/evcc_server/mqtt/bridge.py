@@ -23,7 +23,7 @@ from evcc_server.clock import Clock
 from evcc_server.errors import StoreError
 from evcc_server.gateway import Gateway
 from evcc_server.mqtt import tree
-from evcc_server.mqtt.contract import Connected, Link, MqttOptions, Publication, Received
+from evcc_server.mqtt.broker_link import BrokerLink, Connected, MqttOptions, Publication, Received
 from evcc_server.mqtt.topics import Aim, UnknownTopic, aim, value
 from evcc_server.quoting import quoted
 from evcc_server.settings import Context, Parsed, parse, request
@@ -61,7 +61,7 @@ class Bridge:
     """Serves one link. `run` it beside the link's own task."""
 
     def __init__(
-        self, link: Link, options: MqttOptions, *, gateway: Gateway, hub: Hub, clock: Clock, site: SiteConfig
+        self, link: BrokerLink, options: MqttOptions, *, gateway: Gateway, hub: Hub, clock: Clock, site: SiteConfig
     ) -> None:
         self._link = link
         self._root = options.root

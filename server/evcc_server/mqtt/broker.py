@@ -7,7 +7,7 @@ one test for each way. What holds here:
 * Nothing is touched before a client is authenticated; an older connection of the same client id ends first.
 * A client is sent only what it subscribed to and may read, once, with min(publisher's, subscriber's) quality of service.
 * Every wait has an end: CONNECT, keep-alive, a stalled reader, an acknowledgement. Every store has a size.
-* A client writes what `Access` lets it write, also by its last will; the rest is dropped.
+* A client writes what `WriteRules` lets it write, also by its last will; the rest is dropped.
 
 Everything runs in one asyncio loop (see `evcc_server.mqtt.embedded` for the thread it lives in).
 """
@@ -57,7 +57,7 @@ from websockets.typing import Subprotocol
 from evcc_server.mqtt.connection import Connection
 from evcc_server.mqtt.sessions import Limits, Message, Session
 from evcc_server.mqtt.topics import is_filter, is_topic, matches
-from evcc_server.mqtt.who_may_write import Access
+from evcc_server.mqtt.who_may_write import WriteRules
 from evcc_server.mqtt.wires import TcpWire, WebSocketWire, Wire
 
 log = logging.getLogger("evcc_server.mqtt")
@@ -112,7 +112,7 @@ class HardenedBroker(Broker):  # type: ignore[misc]  # amqtt is untyped
     """See the module. ``on_command`` is called in the broker's loop with each message that a client may write."""
 
     def __init__(
-        self, listen: Listen, access: Access, on_command: Callable[[str, bytes], None], limits: Limits | None = None
+        self, listen: Listen, access: WriteRules, on_command: Callable[[str, bytes], None], limits: Limits | None = None
     ) -> None:
         super().__init__(BrokerConfig(listeners={"default": ListenerConfig(bind=None)}, plugins={}))
         self.logger = _amqtt_log

@@ -15,7 +15,7 @@ import trio
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
-from evcc_server.mqtt.contract import BrokerAddress, MqttOptions, Publication
+from evcc_server.mqtt.broker_link import BrokerAddress, MqttOptions, Publication
 
 log = logging.getLogger("evcc_server.mqtt")
 

@@ -14,7 +14,7 @@ import paho.mqtt.client as paho
 import trio
 
 from evcc_server.mqtt.broker_connection import BrokerConnection
-from evcc_server.mqtt.contract import BrokerAddress, Connected, LinkEvent, MqttOptions, Publication, Received
+from evcc_server.mqtt.broker_link import BrokerAddress, Connected, LinkEvent, MqttOptions, Publication, Received
 from evcc_server.mqtt.outbox import Outbox
 from evcc_server.mqtt.topics import command_filters, matches
 from evcc_server.mqtt.tree import status
@@ -29,7 +29,7 @@ COMMANDS_WAITING_MAX = 500
 
 
 class BrokerClient:
-    """A `Link` to the outside broker at ``address``."""
+    """A `BrokerLink` to the outside broker at ``address``."""
 
     def __init__(self, address: BrokerAddress, options: MqttOptions) -> None:
         self._address = address
@@ -63,23 +63,23 @@ class BrokerClient:
                 self._is_connected = False
 
     def publish(self, publication: Publication) -> None:
-        """See `Link`."""
+        """See `BrokerLink`."""
         if self._is_connected:
             self._outbox.put(publication)
             self._pump()
 
     async def receive(self) -> LinkEvent:
-        """See `Link`."""
+        """See `BrokerLink`."""
         return await self._receive.receive()
 
     async def flush(self) -> None:
-        """See `Link`."""
+        """See `BrokerLink`."""
         with trio.move_on_after(FLUSH_S):
             while self._is_connected and (self._outbox or self._unacknowledged):
                 await trio.sleep(0.005)
 
     async def retained(self, filters: tuple[str, ...]) -> frozenset[str]:
-        """See `Link`. A broker does not say which retained message is the last; half a second of silence does."""
+        """See `BrokerLink`. A broker does not say which retained message is the last; half a second of silence does."""
         found = self._found = set[str]()
         self._last_found_s = trio.current_time()
         self._connection.subscribe(*filters)

@@ -20,10 +20,10 @@ from typing import TypeVarTuple, Unpack
 import trio
 
 from evcc_server.mqtt.broker import Census, HardenedBroker, Listen, quieten_libraries
-from evcc_server.mqtt.contract import Connected, LinkEvent, MqttError, MqttOptions, Publication, Received
+from evcc_server.mqtt.broker_link import Connected, LinkEvent, MqttError, MqttOptions, Publication, Received
 from evcc_server.mqtt.outbox import Outbox
 from evcc_server.mqtt.sessions import Limits, Message
-from evcc_server.mqtt.who_may_write import Access
+from evcc_server.mqtt.who_may_write import WriteRules
 
 log = logging.getLogger("evcc_server.mqtt")
 Ts = TypeVarTuple("Ts")
@@ -34,12 +34,12 @@ FLUSH_S = 0.3
 
 
 class EmbeddedBroker:
-    """A `Link` to a broker that it runs itself. Nobody but this link can write state topics."""
+    """A `BrokerLink` to a broker that it runs itself. Nobody but this link can write state topics."""
 
     def __init__(self, options: MqttOptions, limits: Limits | None = None) -> None:
         self._options = options
         self._limits = limits or Limits()
-        self._access = Access(
+        self._access = WriteRules(
             root=options.root, user=options.user, password=options.password, allowed_origins=options.allowed_origins
         )
         self._ports: Mapping[str, int] = {}
@@ -83,7 +83,7 @@ class EmbeddedBroker:
             await trio.sleep(RESTART_PAUSE_S)
 
     def publish(self, publication: Publication) -> None:
-        """See `Link`."""
+        """See `BrokerLink`."""
         with self._lock:
             if self._loop is None:
                 return
@@ -93,11 +93,11 @@ class EmbeddedBroker:
                 self._loop.call_soon_threadsafe(self._drain)
 
     async def receive(self) -> LinkEvent:
-        """See `Link`."""
+        """See `BrokerLink`."""
         return await self._receive.receive()
 
     async def flush(self) -> None:
-        """See `Link`."""
+        """See `BrokerLink`."""
         loop, broker = self._loop, self._broker
         if loop is None or broker is None:
             return
@@ -112,7 +112,7 @@ class EmbeddedBroker:
             await is_done.wait()
 
     async def retained(self, filters: tuple[str, ...]) -> frozenset[str]:  # noqa: ARG002  # it always starts empty
-        """See `Link`."""
+        """See `BrokerLink`."""
         await trio.lowlevel.checkpoint()
         return frozenset()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from evcc_server.mqtt.contract import Publication
+from evcc_server.mqtt.broker_link import Publication
 
 PASSING_MAX = 100
 

@@ -9,8 +9,8 @@ import trio
 from evcc_server.clock import Clock
 from evcc_server.gateway import Gateway
 from evcc_server.mqtt.bridge import Bridge
+from evcc_server.mqtt.broker_link import MqttError, MqttOptions
 from evcc_server.mqtt.client import BrokerClient
-from evcc_server.mqtt.contract import MqttError, MqttOptions
 from evcc_server.mqtt.embedded import EmbeddedBroker
 from evcc_server.state.hub import Hub
 from evcclib.config import SiteConfig

@@ -15,7 +15,7 @@ from evcc_server.mqtt.topics import is_command
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Access:
+class WriteRules:
     """The rules for the tree below ``root``; without ``user`` and ``password`` everybody is let in.
 
     ``allowed_origins`` are web pages that may open a WebSocket all the same; ``*`` is any.

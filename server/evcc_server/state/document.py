@@ -23,7 +23,7 @@ Keys = Mapping[str, Value]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class Labels:
     """What the documents show that no step computes. Times are shown in ``time_zone``, sentences in ``language``."""
 
     version: str
@@ -55,9 +55,9 @@ SETTING_KEYS = frozenset(
 ``mode`` [api 3.3], which people also publish to by mistake [M-4]."""
 
 
-def document(view: SiteView, facts: Facts, now: Now) -> Document:
+def document(view: SiteView, labels: Labels, now: Now) -> Document:
     """The documents of ``view``, which was taken at ``now``."""
-    return Document(_site(view, facts), tuple(_loadpoint(loadpoint, facts, now) for loadpoint in view.loadpoints))
+    return Document(_site(view, labels), tuple(_loadpoint(loadpoint, labels, now) for loadpoint in view.loadpoints))
 
 
 _NO_ACCOUNTS = Structure({"vehicles": Structure({})})
@@ -68,16 +68,16 @@ def _names(words: tuple[str, ...]) -> Names:
     return Names(words)
 
 
-def _site(view: SiteView, facts: Facts) -> Keys:
+def _site(view: SiteView, labels: Labels) -> Keys:
     settings = view.settings
     keys: dict[str, Value] = {
         "siteTitle": view.title,
-        "version": facts.version,
+        "version": labels.version,
         "auth": _NO_ACCOUNTS,
         "gridConfigured": view.has_grid,
         "pvConfigured": view.has_pv,
         "batteryConfigured": view.has_battery,
-        "currency": facts.currency,
+        "currency": labels.currency,
         "vehicles": _names(view.vehicles),
         "bufferSoc": settings.buffer_soc_pct,
         "bufferStartSoc": settings.buffer_start_soc_pct,
@@ -87,7 +87,7 @@ def _site(view: SiteView, facts: Facts) -> Keys:
         "auxPower": view.aux_power_w,
         "homePower": view.home_power_w,
         "greenShare": view.green_share,
-        "savingsSince": _local(view.savings.since, facts),
+        "savingsSince": _local(view.savings.since, labels),
         "savingsTotalCharged": view.savings.total_charged_kwh,
         "savingsGridCharged": view.savings.grid_charged_kwh,
         "savingsSelfConsumptionCharged": view.savings.self_consumption_charged_kwh,
@@ -120,7 +120,7 @@ def _site(view: SiteView, facts: Facts) -> Keys:
     return keys
 
 
-def _loadpoint(view: LoadpointView, facts: Facts, now: Now) -> Keys:
+def _loadpoint(view: LoadpointView, labels: Labels, now: Now) -> Keys:
     settings = view.settings
     keys: dict[str, Value] = {
         "title": view.title,
@@ -155,9 +155,9 @@ def _loadpoint(view: LoadpointView, facts: Facts, now: Now) -> Keys:
         "minSoc": settings.soc_min_pct,
         "targetSoc": settings.soc_target_pct,
         "targetEnergy": settings.energy_target_kwh,
-        "targetTime": _local(settings.target_time, facts),
+        "targetTime": _local(settings.target_time, labels),
         "planActive": view.plan_is_active,
-        "planProjectedStart": _local(view.plan_projected_start, facts),
+        "planProjectedStart": _local(view.plan_projected_start, labels),
         "remoteDisabled": view.remote_demand.value,
         "remoteDisabledSource": view.remote_source,
         "chargerFeatureIntegratedDevice": view.charger_is_integrated,
@@ -176,7 +176,7 @@ def _loadpoint(view: LoadpointView, facts: Facts, now: Now) -> Keys:
         "vehicleOdometer": view.vehicle_odometer_km or 0.0,
         "vehicleDetectionActive": view.vehicle_detection_is_active,
         "vehicleFeatureOffline": view.vehicle_is_offline,
-        "reason": _reason(view.reason, facts, now),
+        "reason": _reason(view.reason, labels, now),
     }
     keys |= _known(
         {
@@ -193,15 +193,15 @@ def _loadpoint(view: LoadpointView, facts: Facts, now: Now) -> Keys:
     return keys
 
 
-def _reason(reason: Reason, facts: Facts, now: Now) -> Structure:
+def _reason(reason: Reason, labels: Labels, now: Now) -> Structure:
     if not reason.params and reason.limit is None and reason.until is None and reason.until_utc is None:
-        return _plain_reason(reason.code, facts.language)
+        return _plain_reason(reason.code, labels.language)
     until = reason.until_utc
     if until is None and reason.until is not None:
         until = now.utc + (reason.until - now.instant)
     if until is not None:
-        until = (until + SECOND / 2).replace(microsecond=0).astimezone(facts.time_zone)
-    return _reason_until(reason, facts.language, until)
+        until = (until + SECOND / 2).replace(microsecond=0).astimezone(labels.time_zone)
+    return _reason_until(reason, labels.language, until)
 
 
 @functools.cache
@@ -239,8 +239,8 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else round_half_away(value)
 
 
-def _local(time: datetime | None, facts: Facts) -> datetime | Unset:
-    return UNSET_TIME if time is None else _in_zone(time, facts.time_zone)
+def _local(time: datetime | None, labels: Labels) -> datetime | Unset:
+    return UNSET_TIME if time is None else _in_zone(time, labels.time_zone)
 
 
 @functools.lru_cache(maxsize=64)

@@ -15,7 +15,7 @@ from typing import Final
 
 import trio
 
-from evcc_server.state.document import SETTING_KEYS, Document, Facts, Keys, document
+from evcc_server.state.document import SETTING_KEYS, Document, Keys, Labels, document
 from evcc_server.state.values import Phases, Value
 from evcclib.model import Now
 from evcclib.view import SiteView
@@ -34,7 +34,7 @@ class Level(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class Notice:
     """A log message for clients; not a value, so it is never part of a document [S-3]."""
 
     level: Level
@@ -46,7 +46,7 @@ class News:
     """What a watcher has not seen yet. A value of None may also mean that its key is gone."""
 
     values: Mapping[Key, Value]
-    messages: tuple[Message, ...]
+    messages: tuple[Notice, ...]
 
 
 class Subscription:
@@ -54,7 +54,7 @@ class Subscription:
 
     def __init__(self, snapshot: Document | None, *, repeats_measurements: bool) -> None:
         self._values: dict[Key, Value] = dict(_flat(snapshot))
-        self._messages: deque[Message] = deque(maxlen=MESSAGES_MAX)
+        self._messages: deque[Notice] = deque(maxlen=MESSAGES_MAX)
         self._arrived = trio.Event()
         self._has_ended = False
         self.repeats_measurements = repeats_measurements
@@ -83,7 +83,7 @@ class Subscription:
         taken.set()  # whoever waits on it looks again, and waits on the new one
         return news
 
-    def offer(self, values: Mapping[Key, Value], messages: tuple[Message, ...] = ()) -> None:
+    def offer(self, values: Mapping[Key, Value], messages: tuple[Notice, ...] = ()) -> None:
         """Called by the hub: never waits."""
         self._values.update(values)
         self._messages.extend(messages)
@@ -94,8 +94,8 @@ class Subscription:
 class Hub:
     """Holds the newest `Document`; its watchers learn of every change."""
 
-    def __init__(self, facts: Facts) -> None:
-        self.facts = facts
+    def __init__(self, labels: Labels) -> None:
+        self.labels = labels
         self._document: Document | None = None
         self._version = 0
         self._subscriptions: set[Subscription] = set()
@@ -123,7 +123,7 @@ class Hub:
         ``is_cycle``: a control cycle has ended, so measurements are news even when they have not moved, for those
         watchers that want to know [api 7.4]; else only what differs is.
         """
-        self.replace(document(view, self.facts, now), is_cycle=is_cycle)
+        self.replace(document(view, self.labels, now), is_cycle=is_cycle)
 
     def replace(self, newest: Document, *, is_cycle: bool = False) -> None:
         """`publish` for a finished document."""
@@ -142,7 +142,7 @@ class Hub:
     def tell(self, level: Level, text: str) -> None:
         """Pass a log message to every watcher."""
         for subscription in self._subscriptions:
-            subscription.offer({}, (Message(level, text),))
+            subscription.offer({}, (Notice(level, text),))
 
     @contextmanager
     def subscribe(self, *, repeats_measurements: bool = False) -> Iterator[Subscription]:

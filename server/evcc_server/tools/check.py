@@ -12,7 +12,7 @@ import anyio
 from evcc_server.clock import Clock
 from evcc_server.config.model import Config
 from evcc_server.tariffs.service import TariffService
-from evcc_server.tools.read_devices import Findings, read_all
+from evcc_server.tools.read_once import Findings, read_all
 from evcc_server.tools.values_text import table
 from evcc_server.wiring.factory import Devices
 from evcc_server.wiring.site import to_site_config

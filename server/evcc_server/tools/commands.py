@@ -17,7 +17,7 @@ from evcc_server.config.load import load_config
 from evcc_server.config.model import Config
 from evcc_server.config.problems import ConfigError, Problem, expected_one_of
 from evcc_server.config.read_address import BAUDRATES_MAX, COMSETS, DEFAULT_PORT, split_host_port
-from evcc_server.config.sources import Framing, ModbusAddress, NetworkAddress, SerialAddress
+from evcc_server.config.sources import ModbusAddress, NetworkAddress, SerialAddress, Transport
 from evcc_server.devices.plugin.mqtt import BrokerTopics
 from evcc_server.errors import DeviceError
 from evcc_server.log import set_up_logging
@@ -26,7 +26,7 @@ from evcc_server.modbus.link import Trace
 from evcc_server.secrets import redact
 from evcc_server.tools.check import check
 from evcc_server.tools.devices_list import list_devices
-from evcc_server.tools.read_devices import Findings, Order, give_orders, orders, read_all, read_charger, read_meter
+from evcc_server.tools.read_once import Findings, Order, give_orders, orders, read_all, read_charger, read_meter
 from evcc_server.tools.scan import parse_units, scan
 from evcc_server.tools.values_text import table
 from evcc_server.wiring.factory import WIRE_FRAMINGS, Devices, Links, Opener, build, open_stream
@@ -214,7 +214,7 @@ def _scan_address(options: argparse.Namespace) -> ModbusAddress:
         host, port = split_host_port(target, DEFAULT_PORT)
     except ValueError as error:
         raise ValueError(f"{target!r}: {error}, expected HOST[:PORT] with a port from 1 to 65535") from error
-    return NetworkAddress(host=host, port=port, framing=Framing.RTU_OVER_TCP if options.rtu else Framing.TCP)
+    return NetworkAddress(host=host, port=port, transport=Transport.RTU_OVER_TCP if options.rtu else Transport.TCP)
 
 
 def run_devices(options: argparse.Namespace) -> int:
@@ -230,7 +230,7 @@ def run_trace(options: argparse.Namespace) -> int:
     only = _only(config, meters=True, chargers=True, names=options.names)
 
     def trace(address: ModbusAddress) -> Trace:
-        framing = WIRE_FRAMINGS[address.framing]
+        framing = WIRE_FRAMINGS[address.transport]
 
         def note(is_sent: bool, data: bytes) -> None:
             text = describe_frame(data, framing, is_sent=is_sent)

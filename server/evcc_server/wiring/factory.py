@@ -27,7 +27,7 @@ from evcc_server.config.model import (
     TemplateDevice,
     VehicleEntry,
 )
-from evcc_server.config.sources import Framing, ModbusAddress, NetworkAddress, SerialAddress
+from evcc_server.config.sources import ModbusAddress, NetworkAddress, SerialAddress, Transport
 from evcc_server.devices.contract import Built, Charger, Meter, Vehicle
 from evcc_server.devices.plugin.charger import PluginCharger
 from evcc_server.devices.plugin.http import HttpClient
@@ -55,20 +55,20 @@ DEADLINE_MIN = timedelta(seconds=5)
 VEHICLE_MIN_A = 6.0
 """IEC 61851: no vehicle charges with less."""
 
-WIRE_FRAMINGS: Mapping[Framing, wire.Framing] = {
-    Framing.TCP: wire.Framing.SOCKET,
-    Framing.RTU: wire.Framing.RTU,
-    Framing.RTU_OVER_TCP: wire.Framing.RTU,
-    Framing.UDP: wire.Framing.RTU,
-    Framing.ASCII: wire.Framing.ASCII,
-    Framing.ASCII_OVER_TCP: wire.Framing.ASCII,
+WIRE_FRAMINGS: Mapping[Transport, wire.Framing] = {
+    Transport.TCP: wire.Framing.SOCKET,
+    Transport.RTU: wire.Framing.RTU,
+    Transport.RTU_OVER_TCP: wire.Framing.RTU,
+    Transport.UDP: wire.Framing.RTU,
+    Transport.ASCII: wire.Framing.ASCII,
+    Transport.ASCII_OVER_TCP: wire.Framing.ASCII,
 }
 
 
 async def open_stream(address: ModbusAddress) -> ByteStream:
     """A stream to the real device at ``address``. Raises OSError."""
     match address:
-        case NetworkAddress(host=host, port=port, framing=Framing.UDP):
+        case NetworkAddress(host=host, port=port, transport=Transport.UDP):
             return await open_udp(host, port)
         case NetworkAddress(host=host, port=port):
             return await anyio.connect_tcp(host, port)
@@ -83,7 +83,7 @@ def _logged(address: ModbusAddress) -> Trace | None:
     """Every frame in the log, for ``levels: {modbus: trace}``."""
     if not _frames_log.isEnabledFor(TRACE):
         return None
-    framing = WIRE_FRAMINGS[address.framing]
+    framing = WIRE_FRAMINGS[address.transport]
 
     def note(is_sent: bool, data: bytes) -> None:
         text = describe_frame(data, framing, is_sent=is_sent)
@@ -111,7 +111,7 @@ class Links:
                 return await opener(address)
 
             trace = _logged(address) if self._trace is None else self._trace(address)
-            link = self._links[key] = Link(connect, WIRE_FRAMINGS[address.framing], name=str(address), trace=trace)
+            link = self._links[key] = Link(connect, WIRE_FRAMINGS[address.transport], name=str(address), trace=trace)
         return link
 
     def all(self) -> tuple[Link, ...]:
@@ -287,7 +287,7 @@ def _details(device: TemplateDevice) -> Mapping[str, str]:
         "profile": device.profile,
         "usage": device.usage,
         "address": str(device.address),
-        "framing": str(device.address.framing),
+        "framing": str(device.address.transport),
         "unit": str(device.unit),
     }
 

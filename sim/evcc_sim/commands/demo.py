@@ -27,7 +27,7 @@ from evcc_server.config.options import Options
 from evcc_server.keeping.store import Store
 from evcc_server.listening import CannotListen
 from evcc_server.log import set_up_logging
-from evcc_server.mqtt.contract import MqttError
+from evcc_server.mqtt.broker_link import MqttError
 from evcc_sim.commands.cli import duration, port_number
 from evcc_sim.devices.site_devices import Extras, evcc_yaml
 from evcc_sim.runs.wire import World, running_world, say

@@ -15,7 +15,7 @@ import trio
 
 from evcc_server.http.home import Home
 from evcc_server.http.live_socket import LiveSocket
-from evcc_server.http.route import Answer, Body, Result, Route
+from evcc_server.http.route import Answer, Body, Enveloped, Route
 from evcc_server.http.routes import api_routes
 from evcc_server.http.setting_routes import PREFIXES
 from evcc_server.keeping.setting_rows import NO_VALUE, encode
@@ -198,7 +198,7 @@ def _match(route: Route, method: str, path: str) -> dict[str, str] | None:
 
 def _result(answer: Answer) -> Json:
     match answer:
-        case Result(value):
+        case Enveloped(value):
             return value
         case Body(content):
             result: Json = json.loads(content)["result"]

@@ -331,11 +331,11 @@ class FullStack:
     def _end(self, life: Life, *, in_order: bool) -> None:
         server = life.server
         if server is not None:
-            facts, now = server.hub.facts, server.clock.now()
+            labels, now = server.hub.labels, server.clock.now()
             self._last = server.site.view(now=now)
             asked = self._asked(server)
             self._promises.ended(self._clock.now_s, self._last, asked, in_order=in_order)
-            self._seen.ended(server.hub.snapshot, document(self._last, facts, now), document(asked, facts, now))
+            self._seen.ended(server.hub.snapshot, document(self._last, labels, now), document(asked, labels, now))
 
     def _asked(self, server: Server) -> SiteView:
         """What becomes of the site if what it is just being asked is done."""

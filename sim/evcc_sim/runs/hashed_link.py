@@ -8,11 +8,11 @@ from collections.abc import Callable
 
 import trio
 
-from evcc_server.mqtt.contract import Connected, LinkEvent, Publication, Received
+from evcc_server.mqtt.broker_link import Connected, LinkEvent, Publication, Received
 
 
 class HashedLink:
-    """An MQTT link (`evcc_server.mqtt.contract.Link`) to a broker in memory: a hash of everything is kept and shown to ``seen``.
+    """An `evcc_server.mqtt.broker_link.BrokerLink` to a broker in memory: a hash of everything is kept and shown to ``seen``.
 
     It outlives the servers that use it, one after the other.
     """
@@ -25,7 +25,7 @@ class HashedLink:
         self._send, self._receive = trio.open_memory_channel[LinkEvent](math.inf)
 
     def publish(self, publication: Publication) -> None:
-        """See `Link`."""
+        """See `BrokerLink`."""
         self.digest.update(publication.topic.encode() + b"=" + publication.payload + b"\n")
         self.retained_topics[publication.topic] = publication.payload
         if self._seen is not None:
@@ -40,15 +40,15 @@ class HashedLink:
         await taken.wait()
 
     async def receive(self) -> LinkEvent:
-        """See `Link`."""
+        """See `BrokerLink`."""
         return await self._receive.receive()
 
     async def flush(self) -> None:
-        """See `Link`."""
+        """See `BrokerLink`."""
         await trio.lowlevel.checkpoint()
 
     async def retained(self, filters: tuple[str, ...]) -> frozenset[str]:  # noqa: ARG002  the Link's signature
-        """See `Link`."""
+        """See `BrokerLink`."""
         await trio.lowlevel.checkpoint()
         return frozenset()
 

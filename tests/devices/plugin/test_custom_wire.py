@@ -18,7 +18,7 @@ from evcc_server.config.sources import HttpSource
 from evcc_server.devices.plugin.http import HttpClient
 from evcc_server.devices.plugin.mqtt import BrokerTopics
 from evcc_server.errors import DeviceDown, DeviceRefused
-from evcc_server.mqtt.contract import BrokerAddress, MqttOptions
+from evcc_server.mqtt.broker_link import BrokerAddress, MqttOptions
 
 pytestmark = pytest.mark.wire
 

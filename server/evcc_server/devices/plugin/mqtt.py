@@ -16,7 +16,7 @@ import trio
 
 from evcc_server.errors import DeviceDown, DeviceSilent
 from evcc_server.mqtt.broker_connection import BrokerConnection
-from evcc_server.mqtt.contract import BrokerAddress, MqttOptions, Publication
+from evcc_server.mqtt.broker_link import BrokerAddress, MqttOptions, Publication
 
 _log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ _UNSENT = frozenset({paho.MQTT_ERR_NO_CONN, paho.MQTT_ERR_QUEUE_SIZE})
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class TopicMessage:
     """A payload and when it arrived, on the clock of `anyio.current_time`. ``is_retained``: it had been there before us."""
 
     payload: bytes
@@ -41,7 +41,7 @@ class Topics(Protocol):
     def watch(self, topic: str) -> None:
         """Keep the newest message of ``topic`` from now on."""
 
-    def latest(self, topic: str) -> Heard | None:
+    def latest(self, topic: str) -> TopicMessage | None:
         """The newest message of a watched topic."""
 
     async def publish(self, topic: str, payload: str, *, is_retained: bool) -> None:
@@ -62,7 +62,7 @@ class NoTopics:
     def watch(self, topic: str) -> None:
         """Nothing will come."""
 
-    def latest(self, topic: str) -> Heard | None:  # noqa: ARG002  # the Protocol's signature
+    def latest(self, topic: str) -> TopicMessage | None:  # noqa: ARG002  # the Protocol's signature
         """Nothing has come."""
         return None
 
@@ -87,7 +87,7 @@ class BrokerTopics:
     def __init__(self, address: BrokerAddress, options: MqttOptions) -> None:
         self._address = address
         self._topics: set[str] = set()
-        self._latest: dict[str, Heard] = {}
+        self._latest: dict[str, TopicMessage] = {}
         client_id = f"{options.client_id or 'evcc'}-devices-{secrets.token_hex(4)}"
         self._connection = BrokerConnection(address, options, self, client_id=client_id)
         self._is_connected = False
@@ -100,7 +100,7 @@ class BrokerTopics:
             if self._is_connected:
                 self._connection.subscribe(topic)
 
-    def latest(self, topic: str) -> Heard | None:
+    def latest(self, topic: str) -> TopicMessage | None:
         """See `Topics.latest`."""
         return self._latest.get(topic)
 
@@ -166,4 +166,4 @@ class BrokerTopics:
     def received(self, topic: str, payload: bytes, *, is_retained: bool) -> None:
         """See `Listener`."""
         if topic in self._topics and len(payload) <= PAYLOAD_BYTES_MAX:
-            self._latest[topic] = Heard(payload, trio.current_time(), is_retained)
+            self._latest[topic] = TopicMessage(payload, trio.current_time(), is_retained)

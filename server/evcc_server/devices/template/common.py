@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from evcc_server.devices import plausible
 from evcc_server.devices.contract import ChargerValues, MeterValues
-from evcc_server.devices.template.block import Snapshot
+from evcc_server.devices.template.polled import Polled
 from evcc_server.modbus.link import Link, Port
 from evcc_server.profiles.profile import Profile, Values
 from evcclib.model import ChargerStatus, PhaseTriple
@@ -63,7 +63,7 @@ def formulas_of(values: Values) -> list[str | None]:
     return [*single, *(formula for triple in triples if triple is not None for formula in triple)]
 
 
-def read_triple(now: Snapshot, formulas: Sequence[str] | None, bounds: tuple[float, float]) -> PhaseTriple | None:
+def read_triple(now: Polled, formulas: Sequence[str] | None, bounds: tuple[float, float]) -> PhaseTriple | None:
     """Three formulas as one value for each phase; L2 or L3 marked with ``?`` may be missing and is then 0, if L1 is there."""
     if formulas is None:
         return None

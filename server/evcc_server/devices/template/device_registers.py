@@ -12,8 +12,8 @@ from contextlib import contextmanager
 
 import anyio
 
-from evcc_server.devices.template.block import Decoders, Snapshot, find_register, keys_of
 from evcc_server.devices.template.plan import READ_FUNCTION, Chunk, Spot, alone, merge
+from evcc_server.devices.template.polled import Decoders, Polled, find_register, keys_of
 from evcc_server.devices.template.sunspec import Layout, discover, is_still
 from evcc_server.errors import DeviceError, DeviceImplausible, DeviceRefused
 from evcc_server.modbus.link import ModbusRefused, Port
@@ -29,7 +29,7 @@ ABSENT_S = 900.0
 """How long such an answer is believed."""
 
 
-class Access:
+class DeviceRegisters:
     """Reads and writes the registers of ``profile`` through ``port``.
 
     ``units`` replaces unit ids of single registers (a grid meter behind a gateway has the number its owner gave it);
@@ -82,7 +82,7 @@ class Access:
         needed: frozenset[str] = frozenset(),
         must_have_any: bool = False,
         priority: Priority = Priority.POLL,
-    ) -> Snapshot:
+    ) -> Polled:
         """Read ``keys`` once. Raises `DeviceError`; also when one of ``needed``, or with ``must_have_any`` all of them, is not
         on this device.
         """
@@ -97,7 +97,7 @@ class Access:
         for key in needed:
             if key not in words:
                 raise DeviceImplausible(f"{self.profile.id}: the device has no {key}")
-        return Snapshot(self.profile, words, self._params or {}, self._decoders)
+        return Polled(self.profile, words, self._params or {}, self._decoders)
 
     def _ask_again_for_absent(self) -> None:
         """A device that was just starting may have refused what it has."""
@@ -201,7 +201,7 @@ class Access:
             if step.wait_s is not None:
                 await anyio.sleep(step.wait_s)
 
-    def _step_value(self, step: Step, now: Snapshot) -> float | None:
+    def _step_value(self, step: Step, now: Polled) -> float | None:
         if step.write is None or step.value is None or not isinstance(step.value, str):
             return None if step.value is None or isinstance(step.value, str) else float(step.value)
         value = now.source(step.value)

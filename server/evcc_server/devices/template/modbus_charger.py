@@ -19,9 +19,9 @@ import msgspec
 
 from evcc_server.devices import plausible
 from evcc_server.devices.contract import ChargerValues
-from evcc_server.devices.template.block import Snapshot, keys_of
 from evcc_server.devices.template.common import formulas_of, port_for, read_triple, without_blanks
-from evcc_server.devices.template.device_registers import Access
+from evcc_server.devices.template.device_registers import DeviceRegisters
+from evcc_server.devices.template.polled import Polled, keys_of
 from evcc_server.devices.template.told import Told
 from evcc_server.errors import DeviceError, DeviceImplausible
 from evcc_server.modbus.link import Link
@@ -61,7 +61,7 @@ class ModbusCharger:
             connector = max(connectors.first, profile.connection.unit_id if unit is None else unit)
         self.facts = self._base = _of_connector(profile.charger, connector)
         port = port_for(profile, link, unit, timeout_s=timeout_s)
-        self._access = Access(profile, port, connector=connector, params=params, units=units)
+        self._registers = DeviceRegisters(profile, port, connector=connector, params=params, units=units)
         self._owner_max_a = math.inf if max_a is None else max_a
         self._max_a = min(self.facts.max_a, self._owner_max_a)
         self._safe_a = self.facts.min_a if safe_a is None else safe_a
@@ -102,9 +102,9 @@ class ModbusCharger:
 
         Also to be called after the station was lost: it may have restarted. What was commanded before is kept.
         """
-        self._access.forget()
+        self._registers.forget()
         async with self._commands:
-            await self._access.run(self._base.configure)
+            await self._registers.run(self._base.configure)
         self.facts = await self._variant(self._base)
         await self._require()
         facts, switch = self.facts, self.facts.phase_switch
@@ -115,7 +115,7 @@ class ModbusCharger:
         keys = keys_of(self.profile, offered, [*once, *facts.enable.state, *facts.enable.known_when]) | (
             {current} if current else set()
         )
-        now = await self._access.read(frozenset(keys), priority=Priority.CONTROL)
+        now = await self._registers.read(frozenset(keys), priority=Priority.CONTROL)
         # A meter that was seen once is there: after a power cut it may wake up later than its station.
         was_measured = self._is_started and self._is_measured
         self._is_measured = was_measured or now.holds(facts.values.measured_when)
@@ -130,7 +130,7 @@ class ModbusCharger:
         if not self._is_started and not self._commanded:
             self._adopt(now.value(current) if current else None, self._enabled(now, None))
         async with self._commands:
-            await self._access.run(facts.start)
+            await self._registers.run(facts.start)
             await self._arm()
         self._keys, self._needed = self._keys_to_poll(), self._keys_needed()
         self._is_started = True
@@ -140,12 +140,12 @@ class ModbusCharger:
         conditions = [condition for variant in facts.variants for condition in variant.when]
         if not conditions:
             return facts
-        now = await self._access.read(keys_of(self.profile, [], conditions), priority=Priority.CONTROL)
+        now = await self._registers.read(keys_of(self.profile, [], conditions), priority=Priority.CONTROL)
         return next((facts.as_variant(variant) for variant in facts.variants if now.holds(variant.when)), facts)
 
     async def _require(self) -> None:
         """Raises `DeviceImplausible` unless the owner has set the station up for control from outside."""
-        now = await self._access.read(keys_of(self.profile, [], self.facts.requires), priority=Priority.CONTROL)
+        now = await self._registers.read(keys_of(self.profile, [], self.facts.requires), priority=Priority.CONTROL)
         for condition in self.facts.requires:
             if not now.holds([condition]):
                 raise DeviceImplausible(
@@ -171,20 +171,20 @@ class ModbusCharger:
         if watchdog is None:
             return
         keys = {key for key in (watchdog.timeout, watchdog.failsafe) if key is not None}
-        now = await self._access.read(frozenset(keys), priority=Priority.CONTROL)
+        now = await self._registers.read(frozenset(keys), priority=Priority.CONTROL)
         failsafe_a = now.value(watchdog.failsafe) if watchdog.failsafe else None
         if failsafe_a is not None and failsafe_a > self._safe_a and watchdog.failsafe_write is not None:
-            await self._access.write(watchdog.failsafe_write, self._safe_a)
+            await self._registers.write(watchdog.failsafe_write, self._safe_a)
         found_s = self._seconds(watchdog.timeout, now)
         if found_s is not None and found_s > 0:
             self._timeout_s = found_s
         elif found_s == 0 and watchdog.zero_is_off and watchdog.timeout_write is not None:
             self._timeout_found_s = 0.0  # to be put back from now on: the answer may be lost
-            await self._access.write(
+            await self._registers.write(
                 watchdog.timeout_write, self._in_unit_of(watchdog.timeout_write, watchdog.default_s)
             )
 
-    def _seconds(self, key: str | None, now: Snapshot) -> float | None:
+    def _seconds(self, key: str | None, now: Polled) -> float | None:
         value = now.value(key) if key is not None else None
         if key is None or value is None:
             return None
@@ -218,7 +218,7 @@ class ModbusCharger:
         """Read everything once, and get the station out of states it cannot leave by itself. Raises `DeviceError`."""
         asked_at_s = anyio.current_time()
         commanded = self._commanded
-        now = await self._access.read(self._keys, needed=self._needed)
+        now = await self._registers.read(self._keys, needed=self._needed)
         self._polled_at_s = asked_at_s
         status = await self._repair(now, commanded) or self._status(now)
         if self._is_waking and status in (ChargerStatus.E, ChargerStatus.F):
@@ -254,17 +254,17 @@ class ModbusCharger:
         rules = {condition.register for rule in facts.rules for condition in rule.when}
         return frozenset(rules | ({facts.register} if facts.register is not None else set()))
 
-    async def _repair(self, now: Snapshot, commanded: int) -> ChargerStatus | None:
+    async def _repair(self, now: Polled, commanded: int) -> ChargerStatus | None:
         for repair in self.facts.repairs:
             if now.holds(repair.when) and not self._is_waking:
                 async with self._commands:
                     if self._commanded != commanded:  # what was read may be what that command has changed since
                         return None
-                    await self._access.run(repair.steps)
+                    await self._registers.run(repair.steps)
                 return ChargerStatus(repair.status) if repair.status is not None else None
         return None
 
-    def _status(self, now: Snapshot) -> ChargerStatus | None:
+    def _status(self, now: Polled) -> ChargerStatus | None:
         facts = self.facts.status
         if any(now.raw(condition.register) is None for rule in facts.rules for condition in rule.when):
             return None
@@ -279,7 +279,7 @@ class ModbusCharger:
         letter = facts.map.get(raw) if raw is not None else None
         return ChargerStatus(letter) if letter is not None else None
 
-    def _enabled(self, now: Snapshot, status: ChargerStatus | None) -> bool | None:
+    def _enabled(self, now: Polled, status: ChargerStatus | None) -> bool | None:
         facts = self.facts.enable
         is_known = all(now.raw(condition.register) is not None for condition in facts.state)
         if facts.state and is_known and now.holds(facts.known_when):
@@ -288,7 +288,7 @@ class ModbusCharger:
             return True
         return self._told.is_enabled if self._told.is_certain else None
 
-    def _identity(self, now: Snapshot) -> str | None:
+    def _identity(self, now: Polled) -> str | None:
         facts = self.facts.identity
         if facts is None or not self._knows_identity:
             return None
@@ -297,7 +297,7 @@ class ModbusCharger:
         known = [text for text in texts if text is not None]
         return next(filter(None, known), "") if known else None
 
-    def _identity_in(self, now: Snapshot, key: str) -> str | None:
+    def _identity_in(self, now: Polled, key: str) -> str | None:
         facts, raw = self.facts.identity, now.raw(key)
         if facts is None or raw is None:
             return None
@@ -306,7 +306,7 @@ class ModbusCharger:
             raw = f"{raw:0{digits}x}" if facts.format == "hex" else str(raw)
         return "" if raw in facts.none else raw
 
-    def _phases(self, now: Snapshot) -> int | None:
+    def _phases(self, now: Polled) -> int | None:
         switch = self.facts.phase_switch
         if switch is None or switch.state is None or not self._can_switch:
             return None
@@ -325,7 +325,7 @@ class ModbusCharger:
             self._commanded += 1
             before = self._told
             try:
-                with self._access.command():
+                with self._registers.command():
                     yield
             except DeviceError as error:
                 if error.left_unchanged:
@@ -340,12 +340,12 @@ class ModbusCharger:
     async def _enable(self) -> None:
         facts = self.facts.enable
         self._told = self._told.asking_to_enable()
-        await self._access.run(facts.on_steps, **self._numbers)
+        await self._registers.run(facts.on_steps, **self._numbers)
         if facts.register is not None:
-            await self._access.write_raw(facts.register, facts.enabled_raw)
+            await self._registers.write_raw(facts.register, facts.enabled_raw)
         elif facts.pause_raw is not None:
             await self._write_current(self._told.current_a)
-        await self._access.run(facts.on_steps_after, **self._numbers)
+        await self._registers.run(facts.on_steps_after, **self._numbers)
         self._told = self._told.with_enabled(True)
 
     async def disable(self) -> None:
@@ -356,13 +356,13 @@ class ModbusCharger:
     async def _disable(self) -> None:
         facts = self.facts.enable
         self._told = self._told.asking_to_disable()
-        await self._access.run(facts.off_steps, **self._numbers)
+        await self._registers.run(facts.off_steps, **self._numbers)
         if facts.register is not None:
-            await self._access.write_raw(facts.register, facts.disabled_raw)
+            await self._registers.write_raw(facts.register, facts.disabled_raw)
         elif facts.pause_raw is not None:
             for key in (self.facts.current.register, *self.facts.current.registers):
-                await self._access.write_raw(key, facts.pause_raw)
-        await self._access.run(facts.off_steps_after, **self._numbers)
+                await self._registers.write_raw(key, facts.pause_raw)
+        await self._registers.run(facts.off_steps_after, **self._numbers)
         self._told = self._told.with_enabled(False)
 
     async def set_current(self, current_a: float) -> None:
@@ -391,10 +391,10 @@ class ModbusCharger:
         self._told = self._told.asking_current(current_a)
         if facts.value is not None:
             steps = [Step(write=key, value=facts.value) for key in (facts.register, *facts.registers)]
-            await self._access.run(steps, current=current_a, phases=float(self._told.phases))
+            await self._registers.run(steps, current=current_a, phases=float(self._told.phases))
         else:
             for key in (facts.register, *facts.registers):
-                await self._access.write(key, current_a)
+                await self._registers.write(key, current_a)
         self._told = self._told.with_current(current_a)
 
     async def switch_phases(self, phases: int) -> None:
@@ -409,7 +409,7 @@ class ModbusCharger:
                 await self._disable()
                 await anyio.sleep(switch.pause_s)
             self._told = self._told.asking_phases(phases)
-            await self._access.run(switch.one if phases == 1 else switch.three, current=self._told.current_a)
+            await self._registers.run(switch.one if phases == 1 else switch.three, current=self._told.current_a)
             self._told = self._told.with_phases(phases)
             if switch.pause_s is not None and was_enabled:
                 await anyio.sleep(switch.resume_s)
@@ -420,7 +420,7 @@ class ModbusCharger:
         self._waking_until = math.inf
         try:
             async with self._command():
-                await self._access.run(self.facts.wake)
+                await self._registers.run(self.facts.wake)
         finally:
             self._waking_until = anyio.current_time() + self.facts.wake_s
 
@@ -435,10 +435,10 @@ class ModbusCharger:
                 await self._disable()
             elif self._told.may_be_enabled and self._told.current_most_a > self.facts.min_a:
                 await self._set_current(self.facts.min_a)
-            await self._access.run(self.facts.release)
+            await self._registers.run(self.facts.release)
             watchdog = self.facts.watchdog
             if watchdog is not None and watchdog.timeout_write is not None and self._timeout_found_s is not None:
-                await self._access.write(watchdog.timeout_write, self._timeout_found_s)
+                await self._registers.write(watchdog.timeout_write, self._timeout_found_s)
                 self._timeout_found_s = None
 
     @property
@@ -458,11 +458,11 @@ class ModbusCharger:
             return
         match watchdog.kick:
             case "steps":
-                await self._access.run(watchdog.steps)
+                await self._registers.run(watchdog.steps)
             case "rewrite":
                 await self._rewrite()
             case "any" if not self._was_polled_lately():
-                await self._access.read(self._keys_of_status(), priority=Priority.KEEPALIVE)
+                await self._registers.read(self._keys_of_status(), priority=Priority.KEEPALIVE)
 
     def _was_polled_lately(self) -> bool:
         """Whether a kick can be left to the next one: even then not half of the watchdog's time will have passed since a poll."""
@@ -492,7 +492,7 @@ def _of_connector(facts: Charger, connector: int | None) -> Charger:
     return msgspec.structs.replace(facts, status=msgspec.structs.replace(facts.status, register=own))
 
 
-def _is_ready(switch: PhaseSwitch, now: Snapshot) -> bool:
+def _is_ready(switch: PhaseSwitch, now: Polled) -> bool:
     return now.holds(switch.ready) or (bool(switch.ready_on_one) and now.holds(switch.ready_on_one))
 
 

@@ -14,9 +14,9 @@ import anyio
 
 from evcc_server.devices import plausible
 from evcc_server.devices.contract import MeterValues
-from evcc_server.devices.template.block import keys_of
 from evcc_server.devices.template.common import formulas_of, is_blank, port_for, read_triple
-from evcc_server.devices.template.device_registers import Access
+from evcc_server.devices.template.device_registers import DeviceRegisters
+from evcc_server.devices.template.polled import keys_of
 from evcc_server.errors import DeviceError, DeviceImplausible, DeviceRefused
 from evcc_server.modbus.link import Link
 from evcc_server.profiles.formula import names_in
@@ -57,7 +57,7 @@ class ModbusMeter:
         self.usage = usage
         self._values = found
         port = port_for(profile, link, unit, timeout_s=timeout_s)
-        self._access = Access(profile, port, params=params, units=units)
+        self._registers = DeviceRegisters(profile, port, params=params, units=units)
         self._keys = keys_of(profile, formulas_of(found), found.measured_when)
         names = [name for formula in formulas_of(found) if formula for name in names_in(formula)]
         self._params_used = [name for name in names if name.startswith("$")]
@@ -74,8 +74,8 @@ class ModbusMeter:
     async def read(self) -> MeterValues:
         """Read everything once. Raises `DeviceError`, also when all of it is zero though it has counted before."""
         if self._params_used:
-            await self._access.resolve_params(self._params_used)
-        now = await self._access.read(self._keys, must_have_any=True)
+            await self._registers.resolve_params(self._params_used)
+        now = await self._registers.read(self._keys, must_have_any=True)
         values = self._values
         found = MeterValues(
             power_w=plausible.within(now.source(values.power), plausible.POWER_W),
@@ -110,7 +110,7 @@ class ModbusMeter:
         async with self._commands:
             before = self._mode, self._is_own
             try:
-                with self._access.command():
+                with self._registers.command():
                     await self._check_requirements()
                     await self._tell(mode, steps)
             except DeviceError as error:
@@ -122,13 +122,13 @@ class ModbusMeter:
         # From the first write on the newest mode is what is repeated, and what was begun must be undone.
         self._mode = mode
         self._is_own = self._is_own and mode == "normal"
-        await self._access.run(steps)
+        await self._registers.run(steps)
         self._is_own = mode == "normal"
 
     async def _check_requirements(self) -> None:
         battery = self.profile.battery
         if battery is not None and battery.requires:
-            now = await self._access.read(keys_of(self.profile, [], battery.requires))
+            now = await self._registers.read(keys_of(self.profile, [], battery.requires))
             if not now.holds(battery.requires):
                 keys = ", ".join(condition.register for condition in battery.requires)
                 raise DeviceRefused(f"{self.profile.id}: the device does not allow control from outside ({keys})")

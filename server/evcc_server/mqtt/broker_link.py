@@ -47,7 +47,7 @@ class Received:
 LinkEvent = Connected | Received
 
 
-class Link(Protocol):
+class BrokerLink(Protocol):
     """A connection to one broker, kept alive by its own task."""
 
     def publish(self, publication: Publication) -> None:

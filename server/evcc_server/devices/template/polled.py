@@ -26,15 +26,15 @@ class Decoders:
         self._profile = profile
         self._known: dict[str, _Known] = {}
         self._scaled: dict[tuple[str, int], Callable[[Sequence[int]], float | None]] = {}
-        self.sources: dict[str, Callable[[Snapshot], float | None]] = {}
+        self.sources: dict[str, Callable[[Polled], float | None]] = {}
         """By formula, as far as they have been asked for."""
 
-    def source(self, formula: str) -> Callable[[Snapshot], float | None]:
+    def source(self, formula: str) -> Callable[[Polled], float | None]:
         """How a snapshot gives the value of ``formula``; most formulas are nothing but the name of one register."""
         read = compiled(formula)
         names = names_in(formula)
 
-        def any_formula(now: Snapshot) -> float | None:
+        def any_formula(now: Polled) -> float | None:
             return read(now.value)
 
         self.sources[formula] = any_formula
@@ -44,7 +44,7 @@ class Decoders:
             if known.scale is None:
                 decode = known.decode
 
-                def plain(now: Snapshot) -> float | None:
+                def plain(now: Polled) -> float | None:
                     own = now.words.get(key)
                     return None if own is None else decode(own)
 
@@ -84,7 +84,7 @@ class Decoders:
         return known
 
 
-class Snapshot:
+class Polled:
     """What one poll has read. A value that is not available, or not on this device, is None."""
 
     def __init__(
@@ -99,11 +99,11 @@ class Snapshot:
         self._params = params
         self._decoders = decoders or Decoders(profile)
 
-    def knowing(self, numbers: Mapping[str, float]) -> Snapshot:
+    def knowing(self, numbers: Mapping[str, float]) -> Polled:
         """The same, with more ``$name`` for formulas."""
         if not numbers:
             return self
-        return Snapshot(self._profile, self.words, {**self._params, **numbers}, self._decoders)
+        return Polled(self._profile, self.words, {**self._params, **numbers}, self._decoders)
 
     def value(self, key: str) -> float | None:
         """The value of ``key`` in its unit, or the parameter ``$name``."""
