@@ -27,6 +27,7 @@ from evcclib.machines.charger import (
     ChargerState,
     Planned,
     Wish,
+    forget_current,
     guard_remaining,
     issue,
     may_switch,
@@ -709,6 +710,12 @@ class Site:
         """Everything that must survive a restart, as plain data fit for JSON."""
         admit_now(now)
         return snapshot.exported(self.state, now=now)
+
+    def forget_offers(self) -> None:
+        """Tell every station again what it is to offer: nobody has looked after them meanwhile, and they may offer anything."""
+        self.state = state = self.state.copy()
+        for loadpoint in state.loadpoints:
+            loadpoint.charger = forget_current(loadpoint.charger)
 
     def _desk(self, now: Now) -> SiteDesk:
         admit_now(now)

@@ -9,7 +9,6 @@ So an owner who edits evcc.yaml sees the edit, unless a client has set that very
 from __future__ import annotations
 
 import logging
-from dataclasses import fields
 
 from evcc_server.keeping.persistence import SNAPSHOT
 from evcc_server.keeping.setting_rows import SettingRow
@@ -18,10 +17,9 @@ from evcc_server.settings import request as setting_request
 from evcclib import Site
 from evcclib.config import SiteConfig
 from evcclib.errors import EvccError, IncompatibleState
-from evcclib.machines.charger import forget_current
 from evcclib.model import Now
 from evcclib.requests import ChangeLoadpointSetting, ChangeSiteSetting, Request
-from evcclib.settings import LoadpointSettings, SiteSettings
+from evcclib.settings import Scope
 
 _log = logging.getLogger(__name__)
 
@@ -41,7 +39,8 @@ async def restored_site(config: SiteConfig, store: Store, now: Now, *, keeps_set
         except IncompatibleState as error:
             _log.warning("the stored state is not continued: %s", error)
             site = fresh
-        _doubt_currents(site)
+        # Leaving in order has brought stations to their minimum; after a kill a watchdog may have done so.
+        site.forget_offers()
     _submit(site, _as_in_file(site, fresh, has_goals=keeps_settings), now)
     if keeps_settings:
         rows = await store.load_settings(config)
@@ -50,50 +49,37 @@ async def restored_site(config: SiteConfig, store: Store, now: Now, *, keeps_set
     return site
 
 
-def _doubt_currents(site: Site) -> None:
-    """Forget what stations were told to offer, so that it is told again.
-
-    Leaving in order has brought them to their minimum; after a kill a watchdog may have done so. Until they have been told they
-    may offer anything, as one that has restarted meanwhile does.
-    """
-    for loadpoint in site.state.loadpoints:
-        loadpoint.charger = forget_current(loadpoint.charger)
-
-
 def _is_vehicles(site: Site, row: SettingRow) -> bool:
     """Whether the loadpoint's goal is that of the vehicle there, whose own row says whether its owner has ever set it."""
     return (
         isinstance(row.owner, int)
         and row.setting.name in ("soc_min_pct", "soc_target_pct")
-        and site.state.loadpoints[row.owner].vehicle is not None
+        and site.lasting.vehicles[row.owner] is not None
     )
 
 
 def _present(site: Site, row: SettingRow) -> object:
     """The value that ``row``'s setting has now."""
-    state, name = site.state, row.setting.name
+    lasting, name = site.lasting, row.setting.name
     match row.owner:
         case None:
-            return getattr(state.settings, name)
+            return getattr(lasting.settings, name)
         case int(loadpoint):
-            return getattr(state.loadpoints[loadpoint].settings, name)
+            return getattr(lasting.loadpoints[loadpoint], name)
         case str(vehicle):
-            settings = state.vehicle_settings.get(vehicle)
+            settings = lasting.vehicle_settings.get(vehicle)
             return None if settings is None else getattr(settings, name)
 
 
 def _as_in_file(site: Site, fresh: Site, *, has_goals: bool) -> list[Request]:
     """What must be changed in ``site`` to have the settings of ``fresh``."""
     requests: list[Request] = []
-    for field in fields(SiteSettings):
-        value = getattr(fresh.state.settings, field.name)
-        if getattr(site.state.settings, field.name) != value:
-            requests.append(ChangeSiteSetting(field.name, value))
-    for index, (ours, files) in enumerate(zip(site.state.loadpoints, fresh.state.loadpoints, strict=True)):
-        for field in fields(LoadpointSettings):
-            value = getattr(files.settings, field.name)
-            if not (has_goals and field.name in GOALS) and getattr(ours.settings, field.name) != value:
-                requests.append(ChangeLoadpointSetting(index, field.name, value))
+    for change in site.lasting.changes_to(fresh.lasting):
+        match change.scope, change.owner:
+            case Scope.SITE, _:
+                requests.append(ChangeSiteSetting(change.name, change.value))
+            case Scope.LOADPOINT, int(loadpoint) if not (has_goals and change.name in GOALS):
+                requests.append(ChangeLoadpointSetting(loadpoint, change.name, change.value))
     return requests
 
 
