@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -154,20 +155,193 @@ def test_library_imports_itself_and_harmless_parts_of_the_standard_library() -> 
     assert not BANNED_IN_LIBRARY & STDLIB_OF_LIBRARY
 
 
-def test_library_modules_do_not_import_in_a_circle() -> None:
-    names = {path.stem for path in python_files(LIBRARY)}
-    needs = {
-        path.stem: {
-            found.module.split(".")[1] for found in imports(path) if found.top == "evcclib" and "." in found.module
-        }
-        & names
-        for path in python_files(LIBRARY)
-        if path.stem != "__init__"
-    }
+@dataclass(frozen=True)
+class House:
+    """The rooms of one package, from the ground up. A room is a folder or a file beside folders; one imports only rooms of floors
+    below its own, and no other of its own floor. ``known``: arrows (from, to) that run up all the same, and should not."""
+
+    folder: Path
+    floors: tuple[tuple[str, ...], ...]
+    known: frozenset[tuple[str, str]] = frozenset()
+
+    @property
+    def package(self) -> str:
+        return self.folder.name
+
+    @property
+    def modules(self) -> dict[str, Path]:
+        """Files by dotted name; without the package's door, which stands above all floors and lets in nobody from inside."""
+        return {self._dotted(path): path for path in python_files(self.folder) if path != self._door}
+
+    @property
+    def _door(self) -> Path:
+        return self.folder / "__init__.py"
+
+    def _dotted(self, path: Path) -> str:
+        return ".".join((self.package, *path.relative_to(self.folder).with_suffix("").parts)).removesuffix(".__init__")
+
+    def room(self, module: str) -> str:
+        """Where ``module``, the dotted name of a file or of something in it, is: a folder, or a file beside folders."""
+        parts = module.split(".")[1:]
+        while parts and not self.folder.joinpath(*parts).is_dir():
+            last = parts.pop()
+            if not parts:
+                return last
+        return ".".join(parts)
+
+    def imports(self) -> Iterator[tuple[str, Import]]:
+        """What is imported from within the package, and where from."""
+        for module, path in self.modules.items():
+            for found in imports(path):
+                if reaches(found, self.package):
+                    yield module, found
+
+
+HOUSES = (
+    House(
+        LIBRARY,
+        (
+            ("errors", "reasons", "units"),
+            ("allowed",),
+            ("commands", "measured", "model", "tariff"),
+            ("config", "fixed_tariff", "readings", "settings"),
+            ("events", "requests", "view"),
+            ("decision", "machines", "planning"),
+            ("ledger",),
+            ("laws",),
+            ("pipeline",),
+            ("lasting",),
+            ("site",),
+        ),
+        known=frozenset({("laws", "pipeline")}),
+    ),
+    House(
+        SERVER,
+        (
+            ("blocking", "clock", "errors", "gateway", "quoting", "secrets"),
+            ("json_path", "log", "settings"),
+            ("modbus", "profiles", "state"),
+            ("devices", "keeping", "mqtt"),
+            ("config", "devices.template", "http", "loop"),
+            ("devices.plugin", "listening"),
+            ("wiring",),
+            ("tariffs",),
+            ("app", "tools"),
+            ("cli",),
+            ("__main__",),
+        ),
+    ),
+    House(
+        SIM,
+        (
+            ("quiet", "timebase"),
+            ("plants",),
+            ("worlds",),
+            ("devices", "judge", "scenario"),
+            ("judge.invariants",),
+            ("runs",),
+            ("inprocess", "pytest_plugin", "show"),
+            ("commands",),
+            ("__main__",),
+        ),
+    ),
+)
+EVERY_HOUSE = pytest.mark.parametrize("house", HOUSES, ids=lambda house: house.package)
+
+
+@EVERY_HOUSE
+def test_every_room_has_its_floor(house: House) -> None:
+    listed = [room for floor in house.floors for room in floor]
+    assert len(listed) == len(set(listed))
+    assert {house.room(module) for module, path in house.modules.items() if path.stat().st_size > 0} <= set(listed)
+
+
+@EVERY_HOUSE
+def test_arrows_between_rooms_run_down(house: House) -> None:
+    """So there is no circle of rooms either."""
+    floor_of = {room: number for number, floor in enumerate(house.floors) for room in floor}
+    bad = []
+    for module, found in house.imports():
+        here, there = house.room(module), house.room(found.module)
+        if here != there and (here, there) not in house.known and floor_of[there] >= floor_of[here]:
+            bad.append(f"{found}: {here} -> {there}")
+    assert not bad, "\n".join(bad)
+
+
+@EVERY_HOUSE
+def test_modules_do_not_import_in_a_circle(house: House) -> None:
+    modules = house.modules
+    needs: dict[str, set[str]] = {module: set() for module in modules}
+    for module, found in house.imports():
+        there = found.module if found.module in modules else found.module.rpartition(".")[0]
+        needs[module] |= {there} & modules.keys() - {module}
     while free := [name for name, needed in needs.items() if not needed & needs.keys()]:
         for name in free:
             del needs[name]
     assert not needs, f"a circle among {sorted(needs)}"
+
+
+FILES_MAX = 20
+
+
+def test_a_folder_can_be_seen_at_a_glance() -> None:
+    files = [
+        path for folder in (LIBRARY, SERVER, SIM, ROOT / "tests", ROOT / "benchmarks") for path in python_files(folder)
+    ]
+    sizes = Counter(path.parent.relative_to(ROOT).as_posix() for path in files)
+    assert {folder: size for folder, size in sizes.items() if size > FILES_MAX} == {}
+
+
+FUNCTION_LINES_MAX = 60
+TABLES = frozenset(
+    {
+        "evcclib/pipeline/viewing.py:_loadpoint_view",
+        "server/evcc_server/http/session_routes.py:session_routes",
+        "server/evcc_server/http/setting_routes.py:_combined",
+        "server/evcc_server/state/document.py:_loadpoint",
+        "sim/evcc_sim/commands/cli.py:_parser",
+        "sim/evcc_sim/worlds/narrow_circuits.py:narrow_circuit",
+        "tests/sim/test_scenario_fields.py:everything",
+    }
+)
+"""Functions that are a table with a name: one row after the other, nothing to follow."""
+LONG = frozenset(
+    {
+        "evcclib/laws/classic.py:_follow",
+        "evcclib/machines/charger.py:confirm",
+        "evcclib/pipeline/observe_loadpoint.py:_see_soc",
+        "evcclib/pipeline/observe_loadpoint.py:observe",
+        "evcclib/site.py:_decide_one",
+        "sim/evcc_sim/judge/invariants/calm.py:sun_is_used",
+        "sim/evcc_sim/judge/trace.py:observe",
+    }
+)
+"""Functions that are too long and no table: none may be added."""
+
+
+def test_only_tables_are_longer_than_a_screen() -> None:
+    long = {
+        f"{path.relative_to(ROOT).as_posix()}:{node.name}"
+        for folder in (LIBRARY, SERVER, SIM, ROOT / "tests", ROOT / "benchmarks")
+        for path in python_files(folder)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (node.end_lineno or node.lineno) - node.lineno >= FUNCTION_LINES_MAX
+    }
+    assert long <= TABLES | LONG, long - TABLES - LONG
+
+
+def test_nobody_reaches_into_the_state_of_a_site() -> None:
+    bad = [
+        f"{path.relative_to(ROOT).as_posix()}:{node.lineno}"
+        for folder in (SERVER, SIM)
+        for path in python_files(folder)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute)
+        and node.attr == "state"
+        and getattr(node.value, "attr", getattr(node.value, "id", None)) in ("site", "_site")
+    ]
+    assert not bad, bad
 
 
 MACHINES = (

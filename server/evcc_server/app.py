@@ -186,13 +186,7 @@ async def _server(
     await _meet_chargers(devices)
     site_config = to_site_config(config, devices)
     site = await restored_site(site_config, store, clock.now(), keeps_settings=config.persists)
-    labels = Labels(
-        version=f"{API_VERSION} (evcclib {_version()})",
-        time_zone=time_zone(config),
-        currency=config.tariffs.currency,
-        language=config.language,
-    )
-    hub = Hub(labels)
+    hub = Hub(_labels(config))
     persistence = Persistence(store, clock, site, keeps_settings=config.persists)
     wiring = _wiring(config)
     loop = ControlLoop(
@@ -215,14 +209,7 @@ async def _server(
         store=store,
         site=site_config,
         now=clock.now,
-        options=ApiOptions(
-            compat=Compat(config.api_compat),
-            language=config.language,
-            token=config.auth.token,
-            is_local_only=config.auth.token is None and not config.auth.is_open,
-            allowed_origins=frozenset(config.network.allowed_origins),
-            ui=options.ui,
-        ),
+        options=_api_options(config, options),
     )
     return Server(
         config=config,
@@ -299,6 +286,26 @@ async def _stop_on_signal(stop: trio.Event, *, task_status: trio.TaskStatus[None
             _log.info("%s: leaving", signal.Signals(number).name)
             stop.set()
             return
+
+
+def _labels(config: Config) -> Labels:
+    return Labels(
+        version=f"{API_VERSION} (evcclib {_version()})",
+        time_zone=time_zone(config),
+        currency=config.tariffs.currency,
+        language=config.language,
+    )
+
+
+def _api_options(config: Config, options: Options) -> ApiOptions:
+    return ApiOptions(
+        compat=Compat(config.api_compat),
+        language=config.language,
+        token=config.auth.token,
+        is_local_only=config.auth.token is None and not config.auth.is_open,
+        allowed_origins=frozenset(config.network.allowed_origins),
+        ui=options.ui,
+    )
 
 
 def _wiring(config: Config) -> Wiring:

@@ -18,7 +18,7 @@ from evcc_sim.plants.fuse import Fuse
 from evcc_sim.plants.household import Household
 from evcc_sim.plants.meter import Meter, MeterSpec
 from evcc_sim.plants.prices import Tariffs
-from evcc_sim.plants.sunshine import Inverter, Sunshine
+from evcc_sim.plants.sunshine import Inverter, PvSpec, Sunshine
 from evcc_sim.plants.wallbox import Wallbox
 from evcc_sim.timebase import Timebase
 from evcc_sim.worlds.scenario import Scenario
@@ -51,19 +51,7 @@ class House:
         self.household = Household(
             self.weather_env, self.bus.tap("household"), scenario.household, self.base, self.seed
         )
-        self.inverters = tuple(
-            Inverter(
-                self.weather_env,
-                self.bus.tap(spec.name),
-                spec,
-                self.base,
-                self.sunshine,
-                latitude=site.latitude,
-                longitude=site.longitude,
-                grid_power_w=self._grid_power_w,
-            )
-            for spec in scenario.pv
-        )
+        self.inverters = tuple(map(self._inverter, scenario.pv))
         self.batteries = tuple(
             Battery(self.env, self.bus.tap(spec.name), spec, self._grid_power_w) for spec in scenario.battery
         )
@@ -98,6 +86,19 @@ class House:
             for start, end in car.spec.climate:
                 for wall in (start, end):
                     self.env.process(self._climate(car, wall))
+
+    def _inverter(self, spec: PvSpec) -> Inverter:
+        site = self.scenario.site
+        return Inverter(
+            self.weather_env,
+            self.bus.tap(spec.name),
+            spec,
+            self.base,
+            self.sunshine,
+            latitude=site.latitude,
+            longitude=site.longitude,
+            grid_power_w=self._grid_power_w,
+        )
 
     def run(self, until_s: float) -> None:
         """Advance to ``until_s``, including events at exactly that second."""
