@@ -85,7 +85,6 @@ class Cause(Enum):
     REQUEST = "request"  # a setting or a demand changed
     SAMPLE = "sample"  # a new grid sample
     STATUS = "status"  # a charger's status changed
-    OVERLOAD = "overload"  # a limit is being exceeded
     OUTCOME = "outcome"  # a command batch has been answered
     WAKE = "wake"  # `wake_at` has come
 

@@ -27,7 +27,7 @@ from evcclib.pipeline.observe_loadpoint import OUTCOME_DUE
 from evcclib.readings import ABSENT, BatteryReading, ChargerReading, Measured, MeterReading, Readings, VehicleReading
 
 FUZZ = budget(40)
-CAUSES = [Cause.INTERVAL] * 5 + [Cause.SAMPLE, Cause.STATUS, Cause.REQUEST, Cause.OUTCOME, Cause.OVERLOAD, Cause.WAKE]
+CAUSES = [Cause.INTERVAL] * 5 + [Cause.SAMPLE, Cause.STATUS, Cause.REQUEST, Cause.OUTCOME, Cause.WAKE]
 
 
 class Story:

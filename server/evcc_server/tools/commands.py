@@ -35,7 +35,6 @@ OK, DEVICE_PROBLEM, CONFIG_PROBLEM = 0, 1, 2
 MQTT_SETTLE_S = 3.0
 """How long a tool waits for the first MQTT messages before it reads plugins."""
 
-Print = Callable[[str], None]
 Subparsers = Any  # argparse's class for it is private
 
 

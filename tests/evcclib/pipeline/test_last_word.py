@@ -204,9 +204,7 @@ ANSWERS = st.one_of(
     st.integers(0, 3).map(lambda applied: Answer(Result.FAILED, applied, applied)),
     st.just(Answer(is_late=True)),
 )
-CAUSES = st.sampled_from(
-    [Cause.INTERVAL] * 4 + [Cause.SAMPLE] * 3 + [Cause.STATUS, Cause.OVERLOAD, Cause.REQUEST, Cause.WAKE]
-)
+CAUSES = st.sampled_from([Cause.INTERVAL] * 4 + [Cause.SAMPLE] * 3 + [Cause.STATUS, Cause.REQUEST, Cause.WAKE])
 INDICES = st.integers(0, 2)
 LOADS_A = st.sampled_from([-16.0, -8.0, 0.0, 0.0, 3.0, 9.0, 15.9]) | st.floats(-16, 20)
 

@@ -93,7 +93,7 @@ def test_below_the_minimum_it_pauses_and_says_why() -> None:
     bench.at(0)
     bench.t = 3 * S
     grid(bench, (32.0, 18.0, 18.0))
-    assert bench.step(Cause.OVERLOAD) == (Disable(),)
+    assert bench.step(Cause.SAMPLE) == (Disable(),)
     assert (bench.lp.reason.code, bench.lp.reason.limit) == (ReasonCode.LIMITED, "house")
     bench.t = 10 * S
     grid(bench, (15.0, 0.0, 0.0))
@@ -154,7 +154,7 @@ def test_who_rests_holds_nobody_down_and_the_next_vehicle_does_not_rest() -> Non
     bench.at(0)
     bench.t = 5 * S
     grid(bench, (32.0, 18.0, 18.0))
-    assert bench.step(Cause.OVERLOAD) == (Disable(),)
+    assert bench.step(Cause.SAMPLE) == (Disable(),)
     bench.boxes[1].status = ChargerStatus.B
     for second in (20, 30):
         bench.t = second * S
@@ -274,7 +274,7 @@ def test_operator_limit_holds_for_the_sum_and_ends_by_itself() -> None:
     bench.at(10)
     assert [bench.power(box) for box in bench.boxes] == [11040, 11040]
     bench.operator = OperatorLimit(power_w=4200.0, expires_at=100 * S)
-    bench.at(12, Cause.OVERLOAD)
+    bench.at(12, Cause.SAMPLE)
     assert sum(bench.power(box) for box in bench.boxes) <= 4200
     assert [box.is_enabled for box in bench.boxes] == [True, False]
     bench.at(20)
@@ -458,9 +458,7 @@ QUICK = {"phases": 3, "guard_duration": 300 * S, "disable_delay": 0 * S, "enable
 
 
 @pytest.mark.rule("INV-2", "LIM-5")
-@pytest.mark.parametrize(
-    "cause", [Cause.INTERVAL, Cause.SAMPLE, Cause.STATUS, Cause.OVERLOAD, Cause.REQUEST, Cause.WAKE]
-)
+@pytest.mark.parametrize("cause", [Cause.INTERVAL, Cause.SAMPLE, Cause.STATUS, Cause.REQUEST, Cause.WAKE])
 @pytest.mark.parametrize("limit", ["house", "operator"])
 def test_guard_keeps_nothing_above_a_limit(cause: Cause, limit: str) -> None:
     circuit = CircuitConfig(name="house", current_max_a=16.0, uses_grid_meter=True)
@@ -499,10 +497,10 @@ def test_charger_that_may_be_enabled_is_lowered_between_ticks_too() -> None:
     assert bench.at(0) == (SetCurrent(16.0), Enable())  # the answer is lost: nobody knows
     bench.box.result = Result.DONE
     bench.operator = OperatorLimit(power_w=7000.0, expires_at=600 * S)
-    assert bench.at(3, Cause.OVERLOAD) == (SetCurrent(10.0),)
+    assert bench.at(3, Cause.SAMPLE) == (SetCurrent(10.0),)
     bench.operator = OperatorLimit(power_w=3000.0, expires_at=600 * S)
-    assert bench.at(4, Cause.OVERLOAD) == (Disable(),)
-    assert bench.at(5, Cause.OVERLOAD) == ()
+    assert bench.at(4, Cause.SAMPLE) == (Disable(),)
+    assert bench.at(5, Cause.SAMPLE) == ()
 
 
 def in_doubt(before_a: float, wanted_a: float, *, limit_a: float) -> Bench:
@@ -668,7 +666,7 @@ def test_who_was_stopped_on_three_between_ticks_goes_on_with_one() -> None:
     tick(bench, 0)
     bench.operator = OperatorLimit(power_w=4000.0, expires_at=24 * 3600 * S)
     bench.t = 3 * S
-    assert bench.step(Cause.OVERLOAD) == (Disable(),)
+    assert bench.step(Cause.SAMPLE) == (Disable(),)
     assert tick(bench, 10) == (SwitchPhases(1), SetCurrent(16.0), Enable())
 
 

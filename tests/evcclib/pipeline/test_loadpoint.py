@@ -474,7 +474,7 @@ def test_unknown_outcome_is_sent_again() -> None:
 
 
 @pytest.mark.rule("CUT-1", "LP-22", "SITE-1")
-@pytest.mark.parametrize("cause", [Cause.SAMPLE, Cause.STATUS, Cause.OVERLOAD, Cause.OUTCOME])
+@pytest.mark.parametrize("cause", [Cause.SAMPLE, Cause.STATUS, Cause.OUTCOME])
 def test_other_causes_take_things_in_and_decide_nothing(cause: Cause) -> None:
     site = bench(NOW, status=A)
     site.at(0)
