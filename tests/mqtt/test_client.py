@@ -12,9 +12,10 @@ from pathlib import Path
 import mosquitto
 import pytest
 import trio
-from mqtt_by_hand import CONNACK, SUBACK, Client, connected, packet, publish_packet
+from mqtt_by_hand import CONNACK, PUBLISH, SUBACK, Client, connected, packet, publish_packet
 from trio_test import in_real_time
 
+from evcc_server.mqtt import broker_connection
 from evcc_server.mqtt.broker_link import BrokerAddress, Connected, MqttOptions, Publication, Received
 from evcc_server.mqtt.client import BrokerClient
 
@@ -117,6 +118,36 @@ async def test_it_comes_back_after_the_broker_was_away(tmp_path: Path) -> None:
 
 
 @in_real_time
+async def test_what_was_not_acknowledged_is_not_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything is published again on the next connection: an old value must not come first."""
+    monkeypatch.setattr(broker_connection, "RECONNECT_MIN_S", 0.1)
+    heard: list[bytes] = []
+
+    async def forgetful(stream: trio.SocketStream) -> None:
+        server = Client(stream)
+        await server.expect(CONNECT)
+        await server.send(packet(CONNACK, 0, b"\0\0"))
+        number = (await server.expect(SUBSCRIBE))[:2]
+        heard.extend(each.payload for each in server.inbox)
+        await server.send(packet(SUBACK, 0, number + b"\1" * 5))
+        if len(heard) == 2:
+            await server.wait_closed()
+        else:
+            heard.append((await server.expect(PUBLISH))[5:])
+
+    listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(trio.serve_listeners, forgetful, listeners)
+        async with linked(listeners[0].socket.getsockname()[1]) as link:
+            for payload in (b"old", b"new"):
+                assert await next_event(link) == Connected()
+                link.publish(Publication("t", payload))
+            assert await next_event(link) == Connected()
+        nursery.cancel_scope.cancel()
+    assert heard == [b"old", b"new"]
+
+
+@in_real_time
 async def test_the_broker_says_offline_when_we_are_cut_off_and_not_when_we_leave(tmp_path: Path) -> None:
     port = mosquitto.free_port()
     async with mosquitto.broker(tmp_path, port), connected(port, "hand") as client:
@@ -191,6 +222,7 @@ async def test_tls_with_a_certificate_that_nobody_vouches_for(tmp_path: Path, ca
 
 PUBLISHES_AND_WAITS = """
 import sys, trio
+from evcc_server.mqtt import broker_connection
 from evcc_server.mqtt.client import BrokerClient
 from evcc_server.mqtt.broker_link import BrokerAddress, MqttOptions, Publication
 
