@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from evcc_sim.runs.inprocess import Control, classic
+from evcc_sim.runs.controls import Control, classic
 from evcclib.commands import Batch, Command, Disable, Enable, SetCurrent
 from evcclib.config import SiteConfig
 from evcclib.decision import Decision

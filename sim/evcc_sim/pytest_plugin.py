@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:  # loaded by every pytest run of an environment: the simulator itself is imported when it is used
-    from evcc_sim.runs.inprocess import ControlFactory
+    from evcc_sim.runs.controls import ControlFactory
     from evcc_sim.runs.result import Result
     from evcc_sim.worlds.scenario import Scenario
 
@@ -62,7 +62,7 @@ def evcc_scenario(request: pytest.FixtureRequest, evcc_seed: int) -> Scenario:
 @pytest.fixture
 def evcc_control() -> ControlFactory:
     """The control under test; override it with a factory of your own."""
-    from evcc_sim.runs.inprocess import classic
+    from evcc_sim.runs.controls import classic
 
     return classic
 

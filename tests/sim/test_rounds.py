@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from evcc_sim.runs.inprocess import Control, Run, classic, simulate
+from evcc_sim.runs.controls import Control, classic
+from evcc_sim.runs.inprocess import Run, simulate
 from evcc_sim.worlds.generators import PACKS
 from evcc_sim.worlds.scenario import Scenario, load
 from evcclib.config import SiteConfig

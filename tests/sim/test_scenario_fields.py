@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from datetime import date, time, timedelta
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args
 
 import pytest
 from docs_code import ROOT
@@ -36,6 +36,7 @@ from evcc_sim.worlds.scenario import (
     LoadpointSpec,
     Scenario,
     SiteSpec,
+    keys_of,
 )
 
 ABOUT_THE_FILE = {"Scenario.name", "Scenario.title", "Scenario.description", "Scenario.rows", "Scenario.allowed"}
@@ -152,7 +153,7 @@ def spied(value: Any, seen: Seen) -> Any:
 def every_field(kind: type) -> Iterator[str]:
     """``Table.field`` of a table and of all that can be in it."""
     for table in _tables(kind):
-        yield from (f"{table.__name__}.{field.name}" for field in fields(table))
+        yield from (f"{table.__name__}.{key}" for key in keys_of(table))
 
 
 def _tables(kind: type) -> list[type]:
@@ -163,7 +164,7 @@ def _tables(kind: type) -> list[type]:
         if isinstance(each, type) and is_dataclass(each):
             if each not in found:
                 found.append(each)
-                waiting.extend(get_type_hints(each).values())
+                waiting.extend(keys_of(each).values())
         else:
             waiting.extend(get_args(each))
     return found
@@ -206,7 +207,7 @@ ROW = re.compile(r"^\|[^|]*\| ([A-Z]\w+) \|(.*)\|$", re.MULTILINE)
 def test_every_key_of_the_format_stands_in_the_docs_and_no_other() -> None:
     page = (ROOT / "docs" / "scenarios.md").read_text(encoding="utf-8").partition("### Every key")[2]
     rows = {table: {*re.findall(r"`(\w+)`", keys)} - {"repeat"} for table, keys in ROW.findall(page)}
-    assert rows == {table.__name__: {field.name for field in fields(table)} for table in _tables(Scenario)}
+    assert rows == {table.__name__: set(keys_of(table)) for table in _tables(Scenario)}
 
 
 def test_every_parameter_of_a_fault_stands_in_the_docs() -> None:

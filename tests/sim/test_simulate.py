@@ -130,7 +130,7 @@ def test_a_day_is_summed_up_in_numbers_that_agree() -> None:
 
 @pytest.mark.day
 def test_a_control_of_somebody_else_can_be_judged() -> None:
-    from evcc_sim.runs.inprocess import Control, classic
+    from evcc_sim.runs.controls import Control, classic
 
     made: list[Control] = []
 

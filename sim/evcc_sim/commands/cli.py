@@ -6,10 +6,13 @@ The runners of the full stack and of the wire are imported only by the commands 
 from __future__ import annotations
 
 import argparse
+import difflib
 import importlib
 import json
+import shlex
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import time
 from pathlib import Path
 from typing import Any
@@ -46,6 +49,9 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--seed", type=_count, help="the seed of its chances (default: the scenario's)")
     run.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="change a value, e.g. site.interval_s=30"
+    )
+    run.add_argument(
+        "--allow", type=_invariant, action="append", default=[], metavar="INVARIANT", help="it need not hold here"
     )
     run.add_argument("--full-stack", action="store_true", help="through the whole server, in virtual time")
     run.add_argument("--control", default="", metavar="MODULE:FACTORY", help="another control than the library's")
@@ -223,6 +229,15 @@ def _time_zone(text: str) -> str:
     return text
 
 
+def _invariant(text: str) -> str:
+    from evcc_sim.judge.invariants import INVARIANTS
+
+    if text not in INVARIANTS:
+        near = difflib.get_close_matches(text, INVARIANTS, n=1, cutoff=0.0)
+        raise argparse.ArgumentTypeError(f"there is no invariant {text!r}, but for example {near[0]!r}")
+    return text
+
+
 def _url(text: str) -> str:
     if not _is_address(text, ("http", "https")):
         raise argparse.ArgumentTypeError(f"{text!r}: expected an address such as http://192.168.1.20:7070")
@@ -276,10 +291,12 @@ SEEDS_MAX = 1_000_000
 
 
 def _run(options: argparse.Namespace) -> int:
+    from evcc_sim.runs.replay import command
     from evcc_sim.show.terminal import Progress
     from evcc_sim.worlds.variants import resolve
 
     scenario = resolve(options.scenario, seed=options.seed, changes=options.set)
+    scenario = replace(scenario, allowed=(*scenario.allowed, *options.allow))
     with Progress(f"{scenario.name}") as progress:
         if options.full_stack:
             if options.control:
@@ -288,11 +305,13 @@ def _run(options: argparse.Namespace) -> int:
             with quiet():
                 result = fullstack.run_scenario(scenario, options.seed, days=options.days, progress=progress)
         else:
+            from evcc_sim.runs.controls import control_of
             from evcc_sim.runs.inprocess import simulate
-            from evcc_sim.runs.sweep import control_of
 
             control = control_of(options.control)
             result = simulate(scenario, options.seed, days=options.days, control=control, progress=progress)
+            again = command(scenario, result.trace.seed, days=options.days, control=options.control)
+            result = replace(result, typed=again)
     if options.json:
         print(json.dumps({**result.summary.as_dict(), "violations": [str(v) for v in result.violations]}, indent=2))
     else:
@@ -490,6 +509,8 @@ def _replay(options: argparse.Namespace) -> int:
     spec = record.replayed(record.read(options.file), name=options.file.stem, time_zone=options.time_zone)
     with Progress(spec.name) as progress:
         result = simulate(spec, progress=progress)
+    zone = ["--time-zone", options.time_zone]
+    result = replace(result, typed=shlex.join(["evcc-sim", "replay", str(options.file), *zone]))
     _print_result(result)
     _write_pictures(result, options)
     return OK if result.ok else FAILED

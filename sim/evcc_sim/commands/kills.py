@@ -11,9 +11,8 @@ import os
 import random
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from multiprocessing import get_context
-from shlex import quote
 from time import perf_counter
 
 from evcc_sim.quiet import quiet
@@ -21,6 +20,7 @@ from evcc_sim.runs.await_points import AwaitPoint, Killer, Survey
 from evcc_sim.runs.days import first, say_at_once
 from evcc_sim.runs.fullstack import FullStackResult, run_scenario
 from evcc_sim.runs.promises import Values, values_of, words
+from evcc_sim.runs.replay import command
 from evcc_sim.timebase import stream
 from evcc_sim.worlds.scenario import Scenario
 from evcc_sim.worlds.variants import resolve
@@ -38,7 +38,7 @@ CURRENT_A = 0.5
 class Kill:
     """How it went. ``problems`` is empty when nothing was lost."""
 
-    scenario: str
+    scenario: Scenario
     seed: int
     step: int
     point: str
@@ -51,7 +51,7 @@ class Kill:
     @property
     def replay(self) -> str:
         """The one command that kills exactly so again."""
-        return f"evcc-sim kills {quote(self.scenario)} --seed {self.seed} --step {self.step}"
+        return command(self.scenario, self.seed, verb="kills", options=["--step", str(self.step)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +133,7 @@ def kill(scenario: Scenario, step: int, usual: End, *, seed: int | None = None) 
         if killer.point is None:
             problems.append(f"there is no step {step}: the run has {killer.count}")
     return Kill(
-        scenario=scenario.name,
+        scenario=scenario,
         seed=scenario.seed if seed is None else seed,
         step=step,
         point=str(killer.point),
@@ -158,8 +158,6 @@ def run_kills(
     `evcc_sim.worlds.scenario.InvalidScenario`.
     """
     scenario = resolve(name, seed=seed)
-    if not name.startswith("@"):  # as typed, so that a command with it finds the file again
-        scenario = replace(scenario, name=name)
     started = perf_counter()
     points, usual = survey(scenario, seed)
     if usual.violations:

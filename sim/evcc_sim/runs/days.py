@@ -11,6 +11,7 @@ from multiprocessing import get_context
 from time import perf_counter
 
 from evcc_sim.quiet import quiet
+from evcc_sim.runs.replay import command
 from evcc_sim.worlds import scenario
 
 
@@ -87,8 +88,7 @@ def run_one(name: str, days: int | None, seed: int | None) -> Verdict:
         days = 1
     started = perf_counter()
     hours = world.length_s(days) / 3600.0
-    count = f" --days {days}" if days is not None else ""
-    replay = f"evcc-sim days {name}{count} --seed {world.seed if seed is None else seed}"
+    replay = command(world, world.seed if seed is None else seed, days=days, options=["--full-stack"])
     try:
         result = run_scenario(world, seed, days=days)
     except Exception as error:  # noqa: BLE001  whatever it is, it is this run's failure and is shown

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import trio
 
@@ -89,6 +89,8 @@ class Station(NamedTuple):
 class FullStackResult(Result):
     """A run through the whole server. ``wire_digest`` is over every byte sent to devices and back, with its time."""
 
+    OPTIONS: ClassVar[tuple[str, ...]] = ("--full-stack",)
+
     wire_digest: str
     state_digest: str  # over every answer of /api/state
     mqtt_digest: str  # over everything published
@@ -96,14 +98,6 @@ class FullStackResult(Result):
     seconds_between_steps_max: float
     last: SiteView  # what the server showed at the end
     stations: tuple[Station, ...]  # what the stations were doing then
-
-    @property
-    def replay(self) -> str:
-        """The one command that runs exactly this again."""
-        world = self.trace.scenario
-        has_own_length = world.hours is not None and abs(self.days * 24 - world.hours) < 1e-6
-        days = "" if has_own_length else f" --days {max(1, round(self.days))}"
-        return f"evcc-sim days {world.name}{days} --seed {self.trace.seed}"
 
     def digest(self) -> str:
         """Equal for equal runs."""
@@ -167,6 +161,7 @@ class FullStack:
     _acts: int = 0
     _requests: deque[Due] = field(default_factory=deque)
     _last: SiteView | None = None
+    _next_report_s: float = 0.0
 
     def __post_init__(self) -> None:
         if not self.scenario.charger:
@@ -184,8 +179,6 @@ class FullStack:
             self._clock = WorldClock(self.house)
             self._network = VirtualNetwork(devices(self.house, self._clock.sync), nursery)
             nursery.start_soon(self._clock.pump)
-            if self.progress is not None:
-                nursery.start_soon(self._report, length_s)
             failures = [f for f in self.house.faults.of("site") if f.kind is not FaultKind.CLOCK_JUMP]
             exported: dict[str, object] | None = None
             while self._clock.now_s < length_s:
@@ -442,6 +435,7 @@ class FullStack:
         self._steps += 1
         self._judge_pace(second)
         self._last_step_s = second
+        self._report(second)
 
     def _judge_pace(self, second: float) -> None:
         """Whatever devices do, the loop must not have waited much longer than its interval since the last decision."""
@@ -453,11 +447,11 @@ class FullStack:
         if gap_s > allowed_s and len(self._late) < LATE_MAX:
             self._late.append(Violation("keeps_its_period", second, f"{gap_s:.1f} s without a decision"))
 
-    async def _report(self, length_s: float) -> None:
-        assert self.progress is not None
-        while True:
-            self.progress(min(1.0, self._clock.now_s / length_s))
-            await trio.sleep(3600.0)
+    def _report(self, second: float) -> None:
+        """Tell once an hour how far it is; in no task of its own, with which trio would take the others in another order."""
+        if self.progress is not None and second >= self._next_report_s:
+            self._next_report_s = second + 3600.0
+            self.progress(min(1.0, second / self.scenario.length_s(self.days)))
 
 
 class _Watcher:

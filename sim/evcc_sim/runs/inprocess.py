@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from datetime import timedelta
-from typing import Protocol
 
 import simpy
 
@@ -21,11 +20,12 @@ from evcc_sim.judge.trace import Recorder
 from evcc_sim.plants.faults import Fault, FaultKind
 from evcc_sim.plants.wallbox import Wallbox, WriteRefused
 from evcc_sim.runs import result as results
+from evcc_sim.runs.controls import ControlFactory, classic, made, name_of
 from evcc_sim.runs.readings_from import Poller
 from evcc_sim.runs.rounds import Rounds, are_needed
 from evcc_sim.worlds.actions import operator_spans, requests_of
 from evcc_sim.worlds.house import House
-from evcc_sim.worlds.scenario import InvalidScenario, Scenario
+from evcc_sim.worlds.scenario import Scenario
 from evcc_sim.worlds.site_config import site_config
 from evcclib.commands import (
     Batch,
@@ -39,15 +39,11 @@ from evcclib.commands import (
     WakeCharger,
     WakeVehicle,
 )
-from evcclib.config import SiteConfig
-from evcclib.decision import Decision
 from evcclib.errors import EvccError
 from evcclib.events import Event
 from evcclib.model import Cause, Now
 from evcclib.readings import Readings
 from evcclib.reasons import Reason
-from evcclib.requests import Request
-from evcclib.view import SiteView
 
 KICKS = 3
 """So often within its time a watchdog is kicked."""
@@ -57,31 +53,6 @@ UNTIL_NEXT_TICK: tuple[object, ...] = ("until next tick",)
 """In place of a fingerprint: the decision wants to be asked at the next tick anyway, so none needs to be taken."""
 SAVE_EVERY_S = 60.0
 """A killed control comes back with a state at most this old; its settings were stored at once."""
-
-
-class Control(Protocol):
-    """What `simulate` needs of a control; `evcclib.site.Site` is one."""
-
-    def step(self, readings: Readings, *, now: Now, cause: Cause) -> Decision: ...
-
-    def submit(self, request: Request, *, now: Now) -> tuple[Event, ...]: ...
-
-    def view(self, *, now: Now) -> SiteView: ...
-
-    def export(self, *, now: Now) -> dict[str, object]: ...
-
-
-class ControlFactory(Protocol):
-    """Makes a control, new or from an export; ``restored`` is None the first time."""
-
-    def __call__(self, config: SiteConfig, restored: dict[str, object] | None, *, now: Now) -> Control: ...
-
-
-def classic(config: SiteConfig, restored: dict[str, object] | None, *, now: Now) -> Control:
-    """The library's own site."""
-    from evcclib.site import Site
-
-    return Site(config, now=now) if restored is None else Site.restore(config, restored, now=now)
 
 
 def simulate(
@@ -102,21 +73,8 @@ def simulate(
         violations=check(trace),
         days=run.length_s / 86_400.0,
         exported=run.site.export(now=run.now),
+        control=name_of(control),
     )
-
-
-def _made(control: Control) -> Control:
-    """``control``, if a factory that nobody has checked has really made one. Raises `InvalidScenario`."""
-    missing = [name for name in METHODS if not callable(getattr(control, name, None))]
-    if missing:
-        kind = type(control).__name__
-        raise InvalidScenario(
-            f"the factory has made no control but {kind}, which lacks the methods {', '.join(missing)}"
-        )
-    return control
-
-
-METHODS = ("step", "submit", "view", "export")
 
 
 class Run:
@@ -149,7 +107,7 @@ class Run:
         for box in self.house.wallboxes:
             if box.spec.watchdog_s > 0:
                 self.house.env.process(self._keep_awake(box))
-        self.site = _made(control(self.config, None, now=self.now))
+        self.site = made(control(self.config, None, now=self.now))
         self.recorder.begins(self.site.view(now=self.now))
         self._decide(Cause.START)
 

@@ -6,11 +6,12 @@ import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import isnan
-from shlex import quote
 from statistics import fmean
+from typing import ClassVar
 
 from evcc_sim.judge.invariants import Violation
 from evcc_sim.judge.trace import Instant, Trace
+from evcc_sim.runs import replay
 from evcclib.model import ChargeMode
 
 SETTLED_W = 250.0
@@ -46,13 +47,22 @@ class Summary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """A run: its record, its numbers, what was violated; ``exported`` is the library's state at its end."""
+    """A run: its record, its numbers, what was violated; ``exported`` is the library's state at its end.
+
+    ``control``: as a command names it ("": the library's own, None: nothing names it). ``typed``: the command that has made it,
+    where that is another one than world, seed, days and control say.
+    """
+
+    OPTIONS: ClassVar[tuple[str, ...]] = ()
+    """What else the command says that runs a world in this way."""
 
     trace: Trace
     summary: Summary
     violations: tuple[Violation, ...]
     days: float
     exported: dict[str, object] | None = None
+    control: str | None = ""
+    typed: str = ""
 
     @property
     def ok(self) -> bool:
@@ -61,10 +71,12 @@ class Result:
     @property
     def replay(self) -> str:
         """The one command that runs exactly this again."""
-        scenario = self.trace.scenario
-        is_usual = scenario.hours is not None or round(self.days) == scenario.days
-        days = "" if is_usual else f" --days {round(self.days)}"
-        return f"evcc-sim run {quote(scenario.name)}{days} --seed {self.trace.seed}"
+        trace = self.trace
+        is_usual = trace.days == trace.scenario.days and self.days == trace.scenario.length_s() / 86_400.0
+        days = None if is_usual else trace.days
+        return self.typed or replay.command(
+            trace.scenario, trace.seed, days=days, control=self.control, options=self.OPTIONS
+        )
 
     def digest(self) -> str:
         """Equal for equal runs."""

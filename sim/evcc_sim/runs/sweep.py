@@ -5,16 +5,15 @@ A job carries its whole scenario, so a worker needs the packages but none of the
 
 from __future__ import annotations
 
-import importlib
-import inspect
 import itertools
 import multiprocessing
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from shlex import quote
 
-from evcc_sim.runs.inprocess import ControlFactory, classic, simulate
+from evcc_sim.runs.controls import control_of
+from evcc_sim.runs.inprocess import simulate
+from evcc_sim.runs.replay import command
 from evcc_sim.runs.result import Result, Summary
 from evcc_sim.worlds.scenario import InvalidScenario, Scenario
 from evcc_sim.worlds.variants import resolve
@@ -28,6 +27,11 @@ class Job:
     seed: int
     days: int | None = None
     control: str = ""
+
+    @property
+    def replay(self) -> str:
+        """The one command that runs it again."""
+        return command(self.scenario, self.seed, days=self.days, control=self.control)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,23 +52,6 @@ class Outcome:
         return not self.violations and not self.error
 
 
-def control_of(name: str) -> ControlFactory:
-    """The control called ``module:factory``. Raises `InvalidScenario` when there is none, or when it cannot be called as one."""
-    if not name:
-        return classic
-    module_name, _, attribute = name.partition(":")
-    try:
-        factory: ControlFactory = getattr(importlib.import_module(module_name), attribute)
-    except (ImportError, AttributeError, SyntaxError, TypeError, ValueError) as error:
-        raise InvalidScenario(f"--control {name!r}: expected module:factory ({error})") from error
-    try:
-        inspect.signature(factory).bind(None, None, now=None)
-    except (TypeError, ValueError) as error:
-        message = f"--control {name!r}: expected something to call as factory(config, restored, now=now) ({error})"
-        raise InvalidScenario(message) from error
-    return factory
-
-
 def run_job(job: Job) -> Outcome:
     """Run one job; a crash of the control is an outcome too. Raises `InvalidScenario`."""
     try:
@@ -79,7 +66,7 @@ def run_job(job: Job) -> Outcome:
             summary=None,
             violations=(),
             digest="",
-            replay=replay_of(job),
+            replay=job.replay,
             error=repr(error),
         )
     return outcome_of(result, job)
@@ -94,15 +81,8 @@ def outcome_of(result: Result, job: Job) -> Outcome:
         summary=result.summary,
         violations=tuple(str(violation) for violation in result.violations),
         digest=result.digest(),
-        replay=replay_of(job),
+        replay=job.replay,
     )
-
-
-def replay_of(job: Job) -> str:
-    """The one command that runs this job again."""
-    days = "" if job.days is None else f" --days {job.days}"
-    control = f" --control {job.control}" if job.control else ""
-    return f"evcc-sim run {quote(job.scenario.name)}{days} --seed {job.seed}{control}"
 
 
 def jobs_for(

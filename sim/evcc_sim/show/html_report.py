@@ -113,7 +113,7 @@ def happenings(result: Result) -> list[tuple[str, str]]:
                 story.append((second, f"{place}: session of {session.energy_charged_kwh:.2f} kWh stored"))
             case _:
                 pass
-    story += [(fault.start_s, f"fault at {fault.device}: {fault.kind.value}") for fault in trace.scenario.faults()]
+    story += [(fault.start_s, f"fault at {fault.device}: {fault.kind.value}") for fault in trace.faults]
     return [
         (f"{base.utc(second).astimezone(base.zone):%a %H:%M:%S}", words)
         for second, words in sorted(story, key=lambda item: item[0])[:500]

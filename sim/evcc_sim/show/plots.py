@@ -320,7 +320,7 @@ def bands(times: Sequence[float], values: Sequence[str]) -> list[tuple[float, fl
 
 def _mark_faults(axis: Axes, result: Result) -> None:
     base = result.trace.scenario.base
-    for fault in result.trace.scenario.faults(max(1, round(result.days))):
+    for fault in result.trace.faults:
         start, end = numbers(base, [fault.start_s, max(fault.end_s, fault.start_s + 60)])
         axis.axvspan(start, end, color="#e74c3c", alpha=0.12, linewidth=0)
         if axis.get_title(loc="left").startswith("Grid"):

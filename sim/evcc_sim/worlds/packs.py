@@ -10,7 +10,7 @@ from datetime import time
 from evcc_sim.plants.car import CarSpec, Visit
 from evcc_sim.plants.household import HouseholdSpec
 from evcc_sim.timebase import stream
-from evcc_sim.worlds.scenario import InvalidScenario, Scenario, checked
+from evcc_sim.worlds.scenario import InvalidScenario, Scenario, checked, found_by
 
 Value = float | int | str
 
@@ -89,7 +89,7 @@ class Pack:
                 raise InvalidScenario(f"@{self.name}: {name}={value} is not allowed, only {self.parameters[name]}")
         text = ",".join(f"{name}={value}" for name, value in sorted(values.items()))
         name = f"@{self.name}:{text}" if text else f"@{self.name}"
-        return checked(replace(self.make(**values), name=name, rows=self.rows))
+        return found_by(checked(replace(self.make(**values), name=name, rows=self.rows)), name)
 
 
 def wall_time(hours: float) -> time:

@@ -42,6 +42,10 @@ class InvalidScenario(ValueError):
     """A scenario file cannot be used; the message names the file and the key."""
 
 
+NO_KEY: Mapping[str, bool] = {"is_key": False}
+"""Metadata of a field that no file has."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiteSpec:
     """The grid connection and the site's settings. ``fuse_a`` is the main fuse of the house, for each phase."""
@@ -194,6 +198,7 @@ class Scenario:
     tariff: TariffSpec = field(default_factory=TariffSpec)
     fault: tuple[FaultSpec, ...] = ()
     action: tuple[ActionSpec, ...] = ()
+    origin: Origin | None = field(default=None, compare=False, repr=False, metadata=NO_KEY)
 
     @property
     def base(self) -> Timebase:
@@ -227,6 +232,20 @@ class Scenario:
         return replace(self, **changes)
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What finds a world again: what a command calls it, the changes to it (``key.path=value``), and what it was then."""
+
+    text: str
+    changes: tuple[str, ...]
+    world: Scenario
+
+
+def found_by(scenario: Scenario, text: str, changes: Sequence[str] = ()) -> Scenario:
+    """``scenario``, which knows how it is found again. Whoever changes it later leaves `Origin.world` as it was."""
+    return replace(scenario, origin=Origin(text, tuple(changes), replace(scenario, origin=None)))
+
+
 # -- reading ------------------------------------------------------------------------------------------------------------
 
 
@@ -236,7 +255,8 @@ REPEAT_MAX = 1000
 def load(name_or_path: str | Path) -> Scenario:
     """A scenario of the library by its name, or any file by its path. Raises `InvalidScenario`."""
     path = Path(name_or_path)
-    return parse(text_of(name_or_path), name=path.stem if path.suffix == ".toml" else str(name_or_path))
+    name = path.stem if path.suffix == ".toml" else str(name_or_path)
+    return found_by(parse(text_of(name_or_path), name=name), str(name_or_path))
 
 
 def text_of(name_or_path: str | Path) -> str:
@@ -469,7 +489,7 @@ def _wrong_params(fault: FaultSpec, cars: Sequence[str], where: str) -> Iterator
 
 def build(cls: typing.Any, table: Mapping[str, typing.Any], path: str) -> typing.Any:
     """An instance of a dataclass from a table, checked key by key. Raises `InvalidScenario`."""
-    kinds = _kinds(cls)
+    kinds = keys_of(cls)
     unknown = sorted(set(table) - set(kinds))
     if unknown:
         raise InvalidScenario(f"{path}: unknown key {unknown[0]!r}; known: {', '.join(sorted(kinds))}")
@@ -481,8 +501,10 @@ def build(cls: typing.Any, table: Mapping[str, typing.Any], path: str) -> typing
 
 
 @cache
-def _kinds(cls: type) -> dict[str, typing.Any]:
-    return typing.get_type_hints(cls)
+def keys_of(cls: typing.Any) -> dict[str, typing.Any]:
+    """The keys of a table of the format, and what each of them is."""
+    kinds = typing.get_type_hints(cls)
+    return {each.name: kinds[each.name] for each in fields(cls) if each.metadata.get("is_key", True)}
 
 
 def _convert(kind: typing.Any, value: typing.Any, path: str) -> typing.Any:

@@ -25,16 +25,17 @@ def resolve(text: str, *, seed: int | None = None, changes: typing.Sequence[str]
             raise InvalidScenario("a generated world is changed by its parameters: @name:parameter=value")
         return generators.generate(text, seed=1 if seed is None else seed)
     name, *more = text.split(",")
-    changes = [*more, *changes]
-    if not changes:
+    every_change = [*more, *changes]
+    if not every_change:
         return scenario.load(name)
     table = _table(name)
-    for change in changes:
+    for change in every_change:
         path, separator, value = change.partition("=")
         if not separator:
             raise InvalidScenario(f"{change!r}: expected key.path=value")
         _set(table, path.split("."), _value(value), change)
-    return scenario.from_table(table, name=",".join((Path(name).stem, *changes)))
+    world = scenario.from_table(table, name=",".join((Path(name).stem, *every_change)))
+    return scenario.found_by(world, text, changes)
 
 
 def _table(name: str) -> dict[str, typing.Any]:

@@ -51,7 +51,10 @@ def test_a_failing_run_says_how_to_run_it_again(capsys: pytest.CaptureFixture[st
     control = ["--control", "broken_controls:overloading"]
     assert cli.main(["run", "clear-day", "--seed", "4", *SHORT, *control]) == cli.FAILED
     printed = capsys.readouterr().out
-    assert "VIOLATED" in printed and "again: evcc-sim run clear-day,hours=11 --seed 4" in printed.replace("\n", "")
+    assert (
+        "VIOLATED" in printed
+        and "again: evcc-sim run clear-day --set hours=11 --seed 4 --control" in printed.replace("\n", "")
+    )
     assert cli.main(["sweep", "clear-day,hours=11", "--seeds", "1", "--workers", "1", *control]) == cli.FAILED
     printed = capsys.readouterr().out
     assert "again: evcc-sim run clear-day,hours=11 --seed 1 --control broken_controls:overloading" in printed

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from evcc_sim.runs.result import Result
 
 TESTS = """
 import pytest
@@ -47,6 +51,10 @@ def run(folder: Path, text: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
+def violations_in(printed: str) -> list[str]:
+    return re.findall(r"^  (\w+ at [\d:]+: .*)$", printed, re.MULTILINE)
+
+
 @pytest.mark.day
 def test_a_scenario_runs_once_for_each_seed(tmp_path: Path) -> None:
     status, printed = run(tmp_path, TESTS)
@@ -55,8 +63,32 @@ def test_a_scenario_runs_once_for_each_seed(tmp_path: Path) -> None:
 
 
 @pytest.mark.day
-def test_a_violated_invariant_fails_with_the_command_to_replay(tmp_path: Path) -> None:
+def test_a_violated_invariant_fails_with_the_command_to_replay(tmp_path: Path, again: Callable[[str], Result]) -> None:
     status, printed = run(tmp_path, BROKEN)
     assert status == 1, printed
     assert "current_within_bounds" in printed
-    assert "replay: evcc-sim run clear-day,hours=11 --seed 1" in printed
+    said = re.search(r"^replay: (evcc-sim run clear-day,hours=11 --seed 1 .*)$", printed, re.MULTILINE)
+    assert said is not None
+    assert violations_in(printed) == list(map(str, again(said[1]).violations)) != []
+
+
+OWN = """
+hours = 0.3
+pv = [{ name = "roof", constant_w = 9000.0 }]
+charger = [{ box = { name = "bay" }, loadpoint = { vehicle = "car" } }]
+car = [{ name = "car", visits = [{ charger = "bay", arrive = "00:05", depart = "23:00" }] }]
+"""
+
+
+@pytest.mark.day
+def test_a_file_is_replayed_with_its_days_and_what_is_allowed(
+    tmp_path: Path, again: Callable[[str], Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "my home.toml").write_text(OWN, encoding="utf-8")
+    marked = '"my home.toml", seeds=[3], days=1, allow=["settles_on_its_aim"]'
+    _status, printed = run(tmp_path, BROKEN.replace('"clear-day,hours=11"', marked))
+    said = re.search("^replay: (.*)$", printed, re.MULTILINE)
+    assert said is not None
+    monkeypatch.chdir(tmp_path)
+    found = list(map(str, again(said[1]).violations))
+    assert violations_in(printed) == found != []

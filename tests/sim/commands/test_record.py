@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 
 from evcc_sim.commands import record
 from evcc_sim.runs.inprocess import simulate
+from evcc_sim.runs.result import Result
 from evcc_sim.worlds.scenario import InvalidScenario
 
 START = datetime(2026, 6, 15, 8, 0, tzinfo=UTC)
@@ -77,6 +80,14 @@ def test_a_replay_has_the_recorded_sun_and_charges_anew(tmp_path: Path) -> None:
     assert at_eleven.pv_w == 5000.0 and at_eleven.household_w == 400.0
     assert [i.loadpoints[0].car for i in trace.instants][-1] == "car1-1"
     assert result.summary.charged_kwh > 5
+
+
+@pytest.mark.day
+def test_what_a_replay_prints_replays_it(tmp_path: Path, again: Callable[[str], Result]) -> None:
+    record.write(looks(), tmp_path / "site.csv")
+    first = again(shlex.join(["evcc-sim", "replay", str(tmp_path / "site.csv"), "--time-zone", "Europe/Lisbon"]))
+    second = again(first.replay)
+    assert second.trace.scenario == first.trace.scenario and second.digest() == first.digest()
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ from broken_controls import forgetful, generous, jumpy, restless, timid
 
 from evcc_sim.judge.invariants import check
 from evcc_sim.judge.trace import Sent, Trace
-from evcc_sim.runs.inprocess import ControlFactory, classic, simulate
+from evcc_sim.runs.controls import ControlFactory, classic
+from evcc_sim.runs.inprocess import simulate
 from evcc_sim.worlds.generators import PACKS
 from evcc_sim.worlds.scenario import Scenario
 from evcclib.commands import Disable

@@ -17,8 +17,9 @@ from evcc_sim.plants.household import HouseholdSpec
 from evcc_sim.plants.meter import MeterSpec
 from evcc_sim.plants.sunshine import PvSpec
 from evcc_sim.plants.wallbox import Wallbox, WallboxSpec
+from evcc_sim.runs.controls import ControlFactory, classic
 from evcc_sim.runs.fullstack import run_scenario
-from evcc_sim.runs.inprocess import ControlFactory, classic, simulate
+from evcc_sim.runs.inprocess import simulate
 from evcc_sim.worlds.scenario import (
     ActionSpec,
     ChargerSpec,

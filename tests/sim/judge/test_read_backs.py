@@ -11,7 +11,8 @@ from broken_controls import credulous, nagging
 from evcc_sim.judge.invariants import check
 from evcc_sim.plants.faults import FaultKind, ReadBack
 from evcc_sim.plants.wallbox import Rounds
-from evcc_sim.runs.inprocess import ControlFactory, Run, simulate
+from evcc_sim.runs.controls import ControlFactory
+from evcc_sim.runs.inprocess import Run, simulate
 from evcc_sim.runs.result import Result
 from evcc_sim.worlds.generators import generate
 from evcc_sim.worlds.scenario import FaultSpec, InvalidScenario, Scenario, parse
