@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypeVar
 
 from evcc_sim.plants.faults import Fault
 from evcc_sim.worlds.house import House
 from evcc_sim.worlds.scenario import Scenario
-from evcclib.commands import Command
+from evcclib.commands import Command, Disable, Enable, SetCurrent
 from evcclib.events import Event, SessionRecord, SettingChanged, VehicleAssigned
 from evcclib.model import ChargeMode, PhaseTriple, TariffKind
 from evcclib.reasons import Reason
@@ -236,10 +236,18 @@ class Recorder:
         if self._ticks % 16 == 0:
             self._check_balance()
 
-    def sent(self, loadpoint: int, command: Command, *, accepted: bool, batch: int, was_enabled: bool) -> None:
-        """A command has reached a station."""
+    def commanded(self, loadpoint: int, batch: int, command: Command, *, is_done: bool) -> None:
+        """A command has been sent to a station; ``is_done``: acknowledged, so that what it says holds from now on."""
         second, drawn_w = self.house.now_s, self.house.wallboxes[loadpoint].tap.power_w
-        self.trace.sent.append(Sent(second, loadpoint, command, accepted, batch, was_enabled, drawn_w))
+        was_enabled = self.enabled[loadpoint]
+        self.trace.sent.append(Sent(second, loadpoint, command, is_done, batch, was_enabled, drawn_w))
+        match command:
+            case Enable() | Disable() if is_done:
+                self.enabled[loadpoint] = isinstance(command, Enable)
+            case SetCurrent(current_a=current_a) if is_done:
+                self.limits_a[loadpoint] = current_a
+            case _:
+                pass
 
     def begins(self, view: SiteView) -> None:
         """A control begins, or begins anew, with these settings."""
@@ -251,22 +259,10 @@ class Recorder:
         )
         self.trace.wishes.append(wish)
 
-    def happened(self, event: Event) -> None:
-        """The control has raised an event."""
-        second = self.house.now_s
-        self.trace.events.append(Happened(second, event))
-        wish = self.trace.wishes[-1]._replace(second=second)
-        match event:
-            case SettingChanged(scope=Scope.SITE, name=name, value=value):
-                wish = wish._replace(site=replace(wish.site, **{name: value}))  # type: ignore[arg-type]  # by its name
-            case SettingChanged(scope=Scope.LOADPOINT, owner=int(owner), name=name, value=value):
-                changed = replace(wish.loadpoints[owner], **{name: value})  # type: ignore[arg-type]  # by its name
-                wish = wish._replace(loadpoints=_with(wish.loadpoints, owner, changed))
-            case VehicleAssigned(loadpoint=owner, vehicle=vehicle):
-                wish = wish._replace(vehicles=_with(wish.vehicles, owner, vehicle))
-            case _:
-                return
-        self.trace.wishes.append(wish)
+    def took(self, events: Iterable[Event]) -> None:
+        """The control has raised events."""
+        for event in events:
+            self._happened(event)
 
     def note(self, text: str) -> None:
         """The world or a person has done something."""
@@ -304,6 +300,22 @@ class Recorder:
         losses = sum(battery.losses_kwh for battery in house.batteries)
         trace.energy_error_kwh = max(abs(delivered - taken), abs(flowed - losses - stored))
         return trace
+
+    def _happened(self, event: Event) -> None:
+        second = self.house.now_s
+        self.trace.events.append(Happened(second, event))
+        wish = self.trace.wishes[-1]._replace(second=second)
+        match event:
+            case SettingChanged(scope=Scope.SITE, name=name, value=value):
+                wish = wish._replace(site=replace(wish.site, **{name: value}))  # type: ignore[arg-type]  # by its name
+            case SettingChanged(scope=Scope.LOADPOINT, owner=int(owner), name=name, value=value):
+                changed = replace(wish.loadpoints[owner], **{name: value})  # type: ignore[arg-type]  # by its name
+                wish = wish._replace(loadpoints=_with(wish.loadpoints, owner, changed))
+            case VehicleAssigned(loadpoint=owner, vehicle=vehicle):
+                wish = wish._replace(vehicles=_with(wish.vehicles, owner, vehicle))
+            case _:
+                return
+        self.trace.wishes.append(wish)
 
     def _stored_in_batteries_kwh(self) -> float:
         return sum(battery.soc_pct / 100 * battery.spec.capacity_kwh for battery in self.house.batteries)

@@ -51,7 +51,7 @@ from evcc_sim.worlds.actions import Due, operator_limit_at, operator_spans, requ
 from evcc_sim.worlds.house import House
 from evcc_sim.worlds.scenario import InvalidScenario, Scenario
 from evcclib import Site
-from evcclib.commands import Command, Disable, Enable, SetCurrent
+from evcclib.commands import Command
 from evcclib.decision import Decision
 from evcclib.errors import EvccError
 from evcclib.events import Event, SessionRecord
@@ -467,31 +467,14 @@ class _Watcher:
         now_s = run.house.now_s
         run.note_step(now_s)
         run._promises.changed(now_s, decision.events)
-        self._take(decision.events)
+        run.recorder.took(decision.events)
         run.recorder.observe(decision.reasons)
 
     def submitted(self, events: tuple[Event, ...], now: Now) -> None:  # noqa: ARG002  the Observer's signature
         self._run._clock.sync()
         self._run._promises.answered(events)
-        self._take(events)
+        self._run.recorder.took(events)
 
     def commanded(self, loadpoint: int, batch: int, command: Command, *, is_done: bool) -> None:
-        recorder = self._run.recorder
         self._run._clock.sync()
-        recorder.sent(loadpoint, command, accepted=is_done, batch=batch, was_enabled=recorder.enabled[loadpoint])
-        if not is_done:
-            return
-        match command:
-            case Enable():
-                recorder.enabled[loadpoint] = True
-            case Disable():
-                recorder.enabled[loadpoint] = False
-            case SetCurrent(current_a=current_a):
-                recorder.limits_a[loadpoint] = current_a
-            case _:
-                pass
-
-    def _take(self, events: tuple[Event, ...]) -> None:
-        recorder = self._run.recorder
-        for event in events:
-            recorder.happened(event)
+        self._run.recorder.commanded(loadpoint, batch, command, is_done=is_done)

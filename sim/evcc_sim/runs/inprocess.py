@@ -233,10 +233,9 @@ class Run:
         return self._rounds.readings(outcomes)
 
     def _take(self, events: tuple[Event, ...]) -> None:
-        for event in events:
-            self.recorder.happened(event)
-            if self._plan:
-                self._saved_at_s = -SAVE_EVERY_S  # events that matter are stored at once
+        self.recorder.took(events)
+        if events and self._plan:
+            self._saved_at_s = -SAVE_EVERY_S  # events that matter are stored at once
 
     # -- commands ----------------------------------------------------------------------------------------------------
 
@@ -245,23 +244,11 @@ class Run:
         box = self.house.wallboxes[loadpoint]
         done = 0
         for command in batch.commands:
-            was_enabled = self.recorder.enabled[loadpoint]
             result, error = self._attempt(box, command)
-            self.recorder.sent(
-                loadpoint, command, accepted=result is Result.DONE, batch=batch.number, was_enabled=was_enabled
-            )
+            self.recorder.commanded(loadpoint, batch.number, command, is_done=result is Result.DONE)
             if result is not Result.DONE and not isinstance(command, WakeCharger | WakeVehicle):
                 return Outcome(loadpoint, batch.number, result, done, error)
             done += 1
-            match command:
-                case Enable():
-                    self.recorder.enabled[loadpoint] = True
-                case Disable():
-                    self.recorder.enabled[loadpoint] = False
-                case SetCurrent(current_a=current_a):
-                    self.recorder.limits_a[loadpoint] = current_a
-                case _:
-                    pass
         return Outcome(loadpoint, batch.number, Result.DONE, done)
 
     def _attempt(self, box: Wallbox, command: Command) -> tuple[Result, str]:
