@@ -3,7 +3,7 @@
 import pytest
 
 from evcc_server.profiles.profile import all_profiles
-from evcc_sim.judge.invariants.sight import what_flows_is_seen
+from evcc_sim.judge.invariants import check
 from evcc_sim.judge.trace import Look, Trace
 from evcc_sim.runs.fullstack import run_scenario
 from evcc_sim.worlds import scenario
@@ -53,6 +53,6 @@ def test_a_world_whose_sun_nobody_sees_is_found(shown_w: float | None) -> None:
     trace.looks = [Look(900.0, "pv", 9000.0, shown_w), Look(1800.0, "pv", 9000.0, shown_w)]
     last = run_scenario(trace.scenario.with_changes(hours=0.05)).trace.instants[-1]
     trace.instants = [last._replace(second=float(second)) for second in range(0, 1810, 10)]
-    assert [violation.second for violation in what_flows_is_seen(trace)] == [1800.0]
+    assert [violation.second for violation in check(trace, only=["what_flows_is_seen"])] == [1800.0]
     trace.looks[0] = Look(900.0, "pv", 9000.0, 9010.0)
-    assert list(what_flows_is_seen(trace)) == []
+    assert check(trace, only=["what_flows_is_seen"]) == ()

@@ -9,6 +9,7 @@ from datetime import time, timedelta
 import pytest
 from broken_controls import anarchist, deaf, forgetful, impatient, jumpy, timid
 
+from evcc_sim.judge.invariants import check
 from evcc_sim.judge.trace import Trace
 from evcc_sim.plants.battery import BatterySpec
 from evcc_sim.plants.car import CarSpec, Visit
@@ -232,6 +233,28 @@ def test_stops_of_a_limit_that_comes_and_goes_are_not_the_controls(mode: str) ->
 def test_what_is_left_to_a_car_of_which_one_does_not_see_the_phases_is_used(mode: str, invariant: str) -> None:
     assert violated(without_meters(WIDE, mode=mode)) == set()
     assert invariant in violated(without_meters(WIDE, mode=mode), timid)
+
+
+EVERY_DAY = replace(
+    world(replace(limit(12, 0, 4200.0, 60), every_day=True), mode="now", pv_w=0.0),
+    hours=None,
+    car=(CarSpec(name="car", capacity_kwh=900.0, visits=(Visit(charger="bay", arrive=time(0, 5), depart=time(0)),)),),
+)
+"""A day with a limit of the operator; a run may have several of them."""
+
+
+@pytest.mark.parametrize("day", [0, 1, 2])
+def test_a_limit_of_every_day_is_judged_on_each_day_of_the_run(day: int) -> None:
+    trace = simulate(EVERY_DAY, 1, days=3, control=anarchist).trace
+    of_day = [instant for instant in trace.instants if instant.second // 86_400 == day]
+    found = check(replace(trace, instants=of_day), only=["operator_limit_holds"])
+    assert found and all(each.second // 86_400 == day for each in found)
+
+
+def test_a_still_world_is_left_alone_on_each_day_of_the_run_but_for_the_limit() -> None:
+    result = simulate(EVERY_DAY, 1, days=3)
+    assert result.violations == ()
+    assert len([sent for sent in result.trace.sent if isinstance(sent.command, SetCurrent)]) >= 6  # it was heeded
 
 
 def test_a_car_in_mode_now_that_is_never_enabled_is_found() -> None:

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from evcc_sim.judge.invariants.evidence import (
-    REACTION_S,
-    Operator,
-    bounds,
-    car_of,
-    circuit_members,
-    counted_phases,
-    current_max_a,
-    faults_of,
-    is_excused,
-    is_hungry,
-    patience_s,
-    takes_offence,
-)
-from evcc_sim.judge.invariants.room import Rooms
-from evcc_sim.judge.invariants.violation import Found, Violation
-from evcc_sim.judge.trace import Instant, Trace
+from collections.abc import Callable
+from functools import partial
+
+from evcc_sim.judge.invariants.evidence import bounds, current_max_a, is_hungry, takes_offence
+from evcc_sim.judge.invariants.excuses import SETTLING, Grace
+from evcc_sim.judge.invariants.frame import Found, invariant
+from evcc_sim.judge.invariants.judged import REACTION_S, Judged, lasting
+from evcc_sim.judge.invariants.room import Ceiling, circuit_members
+from evcc_sim.judge.invariants.seen import counted_phases
+from evcc_sim.judge.trace import InForce, Instant
 from evcc_sim.plants.faults import CONTROL, SILENT, FaultKind
-from evcc_sim.worlds.scenario import CircuitSpec, Scenario
+from evcc_sim.worlds.scenario import CircuitSpec
 from evcclib.commands import SetCurrent
 from evcclib.model import ChargeMode
 
@@ -32,84 +25,90 @@ DISOBEDIENT = SILENT | {
 }
 
 
-def current_within_bounds(trace: Trace) -> Found:
+@invariant
+def current_within_bounds(run: Judged) -> Found:
     """A commanded current is within the loadpoint's [min, max], the station's own maximum, and on the station's steps.
 
     What is offered follows a maximum that is lowered within two intervals, unless station or control cannot.
     """
-    for loadpoint, charger in enumerate(trace.scenario.charger):
-        yield from _offers_too_much(trace, loadpoint)
+    for loadpoint, charger in run.loadpoints:
+        yield from _offers_too_much(run, loadpoint)
         step_a = charger.box.current_step_a
-        for sent in trace.sent:
-            if sent.loadpoint != loadpoint or not isinstance(sent.command, SetCurrent):
+        for sent in run.sent_to(loadpoint):
+            if not isinstance(sent.command, SetCurrent):
                 continue
-            present = bounds(trace, loadpoint, sent.second)
+            present = bounds(run, loadpoint, sent.second)
             current_a = sent.command.current_a
             high_a = min(present.high_a, charger.box.current_max_a)
             low_a = min(present.low_a, high_a)
             if not low_a - 1e-6 <= current_a <= high_a + 1e-6:
                 message = f"loadpoint {loadpoint + 1}: {current_a:g} A commanded, allowed {low_a:g}..{high_a:g} A"
-                yield Violation("current_within_bounds", sent.second, message)
+                yield sent.second, message
             if abs(current_a / step_a - round(current_a / step_a)) > 1e-6:
                 message = f"loadpoint {loadpoint + 1}: {current_a:g} A is not a multiple of {step_a:g} A"
-                yield Violation("current_within_bounds", sent.second, message)
+                yield sent.second, message
 
 
-def _offers_too_much(trace: Trace, loadpoint: int) -> Found:
-    patience_s = 2 * trace.scenario.site.interval_s + REACTION_S
-    name = trace.scenario.charger[loadpoint].box.name
-    excuses = [*faults_of(trace, name, DISOBEDIENT), *faults_of(trace, "site", CONTROL)]
-    for instant in trace.instants:
+def _offers_too_much(run: Judged, loadpoint: int) -> Found:
+    patience_s = 2 * run.interval_s + REACTION_S
+    name = run.scenario.charger[loadpoint].box.name
+    excuses = [*run.faults_of(name, DISOBEDIENT), *run.faults_of("site", CONTROL)]
+    for instant in run.instants:
         offered_a = instant.loadpoints[loadpoint].pilot_a
         if offered_a == 0 or instant.second < patience_s:
             continue
-        wishes = trace.in_force_between(instant.second - patience_s, instant.second)
+        wishes = run.trace.in_force_between(instant.second - patience_s, instant.second)
         high_a = max(wish.loadpoints[loadpoint].current_max_a for wish in wishes)
-        if offered_a <= high_a + 1e-6 or is_excused(excuses, instant.second):
+        if offered_a <= high_a + 1e-6 or SETTLING.excuses(excuses, instant.second):
             continue
         message = f"loadpoint {loadpoint + 1}: {offered_a:g} A offered, allowed {high_a:g} A"
-        yield Violation("current_within_bounds", instant.second, message)
+        yield instant.second, message
         return
 
 
-def circuit_limits_hold(trace: Trace) -> Found:
+@invariant
+def circuit_limits_hold(run: Judged) -> Found:
     """What is offered below a circuit never exceeds its current on any phase, nor its power, beyond the time of reaction.
 
     A circuit at the grid meter counts what really flows; there only the excess that the cars cause is a violation. A meter that
     lies, or shows what was, is believed; a station that does not obey cannot be lowered.
     """
-    scenario = trace.scenario
-    for circuit in scenario.circuit:
-        members = circuit_members(scenario, circuit.name)
-        since: float | None = None
-        guard = "grid" if circuit.uses_grid_meter else circuit.name
-        excuses = faults_of(trace, guard, frozenset({FaultKind.LYING, FaultKind.FROZEN}))
-        for member in members:
-            excuses += faults_of(trace, scenario.charger[member].box.name, DISOBEDIENT)
-        excuses += faults_of(trace, "site", CONTROL)
-        patience_s = scenario.site.interval_s + REACTION_S
-        if circuit.uses_grid_meter or circuit.has_meter:
-            patience_s += scenario.site.interval_s + scenario.grid.meter.refresh_s + scenario.grid.meter.lag_s
-        for instant in trace.instants:
-            message = _circuit_excess(circuit, members, instant, scenario)
-            if message is None or any(f.start_s <= instant.second < f.end_s + patience_s for f in excuses):
-                since = None
-            elif since is None:
-                since = instant.second
-            elif instant.second - since > patience_s:
-                yield Violation("circuit_limits_hold", instant.second, message)
-                since = instant.second
+    for circuit in run.scenario.circuit:
+        members = circuit_members(run.scenario, circuit.name)
+        for instant, _wish, _since_s in lasting(run, _may_exceed_s(run, circuit, members), whatever_is_wished=True):
+            excess = _circuit_excess(run, circuit, members, instant)
+            assert excess is not None
+            yield instant.second, excess
 
 
-def _circuit_excess(circuit: CircuitSpec, members: list[int], instant: Instant, scenario: Scenario) -> str | None:
+def _may_exceed_s(run: Judged, circuit: CircuitSpec, members: list[int]) -> Callable[[Instant, InForce], float | None]:
+    """How long a circuit may be exceeded, at each instant; None: it is not, or nobody can help it [s]."""
+    meter = run.scenario.grid.meter
+    guard = "grid" if circuit.uses_grid_meter else circuit.name
+    excuses = run.faults_of(guard, frozenset({FaultKind.LYING, FaultKind.FROZEN}))
+    for member in members:
+        excuses += run.faults_of(run.scenario.charger[member].box.name, DISOBEDIENT)
+    excuses += run.faults_of("site", CONTROL)
+    patience_s = run.interval_s + REACTION_S
+    if circuit.uses_grid_meter or circuit.has_meter:
+        patience_s += run.interval_s + meter.refresh_s + meter.lag_s
+    obeying = Grace(0.0, patience_s)
+
+    def may_exceed_s(instant: Instant, _wish: InForce) -> float | None:
+        is_exceeded = _circuit_excess(run, circuit, members, instant) is not None
+        return patience_s if is_exceeded and not obeying.excuses(excuses, instant.second) else None
+
+    return may_exceed_s
+
+
+def _circuit_excess(run: Judged, circuit: CircuitSpec, members: list[int], instant: Instant) -> str | None:
     """How a circuit is overloaded by cars at this instant, in words."""
-    voltage_v = scenario.site.true_voltage_v or scenario.site.voltage_v
     cars_w = [sum(instant.loadpoints[index].powers_w[phase] for index in members) for phase in range(3)]
     flowing_w = list(instant.grid_powers_w) if circuit.uses_grid_meter else cars_w
     if circuit.current_max_a is not None:
         for phase in range(3):
-            current_a = flowing_w[phase] / voltage_v
-            if current_a > circuit.current_max_a + 0.1 and cars_w[phase] / voltage_v > 0.1:
+            current_a = flowing_w[phase] / run.voltage_v
+            if current_a > circuit.current_max_a + 0.1 and cars_w[phase] / run.voltage_v > 0.1:
                 return f"circuit {circuit.name}: {current_a:.1f} A on L{phase + 1}, allowed {circuit.current_max_a:g} A"
     power_max_w = None if circuit.power_max_w is None else circuit.power_max_w * 1.005 + 10
     if power_max_w is not None and sum(flowing_w) > power_max_w and sum(cars_w) > 10:
@@ -117,112 +116,89 @@ def _circuit_excess(circuit: CircuitSpec, members: list[int], instant: Instant, 
     return None
 
 
-def limits_are_used(trace: Trace) -> Found:
+@invariant
+def limits_are_used(run: Judged) -> Found:
     """A car in mode now gets what its circuits leave over on its own phases: reduced, never stopped, never held down by a
     phase that it does not use. A car that is not seen to charge yet waits for room on all phases."""
-    scenario = trace.scenario
-    parents = {circuit.name: circuit for circuit in scenario.circuit}
-    operator = Operator(trace)
-    wait_s = 2 * patience_s(scenario) + 60.0
-    rooms = Rooms(trace)
-    flows = {
-        ceiling.name: [rooms.flows_if_taken_w(ceiling, instant) for instant in trace.instants]
-        for ceiling in rooms.circuits
-    }
-    for index, charger in enumerate(scenario.charger):
-        chain: list[CircuitSpec] = []
+    parents = {circuit.name: circuit.parent for circuit in run.scenario.circuit}
+    for index, charger in run.loadpoints:
+        chain: list[Ceiling] = []
         name = charger.loadpoint.circuit
         while name is not None:
-            chain.append(parents[name])
-            name = parents[name].parent
-        if not chain:
-            continue
-        since: float | None = None
-        for moment, instant in enumerate(trace.instants):
-            loadpoint, wish = instant.loadpoints[index], trace.in_force(instant.second)
-            settings = wish.loadpoints[index]
-            car = car_of(scenario, loadpoint.car)
-            wanted = (
-                car is not None
-                and loadpoint.mode is ChargeMode.NOW
-                and is_hungry(trace, instant, index, wish)
-                and not is_excused(trace.faults, instant.second)
-                and not operator.is_limiting(instant.second, after_s=wait_s)
-            )
-            if car is not None and wanted:
-                phases = counted_phases(scenario, index, loadpoint)
-                room_a = min(
-                    _room_a(circuit, flows[circuit.name][moment], index, phases, instant, scenario) for circuit in chain
-                )
-                needed_a = settings.current_min_a if loadpoint.pilot_a == 0 else charger.box.coarsest_step_a
-                is_low = loadpoint.pilot_a < current_max_a(trace, index, settings, car) - 1.0
-                wanted = is_low and room_a > needed_a + 3.0
-            if not wanted:
-                since = None
-            elif since is None:
-                since = instant.second
-            elif instant.second - max(since, wish.second) > wait_s:
-                message = f"loadpoint {index + 1} at {loadpoint.pilot_a:g} A although its circuits have room"
-                yield Violation("limits_are_used", instant.second, message)
-                since = instant.second
+            chain += [ceiling for ceiling in run.rooms.circuits if ceiling.name == name]
+            name = parents[name]
+        for instant, _wish, _since_s in lasting(run, partial(_may_be_low_s, run, index, chain)) if chain else ():
+            pilot_a = instant.loadpoints[index].pilot_a
+            yield instant.second, f"loadpoint {index + 1} at {pilot_a:g} A although its circuits have room"
 
 
-def _room_a(
-    circuit: CircuitSpec, flowing_w: list[float], index: int, phases: int, instant: Instant, scenario: Scenario
-) -> float:
+def _may_be_low_s(run: Judged, index: int, chain: list[Ceiling], instant: Instant, wish: InForce) -> float | None:
+    """How long a car may be offered less than its circuits leave; None: it is not [s]."""
+    loadpoint, settings, box = instant.loadpoints[index], wish.loadpoints[index], run.scenario.charger[index].box
+    car, wait_s = run.cars.get(loadpoint.car), 2 * run.patience_s + 60.0
+    if car is None or loadpoint.mode is not ChargeMode.NOW or not is_hungry(run, instant, index, wish):
+        return None
+    if loadpoint.pilot_a >= current_max_a(run, index, settings, car) - 1.0:
+        return None
+    is_excused = SETTLING.excuses(run.faults, instant.second)
+    if is_excused or run.operator.is_limiting(instant.second, after_s=wait_s):
+        return None
+    room_a = min(_room_a(run, ceiling, index, instant) for ceiling in chain)
+    needed_a = settings.current_min_a if loadpoint.pilot_a == 0 else box.coarsest_step_a
+    return wait_s if room_a > needed_a + 3.0 else None
+
+
+def _room_a(run: Judged, ceiling: Ceiling, index: int, instant: Instant) -> float:
     """What a circuit leaves over on the grid phases of a station [A]."""
-    voltage_v = scenario.site.true_voltage_v or scenario.site.voltage_v
-    used = min(phases, instant.loadpoints[index].phases)
-    own = [phase - 1 for phase in scenario.charger[index].box.phase_rotation[:used]]
+    flowing_w, loadpoint = run.rooms.flows_if_taken_w(ceiling, instant), instant.loadpoints[index]
+    used = min(counted_phases(run.scenario, index, loadpoint), loadpoint.phases)
+    own = [phase - 1 for phase in run.scenario.charger[index].box.phase_rotation[:used]]
     room_a = float("inf")
-    if circuit.current_max_a is not None:
-        room_a = min(circuit.current_max_a - flowing_w[phase] / voltage_v for phase in own)
-    if circuit.power_max_w is not None:
-        room_a = min(room_a, (circuit.power_max_w - sum(flowing_w)) / (voltage_v * max(1, used)))
+    if ceiling.current_max_a is not None:
+        room_a = min(ceiling.current_max_a - flowing_w[phase] / run.voltage_v for phase in own)
+    if ceiling.power_max_w is not None:
+        room_a = min(room_a, (ceiling.power_max_w - sum(flowing_w)) / (run.voltage_v * max(1, used)))
     return room_a
 
 
-def operator_limit_holds(trace: Trace) -> Found:
+@invariant
+def operator_limit_holds(run: Judged) -> Found:
     """While the grid operator limits, all cars together stay below its newest word, two intervals after that has come.
 
     A station that does not obey cannot be lowered, nor does a control that is gone.
     """
-    operator = Operator(trace)
-    patience_s = 2 * trace.scenario.site.interval_s + REACTION_S
-    excuses = faults_of(trace, "site", CONTROL)
-    for charger in trace.scenario.charger:
-        excuses += faults_of(trace, charger.box.name, DISOBEDIENT)
-    for instant in trace.instants:
+    operator, patience_s = run.operator, 2 * run.interval_s + REACTION_S
+    obeying = Grace(0.0, patience_s)
+    excuses = run.faults_of("site", CONTROL)
+    for _index, charger in run.loadpoints:
+        excuses += run.faults_of(charger.box.name, DISOBEDIENT)
+    for instant in run.instants:
         limit_w = operator.limit_w(instant.second)
         if limit_w is None or instant.second - operator.unchanged_since(instant.second) < patience_s:
             continue
-        charge_w = sum(loadpoint.power_w for loadpoint in instant.loadpoints)
-        if charge_w <= limit_w * 1.02 + 10:
-            continue
-        if not any(fault.start_s <= instant.second < fault.end_s + patience_s for fault in excuses):
-            message = f"{charge_w:.0f} W drawn, the operator allows {limit_w:.0f} W"
-            yield Violation("operator_limit_holds", instant.second, message)
+        if instant.charge_w > limit_w * 1.02 + 10 and not obeying.excuses(excuses, instant.second):
+            yield instant.second, f"{instant.charge_w:.0f} W drawn, the operator allows {limit_w:.0f} W"
 
 
-def operator_limit_expires(trace: Trace) -> Found:
+@invariant
+def operator_limit_expires(run: Judged) -> Found:
     """A limit ends by itself: a hungry car in mode now has its full current again within a minute after the limit's end."""
-    scenario = trace.scenario
-    operator = Operator(trace)
-    if scenario.circuit:
+    operator = run.operator
+    if run.scenario.circuit:
         return
     for end_s in operator.ends:
-        free_s = end_s + 60 + 2 * scenario.site.interval_s + REACTION_S
-        instant = next((i for i in trace.instants if i.second >= free_s), None)
+        free_s = end_s + 60 + 2 * run.interval_s + REACTION_S
+        instant = run.first_from(free_s)
         if instant is None or operator.is_limiting(instant.second, after_s=instant.second - end_s - 1.0):
             continue
-        wish = trace.in_force(instant.second)
-        if wish.second > end_s or is_excused(trace.faults, instant.second):
+        wish = run.trace.in_force(instant.second)
+        if wish.second > end_s or SETTLING.excuses(run.faults, instant.second):
             continue
         for index, loadpoint in enumerate(instant.loadpoints):
-            car = car_of(scenario, loadpoint.car)
-            if car is None or takes_offence(car) or not is_hungry(trace, instant, index, wish):
+            car = run.cars.get(loadpoint.car)
+            if car is None or takes_offence(car) or not is_hungry(run, instant, index, wish):
                 continue
-            high_a = current_max_a(trace, index, wish.loadpoints[index])
+            high_a = current_max_a(run, index, wish.loadpoints[index])
             if loadpoint.mode is ChargeMode.NOW and loadpoint.status == "C" and loadpoint.pilot_a < high_a - 1.0:
                 message = f"loadpoint {index + 1} still at {loadpoint.pilot_a:g} A after the limit has ended"
-                yield Violation("operator_limit_expires", instant.second, message)
+                yield instant.second, message

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from evcc_sim.judge.invariants.evidence import Doubt, Operator, circuit_members, counted_phases, seen_powers_w
+from evcc_sim.judge.invariants.grid_operator import Operator
+from evcc_sim.judge.invariants.seen import Doubt, counted_phases, seen_powers_w
 from evcc_sim.judge.trace import Instant, LoadpointInstant, Trace
 from evcc_sim.worlds.scenario import CircuitSpec, Scenario
 from evcclib.model import ChargeMode
@@ -31,14 +32,14 @@ class Ceiling:
 class Rooms:
     """What the ``circuits`` of a run's site leave at an instant, by the settings of then."""
 
-    def __init__(self, trace: Trace) -> None:
+    def __init__(self, trace: Trace, operator: Operator) -> None:
         self._trace = trace
         self._scenario = scenario = trace.scenario
         self._voltage_v = scenario.site.true_voltage_v or scenario.site.voltage_v
         self._phases = {car.name: car.phases for car in scenario.car}
         self.circuits = tuple(_ceilings(scenario))
         self._everyone = tuple(range(len(scenario.charger)))
-        self._operator = Operator(trace)
+        self._operator = operator
         self._unseen = {  # by circuit
             ceiling.name: [index for index in ceiling.metered if not scenario.charger[index].box.has_meter]
             for ceiling in self.circuits
@@ -186,3 +187,14 @@ def _sees_house(circuit: CircuitSpec, scenario: Scenario) -> bool:
     if circuit.uses_grid_meter or circuit.has_meter:
         return circuit.uses_grid_meter
     return any(_sees_house(child, scenario) for child in scenario.circuit if child.parent == circuit.name)
+
+
+def circuit_members(scenario: Scenario, name: str) -> list[int]:
+    """The loadpoints below a circuit."""
+    below = {name}
+    grown = True
+    while grown:
+        more = {circuit.name for circuit in scenario.circuit if circuit.parent in below} - below
+        below |= more
+        grown = bool(more)
+    return [index for index, charger in enumerate(scenario.charger) if charger.loadpoint.circuit in below]

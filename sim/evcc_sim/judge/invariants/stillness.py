@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from evcc_sim.judge.invariants.evidence import Operator, by_itself, delays_s, is_tapering, patience_s, swings_by_wish
-from evcc_sim.judge.invariants.violation import Found, Violation
-from evcc_sim.judge.trace import Trace
+from evcc_sim.judge.invariants.evidence import by_itself, delays_s, is_tapering, swings_by_wish
+from evcc_sim.judge.invariants.excuses import CALMING
+from evcc_sim.judge.invariants.frame import Found, invariant
+from evcc_sim.judge.invariants.judged import Judged
 from evcc_sim.plants.prices import TariffSpec
 from evcclib.commands import Disable, Enable, SetCurrent, SwitchPhases
 from evcclib.model import ChargeMode
@@ -12,47 +13,46 @@ from evcclib.model import ChargeMode
 SETTLE_S = 600.0
 
 
-def still_worlds_stay_still(trace: Trace) -> Found:
+@invariant
+def still_worlds_stay_still(run: Judged) -> Found:
     """With constant sun and household, the same cars and the same wishes, commands end within ten minutes and the delays.
 
     What a car begins or ends to draw is an answer to commands, not a change of the world. Cars that taper, are full or fall
     asleep change by themselves; with a slow meter or a battery whoever follows the sun never comes to rest (rows 4, 5).
     """
-    scenario = trace.scenario
+    scenario = run.scenario
     if any(car.sleep_after_s > 0 or car.phase_pause_min_s > 0 for car in scenario.car):
         return
     if scenario.tariff != TariffSpec() or any(action.setting == "target_time" for action in scenario.action):
         return  # prices and plans move by the clock
     meter = scenario.grid.meter
     is_sun_seen_well = not (meter.lag_s or meter.refresh_s or meter.noise_w or meter.resolution_w or scenario.battery)
-    operator = Operator(trace)
     guard_s = max((charger.loadpoint.guard_duration_s for charger in scenario.charger), default=0.0)
-    longest_s = max((delays_s(each) for wish in trace.wishes for each in wish.loadpoints), default=0.0) + guard_s
-    settle_s = SETTLE_S + longest_s + 2 * patience_s(scenario)
+    longest_s = max((delays_s(each) for wish in run.trace.wishes for each in wish.loadpoints), default=0.0) + guard_s
+    settle_s = SETTLE_S + longest_s + 2 * run.patience_s
     moves = [
         s
-        for s in trace.sent
+        for s in run.trace.sent
         if s.accepted and isinstance(s.command, (Enable, Disable, SetCurrent, SwitchPhases)) and s.second > settle_s
     ]
-    notes = {note.second for note in trace.notes}
+    notes = {note.second for note in run.trace.notes}
     since = 0.0
     before: object = None
     position = 0
-    for instant in trace.instants:
-        wish = trace.in_force(instant.second)
+    for instant, wish in run.moments:
         world = (
             instant.household_w,
             round(instant.pv_available_w),
             tuple([(each.car, each.mode, by_itself(each.reason)) for each in instant.loadpoints]),
-            operator.limit_w(instant.second),
+            run.operator.limit_w(instant.second),
             wish.second,
         )
         changes = (
             world != before
             or instant.second in notes
-            or any(is_tapering(trace, each.soc_pct, each.car) for each in instant.loadpoints)
-            or any(swings_by_wish(trace, index, each) for index, each in enumerate(wish.loadpoints))
-            or any(fault.start_s - 10 <= instant.second < fault.end_s + 120 for fault in trace.faults)
+            or any(is_tapering(run, each.soc_pct, each.car) for each in instant.loadpoints)
+            or any(swings_by_wish(run, index, each) for index, each in enumerate(wish.loadpoints))
+            or CALMING.excuses(run.faults, instant.second)
             or not (
                 is_sun_seen_well or all(each.mode in (ChargeMode.NOW, ChargeMode.OFF) for each in instant.loadpoints)
             )
@@ -67,4 +67,4 @@ def still_worlds_stay_still(trace: Trace) -> Found:
                 message = (
                     f"loadpoint {move.loadpoint + 1}: {move.command} after {quiet:.0f} min in which nothing changed"
                 )
-                yield Violation("still_worlds_stay_still", move.second, message)
+                yield move.second, message

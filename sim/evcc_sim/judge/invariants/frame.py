@@ -1,0 +1,42 @@
+"""What an invariant is, and what it finds.
+
+    @invariant
+    def fuse_never_trips(run: Judged) -> Found:
+        \"\"\"The main fuse stays in.\"\"\"
+        for second, phase in run.trace.fuse_trips:
+            yield second, f"the fuse of L{phase + 1} has tripped"
+
+That is all: the decorator registers it under its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from evcc_sim.judge.invariants.judged import Judged
+
+Found = Iterator[tuple[float, str]]
+"""Seconds, and in words what does not hold then."""
+Invariant = Callable[[Judged], Found]
+INVARIANTS: dict[str, Invariant] = {}
+"""All of them by name."""
+
+
+def invariant(function: Invariant) -> Invariant:
+    """Judges every run from now on, called as the function is."""
+    INVARIANTS[function.__name__] = function
+    return function
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """``invariant`` does not hold at ``second``."""
+
+    invariant: str
+    second: float
+    message: str
+
+    def __str__(self) -> str:
+        hours, rest = divmod(int(self.second), 3600)
+        return f"{self.invariant} at {hours:02d}:{rest // 60:02d}:{rest % 60:02d}: {self.message}"
