@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import time
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 from evcc_sim.quiet import quiet
@@ -40,7 +40,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="evcc-sim", description="A simulated home for charging control.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_runs(commands)
+    _add_homes(commands)
+    _add_whole_servers(commands)
+    _add_recordings(commands)
+    return parser
 
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def _add_runs(commands: Commands) -> None:
     run = commands.add_parser("run", help="run a scenario and show its numbers")
     run.add_argument(
         "scenario", help="a name from `evcc-sim scenarios`, a .toml file, or @generator[:parameter=value,...]"
@@ -85,6 +95,8 @@ def _parser() -> argparse.ArgumentParser:
     sweep.add_argument("--json", type=_new_file, metavar="FILE", help="write every outcome")
     sweep.set_defaults(command=_sweep)
 
+
+def _add_homes(commands: Commands) -> None:
     serve = commands.add_parser("serve", help="a scenario as devices on the network, in real time")
     serve.add_argument("scenario")
     serve.add_argument("--seed", type=_count)
@@ -100,6 +112,17 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--serial", action="store_true", help="RTU devices on pseudo terminals too")
     serve.set_defaults(command=_serve)
 
+    demo = commands.add_parser("demo", help="a simulated home and the server, in one command")
+    demo.add_argument("--host", default="127.0.0.1", help="address for API and broker (default %(default)s)")
+    demo.add_argument("--port", type=port_number, default=7070, help="port of the API (default %(default)s)")
+    demo.add_argument(
+        "--mqtt-port", type=port_number, default=1883, help="port of the MQTT broker (default %(default)s)"
+    )
+    demo.add_argument("--duration", type=duration, metavar="SECONDS", help="end by itself")
+    demo.set_defaults(command=_demo)
+
+
+def _add_whole_servers(commands: Commands) -> None:
     days = commands.add_parser("days", help="scenarios through the whole server, in virtual time")
     days.add_argument("scenarios", nargs="*", help="default: the whole library")
     days.add_argument("--days", type=_length, help="how many days (default: one)")
@@ -127,15 +150,8 @@ def _parser() -> argparse.ArgumentParser:
     night.add_argument("--quick-kills", action="store_true", help="once at every await point, not at every step")
     night.set_defaults(command=_nightly)
 
-    demo = commands.add_parser("demo", help="a simulated home and the server, in one command")
-    demo.add_argument("--host", default="127.0.0.1", help="address for API and broker (default %(default)s)")
-    demo.add_argument("--port", type=port_number, default=7070, help="port of the API (default %(default)s)")
-    demo.add_argument(
-        "--mqtt-port", type=port_number, default=1883, help="port of the MQTT broker (default %(default)s)"
-    )
-    demo.add_argument("--duration", type=duration, metavar="SECONDS", help="end by itself")
-    demo.set_defaults(command=_demo)
 
+def _add_recordings(commands: Commands) -> None:
     listing = commands.add_parser("scenarios", help="what there is")
     listing.set_defaults(command=_scenarios)
 
@@ -152,7 +168,6 @@ def _parser() -> argparse.ArgumentParser:
     replay.add_argument("--plot", type=_picture)
     replay.add_argument("--html", type=_new_file)
     replay.set_defaults(command=_replay)
-    return parser
 
 
 # -- values on the command line -----------------------------------------------------------------------------------------------

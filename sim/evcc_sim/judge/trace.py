@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypeVar
 
 from evcc_sim.plants.faults import Fault
+from evcc_sim.plants.wallbox import Wallbox
 from evcc_sim.worlds.house import House
 from evcc_sim.worlds.scenario import Scenario
 from evcclib.commands import Command, Disable, Enable, SetCurrent
@@ -177,43 +178,11 @@ class Recorder:
         """Add an instant: the house as it is now, and the reasons of the last decision."""
         house = self.house
         second = house.now_s
-        loadpoints: list[LoadpointInstant] = []
         settings = self.trace.wishes[-1].loadpoints
-        for index, box in enumerate(house.wallboxes):
-            car = box.car
-            reason = reasons[index].code.value if index < len(reasons) else ""
-            tap = box.tap
-            if car is None:
-                last = self._last[index]
-                mode, enabled, limit_a = settings[index].mode, self.enabled[index], self.limits_a[index]
-                if (
-                    last is not None
-                    and last.car == ""
-                    and last.reason == reason
-                    and last.mode is mode
-                    and last.enabled == enabled
-                    and last.limit_a == limit_a
-                    and last.pilot_a == box.pilot_a
-                    and last.phases == box.phases
-                ):
-                    loadpoints.append(last)
-                    continue
-            loadpoint = LoadpointInstant(
-                box.true_status.value,
-                box.pilot_a,
-                box.phases,
-                tap.power_w,
-                tap.powers_w,
-                "" if car is None else car.spec.name,
-                float("nan") if car is None else car.soc_pct,
-                settings[index].mode,
-                self.enabled[index],
-                self.limits_a[index],
-                reason,
-                tap.energy_in_kwh,
-            )
-            self._last[index] = loadpoint
-            loadpoints.append(loadpoint)
+        loadpoints = [
+            self._loadpoint(index, box, settings[index].mode, reasons[index].code.value if index < len(reasons) else "")
+            for index, box in enumerate(house.wallboxes)
+        ]
         grid = house.bus.grid
         grid_in_kwh, grid_out_kwh = grid.energies_kwh()
         batteries = house.batteries
@@ -235,6 +204,38 @@ class Recorder:
         self._ticks += 1
         if self._ticks % 16 == 0:
             self._check_balance()
+
+    def _loadpoint(self, index: int, box: Wallbox, mode: ChargeMode, reason: str) -> LoadpointInstant:
+        car, tap, last = box.car, box.tap, self._last[index]
+        enabled, limit_a = self.enabled[index], self.limits_a[index]
+        if (
+            car is None
+            and last is not None
+            and last.car == ""
+            and last.reason == reason
+            and last.mode is mode
+            and last.enabled == enabled
+            and last.limit_a == limit_a
+            and last.pilot_a == box.pilot_a
+            and last.phases == box.phases
+        ):
+            return last
+        now = LoadpointInstant(
+            box.true_status.value,
+            box.pilot_a,
+            box.phases,
+            tap.power_w,
+            tap.powers_w,
+            "" if car is None else car.spec.name,
+            float("nan") if car is None else car.soc_pct,
+            mode,
+            enabled,
+            limit_a,
+            reason,
+            tap.energy_in_kwh,
+        )
+        self._last[index] = now
+        return now
 
     def commanded(self, loadpoint: int, batch: int, command: Command, *, is_done: bool) -> None:
         """A command has been sent to a station; ``is_done``: acknowledged, so that what it says holds from now on."""

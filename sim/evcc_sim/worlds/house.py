@@ -57,28 +57,19 @@ class House:
         )
         self._couple()
         self.wallboxes = tuple(
-            Wallbox(
-                self.env,
-                self.bus.tap(spec.box.name),
-                spec.box,
-                self.bus.voltages_v,
-                faults=self.faults,
-                seed=self.seed,
-            )
-            for spec in scenario.charger
+            Wallbox(self.env, self.bus.tap(box.name), box, self.bus.voltages_v, faults=self.faults, seed=self.seed)
+            for box in (spec.box for spec in scenario.charger)
         )
         self.cars = {
-            spec.name: Car(
-                self.env,
-                spec,
-                is_climate_time=self._climate_clock(spec.climate),
-                faults=self.faults,
-            )
+            spec.name: Car(self.env, spec, is_climate_time=self._climate_clock(spec.climate), faults=self.faults)
             for spec in scenario.car
         }
         self.fuse = Fuse(self.env, lambda: self.bus.currents_a, rated_a=site.fuse_a)
         self.bus.grid.listeners.append(self.fuse.changed)
         self._add_meters()
+        self._let_people_live()
+
+    def _let_people_live(self) -> None:
         by_name = {box.name: box for box in self.wallboxes}
         for car in self.cars.values():
             for visit in car.spec.visits:

@@ -72,28 +72,7 @@ def narrow_circuit(
     busiest_a = max(0.0, limit_a - MINIMUM_A - slack_a)
     house_w = busiest_a * VOLTAGE_V / max(SPLITS[split])
     names = [f"car{number}" for number in range(cars)]
-    chargers = tuple(
-        ChargerSpec(
-            box=WallboxSpec(
-                name=f"bay{number}",
-                current_step_a=steps_a,
-                phase_rotation=ROTATIONS[number % 3] if rotated == "yes" else (1, 2, 3),
-            ),
-            loadpoint=LoadpointSpec(
-                mode=mode,
-                vehicle=name if known == "yes" else None,
-                circuit="branch" if guard == "both" and number % 2 == 0 else "main",
-            ),
-        )
-        for number, name in enumerate(names)
-    )
-    faults: tuple[FaultSpec, ...] = ()
-    if fault != "none":
-        is_guard = fault in OF_METERS or (fault in OF_BOTH and device == "guard")
-        name = {"grid": "grid", "own": "main", "both": "branch"}[guard] if is_guard else "bay0"
-        kind = FaultKind(fault)
-        params = {FaultKind.LYING: {"factor": 0.7}, FaultKind.READ_BACK_LAG: {"lag_s": 8.0}}.get(kind, {})
-        faults = (FaultSpec(kind=kind, device=name, at=time(1, 10), lasts=timedelta(seconds=lasts_s), params=params),)
+    turns = range(cars) if arrivals == "rising" else range(cars - 1, -1, -1)
     return Scenario(
         name="",
         title="A narrow circuit",
@@ -103,12 +82,20 @@ def narrow_circuit(
         household=HouseholdSpec(series=_series(house, house_w, pulse_a, period_s, split), split=SPLITS[split]),
         pv=(PvSpec(name="roof", constant_w=0.0 if mode == "now" else 9000.0),),
         circuit=_circuits(guard, limit_a, MINIMUM_A if (cars - 1) * MINIMUM_A <= slack_a else 0.0),
-        charger=chargers,
+        charger=tuple(
+            ChargerSpec(
+                box=_box(number, steps_a, rotated),
+                loadpoint=LoadpointSpec(
+                    mode=mode, vehicle=name if known == "yes" else None, circuit=_circuit_of(number, guard)
+                ),
+            )
+            for number, name in enumerate(names)
+        ),
         car=tuple(
             _car(
                 number,
                 name,
-                turn=number if arrivals == "rising" else cars - 1 - number,
+                turns[number],
                 phases=phases,
                 habit=habit,
                 climate_w=climate_w,
@@ -116,11 +103,31 @@ def narrow_circuit(
             )
             for number, name in enumerate(names)
         ),
-        fault=faults,
-        action=(ActionSpec(at=time(1, 40), operator_limit_w=operator_w, lasts=timedelta(minutes=20)),)
-        if operator_w > 0
-        else (),
+        fault=() if fault == "none" else (_fault(fault, device, guard, lasts_s),),
+        action=()
+        if operator_w <= 0
+        else (ActionSpec(at=time(1, 40), operator_limit_w=operator_w, lasts=OPERATOR_LASTS),),
     )
+
+
+OPERATOR_LASTS = timedelta(minutes=20)
+
+
+def _box(number: int, steps_a: float, rotated: str) -> WallboxSpec:
+    rotation = ROTATIONS[number % 3] if rotated == "yes" else (1, 2, 3)
+    return WallboxSpec(name=f"bay{number}", current_step_a=steps_a, phase_rotation=rotation)
+
+
+def _circuit_of(number: int, guard: str) -> str:
+    return "branch" if guard == "both" and number % 2 == 0 else "main"
+
+
+def _fault(fault: str, device: str, guard: str, lasts_s: float) -> FaultSpec:
+    is_guard = fault in OF_METERS or (fault in OF_BOTH and device == "guard")
+    name = {"grid": "grid", "own": "main", "both": "branch"}[guard] if is_guard else "bay0"
+    kind = FaultKind(fault)
+    params = {FaultKind.LYING: {"factor": 0.7}, FaultKind.READ_BACK_LAG: {"lag_s": 8.0}}.get(kind, {})
+    return FaultSpec(kind=kind, device=name, at=time(1, 10), lasts=timedelta(seconds=lasts_s), params=params)
 
 
 def _series(house: str, house_w: float, pulse_a: float, period_s: float, split: str) -> tuple[tuple[float, float], ...]:
@@ -145,7 +152,7 @@ def _circuits(guard: str, limit_a: float, safe_a: float) -> tuple[CircuitSpec, .
 
 
 def _car(
-    number: int, name: str, *, turn: int, phases: str, habit: str, climate_w: float, start_delay_s: float
+    number: int, name: str, turn: int, *, phases: str, habit: str, climate_w: float, start_delay_s: float
 ) -> CarSpec:
     is_full = habit in ("preheat", "pulses")
     soc_pct = {"plain": 20.0, "taper": 55.0}.get(habit, FULL_PCT)
