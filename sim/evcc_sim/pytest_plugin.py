@@ -18,7 +18,7 @@ import pytest
 
 if TYPE_CHECKING:  # loaded by every pytest run of an environment: the simulator itself is imported when it is used
     from evcc_sim.runs.controls import ControlFactory
-    from evcc_sim.runs.result import Result
+    from evcc_sim.runs.result import RunResult
     from evcc_sim.worlds.scenario import Scenario
 
 MARKER = "evcc_scenario"
@@ -68,12 +68,12 @@ def evcc_control() -> ControlFactory:
 
 
 @pytest.fixture
-def evcc_simulate(evcc_control: ControlFactory) -> Callable[..., Result]:
+def evcc_simulate(evcc_control: ControlFactory) -> Callable[..., RunResult]:
     """`evcc_sim.runs.inprocess.simulate` with the control under test."""
     from evcc_sim.runs.inprocess import simulate
     from evcc_sim.worlds.variants import resolve
 
-    def run(scenario: Scenario | str, seed: int = 1, **options: Any) -> Result:
+    def run(scenario: Scenario | str, seed: int = 1, **options: Any) -> RunResult:
         world = resolve(scenario, seed=seed) if isinstance(scenario, str) else scenario
         return simulate(world, seed, control=evcc_control, **options)
 
@@ -85,8 +85,8 @@ def evcc_result(
     request: pytest.FixtureRequest,
     evcc_scenario: Scenario,
     evcc_seed: int,
-    evcc_simulate: Callable[..., Result],
-) -> Result:
+    evcc_simulate: Callable[..., RunResult],
+) -> RunResult:
     """The judged run. Fails the test when an invariant does not hold."""
     marker = request.node.get_closest_marker(MARKER)
     result = evcc_simulate(evcc_scenario, evcc_seed, days=marker.kwargs.get("days"))

@@ -3,7 +3,7 @@
 import struct
 from dataclasses import dataclass, field
 
-from evcc_sim.devices.modbus_server import Framing
+from evcc_sim.devices.modbus_server import Wrapping
 
 
 def crc16(data: bytes) -> bytes:
@@ -29,28 +29,28 @@ class Refused(Exception):
         self.code = code
 
 
-def frame(framing: Framing, unit: int, pdu: bytes) -> bytes:
+def frame(framing: Wrapping, unit: int, pdu: bytes) -> bytes:
     match framing:
-        case Framing.TCP:
+        case Wrapping.TCP:
             return struct.pack(">HHHB", 1, 0, len(pdu) + 1, unit) + pdu
-        case Framing.RTU:
+        case Wrapping.RTU:
             body = bytes([unit]) + pdu
             return body + crc16(body)
-        case Framing.ASCII:
+        case Wrapping.ASCII:
             body = bytes([unit]) + pdu
             return b":" + (body + bytes([lrc(body)])).hex().upper().encode() + b"\r\n"
 
 
-def unframe(framing: Framing, unit: int, answer: bytes) -> bytes:
+def unframe(framing: Wrapping, unit: int, answer: bytes) -> bytes:
     match framing:
-        case Framing.TCP:
+        case Wrapping.TCP:
             assert answer[:7] == struct.pack(">HHHB", 1, 0, len(answer) - 6, unit)
             return answer[7:]
-        case Framing.RTU:
+        case Wrapping.RTU:
             assert answer[-2:] == crc16(answer[:-2])
             assert answer[0] == unit
             return answer[1:-2]
-        case Framing.ASCII:
+        case Wrapping.ASCII:
             assert answer[:1] == b":"
             body = bytes.fromhex(answer[1:-2].decode())
             assert sum(body) & 0xFF == 0
@@ -63,7 +63,7 @@ class ByHand:
     """Asks over a byte stream of anyio; one answer must come in one piece."""
 
     stream: "object"
-    framing: Framing
+    framing: Wrapping
     unit: int
     asked: int = field(default=0)
 

@@ -11,7 +11,7 @@ import pytest
 
 from evcc_sim.runs.fullstack import run_scenario
 from evcc_sim.runs.inprocess import simulate
-from evcc_sim.runs.result import Result
+from evcc_sim.runs.result import RunResult
 from evcc_sim.worlds.generators import generate
 
 pytestmark = pytest.mark.day
@@ -27,7 +27,7 @@ def is_near(one: float, two: float, *, least: float, share: float) -> bool:
 @pytest.mark.parametrize("number", [8, 12, 13, 14, 15, 25])
 def test_both_ways_agree_within_the_bounds_on_world(number: int) -> None:
     world = replace(generate(f"@any_world:number={number},faults=none", seed=1), hours=2.5)
-    ways: tuple[Result, Result] = (simulate(world), run_scenario(world))
+    ways: tuple[RunResult, RunResult] = (simulate(world), run_scenario(world))
     assert [way.violations for way in ways] == [(), ()]
     one, two = (way.trace for way in ways)
     for first, second in zip(one.instants[-1].loadpoints, two.instants[-1].loadpoints, strict=True):

@@ -16,7 +16,7 @@ from modbus_by_hand import ByHand
 from trio_test import in_real_time
 
 from evcc_sim.commands import cli
-from evcc_sim.devices.modbus_server import Framing
+from evcc_sim.devices.modbus_server import Wrapping
 
 pytestmark = pytest.mark.wire
 
@@ -91,7 +91,7 @@ async def test_the_demo_shows_everything_and_obeys_rest_and_mqtt() -> None:
         assert len((await client.get("/api/sessions")).json()["result"]) > 10
 
         keba = await trio.open_tcp_stream(*demo.device("carport"))
-        by_hand = ByHand(Stream(keba), Framing.TCP, 255)
+        by_hand = ByHand(Stream(keba), Wrapping.TCP, 255)
         with trio.fail_after(40):  # the car arrives 20 s after the start
             while (await by_hand.words(3, 1004, 2))[1] & 4 == 0:
                 await trio.sleep(0.5)

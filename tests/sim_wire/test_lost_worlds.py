@@ -7,7 +7,7 @@ from test_every_charger import CHARGERS
 
 from evcc_sim.runs.fullstack import run_scenario
 from evcc_sim.runs.inprocess import simulate
-from evcc_sim.runs.result import Result
+from evcc_sim.runs.result import RunResult
 from evcc_sim.worlds import scenario
 from evcc_sim.worlds.broken_things import STATIONS
 from evcc_sim.worlds.generators import PACKS
@@ -27,7 +27,7 @@ def world(station: str, kind: str) -> scenario.Scenario:
     return replace(PACKS["lost_answers"].build({**LOST, **KINDS[kind], "station": station}), hours=ENDS_S / 3600)
 
 
-def judge(result: Result) -> None:
+def judge(result: RunResult) -> None:
     """The fuse holds, nothing is violated, and the car gets all it may have before and after."""
     assert result.violations == ()
     trace = result.trace

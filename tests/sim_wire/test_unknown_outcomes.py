@@ -6,7 +6,7 @@ import pytest
 
 from evcc_sim.runs.fullstack import run_scenario
 from evcc_sim.runs.inprocess import simulate
-from evcc_sim.runs.result import Result as Run
+from evcc_sim.runs.result import RunResult as Run
 from evcc_sim.worlds import scenario
 from evcclib import Site
 from evcclib.commands import Outcome, Result

@@ -15,7 +15,7 @@ from evcc_server.devices.template.modbus_charger import ModbusCharger
 from evcc_server.errors import DeviceSilent
 from evcc_sim.runs.fullstack import run_scenario
 from evcc_sim.runs.inprocess import simulate
-from evcc_sim.runs.result import Result
+from evcc_sim.runs.result import RunResult
 from evcc_sim.worlds import scenario
 from evcc_sim.worlds.scenario import Scenario
 from evcclib.commands import Command, Enable, WakeCharger, WakeVehicle
@@ -55,7 +55,7 @@ lasts = "1m"
 """
 
 
-def outcomes(result: Result) -> list[tuple[type[Command], bool]]:
+def outcomes(result: RunResult) -> list[tuple[type[Command], bool]]:
     """What became of the wake-ups."""
     return [
         (type(sent.command), sent.accepted)
@@ -64,7 +64,7 @@ def outcomes(result: Result) -> list[tuple[type[Command], bool]]:
     ]
 
 
-def assert_woken(result: Result) -> None:
+def assert_woken(result: RunResult) -> None:
     """It charges, and the only thing to tell of is that it was asleep."""
     assert result.trace.instants[-1].loadpoints[0].power_w > 1000
     warned = [happened.event.code for happened in result.trace.events if isinstance(happened.event, Warned)]
@@ -76,7 +76,7 @@ def assert_woken(result: Result) -> None:
 @pytest.mark.parametrize("run", [simulate, run_scenario], ids=["in process", "full stack"])
 @pytest.mark.rule("WAKE-3", "DEF-28")
 def test_a_station_that_refuses_to_wake_the_car_leaves_it_to_the_cars_own_interface(
-    run: Callable[[Scenario], Result], caplog: pytest.LogCaptureFixture
+    run: Callable[[Scenario], RunResult], caplog: pytest.LogCaptureFixture
 ) -> None:
     result = run(scenario.parse(WORLD + REFUSED, name="asleep"))
     assert outcomes(result) == [(WakeCharger, False), (WakeVehicle, True)]

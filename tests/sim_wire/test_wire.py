@@ -16,10 +16,10 @@ from trio_test import in_real_time
 from evcc_server.config.sources import SerialAddress
 from evcc_server.devices.template.modbus_meter import ModbusMeter
 from evcc_server.modbus.link import Link
-from evcc_server.modbus.wire import Framing as LinkFraming
+from evcc_server.modbus.wire import Framing
 from evcc_server.profiles.profile import load
 from evcc_server.wiring.factory import open_stream
-from evcc_sim.devices.modbus_server import Framing
+from evcc_sim.devices.modbus_server import Wrapping
 from evcc_sim.runs.wire import World, running_world, serve_on_pty
 from evcc_sim.worlds import scenario
 
@@ -39,7 +39,7 @@ box = { name = "heidelberg", profile = "heidelberg-ec", current_step_a = 0.1 }
 def read_with_pymodbus(world: World, name: str, address: int, datatype: str, *, input_register: bool = False) -> float:
     """pymodbus's own blocking client, its own conversion."""
     device, where = world.devices[name].emulator, world.addresses[name]
-    framer = FramerType.SOCKET if device.framing is Framing.TCP else FramerType.RTU
+    framer = FramerType.SOCKET if device.framing is Wrapping.TCP else FramerType.RTU
     with ModbusTcpClient(where.host, port=where.port, framer=framer, timeout=5) as client:
         kind = client.DATATYPE[datatype]
         read = client.read_input_registers if input_register else client.read_holding_registers
@@ -141,7 +141,7 @@ async def test_our_own_driver_reads_rtu_over_a_serial_line() -> None:
     async with running_world(scenario.parse(SITE, name="still")) as world, anyio.create_task_group() as tasks:
         path = serve_on_pty(tasks, world.devices["grid"])
         address = SerialAddress(device=path, baudrate=9600, comset="8N1")
-        link = Link(partial(open_stream, address), LinkFraming.RTU)
+        link = Link(partial(open_stream, address), Framing.RTU)
         values = await ModbusMeter(load("eastron-sdm630"), link, 1, usage="grid").read()
         assert values.power_w == pytest.approx(world.house.bus.grid.power_w, abs=1.0)
         assert values.voltages_v == (230.0, 230.0, 230.0)

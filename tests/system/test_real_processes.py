@@ -23,7 +23,7 @@ from trio_test import in_real_time
 from watched_home import held
 
 from evcc_server.keeping import schema
-from evcc_sim.devices.modbus_server import Framing
+from evcc_sim.devices.modbus_server import Wrapping
 from evcc_sim.devices.site_devices import Extras, evcc_yaml
 from evcc_sim.runs.wire import World, running_world
 from evcc_sim.worlds import scenario
@@ -193,7 +193,7 @@ async def _register_kwh(world: World) -> float:
     """The station's energy register, read by hand: four words at 374, a float64 in Wh."""
     address = world.addresses["garage"]
     async with await trio.open_tcp_stream(address.host, address.port) as stream:
-        words = await ByHand(_Bytes(stream), Framing.TCP, 1).words(3, 374, 4)
+        words = await ByHand(_Bytes(stream), Wrapping.TCP, 1).words(3, 374, 4)
     (energy_wh,) = struct.unpack(">d", struct.pack(">4H", *words))
     return float(energy_wh) / 1000
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from evcc_sim.runs.sweep import Job, Outcome, jobs_for, run_here, run_on_cluster
+from evcc_sim.runs.sweep import Job, JobOutcome, jobs_for, run_here, run_on_cluster
 from evcc_sim.show.report import compare_rows, mean_of
 from evcc_sim.show.terminal import Progress, console
 from evcc_sim.worlds import generators, scenario
@@ -94,20 +94,20 @@ def _all_worlds() -> list[str]:
     return [name for name in scenario.names() if name not in TOO_LARGE] + [f"@{name}" for name in generators.PACKS]
 
 
-def _by_world(outcomes: Sequence[Outcome]) -> dict[str, list[Outcome]]:
-    groups: dict[str, list[Outcome]] = {}
+def _by_world(outcomes: Sequence[JobOutcome]) -> dict[str, list[JobOutcome]]:
+    groups: dict[str, list[JobOutcome]] = {}
     for outcome in outcomes:
         name = outcome.name.partition(":")[0] if outcome.name.startswith("@") else outcome.name
         groups.setdefault(name, []).append(outcome)
     return groups
 
 
-def _gather(jobs: Sequence[Job], workers: int | None, scheduler: str | None) -> list[Outcome]:
+def _gather(jobs: Sequence[Job], workers: int | None, scheduler: str | None) -> list[JobOutcome]:
     """The outcomes, in the order of the jobs."""
     positions: dict[tuple[str, int, str], list[int]] = {}
     for index, job in enumerate(jobs):
         positions.setdefault((job.scenario.name, job.seed, job.control), []).append(index)
-    found: list[tuple[int, Outcome]] = []
+    found: list[tuple[int, JobOutcome]] = []
     failed = 0
     with Progress(f"{len(jobs)} runs", len(jobs)) as progress:
         for outcome in _running(jobs, workers, scheduler):
@@ -118,11 +118,11 @@ def _gather(jobs: Sequence[Job], workers: int | None, scheduler: str | None) -> 
     return [outcome for _index, outcome in sorted(found, key=lambda pair: pair[0])]
 
 
-def _running(jobs: Sequence[Job], workers: int | None, scheduler: str | None) -> Iterator[Outcome]:
+def _running(jobs: Sequence[Job], workers: int | None, scheduler: str | None) -> Iterator[JobOutcome]:
     return run_here(jobs, workers=workers) if scheduler is None else run_on_cluster(jobs, scheduler)
 
 
-def _report_failures(outcomes: Sequence[Outcome]) -> int:
+def _report_failures(outcomes: Sequence[JobOutcome]) -> int:
     failed = [outcome for outcome in outcomes if not outcome.ok]
     for outcome in failed[:SHOWN_MAX]:
         print(f"\n{outcome.name}, seed {outcome.seed}:")

@@ -31,7 +31,7 @@ MODES = tuple(mode.value for mode in ChargeMode)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class Row:
     """One row; None: not known. ``loadpoints``: title, connected, power [W], SoC [%] (0: unknown, as the API says it), mode."""
 
     time: datetime
@@ -43,10 +43,10 @@ class Look:
     loadpoints: tuple[tuple[str, bool, float | None, float | None, str], ...]
 
 
-def look_at(state: typing.Mapping[str, typing.Any], when: datetime) -> Look:
+def look_at(state: typing.Mapping[str, typing.Any], when: datetime) -> Row:
     """A row from the API's state document."""
     document = state.get("result", state)
-    return Look(
+    return Row(
         time=when,
         home_w=_known(document.get("homePower")),
         pv_w=_known(document.get("pvPower")),
@@ -108,7 +108,7 @@ def _header(loadpoints: int) -> list[str]:
     return [*COLUMNS, *(f"lp{number}_{name}" for number in range(1, loadpoints + 1) for name in LOADPOINT_COLUMNS)]
 
 
-def _row(look: Look) -> list[str]:
+def _row(look: Row) -> list[str]:
     fixed = [look.home_w, look.pv_w, look.grid_w, look.battery_w, look.battery_soc_pct]
     cells = [look.time.astimezone(UTC).isoformat(), *(_cell(value) for value in fixed)]
     for title, connected, charge_w, soc_pct, mode in look.loadpoints:
@@ -130,7 +130,7 @@ def _number(cell: str) -> float | None:
     return number
 
 
-def write(looks: Iterable[Look], path: Path) -> None:
+def write(looks: Iterable[Row], path: Path) -> None:
     """Write a recording."""
     looks = list(looks)
     with path.open("w", newline="", encoding="utf-8") as file:
@@ -139,9 +139,9 @@ def write(looks: Iterable[Look], path: Path) -> None:
         writer.writerows(_row(look) for look in looks)
 
 
-def read(path: Path) -> list[Look]:
+def read(path: Path) -> list[Row]:
     """A recording. Raises `InvalidScenario`, naming file and line."""
-    looks: list[Look] = []
+    looks: list[Row] = []
     try:
         with path.open(newline="", encoding="utf-8") as file:
             rows = csv.reader(file)
@@ -166,7 +166,7 @@ def read(path: Path) -> list[Look]:
     return looks
 
 
-def _parse(row: Sequence[str], columns: int) -> Look:
+def _parse(row: Sequence[str], columns: int) -> Row:
     """One row. Raises ValueError."""
     if len(row) != columns:
         raise ValueError(f"{len(row)} values, expected {columns}")
@@ -182,7 +182,7 @@ def _parse(row: Sequence[str], columns: int) -> Look:
         if mode not in MODES:
             raise ValueError(f"mode {mode!r} is not allowed, only {', '.join(MODES)}")
         loadpoints.append((title, connected == "1", _number(charge_w), _number(soc_pct), mode))
-    return Look(
+    return Row(
         time=when,
         home_w=_number(row[1]),
         pv_w=_number(row[2]),
@@ -193,7 +193,7 @@ def _parse(row: Sequence[str], columns: int) -> Look:
     )
 
 
-def replayed(looks: Sequence[Look], *, name: str, time_zone: str = "Europe/Berlin") -> Scenario:
+def replayed(looks: Sequence[Row], *, name: str, time_zone: str = "Europe/Berlin") -> Scenario:
     """The recorded site as a world: sun and household as they were, cars that come and go as they did.
 
     Raises `InvalidScenario` for a recording that never knew the home power, or with values that cannot be.
@@ -239,10 +239,10 @@ def _series(seconds: Sequence[float], values: Sequence[float | None]) -> tuple[t
     return tuple(series)
 
 
-def _cars(looks: Sequence[Look], index: int, zone: ZoneInfo, start: date) -> list[CarSpec]:
+def _cars(looks: Sequence[Row], index: int, zone: ZoneInfo, start: date) -> list[CarSpec]:
     """A car for each time that something was plugged in."""
     cars: list[CarSpec] = []
-    since: Look | None = None
+    since: Row | None = None
     for look in [*looks, None]:
         connected = look is not None and look.loadpoints[index][1]
         if connected and since is None:

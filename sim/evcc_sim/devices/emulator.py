@@ -10,7 +10,7 @@ from evcc_sim.devices import register_places
 from evcc_sim.devices.conditions import meeting
 from evcc_sim.devices.emulator_battery import listen_to_battery
 from evcc_sim.devices.images import Value
-from evcc_sim.devices.modbus_server import Framing
+from evcc_sim.devices.modbus_server import Wrapping
 from evcc_sim.devices.quantities import BatteryPlant, MeterPlant, Quantities, of_battery, of_inverter, of_meter, of_pv
 from evcc_sim.devices.register_map import DeviceCore, Placed, Source, Unit
 
@@ -31,7 +31,7 @@ class Emulator:
     profile: Profile
     core: DeviceCore
     units: tuple[Unit, ...]
-    framing: Framing
+    framing: Wrapping
 
     @property
     def unit_id(self) -> int:
@@ -46,12 +46,12 @@ def emulator(profile: Profile, units: tuple[Unit, ...], sync: Sync) -> Emulator:
     return Emulator(profile, DeviceCore(units, functions), units, framing_of(profile))
 
 
-def framing_of(profile: Profile) -> Framing:
+def framing_of(profile: Profile) -> Wrapping:
     """The framing the device has when it is reached over TCP."""
     transports = profile.connection.transports
     if "tcp" in transports:
-        return Framing.TCP
-    return Framing.ASCII if any(t.startswith("ascii") for t in transports) else Framing.RTU
+        return Wrapping.TCP
+    return Wrapping.ASCII if any(t.startswith("ascii") for t in transports) else Wrapping.RTU
 
 
 def bind(

@@ -40,7 +40,7 @@ DATA_FUNCTIONS = frozenset({1, 2, 3, 4, 5, 6, 15, 16, 22, 23})
 REGISTER_READS = frozenset({ReadHoldingRegistersRequest, ReadInputRegistersRequest})
 
 
-class Framing(StrEnum):
+class Wrapping(StrEnum):
     """How a PDU is wrapped on the line."""
 
     TCP = "tcp"
@@ -48,7 +48,7 @@ class Framing(StrEnum):
     ASCII = "ascii"
 
 
-FRAMER_TYPE = {Framing.TCP: FramerType.SOCKET, Framing.RTU: FramerType.RTU, Framing.ASCII: FramerType.ASCII}
+FRAMER_TYPE = {Wrapping.TCP: FramerType.SOCKET, Wrapping.RTU: FramerType.RTU, Wrapping.ASCII: FramerType.ASCII}
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ class LineClosed(Exception):
 
 
 async def serve_stream(
-    stream: ByteStream, core: SimCore, framing: Framing = Framing.TCP, faults: FaultHook = no_faults
+    stream: ByteStream, core: SimCore, framing: Wrapping = Wrapping.TCP, faults: FaultHook = no_faults
 ) -> None:
     """Answer requests on ``stream`` until either side closes it; closes it in the end, cancelled or not."""
     try:
@@ -150,7 +150,7 @@ async def serve_stream(
 class _Line:
     """One connection: its buffer, its framer, and the last answer it has sent."""
 
-    def __init__(self, stream: ByteStream, core: SimCore, framing: Framing, faults: FaultHook) -> None:
+    def __init__(self, stream: ByteStream, core: SimCore, framing: Wrapping, faults: FaultHook) -> None:
         self._stream = stream
         self._core = core
         self._quick = core if isinstance(core, DeviceCore) else None
@@ -181,7 +181,7 @@ class _Line:
 
     def _take(self, buffer: bytes) -> tuple[int, ModbusPDU | None]:
         """Cut one request off the buffer; what cannot be understood is skipped, a broken MBAP header ends the line."""
-        if self._framing is Framing.TCP:
+        if self._framing is Wrapping.TCP:
             if len(buffer) < MBAP_HEADER:
                 return 0, None
             length = int.from_bytes(buffer[4:6], "big")
@@ -199,7 +199,7 @@ class _Line:
 
     def _answer_at_once(self, frame: bytes) -> bytes | None:
         """The answer to a read of registers that has gone well before, on a line without faults; None: it is none."""
-        is_tcp = self._framing is Framing.TCP
+        is_tcp = self._framing is Wrapping.TCP
         asked = self._repeats.get(frame[2:] if is_tcp else frame)
         core = self._quick
         if asked is None or core is None or self._faults is not no_faults:
@@ -219,7 +219,7 @@ class _Line:
 
     async def _repeat(self, frame: bytes) -> bool:
         """Answer at once what polls are made of: a read of registers that has gone well before. False: it is none."""
-        is_tcp = self._framing is Framing.TCP
+        is_tcp = self._framing is Wrapping.TCP
         asked = self._repeats.get(frame[2:] if is_tcp else frame)
         if asked is None:
             return False
@@ -244,7 +244,7 @@ class _Line:
         """Note a read of registers that came as one whole ``frame`` and can be repeated."""
         unit, function, address, count = request.dev_id, request.function_code, request.address, request.count
         if self._quick is not None and self._quick.has_read(unit, function, address, count):
-            key = frame[2:] if self._framing is Framing.TCP else frame  # each has its own transaction
+            key = frame[2:] if self._framing is Wrapping.TCP else frame  # each has its own transaction
             self._repeats[key] = Asked(unit, function, address, count)
 
     async def _serve(self, request: ModbusPDU) -> None:
@@ -291,7 +291,7 @@ class _Line:
         """The framed answer; empty when a device on a serial line would keep silent."""
         known = self._core.devices
         if request.dev_id not in known and 0 not in known:
-            if self._framing is not Framing.TCP:
+            if self._framing is not Wrapping.TCP:
                 return b""
             return self._frame(request, ExceptionResponse(request.function_code, ExcCodes.GATEWAY_NO_RESPONSE))
         if type(request) in REGISTER_READS:

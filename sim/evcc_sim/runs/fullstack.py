@@ -43,7 +43,7 @@ from evcc_sim.runs.clients import RestClient, Seen, spelt, watch_socket
 from evcc_sim.runs.hashed_link import HashedLink
 from evcc_sim.runs.life import Life
 from evcc_sim.runs.promises import Promises
-from evcc_sim.runs.result import Result, summarize
+from evcc_sim.runs.result import RunResult, summarize
 from evcc_sim.runs.virtual_network import VirtualNetwork
 from evcc_sim.runs.virtual_time import run_virtually
 from evcc_sim.runs.world_clock import WorldClock
@@ -86,7 +86,7 @@ class Station(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FullStackResult(Result):
+class FullStackResult(RunResult):
     """A run through the whole server. ``wire_digest`` is over every byte sent to devices and back, with its time."""
 
     OPTIONS: ClassVar[tuple[str, ...]] = ("--full-stack",)

@@ -19,9 +19,9 @@ from evcc_sim.judge.invariants import check
 from evcc_sim.judge.trace import Recorder
 from evcc_sim.plants.faults import Fault, FaultKind
 from evcc_sim.plants.wallbox import Wallbox, WriteRefused
-from evcc_sim.runs import result as results
 from evcc_sim.runs.controls import ControlFactory, classic, made, name_of
 from evcc_sim.runs.readings_from import Poller
+from evcc_sim.runs.result import RunResult, summarize
 from evcc_sim.runs.rounds import Rounds, are_needed
 from evcc_sim.worlds.actions import operator_spans, requests_of
 from evcc_sim.worlds.house import House
@@ -62,14 +62,14 @@ def simulate(
     days: int | None = None,
     control: ControlFactory = classic,
     progress: Callable[[float], None] | None = None,
-) -> results.Result:
+) -> RunResult:
     """Run ``scenario`` for its days (or ``days``) and judge it. ``progress`` is called with 0..1 every simulated hour."""
     run = Run(scenario, seed=seed, days=days, control=control)
     run.to_end(progress)
     trace = run.recorder.finish()
-    return results.Result(
+    return RunResult(
         trace=trace,
-        summary=results.summarize(trace),
+        summary=summarize(trace),
         violations=check(trace),
         days=run.length_s / 86_400.0,
         exported=run.site.export(now=run.now),

@@ -46,7 +46,7 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class RunResult:
     """A run: its record, its numbers, what was violated; ``exported`` is the library's state at its end.
 
     ``control``: as a command names it ("": the library's own, None: nothing names it). ``typed``: the command that has made it,

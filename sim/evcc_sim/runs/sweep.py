@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from evcc_sim.runs.controls import control_of
 from evcc_sim.runs.inprocess import simulate
 from evcc_sim.runs.replay import command
-from evcc_sim.runs.result import Result, Summary
+from evcc_sim.runs.result import RunResult, Summary
 from evcc_sim.worlds.scenario import InvalidScenario, Scenario
 from evcc_sim.worlds.variants import resolve
 
@@ -35,7 +35,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class JobOutcome:
     """What is kept of a run."""
 
     name: str
@@ -52,14 +52,14 @@ class Outcome:
         return not self.violations and not self.error
 
 
-def run_job(job: Job) -> Outcome:
+def run_job(job: Job) -> JobOutcome:
     """Run one job; a crash of the control is an outcome too. Raises `InvalidScenario`."""
     try:
         result = simulate(job.scenario, job.seed, days=job.days, control=control_of(job.control))
     except InvalidScenario:  # nothing breaks: something cannot be what was asked for
         raise
     except Exception as error:  # noqa: BLE001  a sweep reports what breaks and goes on
-        return Outcome(
+        return JobOutcome(
             name=job.scenario.name,
             seed=job.seed,
             control=job.control,
@@ -72,9 +72,9 @@ def run_job(job: Job) -> Outcome:
     return outcome_of(result, job)
 
 
-def outcome_of(result: Result, job: Job) -> Outcome:
+def outcome_of(result: RunResult, job: Job) -> JobOutcome:
     """What is kept of a result."""
-    return Outcome(
+    return JobOutcome(
         name=job.scenario.name,
         seed=job.seed,
         control=job.control,
@@ -111,7 +111,7 @@ def _options(value: str) -> list[str]:
     return [f"{key}={option}" for option in options.split("|")]
 
 
-def run_here(jobs: Sequence[Job], *, workers: int | None = None) -> Iterator[Outcome]:
+def run_here(jobs: Sequence[Job], *, workers: int | None = None) -> Iterator[JobOutcome]:
     """All jobs on this machine's cores, as they finish; one worker runs them in this process, in order."""
     count = workers or multiprocessing.cpu_count()
     if count <= 1 or len(jobs) <= 1:
@@ -127,7 +127,7 @@ def run_here(jobs: Sequence[Job], *, workers: int | None = None) -> Iterator[Out
             raise
 
 
-def run_on_cluster(jobs: Sequence[Job], scheduler: str) -> Iterator[Outcome]:
+def run_on_cluster(jobs: Sequence[Job], scheduler: str) -> Iterator[JobOutcome]:
     """All jobs on the Dask cluster at ``scheduler`` (``tcp://host:8786``), as they finish. Needs the extra ``cluster``.
 
     Raises `InvalidScenario` when nobody answers there.

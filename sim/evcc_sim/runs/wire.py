@@ -13,7 +13,7 @@ import anyio
 import trio
 from anyio.abc import ByteStream, SocketAttribute, TaskGroup
 
-from evcc_sim.devices.modbus_server import Framing, serve_stream
+from evcc_sim.devices.modbus_server import Wrapping, serve_stream
 from evcc_sim.devices.site_devices import Address, Device, devices, evcc_yaml
 from evcc_sim.runs.world_clock import WorldClock
 from evcc_sim.worlds.compressed import CompressedHouse
@@ -126,12 +126,12 @@ async def serve(
     async with running_world(spec, seed=seed, host=host, first_port=first_port, factor=factor, at=at) as world:
         for name, address in world.addresses.items():
             device = world.devices[name].emulator
-            way = "Modbus TCP" if device.framing is Framing.TCP else f"Modbus {device.framing.upper()} over TCP"
+            way = "Modbus TCP" if device.framing is Wrapping.TCP else f"Modbus {device.framing.upper()} over TCP"
             announce(f"{name:<16} {address.host}:{address.port}  {way}, unit {device.unit_id}, {device.profile.id}")
         async with anyio.create_task_group() as tasks:
             if serial:
                 for name, device_on_line in world.devices.items():
-                    if device_on_line.emulator.framing is Framing.RTU:
+                    if device_on_line.emulator.framing is Wrapping.RTU:
                         announce(f"{name:<16} {serve_on_pty(tasks, device_on_line)}  Modbus RTU")
             announce("\n# evcc.yaml for this site\n" + evcc_yaml(spec, world.addresses))
             await (trio.Event() if until is None else until).wait()
@@ -196,6 +196,6 @@ def serve_on_pty(tasks: TaskGroup, device: Device, link: str | None = None) -> s
 
 async def _serve_on_pty(ours: int, theirs: int, device: Device) -> None:
     try:  # keeping the far end open ourselves: a client that closes it does not end the line
-        await serve_stream(PtyStream(ours), device.emulator.core, Framing.RTU, device.faults)
+        await serve_stream(PtyStream(ours), device.emulator.core, Wrapping.RTU, device.faults)
     finally:
         os.close(theirs)

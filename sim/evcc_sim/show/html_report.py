@@ -7,7 +7,7 @@ from html import escape
 from itertools import pairwise
 from pathlib import Path
 
-from evcc_sim.runs.result import Result
+from evcc_sim.runs.result import RunResult
 from evcc_sim.show import plots
 from evcc_sim.show.report import rows
 from evcclib.events import (
@@ -30,12 +30,12 @@ img { width: 100%; height: auto; } code { background: #f3f3f3; padding: .1rem .3
 """
 
 
-def save(result: Result, path: Path) -> None:
+def save(result: RunResult, path: Path) -> None:
     """Write the report."""
     path.write_text(page(result), encoding="utf-8")
 
 
-def page(result: Result) -> str:
+def page(result: RunResult) -> str:
     """The report as text."""
     scenario = result.trace.scenario
     title = escape(scenario.title or scenario.name)
@@ -72,7 +72,7 @@ Again: <code>{escape(result.replay)}</code></p>
 """
 
 
-def reason_minutes(result: Result) -> list[tuple[str, str, str]]:
+def reason_minutes(result: RunResult) -> list[tuple[str, str, str]]:
     """How long each reason ruled at each station; the longest first."""
     found: list[tuple[str, str, str]] = []
     for index in range(min(len(result.trace.scenario.charger), plots.LOADPOINTS_MAX)):
@@ -86,7 +86,7 @@ def reason_minutes(result: Result) -> list[tuple[str, str, str]]:
     return found
 
 
-def happenings(result: Result) -> list[tuple[str, str]]:
+def happenings(result: RunResult) -> list[tuple[str, str]]:
     """The story of the run in words, by time."""
     trace = result.trace
     base = trace.scenario.base

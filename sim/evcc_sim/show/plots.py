@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from evcc_sim.judge.trace import Instant
 from evcc_sim.plants.faults import FaultKind
-from evcc_sim.runs.result import Result
+from evcc_sim.runs.result import RunResult
 from evcc_sim.timebase import Timebase
 from evcclib.events import SettingChanged
 
@@ -68,20 +68,20 @@ LOADPOINTS_MAX = 6
 POINTS_MAX = 6000
 
 
-def save(result: Result, path: Path) -> None:
+def save(result: RunResult, path: Path) -> None:
     """Write the picture as PNG (or SVG, PDF by the file's suffix)."""
     figure = draw(result)
     figure.savefig(path, dpi=110)
 
 
-def png(result: Result) -> bytes:
+def png(result: RunResult) -> bytes:
     """The picture as bytes, to be put into a page."""
     buffer = io.BytesIO()
     draw(result).savefig(buffer, format="png", dpi=120)
     return buffer.getvalue()
 
 
-def draw(result: Result) -> Figure:
+def draw(result: RunResult) -> Figure:
     """The whole picture."""
     import matplotlib
 
@@ -129,7 +129,7 @@ def draw(result: Result) -> Figure:
     return figure
 
 
-def headline(result: Result) -> str:
+def headline(result: RunResult) -> str:
     """One line that says how it went."""
     summary = result.summary
     parts = [f"{summary.charged_kwh:.1f} kWh charged"]
@@ -148,7 +148,7 @@ def thinned(instants: Sequence[Instant]) -> list[Instant]:
     return [*instants[::stride], instants[-1]]
 
 
-def car_label(result: Result, index: int) -> str:
+def car_label(result: RunResult, index: int) -> str:
     """What a loadpoint is called."""
     charger = result.trace.scenario.charger[index]
     return charger.loadpoint.title or charger.box.name
@@ -162,7 +162,7 @@ def _legend(axis: Axes) -> None:
 # -- panels -----------------------------------------------------------------------------------------------------------------
 
 
-def _draw_use(axis: Axes, x: Numbers, instants: list[Instant], result: Result, shown: Sequence[int]) -> None:
+def _draw_use(axis: Axes, x: Numbers, instants: list[Instant], result: RunResult, shown: Sequence[int]) -> None:
     """Stacked use against the sun."""
     layers = [[instant.household_w / 1000 for instant in instants]]
     labels, colours = ["household"], [HOUSEHOLD]
@@ -213,7 +213,7 @@ def _draw_grid(axis: Axes, x: Numbers, instants: list[Instant]) -> None:
     axis.set_title("Grid connection", loc="left", fontsize=10)
 
 
-def _draw_currents(axis: Axes, x: Numbers, instants: list[Instant], result: Result, index: int) -> None:
+def _draw_currents(axis: Axes, x: Numbers, instants: list[Instant], result: RunResult, index: int) -> None:
     scenario = result.trace.scenario
     voltage_v = scenario.site.true_voltage_v or scenario.site.voltage_v
     points = [instant.loadpoints[index] for instant in instants]
@@ -236,7 +236,7 @@ def _draw_currents(axis: Axes, x: Numbers, instants: list[Instant], result: Resu
     axis.set_title(f"Current of each phase at {car_label(result, index)}", loc="left", fontsize=10)
 
 
-def _draw_soc(axis: Axes, x: Numbers, instants: list[Instant], result: Result, shown: Sequence[int]) -> None:
+def _draw_soc(axis: Axes, x: Numbers, instants: list[Instant], result: RunResult, shown: Sequence[int]) -> None:
     for index in shown:
         values = [instant.loadpoints[index].soc_pct for instant in instants]
         if not all(isnan(value) for value in values):
@@ -258,12 +258,12 @@ def _draw_soc(axis: Axes, x: Numbers, instants: list[Instant], result: Result, s
     axis.set_title("State of charge", loc="left", fontsize=10)
 
 
-def seconds_until(result: Result, moment: datetime) -> float:
+def seconds_until(result: RunResult, moment: datetime) -> float:
     """The second of the run at which a moment comes."""
     return (moment - result.trace.scenario.base.epoch).total_seconds()
 
 
-def _draw_price(axis: Axes, x: Numbers, instants: list[Instant], result: Result) -> None:
+def _draw_price(axis: Axes, x: Numbers, instants: list[Instant], result: RunResult) -> None:
     prices = [instant.price for instant in instants]
     axis.step(x, prices, where="post", color="#444444", linewidth=1.2)
     active = [any(point.reason == "plan_active" for point in instant.loadpoints) for instant in instants]
@@ -285,7 +285,7 @@ def _draw_price(axis: Axes, x: Numbers, instants: list[Instant], result: Result)
     axis.set_title("Price of energy from the grid", loc="left", fontsize=10)
 
 
-def _draw_reasons(axis: Axes, x: Numbers, instants: list[Instant], result: Result, shown: Sequence[int]) -> None:
+def _draw_reasons(axis: Axes, x: Numbers, instants: list[Instant], result: RunResult, shown: Sequence[int]) -> None:
     """A band for each loadpoint, with words where there is room and a legend for the rest."""
     from matplotlib.patches import Patch
 
@@ -318,7 +318,7 @@ def bands(times: Sequence[float], values: Sequence[str]) -> list[tuple[float, fl
     return found
 
 
-def _mark_faults(axis: Axes, result: Result) -> None:
+def _mark_faults(axis: Axes, result: RunResult) -> None:
     base = result.trace.scenario.base
     for fault in result.trace.faults:
         start, end = numbers(base, [fault.start_s, max(fault.end_s, fault.start_s + 60)])

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from evcc_sim.runs.result import Summary
-from evcc_sim.runs.sweep import Outcome
+from evcc_sim.runs.sweep import JobOutcome
 
 LABELS: tuple[tuple[str, str, str], ...] = (
     ("charged_kwh", "charged into cars", "{:.2f} kWh"),
@@ -40,7 +40,7 @@ def _text(value: float | None, pattern: str) -> str:
     return "–" if value is None else pattern.format(value)
 
 
-def compare_rows(first: Sequence[Outcome], second: Sequence[Outcome]) -> list[tuple[str, str, str, str]]:
+def compare_rows(first: Sequence[JobOutcome], second: Sequence[JobOutcome]) -> list[tuple[str, str, str, str]]:
     """Label, mean of the first, mean of the second, difference."""
     found: list[tuple[str, str, str, str]] = []
     for name, label, pattern in LABELS:
@@ -57,7 +57,7 @@ def _signed(value: float, pattern: str) -> str:
     return pattern.replace("{:", "{:+").format(value)
 
 
-def mean_of(outcomes: Sequence[Outcome], name: str) -> float | None:
+def mean_of(outcomes: Sequence[JobOutcome], name: str) -> float | None:
     """The mean of a field of `Summary` over all runs that have it."""
     summaries = [outcome.summary for outcome in outcomes if outcome.summary is not None]
     values = [value for summary in summaries if (value := summary.as_dict()[name]) is not None]

@@ -21,8 +21,8 @@ from evcc_sim.plants.prices import PriceSpec, TariffSpec
 from evcc_sim.plants.sunshine import PvSpec, Sky
 from evcc_sim.plants.wallbox import WallboxSpec
 from evcc_sim.timebase import stream
+from evcc_sim.worlds.lying_stations import BY_STATUS, LESS_SUN, SHOWS
 from evcc_sim.worlds.packs import LIMIT_CYCLES, Choice, Pack, Span
-from evcc_sim.worlds.read_backs import BY_STATUS, LESS_SUN, SHOWS
 from evcc_sim.worlds.scenario import (
     ActionSpec,
     ChargerSpec,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from math import isfinite
 
-from evcc_sim.worlds import anything, broken_things, limits, narrow_circuits, prices, read_backs, sun
+from evcc_sim.worlds import anything, broken_things, limited_homes, lying_stations, narrow_circuits, priced_nights, sun
 from evcc_sim.worlds.packs import Value
 from evcc_sim.worlds.scenario import InvalidScenario, Scenario
 
@@ -18,12 +18,12 @@ PACKS = {
     pack.name: pack
     for pack in (
         *sun.PACKS,
-        *limits.PACKS,
+        *limited_homes.PACKS,
         *narrow_circuits.PACKS,
-        *prices.PACKS,
+        *priced_nights.PACKS,
         *broken_things.PACKS,
         *anything.PACKS,
-        *read_backs.PACKS,
+        *lying_stations.PACKS,
     )
 }
 """All of them by name."""

@@ -71,7 +71,6 @@ def narrow_circuit(
     """
     busiest_a = max(0.0, limit_a - MINIMUM_A - slack_a)
     house_w = busiest_a * VOLTAGE_V / max(SPLITS[split])
-    names = [f"car{number}" for number in range(cars)]
     turns = range(cars) if arrivals == "rising" else range(cars - 1, -1, -1)
     return Scenario(
         name="",
@@ -83,25 +82,12 @@ def narrow_circuit(
         pv=(PvSpec(name="roof", constant_w=0.0 if mode == "now" else 9000.0),),
         circuit=_circuits(guard, limit_a, MINIMUM_A if (cars - 1) * MINIMUM_A <= slack_a else 0.0),
         charger=tuple(
-            ChargerSpec(
-                box=_box(number, steps_a, rotated),
-                loadpoint=LoadpointSpec(
-                    mode=mode, vehicle=name if known == "yes" else None, circuit=_circuit_of(number, guard)
-                ),
-            )
-            for number, name in enumerate(names)
+            _charger(number, mode=mode, guard=guard, steps_a=steps_a, rotated=rotated, known=known)
+            for number in range(cars)
         ),
         car=tuple(
-            _car(
-                number,
-                name,
-                turns[number],
-                phases=phases,
-                habit=habit,
-                climate_w=climate_w,
-                start_delay_s=start_delay_s,
-            )
-            for number, name in enumerate(names)
+            _car(number, turns[number], phases=phases, habit=habit, climate_w=climate_w, start_delay_s=start_delay_s)
+            for number in range(cars)
         ),
         fault=() if fault == "none" else (_fault(fault, device, guard, lasts_s),),
         action=()
@@ -113,13 +99,14 @@ def narrow_circuit(
 OPERATOR_LASTS = timedelta(minutes=20)
 
 
-def _box(number: int, steps_a: float, rotated: str) -> WallboxSpec:
+def _charger(number: int, *, mode: str, guard: str, steps_a: float, rotated: str, known: str) -> ChargerSpec:
     rotation = ROTATIONS[number % 3] if rotated == "yes" else (1, 2, 3)
-    return WallboxSpec(name=f"bay{number}", current_step_a=steps_a, phase_rotation=rotation)
-
-
-def _circuit_of(number: int, guard: str) -> str:
-    return "branch" if guard == "both" and number % 2 == 0 else "main"
+    vehicle = f"car{number}" if known == "yes" else None
+    circuit = "branch" if guard == "both" and number % 2 == 0 else "main"
+    return ChargerSpec(
+        box=WallboxSpec(name=f"bay{number}", current_step_a=steps_a, phase_rotation=rotation),
+        loadpoint=LoadpointSpec(mode=mode, vehicle=vehicle, circuit=circuit),
+    )
 
 
 def _fault(fault: str, device: str, guard: str, lasts_s: float) -> FaultSpec:
@@ -151,13 +138,11 @@ def _circuits(guard: str, limit_a: float, safe_a: float) -> tuple[CircuitSpec, .
     return (main, CircuitSpec(name="branch", parent="main", current_max_a=limit_a * 0.6, has_meter=True))
 
 
-def _car(
-    number: int, name: str, turn: int, *, phases: str, habit: str, climate_w: float, start_delay_s: float
-) -> CarSpec:
+def _car(number: int, turn: int, *, phases: str, habit: str, climate_w: float, start_delay_s: float) -> CarSpec:
     is_full = habit in ("preheat", "pulses")
     soc_pct = {"plain": 20.0, "taper": 55.0}.get(habit, FULL_PCT)
     return CarSpec(
-        name=name,
+        name=f"car{number}",
         capacity_kwh=12.0 if habit == "taper" else 80.0,
         phases={"one": 1, "three": 3, "mixed": (1, 3)[number % 2]}[phases],
         soc_pct=soc_pct,

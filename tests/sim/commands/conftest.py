@@ -8,16 +8,16 @@ from collections.abc import Callable
 import pytest
 
 from evcc_sim.commands import cli
-from evcc_sim.runs.result import Result
+from evcc_sim.runs.result import RunResult
 
 
 @pytest.fixture
-def again(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Result]:
+def again(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], RunResult]:
     """Runs what was printed."""
-    results: list[Result] = []
+    results: list[RunResult] = []
     monkeypatch.setattr(cli, "_print_result", results.append)
 
-    def run(text: str) -> Result:
+    def run(text: str) -> RunResult:
         program, *arguments = shlex.split(text)
         assert program == "evcc-sim"
         cli.main(arguments)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from evcc_sim.runs.result import Result
+from evcc_sim.runs.result import RunResult
 
 TESTS = """
 import pytest
@@ -63,7 +63,9 @@ def test_a_scenario_runs_once_for_each_seed(tmp_path: Path) -> None:
 
 
 @pytest.mark.day
-def test_a_violated_invariant_fails_with_the_command_to_replay(tmp_path: Path, again: Callable[[str], Result]) -> None:
+def test_a_violated_invariant_fails_with_the_command_to_replay(
+    tmp_path: Path, again: Callable[[str], RunResult]
+) -> None:
     status, printed = run(tmp_path, BROKEN)
     assert status == 1, printed
     assert "current_within_bounds" in printed
@@ -82,7 +84,7 @@ car = [{ name = "car", visits = [{ charger = "bay", arrive = "00:05", depart = "
 
 @pytest.mark.day
 def test_a_file_is_replayed_with_its_days_and_what_is_allowed(
-    tmp_path: Path, again: Callable[[str], Result], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, again: Callable[[str], RunResult], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "my home.toml").write_text(OWN, encoding="utf-8")
     marked = '"my home.toml", seeds=[3], days=1, allow=["settles_on_its_aim"]'

@@ -11,13 +11,13 @@ import pytest
 
 from evcc_sim.commands import record
 from evcc_sim.runs.inprocess import simulate
-from evcc_sim.runs.result import Result
+from evcc_sim.runs.result import RunResult
 from evcc_sim.worlds.scenario import InvalidScenario
 
 START = datetime(2026, 6, 15, 8, 0, tzinfo=UTC)
 
 
-def looks(hours: float = 3.0) -> list[record.Look]:
+def looks(hours: float = 3.0) -> list[record.Row]:
     """Sun that rises in steps; a car from the second hour on."""
     found = []
     for minute in range(int(hours * 60)):
@@ -83,7 +83,7 @@ def test_a_replay_has_the_recorded_sun_and_charges_anew(tmp_path: Path) -> None:
 
 
 @pytest.mark.day
-def test_what_a_replay_prints_replays_it(tmp_path: Path, again: Callable[[str], Result]) -> None:
+def test_what_a_replay_prints_replays_it(tmp_path: Path, again: Callable[[str], RunResult]) -> None:
     record.write(looks(), tmp_path / "site.csv")
     first = again(shlex.join(["evcc-sim", "replay", str(tmp_path / "site.csv"), "--time-zone", "Europe/Lisbon"]))
     second = again(first.replay)

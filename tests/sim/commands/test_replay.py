@@ -16,7 +16,7 @@ import pytest
 from evcc_sim.runs.controls import classic
 from evcc_sim.runs.fullstack import run_scenario
 from evcc_sim.runs.inprocess import simulate
-from evcc_sim.runs.result import Result
+from evcc_sim.runs.result import RunResult
 from evcc_sim.runs.sweep import jobs_for, run_here
 from evcc_sim.show import html_report
 from evcc_sim.worlds.generators import PACKS
@@ -43,7 +43,7 @@ def own(tmp_path: Path) -> Path:
     return file
 
 
-def test_a_file_with_all_that_can_be_said_beside_it(own: Path, again: Callable[[str], Result]) -> None:
+def test_a_file_with_all_that_can_be_said_beside_it(own: Path, again: Callable[[str], RunResult]) -> None:
     options = ["--set", "site.interval_s=20", "--set", "household.steps=[['00:10', 900.0]]"]
     options += ["--days", "1", "--seed", "3", "--control", OVERLOADING, "--allow", "sun_is_used"]
     first = again(shlex.join(["evcc-sim", "run", f"{own},pv.0.constant_w=8000.0", *options]))
@@ -54,14 +54,14 @@ def test_a_file_with_all_that_can_be_said_beside_it(own: Path, again: Callable[[
     assert second.replay == first.replay
 
 
-def test_a_control_that_only_its_name_finds(own: Path, again: Callable[[str], Result]) -> None:
+def test_a_control_that_only_its_name_finds(own: Path, again: Callable[[str], RunResult]) -> None:
     first = again(shlex.join(["evcc-sim", "run", str(own), "--control", "test_replay:partially_overloading"]))
     assert first.violations
     assert again(first.replay).violations == first.violations
 
 
 @pytest.mark.parametrize("days", [None, 1, 2])
-def test_from_python(days: int | None, again: Callable[[str], Result]) -> None:
+def test_from_python(days: int | None, again: Callable[[str], RunResult]) -> None:
     world = resolve("@bad_car", seed=5)
     first = simulate(world, 7, days=days, control=broken_controls.overloading)
     second = again(first.replay)
@@ -69,14 +69,14 @@ def test_from_python(days: int | None, again: Callable[[str], Result]) -> None:
 
 
 @pytest.mark.day
-def test_through_the_whole_server(own: Path, again: Callable[[str], Result]) -> None:
+def test_through_the_whole_server(own: Path, again: Callable[[str], RunResult]) -> None:
     for scenario in (load(own), resolve("short-visit,hours=0.2")):
         first = run_scenario(scenario, 2)
         second = again(first.replay)  # which shows how far it is
         assert (second.digest(), second.violations) == (first.digest(), first.violations)
 
 
-def test_outcomes_of_a_sweep(own: Path, again: Callable[[str], Result]) -> None:
+def test_outcomes_of_a_sweep(own: Path, again: Callable[[str], RunResult]) -> None:
     jobs = jobs_for([str(own)], [1, 2], values=["household.split=[1.0, 0.0, 0.0]|[0.5, 0.5, 0.0]"], control=OVERLOADING)
     for outcome in run_here(jobs, workers=1):
         second = again(outcome.replay)
@@ -84,7 +84,7 @@ def test_outcomes_of_a_sweep(own: Path, again: Callable[[str], Result]) -> None:
         assert outcome.violations == tuple(map(str, second.violations)) != ()
 
 
-def test_a_report(own: Path, tmp_path: Path, again: Callable[[str], Result]) -> None:
+def test_a_report(own: Path, tmp_path: Path, again: Callable[[str], RunResult]) -> None:
     first = simulate(load(own))
     html_report.save(first, tmp_path / "report.html")
     said = re.search(r"Again: <code>(.*)</code>", (tmp_path / "report.html").read_text(encoding="utf-8"))

@@ -6,12 +6,12 @@ import warnings
 
 import pytest
 
-from evcc_sim.runs.sweep import Outcome, jobs_for, run_here, run_on_cluster
+from evcc_sim.runs.sweep import JobOutcome, jobs_for, run_here, run_on_cluster
 
 pytestmark = pytest.mark.day
 
 
-def by_seed(outcomes: list[Outcome]) -> list[tuple[int, str]]:
+def by_seed(outcomes: list[JobOutcome]) -> list[tuple[int, str]]:
     return sorted((outcome.seed, outcome.digest) for outcome in outcomes)
 
 

@@ -13,7 +13,7 @@ from evcc_sim.plants.household import HouseholdSpec
 from evcc_sim.plants.sunshine import PvSpec
 from evcc_sim.plants.wallbox import WallboxSpec
 from evcc_sim.runs.inprocess import simulate
-from evcc_sim.runs.result import Result
+from evcc_sim.runs.result import RunResult
 from evcc_sim.worlds.generators import PACKS
 from evcc_sim.worlds.scenario import (
     ActionSpec,
@@ -46,7 +46,7 @@ def world(loadpoint: LoadpointSpec, *, box: WallboxSpec | None = None, house_w: 
     )
 
 
-def switches(result: Result) -> list[int]:
+def switches(result: RunResult) -> list[int]:
     return [sent.command.phases for sent in result.trace.sent if isinstance(sent.command, SwitchPhases)]
 
 

@@ -13,7 +13,7 @@ from evcc_sim.plants.faults import FaultKind, ReadBack
 from evcc_sim.plants.wallbox import Rounds
 from evcc_sim.runs.controls import ControlFactory
 from evcc_sim.runs.inprocess import Run, simulate
-from evcc_sim.runs.result import Result
+from evcc_sim.runs.result import RunResult
 from evcc_sim.worlds.generators import generate
 from evcc_sim.worlds.scenario import FaultSpec, InvalidScenario, Scenario, parse
 from evcclib.commands import Command, Disable, Enable, SetCurrent
@@ -76,23 +76,23 @@ def world(lie: str | None = None, *, has_meter: bool = True, ignores_at: time | 
     )
 
 
-def sent(result: Result, kind: type[Command]) -> list[float]:
+def sent(result: RunResult, kind: type[Command]) -> list[float]:
     return [each.second for each in result.trace.sent if isinstance(each.command, kind)]
 
 
-def charged_kwh(result: Result) -> float:
+def charged_kwh(result: RunResult) -> float:
     return result.trace.instants[-1].loadpoints[0].energy_kwh
 
 
 @pytest.fixture(scope="module")
-def honest() -> Result:
+def honest() -> RunResult:
     result = simulate(world(), 1)
     assert (len(sent(result, Enable)), len(sent(result, Disable))) == (1, 1)
     return result
 
 
 @pytest.mark.parametrize("lie", LIES)
-def test_a_wrong_read_back_starts_nothing_and_keeps_nothing_from_stopping(lie: str, honest: Result) -> None:
+def test_a_wrong_read_back_starts_nothing_and_keeps_nothing_from_stopping(lie: str, honest: RunResult) -> None:
     result = simulate(world(lie), 1)
     assert result.violations == ()
     assert result.trace.contactor_switches == honest.trace.contactor_switches == [2]
@@ -113,7 +113,7 @@ def test_a_wrong_read_back_of_a_station_without_a_meter_starts_nothing_either(li
     assert result.trace.contactor_switches == [2]
 
 
-def test_a_station_that_says_disabled_all_the_time_is_told_so_four_times_and_the_owner_once(honest: Result) -> None:
+def test_a_station_that_says_disabled_all_the_time_is_told_so_four_times_and_the_owner_once(honest: RunResult) -> None:
     """It was told Enable once a minute for ever, and 6.2 kWh were bought in the 90 minutes without sun."""
     result = simulate(world("enabled never"), 1)
     assert sent(result, Disable) == sent(honest, Disable)
@@ -235,7 +235,7 @@ visits = [{ charger = "bay", arrive = "00:05", depart = "02:00", soc_pct = 10 }]
 
 def rounding(
     *, true_step_a: float, rounds: str = "down", has_meter: bool = True, configured_a: float = 0.001
-) -> Result:
+) -> RunResult:
     scenario = parse(STEADY_SUN, name="steady-sun")
     box = replace(
         scenario.charger[0].box,

@@ -11,7 +11,7 @@ from trio_test import in_virtual_time
 
 from evcc_sim.devices.emulator import Emulator, meter_emulator
 from evcc_sim.devices.memory_stream import memory_pair
-from evcc_sim.devices.modbus_server import Framing, serve_stream
+from evcc_sim.devices.modbus_server import Wrapping, serve_stream
 from evcclib.model import PhaseTriple
 
 
@@ -59,7 +59,7 @@ def nothing() -> None:
 @in_virtual_time
 async def test_sdm630_shows_floats_over_rtu() -> None:
     device = meter_emulator("eastron-sdm630", House(), "grid", nothing)
-    assert device.framing is Framing.RTU
+    assert device.framing is Wrapping.RTU
 
     async def script(client: ByHand) -> None:
         assert await client.words(4, 52, 2) == (0xC49A, 0x5000)  # -1234.5 as IEEE 754

@@ -13,12 +13,12 @@ from evcc_server.modbus.link import Link
 from evcc_server.profiles.profile import Charger, all_profiles, load
 from evcc_sim.devices.emulator_charger import charger_emulator
 from evcc_sim.devices.memory_stream import MemoryStream, memory_pair
-from evcc_sim.devices.modbus_server import FaultHook, Framing, no_faults, serve_stream
+from evcc_sim.devices.modbus_server import FaultHook, Wrapping, no_faults, serve_stream
 from evcc_sim.plants.car import CarSpec
 from evcc_sim.plants.wallbox import WallboxSpec
 from evcclib.model import ChargerStatus
 
-FRAMINGS = {Framing.TCP: wire.Framing.SOCKET, Framing.RTU: wire.Framing.RTU, Framing.ASCII: wire.Framing.ASCII}
+FRAMINGS = {Wrapping.TCP: wire.Framing.SOCKET, Wrapping.RTU: wire.Framing.RTU, Wrapping.ASCII: wire.Framing.ASCII}
 CHARGERS = [profile.id for profile in all_profiles() if profile.charger is not None]
 
 METER_IS_AN_OPTION = [p.id for p in all_profiles() if p.charger is not None and p.charger.values.measured_when]

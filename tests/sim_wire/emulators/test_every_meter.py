@@ -17,7 +17,7 @@ from evcc_server.modbus.link import Link
 from evcc_server.profiles.profile import all_profiles, load
 from evcc_sim.devices.emulator import PLANT_WIDE, Emulator, hybrid_emulator, part_emulator
 from evcc_sim.devices.memory_stream import MemoryStream, memory_pair
-from evcc_sim.devices.modbus_server import Framing, serve_stream
+from evcc_sim.devices.modbus_server import Wrapping, serve_stream
 
 GRID = House(
     power_w=-1234.0, powers_w=(-411.0, -923.0, 100.0), currents_a=(-1.8, -4.0, 0.4), voltages_v=(231.0, 229.0, 230.0)
@@ -33,7 +33,7 @@ SUN = House(
 BATTERY = House(power_w=-850.0, energy_import_kwh=18.25, energy_export_kwh=21.5)
 PLANTS = {"grid": GRID, "pv": SUN, "battery": BATTERY, "charge": SUN, "aux": SUN}
 
-FRAMINGS = {Framing.TCP: wire.Framing.SOCKET, Framing.RTU: wire.Framing.RTU, Framing.ASCII: wire.Framing.ASCII}
+FRAMINGS = {Wrapping.TCP: wire.Framing.SOCKET, Wrapping.RTU: wire.Framing.RTU, Wrapping.ASCII: wire.Framing.ASCII}
 UNSIGNED = frozenset({"orno-we514-515"})
 UNSIGNED_CURRENTS = frozenset({"abb-b2x", "be-mpm3pm", "dzg-dvh4013"})
 """Their registers know no sign; the library takes the direction from the phase's power."""

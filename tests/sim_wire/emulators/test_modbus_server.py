@@ -20,13 +20,13 @@ from evcc_sim.devices.modbus_server import (
     Duplicate,
     FaultHook,
     FlipByte,
-    Framing,
     LoseAnswer,
     Refuse,
     StaleAnswer,
     Swallow,
     Truncate,
     WireFault,
+    Wrapping,
     no_faults,
     serve_stream,
 )
@@ -44,7 +44,7 @@ async def talk(
     script: Callable[[MemoryStream], Awaitable[None]],
     *,
     faults: FaultHook = no_faults,
-    framing: Framing = Framing.TCP,
+    framing: Wrapping = Wrapping.TCP,
 ) -> None:
     async with trio.open_nursery() as nursery:
         ours, theirs = memory_pair()
@@ -132,7 +132,7 @@ async def test_rtu_frames_carry_their_checksum() -> None:
     async def script(line: MemoryStream) -> None:
         assert await ask(line, RTU_READ) == RTU_VALUE
 
-    await talk(script, framing=Framing.RTU)
+    await talk(script, framing=Wrapping.RTU)
 
 
 @in_virtual_time
@@ -145,7 +145,7 @@ async def test_rtu_device_keeps_silent_on_a_bad_checksum_and_on_other_units() ->
         assert waiting.cancelled_caught
         assert await ask(line, RTU_READ) == RTU_VALUE
 
-    await talk(script, framing=Framing.RTU)
+    await talk(script, framing=Wrapping.RTU)
 
 
 @in_virtual_time
@@ -153,7 +153,7 @@ async def test_ascii_frames_are_understood() -> None:
     async def script(line: MemoryStream) -> None:
         assert await ask(line, b":010300000001FB\r\n") == b":010302002AD0\r\n"
 
-    await talk(script, framing=Framing.ASCII)
+    await talk(script, framing=Wrapping.ASCII)
 
 
 @in_virtual_time
@@ -217,8 +217,8 @@ async def test_a_device_may_hang_up() -> None:
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(st.binary(max_size=300), max_size=6), st.sampled_from(list(Framing)))
-def test_garbage_never_breaks_the_server(pieces: list[bytes], framing: Framing) -> None:
+@given(st.lists(st.binary(max_size=300), max_size=6), st.sampled_from(list(Wrapping)))
+def test_garbage_never_breaks_the_server(pieces: list[bytes], framing: Wrapping) -> None:
     async def main() -> None:
         async with trio.open_nursery() as nursery:
             ours, theirs = memory_pair()
