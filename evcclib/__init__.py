@@ -5,62 +5,198 @@
     # carry out decision.commands, report each batch's Outcome in later readings, come back at decision.wake_at
 
 Nothing here reads a clock, opens a socket, logs, sleeps or draws a random number: the same inputs give the same outputs.
-Names are loaded when they are first used, so importing the package costs next to nothing; `__init__.pyi` lists them for
-type checkers.
 """
 
-from __future__ import annotations
+from evcclib.commands import (
+    Batch,
+    Command,
+    Disable,
+    Enable,
+    Outcome,
+    Read,
+    Result,
+    SetCurrent,
+    SwitchPhases,
+    VehicleRead,
+    WakeCharger,
+    WakeVehicle,
+)
+from evcclib.config import (
+    Actions,
+    BatteryConfig,
+    ChargerConfig,
+    CircuitConfig,
+    LoadpointConfig,
+    PollConfig,
+    SiteConfig,
+    VehicleConfig,
+)
+from evcclib.decision import Decision, PlanPreview
+from evcclib.errors import (
+    EvccError,
+    IncompatibleState,
+    InvalidConfig,
+    InvalidReadings,
+    InvalidSetting,
+    Refused,
+    UnknownTarget,
+)
+from evcclib.events import (
+    ChargeStarted,
+    ChargeStopped,
+    Event,
+    GuestFound,
+    SessionChanged,
+    SessionRecord,
+    SettingChanged,
+    SocProgressed,
+    VehicleAssigned,
+    VehicleConnected,
+    VehicleDisconnected,
+    Warned,
+    WarningCode,
+)
+from evcclib.lasting import Lasting
+from evcclib.model import (
+    Cause,
+    ChargeMode,
+    ChargerStatus,
+    Now,
+    PhaseAction,
+    PollMode,
+    PvAction,
+    RemoteDemand,
+    TariffKind,
+    VehicleFeature,
+)
+from evcclib.pipeline.check_config import check
+from evcclib.readings import (
+    ABSENT,
+    BatteryReading,
+    ChargerReading,
+    Measured,
+    MeterReading,
+    Missing,
+    OperatorLimit,
+    Reading,
+    Readings,
+    VehicleReading,
+)
+from evcclib.reasons import Reason, ReasonCode
+from evcclib.requests import (
+    AssignVehicle,
+    ChangeLoadpointSetting,
+    ChangeSiteSetting,
+    ChangeVehicleSetting,
+    DemandRemotely,
+    DetectVehicle,
+    Request,
+)
+from evcclib.settings import (
+    SETTINGS,
+    Kind,
+    LoadpointSettings,
+    Scope,
+    SettingSpec,
+    SettingValue,
+    SiteSettings,
+    VehicleSettings,
+)
+from evcclib.site import Prepared, Site, apply, initial, step
+from evcclib.tariff import Rate, Rates
+from evcclib.view import BatteryView, LoadpointView, SavingsView, SiteView
 
-_HOMES = {
-    name: home
-    for home, names in {
-        "commands": (
-            "Batch Command Disable Enable Outcome Read Result SetCurrent SwitchPhases VehicleRead WakeCharger "
-            "WakeVehicle"
-        ),
-        "config": (
-            "Actions BatteryConfig ChargerConfig CircuitConfig LoadpointConfig PollConfig SiteConfig VehicleConfig"
-        ),
-        "pipeline.check_config": "check",
-        "decision": "Decision PlanPreview",
-        "errors": "EvccError IncompatibleState InvalidConfig InvalidReadings InvalidSetting Refused UnknownTarget",
-        "events": (
-            "ChargeStarted ChargeStopped Event GuestFound SessionChanged SessionRecord SettingChanged "
-            "SocProgressed VehicleAssigned VehicleConnected VehicleDisconnected Warned WarningCode"
-        ),
-        "lasting": "Lasting",
-        "model": (
-            "Cause ChargeMode ChargerStatus Now PhaseAction PollMode PvAction RemoteDemand TariffKind VehicleFeature"
-        ),
-        "readings": (
-            "ABSENT BatteryReading ChargerReading Measured MeterReading Missing OperatorLimit Reading Readings "
-            "VehicleReading"
-        ),
-        "reasons": "Reason ReasonCode",
-        "requests": (
-            "AssignVehicle ChangeLoadpointSetting ChangeSiteSetting ChangeVehicleSetting DemandRemotely "
-            "DetectVehicle Request"
-        ),
-        "settings": "SETTINGS Kind LoadpointSettings Scope SettingSpec SettingValue SiteSettings VehicleSettings",
-        "site": "Prepared Site apply initial step",
-        "tariff": "Rate Rates",
-        "view": "BatteryView LoadpointView SavingsView SiteView",
-    }.items()
-    for name in names.split()
-}
-"""The module in which each public name lives."""
-
-__all__ = sorted(_HOMES)
-
-
-def __getattr__(name: str) -> object:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(__import__(f"{__name__}.{home}", fromlist=(name,)), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES})
+__all__ = [
+    "ABSENT",
+    "Actions",
+    "AssignVehicle",
+    "Batch",
+    "BatteryConfig",
+    "BatteryReading",
+    "BatteryView",
+    "Cause",
+    "ChangeLoadpointSetting",
+    "ChangeSiteSetting",
+    "ChangeVehicleSetting",
+    "ChargeMode",
+    "ChargeStarted",
+    "ChargeStopped",
+    "ChargerConfig",
+    "ChargerReading",
+    "ChargerStatus",
+    "CircuitConfig",
+    "Command",
+    "Decision",
+    "DemandRemotely",
+    "DetectVehicle",
+    "Disable",
+    "Enable",
+    "EvccError",
+    "Event",
+    "GuestFound",
+    "IncompatibleState",
+    "InvalidConfig",
+    "InvalidReadings",
+    "InvalidSetting",
+    "Kind",
+    "Lasting",
+    "LoadpointConfig",
+    "LoadpointSettings",
+    "LoadpointView",
+    "Measured",
+    "MeterReading",
+    "Missing",
+    "Now",
+    "OperatorLimit",
+    "Outcome",
+    "PhaseAction",
+    "PlanPreview",
+    "Prepared",
+    "PollConfig",
+    "PollMode",
+    "PvAction",
+    "Rate",
+    "Rates",
+    "Read",
+    "Reading",
+    "Readings",
+    "Reason",
+    "ReasonCode",
+    "Refused",
+    "RemoteDemand",
+    "Request",
+    "Result",
+    "SETTINGS",
+    "SavingsView",
+    "Scope",
+    "SessionChanged",
+    "SessionRecord",
+    "SetCurrent",
+    "SettingChanged",
+    "SettingSpec",
+    "SettingValue",
+    "Site",
+    "SiteConfig",
+    "SiteSettings",
+    "SiteView",
+    "SocProgressed",
+    "SwitchPhases",
+    "TariffKind",
+    "UnknownTarget",
+    "VehicleAssigned",
+    "VehicleConfig",
+    "VehicleConnected",
+    "VehicleDisconnected",
+    "VehicleFeature",
+    "VehicleRead",
+    "VehicleReading",
+    "VehicleSettings",
+    "WakeCharger",
+    "WakeVehicle",
+    "Warned",
+    "WarningCode",
+    "apply",
+    "check",
+    "initial",
+    "step",
+]

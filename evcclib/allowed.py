@@ -22,7 +22,7 @@ LATEST = datetime(3000, 1, 1, tzinfo=UTC)
 """Clocks that have not been set begin at the first; with the second, sums of times and durations have room."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Allowed:
     """``holds`` tells whether a value is allowed, ``words`` say which are."""
 
@@ -35,7 +35,7 @@ class Allowed:
             raise error(where, value, self.words)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Each(Allowed):
     item: Allowed
 
@@ -46,7 +46,7 @@ class _Each(Allowed):
             self.item.check(f"{where}[{position}]", item, error)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Named(Allowed):
     key: Allowed
     item: Allowed

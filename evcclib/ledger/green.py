@@ -10,11 +10,10 @@ Green power covers the house first, then the charging home battery, then the car
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GreenShares:
+class GreenShares(NamedTuple):
     """Shares 0..1: of the cars' power (for sessions and savings), and of house and cars together."""
 
     cars: float

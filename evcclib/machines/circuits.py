@@ -17,7 +17,6 @@ for every other loadpoint what it may be drawing already, so that nobody is rais
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from evcclib.model import PhaseTriple
@@ -33,8 +32,7 @@ class Load(NamedTuple):
 NO_LOAD = Load((0.0, 0.0, 0.0), 0.0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limit:
+class Limit(NamedTuple):
     """One limit in force in this step. ``other``: loads that are not loadpoints, at least; ``other_most``: at most.
 
     ``safe_current_a`` is set when the limit cannot be proven: then it, for each loadpoint, is all there is [DEF-47].
@@ -49,8 +47,7 @@ class Limit:
     safe_current_a: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draw:
+class Draw(NamedTuple):
     """One loadpoint as the limits see it: the grid phases (0-based) behind its L1, L2, L3, of which it uses the first ``active``,
     its minimum, what it may be offered already and what it surely is, whether it counts on its minimum (on ``claimed`` phases, 0:
     as many as it uses), and what it may still be drawing of an offer that was higher."""

@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import timedelta
+from typing import NamedTuple
 
 from evcclib.commands import Read, VehicleRead
 from evcclib.config import Actions, VehicleConfig
@@ -86,8 +87,7 @@ class DetectionState:
 IDLE = DetectionState()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Detection:
+class Detection(NamedTuple):
     """One look: the next state, the vehicle found, whether the search ended without one, and what to read."""
 
     state: DetectionState

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import NamedTuple
 
 from evcclib.machines.plausible import is_soc, is_sure_soc
 from evcclib.readings import Measured, Missing, Reading
@@ -36,8 +37,7 @@ FULL_PCT = 100.0
 PROGRESS_STEP_PCT = 10.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EstimatorConfig:
+class EstimatorConfig(NamedTuple):
     """``capacity_kwh`` 0 means unknown; then, or with ``estimates`` off, the SoC is just what was fetched [EST-9]."""
 
     capacity_kwh: float

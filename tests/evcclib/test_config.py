@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import os
 import subprocess
 import sys
 from datetime import UTC, timedelta
@@ -169,11 +170,10 @@ def test_accepted() -> None:
     check(site_config(loadpoint(current_min_a=6.2, current_max_a=6.8, current_step_a=0.1)))
 
 
-def test_public_names_are_the_same_for_python_and_for_type_checkers() -> None:
-    stub = ast.parse((Path(evcclib.__file__).parent / "__init__.pyi").read_text(encoding="utf-8"))
-    homes = {alias.name: node.module for node in stub.body if isinstance(node, ast.ImportFrom) for alias in node.names}
-    assert sorted(homes) == evcclib.__all__
-    assert set(evcclib.__all__) <= set(dir(evcclib))
+def test_the_door_names_what_it_imports_and_makes_nothing_up() -> None:
+    door = ast.parse(Path(evcclib.__file__).read_text(encoding="utf-8"))
+    homes = {alias.name: node.module for node in door.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert sorted(evcclib.__all__) == sorted(homes)
     for name, home in homes.items():
         assert home is not None
         assert getattr(evcclib, name) is getattr(importlib.import_module(home), name)
@@ -181,7 +181,21 @@ def test_public_names_are_the_same_for_python_and_for_type_checkers() -> None:
         _ = evcclib.Manager  # type: ignore[attr-defined]
 
 
-def test_importing_the_package_is_cheap() -> None:
-    code = "import sys; import evcclib; print(sum(name.startswith('evcclib.') for name in sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
-    assert done.stdout == "0\n"
+def test_importing_the_package_is_cheap(tmp_path: Path) -> None:
+    """Measured against what its classes are made with, so that a slow machine does not matter."""
+    environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(tmp_path)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+
+    def imported(what: str) -> tuple[float, list[str]]:
+        code = (
+            f"import sys, time; began = time.process_time(); {what}; print(time.process_time() - began, *sys.modules)"
+        )
+        done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+        cpu_s, *modules = done.stdout.split()
+        return float(cpu_s), modules
+
+    imported("import evcclib")  # now it is compiled
+    own_s, modules = min(imported("from evcclib import Site") for _ in range(5))
+    tools_s, _ = min(imported("import dataclasses, datetime, enum, typing") for _ in range(5))
+    assert own_s < 8 * tools_s
+    assert not {"asyncio", "decimal", "json", "logging", "pathlib", "zoneinfo"} & set(modules)

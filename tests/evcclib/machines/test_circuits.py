@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -37,7 +36,7 @@ def limit(amps: float | None = None, watts: float | None = None, **values: Any) 
 
 def allotted(*draws: Draw, limits: tuple[Limit, ...]) -> Allotment:
     present = frozenset(range(len(draws)))
-    limits = tuple(replace(each, members=each.members & present) for each in limits)
+    limits = tuple(each._replace(members=each.members & present) for each in limits)
     return Allotment(limits, draws, voltage_v=230.0)
 
 
