@@ -44,7 +44,7 @@ class VehicleConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargerConfig:
-    """What a charger can do [control.md 2.1]. ``current_step_a`` is its finest step: 1 A, 0.1 A, 0.001 A."""
+    """What a charger can do. ``current_step_a`` is its finest step: 1 A, 0.1 A, 0.001 A."""
 
     current_step_a: float = 1.0
     current_max_a: float | None = None  # what the device itself allows
@@ -70,7 +70,7 @@ class PollConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadpointConfig:
-    """One loadpoint; the values that a client may change are only the defaults here [control.md 1.5]."""
+    """One loadpoint; the values that a client may change are only the defaults here [ACT-2]."""
 
     title: str = ""
     charger: ChargerConfig = field(default_factory=ChargerConfig)
@@ -130,7 +130,7 @@ class SiteConfig:
     pv_count: int = 0
     batteries: tuple[BatteryConfig, ...] = ()
     aux_count: int = 0
-    vehicles: tuple[VehicleConfig, ...] = ()  # ordered by name [control.md 1.5]
+    vehicles: tuple[VehicleConfig, ...] = ()  # ordered by name
     loadpoints: tuple[LoadpointConfig, ...] = ()
     circuits: tuple[CircuitConfig, ...] = ()
     residual_power_w: float = 0.0

@@ -1,4 +1,4 @@
-"""What a client may change, and what it may change it to: one table for every outlet [api.md 2.3].
+"""What a client may change, and what it may change it to: one table for every outlet [SET-5].
 
 The library checks against this table; the server adds paths and topics to it.
 """

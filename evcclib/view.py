@@ -1,4 +1,4 @@
-"""A site as a reader may see it: every value that the API shows, typed, unknown as None [control.md 16].
+"""A site as a reader may see it: every value that the API shows, typed, unknown as None [LP-18].
 
 Names on the wire are the server's business. Durations and times are computed for the `Now` of the view, so a view taken
 between two steps is exact too.

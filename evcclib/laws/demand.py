@@ -80,7 +80,7 @@ def is_below_min_soc(
 
 
 def is_cheap(price: float | None, limit: float | None) -> bool:
-    """Whether energy is cheap enough to charge at full power [control.md 18.1]; an unknown price is not."""
+    """Whether energy is cheap enough to charge at full power [STR-12]; an unknown price is not."""
     return limit is not None and price is not None and price <= limit
 
 

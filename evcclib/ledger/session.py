@@ -1,4 +1,4 @@
-"""The record of one charging session, from connect to disconnect [SES-1..SES-6, control.md 18.1].
+"""The record of one charging session, from connect to disconnect [SES-1..SES-6].
 
 Energy is split by the shares and prices that held while it was charged; several charging periods of one connection are one
 record.

@@ -53,7 +53,7 @@ class SitePower(NamedTuple):
     power_w: float
     has_battery_priority: bool  # the battery charges first [SITE-10]
     is_buffered: bool  # the battery may keep charging alive [SITE-11]
-    is_buffer_start: bool  # ... and may start it [control.md 18.1]
+    is_buffer_start: bool  # ... and may start it [SITE-23]
 
 
 def site_power(

@@ -1,4 +1,4 @@
-"""A state as plain data, and back: dicts, lists, strings, numbers, fit for JSON [decision 9].
+"""A state as plain data, and back: dicts, lists, strings, numbers, fit for JSON [SITE-22].
 
 Instants are stored relative to the time of the export in microseconds, so that a site restarted on another clock goes on
 exactly; the time it was down counts for timers, as it did for the world, but not for meters, which nobody asked then. A batch in

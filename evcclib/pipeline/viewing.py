@@ -1,4 +1,4 @@
-"""The state, for those who look on: every value the API shows, computed for the time of the view [control.md 16]."""
+"""The state, for those who look on: every value the API shows, computed for the time of the view [LP-18]."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When to come back: the earliest time at which a decision could differ while readings stay as they are [decision 3].
+"""When to come back: the earliest time at which a decision could differ while readings stay as they are [SITE-24].
 
 The classic law decides on the grid of interval ticks, so the answer is a tick; the next one while anything still moves. Every
 delay that runs, every sample that will be too old, every price that will change is one candidate.

@@ -28,7 +28,7 @@ from evcclib.requests import (
 from evcclib.settings import SPECS, Kind, Scope, SettingSpec, SettingValue
 
 NO_VALUE_WORDS = frozenset({"null", "none", "nil", "-"})
-"""How a text channel says "unset" [api 2.3]."""
+"""How a text channel says "unset" [API-39]."""
 
 Parsed = SettingValue | str
 Owner = int | str | None
@@ -333,7 +333,7 @@ def request(setting: Setting, owner: Owner, value: Parsed) -> Request:
 
 
 def parse_flag(name: str, text: str) -> bool:
-    """A truth value [api 2.3 telemetry]; raises `InvalidSetting`."""
+    """A truth value [API-11]; raises `InvalidSetting`."""
     match text.strip().lower():
         case "true" | "t" | "1":
             return True
@@ -360,7 +360,7 @@ def find_vehicle(text: str, context: Context) -> str | None:
 
 
 def parse_number(name: str, text: str) -> float:
-    """A finite decimal number [NUM of api 2.3]; raises `InvalidSetting`."""
+    """A finite decimal number, with a point and an exponent if need be; raises `InvalidSetting`."""
     number = float(text) if re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", text) else math.nan
     if not math.isfinite(number):
         raise InvalidSetting(name, text, "a number", f"invalid value: {short(text)} (not a number)")

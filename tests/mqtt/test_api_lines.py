@@ -242,7 +242,7 @@ async def test_after_a_restart_of_the_outside_broker_everything_is_there_again(
         server.cancel_scope.cancel()
 
 
-@pytest.mark.api("API-27")
+@pytest.mark.api("API-27", "API-26")
 @in_real_time
 async def test_an_empty_topic_turns_mqtt_off() -> None:
     async with trio.open_nursery() as server:

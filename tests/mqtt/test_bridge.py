@@ -1,4 +1,4 @@
-"""The bridge in virtual time, over the broker in memory [api 7.2..7.5]."""
+"""The bridge in virtual time, over the broker in memory."""
 
 from __future__ import annotations
 
@@ -122,6 +122,7 @@ async def test_a_change_by_any_channel_is_published_once_in_every_spelling() -> 
         assert not any("oc" in topic.rsplit("/", 1)[1] and "target" in topic for topic, _ in world.since(mark))
 
 
+@pytest.mark.api("M-12")
 @in_virtual_time
 async def test_measurements_come_every_cycle_and_settings_on_change() -> None:
     async with bridged() as world:
@@ -168,6 +169,7 @@ async def test_documents_can_be_turned_off() -> None:
         assert CARPORT not in world.broker.retained
 
 
+@pytest.mark.api("M-8")
 @in_virtual_time
 async def test_a_command_is_carried_out_and_cleared() -> None:
     async with bridged() as world:
@@ -177,6 +179,7 @@ async def test_a_command_is_carried_out_and_cleared() -> None:
         assert world.since(0).count((f"{CARPORT}/mode/set", "")) == 1
 
 
+@pytest.mark.api("M-3")
 @in_virtual_time
 async def test_a_retained_command_is_carried_out_once_and_removed() -> None:
     broker = MemoryBroker()
@@ -207,7 +210,7 @@ async def test_the_echo_of_our_own_clearing_is_no_command() -> None:
         assert len(world.home.requests) == 2
 
 
-@pytest.mark.api("API-39")
+@pytest.mark.api("API-39", "M-2")
 @pytest.mark.parametrize("payload", ["1", "1600000000", "2020-01-01T00:00:00Z", "set", ""])
 @in_virtual_time
 async def test_a_payload_that_the_home_refuses_leaves_the_word_to_the_topic(payload: str) -> None:
@@ -216,6 +219,7 @@ async def test_a_payload_that_the_home_refuses_leaves_the_word_to_the_topic(payl
         assert world.broker.payload(f"{CARPORT}/target/time") == "2023-03-07T06:00:00Z"
 
 
+@pytest.mark.api("M-8", "M-10")
 @pytest.mark.parametrize(
     ("topic", "payload", "shown"),
     [
@@ -244,6 +248,7 @@ async def test_a_refused_command_changes_nothing_and_shows_the_true_value_again(
         assert payload in caplog.text
 
 
+@pytest.mark.api("M-9")
 @pytest.mark.parametrize(
     "topic", ["minSoc", "target/soc/DIGITS", "vehicle", "mode", "target/time/DIGITS", "colour/DIGITS"]
 )
@@ -282,6 +287,7 @@ async def test_an_unknown_target_is_logged_cleared_and_ignored(caplog: pytest.Lo
         assert topic in caplog.text
 
 
+@pytest.mark.api("M-4")
 @in_virtual_time
 async def test_without_set_nothing_is_writable_and_the_next_cycle_corrects_it() -> None:
     async with bridged() as world:
@@ -467,6 +473,7 @@ async def test_whatever_a_value_becomes_its_topics_are_those_of_a_fresh_start(
         assert below == fresh
 
 
+@pytest.mark.api("M-9")
 @in_virtual_time
 async def test_a_client_can_not_forge_lines_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
     async with bridged() as world:
@@ -476,6 +483,7 @@ async def test_a_client_can_not_forge_lines_of_the_log(caplog: pytest.LogCapture
         assert not any("\n" in record.getMessage() or "\x1b" in record.getMessage() for record in caplog.records)
 
 
+@pytest.mark.api("M-11")
 @in_virtual_time
 async def test_what_an_earlier_home_left_behind_is_erased() -> None:
     broker = MemoryBroker()

@@ -1,4 +1,4 @@
-"""The link to an outside broker, against mosquitto [api 7.1]."""
+"""The link to an outside broker, against mosquitto."""
 
 from __future__ import annotations
 

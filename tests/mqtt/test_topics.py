@@ -1,4 +1,4 @@
-"""What a ``/set`` topic and its payload mean [api 7.5, M-1..M-7]."""
+"""What a ``/set`` topic and its payload mean [M-1..M-7]."""
 
 from __future__ import annotations
 
@@ -43,6 +43,7 @@ def wanted(topic: str, payload: str | bytes) -> tuple[str, object, object]:
     return target.setting.name, target.owner, value(target, data, CONTEXT)
 
 
+@pytest.mark.api("M-1")
 @pytest.mark.parametrize(
     ("topic", "payload", "expected"),
     [
@@ -96,6 +97,7 @@ def test_target_times(topic: str, payload: str, expected: datetime | None) -> No
     assert wanted(topic, payload) == ("target_time", 0, expected)
 
 
+@pytest.mark.api("M-2")
 @pytest.mark.parametrize(
     ("topic", "payload", "expected"),
     [
@@ -115,16 +117,19 @@ def test_the_value_may_be_a_level_of_the_topic(topic: str, payload: str, expecte
     assert wanted(topic, payload)[2] == expected
 
 
+@pytest.mark.api("M-7")
 def test_a_level_that_is_no_value_is_refused_when_the_payload_is_none_either() -> None:
     with pytest.raises(InvalidSetting):
         wanted("loadpoints/1/target/soc/full", "")
 
 
+@pytest.mark.api("M-7")
 @pytest.mark.parametrize("payload", ["", "  ", '""'])
 def test_an_empty_payload_is_no_command(payload: str) -> None:
     assert wanted("loadpoints/1/mode", payload)[2] is ...
 
 
+@pytest.mark.api("M-6")
 @pytest.mark.parametrize("payload", ['"16"', ' "16"\n', '" 16 "'])
 def test_white_space_and_one_pair_of_quotes_are_taken_off(payload: str) -> None:
     assert wanted("loadpoints/1/maxCurrent", payload)[2] == 16
@@ -180,6 +185,7 @@ def test_a_root_may_have_several_levels() -> None:
     assert aim("a/b", "a/b/site/bufferSoc/set", CONTEXT) == Aim(BY_TOPIC[Scope.SITE, "bufferSoc"], None)
 
 
+@pytest.mark.api("M-4", "M-5")
 def test_the_filters_cover_every_setter_and_nothing_else_is_a_command() -> None:
     owners = {Scope.SITE: "site", Scope.LOADPOINT: "loadpoints/1", Scope.VEHICLE: "vehicles/golf"}
     for setting in TABLE:
@@ -228,6 +234,7 @@ def test_no_topic_and_no_payload_ever_raises_anything_else(topic: str, payload: 
             continue
 
 
+@pytest.mark.api("M-1")
 @given(st.sampled_from([row for row in TABLE if row.scope is Scope.LOADPOINT]), st.binary(max_size=30))
 def test_all_spellings_of_a_setting_agree(setting: object, payload: bytes) -> None:
     def outcome(spelling: str) -> object:

@@ -1,4 +1,4 @@
-"""The complete dump of the API's worked example, and what may be erased [api 7.2, 7.4, 7.6]."""
+"""The complete dump of the API's worked example, and what may be erased."""
 
 from __future__ import annotations
 
@@ -183,6 +183,7 @@ def test_auth_has_no_topic() -> None:
     assert not any("auth" in topic for topic in entries(example_document()))
 
 
+@pytest.mark.api("M-11")
 def test_only_what_an_earlier_home_of_ours_left_behind_is_stale() -> None:
     document = Document(
         {"pv": Records(({"power": 1.0},)), "vehicles": Names(("a", "b")), "gridPowers": Phases((1, 2, 3))}, ({}, {})

@@ -110,7 +110,7 @@ def test_the_newer_generation_gets_three_decimals() -> None:
     assert encode.rest(9120.57349, Compat.V0_127) == 9120.573
 
 
-@pytest.mark.api("DEV-1")
+@pytest.mark.api("DEV-1", "DEV-3")
 @given(st.floats())
 def test_no_number_breaks_a_document_or_shows_an_exponent_on_mqtt(value: float) -> None:
     for text in (encode.dumps(encode.rest(value)), encode.dumps(encode.socket(value))):

@@ -1,4 +1,4 @@
-"""Warnings and errors of the log reach clients [api 6]: once, in words, without secrets, from any thread."""
+"""Warnings and errors of the log reach clients [WS-messages]: once, in words, without secrets, from any thread."""
 
 from __future__ import annotations
 

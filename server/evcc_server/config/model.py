@@ -15,7 +15,7 @@ from evcclib.model import ChargeMode, VehicleFeature
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
-    """Where HTTP listens, and which web pages of other origins may change things [api.md 1.3]."""
+    """Where HTTP listens, and which web pages of other origins may change things [http-origin]."""
 
     host: str = "127.0.0.1"
     port: int = 7070
@@ -153,7 +153,7 @@ class VehicleEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loadpoint:
-    """One of ``loadpoints`` [control.md 1.5]; devices by name."""
+    """One of ``loadpoints``; devices by name."""
 
     line: int
     place: str

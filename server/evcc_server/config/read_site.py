@@ -1,4 +1,4 @@
-"""The sections ``site``, ``loadpoints`` and ``circuits``, and what binds them to each other [control.md 1.5]."""
+"""The sections ``site``, ``loadpoints`` and ``circuits``, and what binds them to each other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``/ws``: the whole state in the first frame, then what changes, as it changes [api 6]."""
+"""``/ws``: the whole state in the first frame, then what changes, as it changes [WS-first, WS-update]."""
 
 from __future__ import annotations
 

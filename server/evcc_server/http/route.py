@@ -98,5 +98,5 @@ class Route:
 
     @property
     def changes_state(self) -> bool:
-        """Whether a foreign web page must not be able to send it [api 1.3]."""
+        """Whether a foreign web page must not be able to send it [http-origin]."""
         return self.method != "GET"

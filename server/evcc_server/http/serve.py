@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 READ_SIZE = 65536
 SEND_MAX_S = 10.0
-"""A client that takes nothing for this long is dropped [api 6]."""
+"""A client that takes nothing for this long is dropped [WS-slow]."""
 LEAVE_S = 0.5
 """How long open requests and connections may take when the server ends."""
 PING_INTERVAL_S = 30.0

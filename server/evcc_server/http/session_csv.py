@@ -1,4 +1,4 @@
-"""Charging sessions as CSV, in the reader's language: headings, separator, decimal sign [api 4.3]."""
+"""Charging sessions as CSV, in the reader's language: headings, separator, decimal sign [API-9]."""
 
 from __future__ import annotations
 

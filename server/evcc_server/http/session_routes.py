@@ -1,4 +1,4 @@
-"""Charging sessions: the list as JSON and CSV, and corrections by hand [api 4.3]."""
+"""Charging sessions: the list as JSON and CSV, and corrections by hand [API-9, row-26, row-27]."""
 
 from __future__ import annotations
 

@@ -150,7 +150,7 @@ def _clearer(home: Home, setting: Setting) -> Handler:
 
 
 def result_value(home: Home, owner: Owner, value: Parsed) -> Json:
-    """The accepted value in the shape clients know [api 2.1]."""
+    """The accepted value in the shape clients know."""
     match value:
         case ChargeMode():
             return value.value

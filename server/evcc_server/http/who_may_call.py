@@ -1,4 +1,4 @@
-"""Who may do what: foreign web pages must not write, and writing may need a token [api 1.3, 10.5].
+"""Who may do what: foreign web pages must not write, and writing may need a token [http-origin, http-token].
 
 A web page in any browser of the home can send simple requests to us. Browsers say in ``Origin`` where the page is from; programs
 send none and are not affected.

@@ -35,10 +35,10 @@ BUSY_S = 5.0
 """How long a call waits for another process that is writing."""
 
 SESSION_ENERGY_MIN_KWH = 0.05
-"""Sessions with less are not shown [api 4.3]."""
+"""Sessions with less are not shown [API-9]."""
 
 EDITABLE = frozenset({"vehicle", "loadpoint", "odometer"})
-"""Columns of a session that a client may change [api row 26]."""
+"""Columns of a session that a client may change [row-26]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +168,7 @@ class Store:
     async def sessions(
         self, *, zone: tzinfo, year: int | None = None, month: int | None = None
     ) -> Sequence[StoredSession]:
-        """Newest first; ``year`` and ``month`` are those of ``created`` in ``zone``; short ones are left out [api 4.3]."""
+        """Newest first; ``year`` and ``month`` are those of ``created`` in ``zone``; short ones are left out [row-7]."""
         rows = await self._read(_SELECT_SESSIONS, (SESSION_ENERGY_MIN_KWH,))
         sessions = [_session(row) for row in rows]
         if year is not None:

@@ -201,7 +201,7 @@ class Samples:
         charger = self._chargers.get(loadpoint.charger, self._no_charger)
         if loadpoint.meter is None:
             return charger
-        # A separate meter overrides the charger's own metering [control.md 2.1].
+        # A separate meter overrides the charger's own metering [MET-1].
         meter = self._meters.get(loadpoint.meter, self._no_meter)
         return replace(
             charger,

@@ -82,7 +82,7 @@ class MqttOptions:
     """The ``mqtt`` section of evcc.yaml.
 
     ``broker`` is an outside one; None: the embedded one listens on ``host:port``, and on
-    ``host:websocket_port`` when that is not None. Port 0 takes any free one. An empty ``topic`` turns MQTT off [DEV-15].
+    ``host:websocket_port`` when that is not None. Port 0 takes any free one. An empty ``topic`` turns MQTT off [API-26].
     ``user`` and ``password`` are sent to an outside broker and demanded by the embedded one. ``allowed_origins`` are the web
     pages that may use the embedded broker's WebSocket without credentials. ``has_json`` publishes the JSON documents, in the
     encoding of ``compat``.

@@ -1,4 +1,4 @@
-"""From a ``/set`` topic and its payload to a value of the settings table [api 7.5]; pure.
+"""From a ``/set`` topic and its payload to a value of the settings table [M-1..M-7]; pure.
 
 ::
 

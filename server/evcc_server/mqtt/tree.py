@@ -1,4 +1,4 @@
-"""Which topics exist and what is on them [api 7.3, 7.4]; pure.
+"""Which topics exist and what is on them [API-25..API-44]; pure.
 
 ::
 
@@ -30,7 +30,7 @@ RETIRED_KEYS = frozenset(
         "targetSoC", "vehicleTargetSoC",
     }
 )  # fmt: skip
-"""Names from before 2023 that may still lie retained on an outside broker [api 7.2]."""
+"""Names from before 2023 that may still lie retained on an outside broker [M-11]."""
 
 
 def status(root: str, *, word: str) -> Entry:
@@ -95,7 +95,7 @@ def setting_keys(setting: Setting, owner: Owner) -> frozenset[Key]:
 
 
 def stale(root: str, document: Document, found: Iterable[str]) -> Iterator[str]:
-    """Those of the retained topics ``found`` that an earlier configuration or version of ours has left behind [api 7.2]."""
+    """Those of the retained topics ``found`` that an earlier configuration or version of ours has left behind [M-11]."""
     for topic in found:
         match topic.removeprefix(f"{root}/").split("/"):
             case ["loadpoints", number, *rest] if re.fullmatch(r"[1-9][0-9]*", number):

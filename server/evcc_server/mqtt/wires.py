@@ -93,7 +93,7 @@ class TcpWire:
 
 
 class WebSocketWire:
-    """A `Wire` over binary WebSocket messages, whose borders mean nothing [MQTT-6.0.0-3]."""
+    """A `Wire` over binary WebSocket messages, whose borders mean nothing to MQTT."""
 
     def __init__(self, connection: ServerConnection, *, stall_s: float) -> None:
         self._connection = connection

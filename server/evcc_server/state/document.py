@@ -51,8 +51,8 @@ SETTING_KEYS = frozenset(
         "vehicleFeatureOffline", "tariffGrid", "tariffFeedIn", "tariffCo2",
     }
 )  # fmt: skip
-"""Keys that are published when they change; all others are measurements, published in every control cycle [api 7.4]; so is
-``mode`` [api 3.3], which people also publish to by mistake [M-4]."""
+"""Keys that are published when they change; all others are measurements, published in every control cycle [M-12]; so is
+``mode``, which people also publish to by mistake [M-4]."""
 
 
 def document(view: SiteView, labels: Labels, now: Now) -> Document:
@@ -132,7 +132,7 @@ def _loadpoint(view: LoadpointView, labels: Labels, now: Now) -> Keys:
         "chargeCurrent": view.current_offered_a,
         "chargedEnergy": view.energy_charged_kwh * 1000.0,
         "chargeDuration": whole_seconds(view.charge_duration),
-        # 0: nothing to tell; clients of 2023 divide the one by 10^9 and hide both at 0 [api 3.3]
+        # 0: nothing to tell; clients of 2023 divide the one by 10^9 and hide both at 0
         "chargeRemainingDuration": whole_seconds(view.remaining_duration or ZERO),
         "chargeRemainingEnergy": (view.remaining_energy_kwh or 0.0) * 1000.0,
         "connectedDuration": whole_seconds(view.connected_duration or ZERO),
@@ -169,7 +169,7 @@ def _loadpoint(view: LoadpointView, labels: Labels, now: Now) -> Keys:
         "vehicleTitle": view.vehicle_title,
         "vehicleIcon": view.vehicle_icon,
         "vehicleCapacity": view.vehicle_capacity_kwh,
-        # 0: unknown, so that clients of 2023 show the vehicle without it [api 3.3]
+        # 0: unknown, so that clients of 2023 show the vehicle without it
         "vehicleSoc": view.vehicle_soc_pct or 0.0,
         "vehicleRange": round_half_away(view.vehicle_range_km or 0.0),
         "vehicleTargetSoc": view.vehicle_soc_limit_pct or 0.0,
@@ -223,7 +223,7 @@ def _reason_until(reason: Reason, language: str, until: datetime | None) -> Stru
 
 
 def _battery(battery: BatteryView) -> dict[str, float | None]:
-    # a capacity of 0 is the protocol's word for one that is not configured [api 3.2]
+    # a capacity of 0 is the protocol's word for one that is not configured
     return {"power": battery.power_w, "soc": battery.soc_pct, "capacity": battery.capacity_kwh or 0.0}
 
 

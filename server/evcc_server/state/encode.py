@@ -1,4 +1,4 @@
-"""How a value looks on each channel [api 1.2]: REST, WebSocket and MQTT differ in numbers, times and durations.
+"""How a value looks on each channel: REST, WebSocket and MQTT differ in numbers, times and durations.
 
 Nothing here produces an invalid document: NaN and infinities become null or nothing [DEV-1].
 """
@@ -84,7 +84,7 @@ def socket(value: Value) -> Json:
 
 
 def socket_key(loadpoint: int | None, key: str) -> str:
-    """The key of a frame; loadpoints count from 0 here [api 1.1]."""
+    """The key of a frame; loadpoints count from 0 here [WS-first]."""
     return key if loadpoint is None else f"loadpoints.{loadpoint}.{key}"
 
 
@@ -155,12 +155,12 @@ def mqtt_number(value: float) -> str:
 
 
 def mqtt_target_time(value: Value) -> str:
-    """The payload of ``target/time``: RFC 3339 in UTC, whole seconds; empty when unset [api 7.4]."""
+    """The payload of ``target/time``: RFC 3339 in UTC, whole seconds; empty when unset [API-39]."""
     return time_text(value.astimezone(UTC).replace(microsecond=0)) if isinstance(value, datetime) else ""
 
 
 def mqtt_extra(key: str, value: Value) -> Iterator[tuple[str, str]]:
-    """The topics of 2023's documentation that repeat a loadpoint's ``key`` under another spelling [api 7.4]."""
+    """The topics of 2023's documentation that repeat a loadpoint's ``key`` under another spelling [API-25]."""
     slashed = SLASHED.get(key)
     if slashed is not None:
         yield slashed, mqtt_target_time(value) if key == "targetTime" else "".join(text for _, text in mqtt(key, value))

@@ -121,7 +121,7 @@ class Hub:
         """Make ``view``, taken at ``now``, the newest state; returns at once.
 
         ``is_cycle``: a control cycle has ended, so measurements are news even when they have not moved, for those
-        watchers that want to know [api 7.4]; else only what differs is.
+        watchers that want to know [M-12]; else only what differs is.
         """
         self.replace(document(view, self.labels, now), is_cycle=is_cycle)
 

@@ -1,4 +1,4 @@
-"""Warnings and errors of the log, told to whoever watches the hub [api 6, 7.4]."""
+"""Warnings and errors of the log, told to whoever watches the hub [WS-messages]."""
 
 from __future__ import annotations
 

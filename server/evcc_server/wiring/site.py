@@ -132,7 +132,7 @@ def _charger(loadpoint: Loadpoint, devices: BuiltDevices) -> ChargerConfig:
     config = charger.config if hasattr(charger, "config") else ChargerConfig()
     if loadpoint.meter is None:
         return config
-    # A separate meter overrides the charger's own metering, its rater included [control.md 2.1, MET-1].
+    # A separate meter overrides the charger's own metering, its rater included [MET-1].
     meter = devices.meters[loadpoint.meter].device
     quantities = meter.quantities if hasattr(meter, "quantities") else frozenset()
     return replace(config, has_power=True, has_energy_total="energy_import_kwh" in quantities, has_energy_session=False)

@@ -71,13 +71,13 @@ def test_battery_above_the_buffer_keeps_charging_alive_also_at_rest(
     assert balance(battery_w=battery_w, battery_soc_pct=soc_pct, buffer_soc_pct=80).is_buffered is is_buffered
 
 
-@pytest.mark.rule("SITE-11", "DEF-17")
+@pytest.mark.rule("SITE-11", "DEF-17", "SITE-23")
 def test_priority_goes_before_buffer() -> None:
     both = balance(battery_w=0, battery_soc_pct=85, buffer_soc_pct=80, buffer_start_soc_pct=80, priority_soc_pct=90)
     assert (both.has_battery_priority, both.is_buffered, both.is_buffer_start) == (True, False, False)
 
 
-@pytest.mark.rule("SITE-11")
+@pytest.mark.rule("SITE-11", "SITE-23")
 @pytest.mark.parametrize(("soc_pct", "starts"), [(94.9, False), (95, True), (96, True)])
 def test_buffer_start_includes_its_limit(soc_pct: float, starts: bool) -> None:
     assert balance(battery_w=0, battery_soc_pct=soc_pct, buffer_start_soc_pct=95).is_buffer_start is starts

@@ -77,7 +77,7 @@ def test_answer_is_awaited_for_ten_minutes() -> None:
     assert not awaits(0, since=None)
 
 
-@pytest.mark.rule("TAR-1")
+@pytest.mark.rule("TAR-1", "STR-12")
 def test_cheap_includes_the_limit_and_unknown_is_not_cheap() -> None:
     assert is_cheap(0.1, 0.1)
     assert is_cheap(-0.05, 0.0)

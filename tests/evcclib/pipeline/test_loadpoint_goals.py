@@ -223,7 +223,7 @@ def test_mode_that_comes_with_the_vehicle_acts_in_the_same_step() -> None:
     assert site.at(10) == (SetCurrent(10.0), Enable())
 
 
-@pytest.mark.rule("TAR-10", "STR-9")
+@pytest.mark.rule("TAR-10", "STR-9", "STR-12")
 def test_cheap_energy_is_taken_at_full_power() -> None:
     site = bench(PV)
     site.grid_w = 500.0

@@ -122,7 +122,7 @@ def test_end_of_the_buffer_waits_the_whole_delay() -> None:
     assert run(bench, range(600, 800, 10), sun_w=3000) == {780: (Disable(),)}
 
 
-@pytest.mark.rule("SITE-11")
+@pytest.mark.rule("SITE-11", "SITE-23")
 def test_full_battery_starts_charging_without_surplus() -> None:
     bench = Bench(site_config(loadpoint(phases=3), batteries=(BatteryConfig(),)))
     bench.submit(ChangeSiteSetting("buffer_start_soc_pct", 90))

@@ -16,6 +16,8 @@ from evcclib.readings import Measured, OperatorLimit, Readings, VehicleReading
 from evcclib.requests import ChangeVehicleSetting
 from evcclib.tariff import Rate, Rates
 
+pytestmark = pytest.mark.rule("SITE-24")
+
 FOREVER = timedelta(days=365)
 
 

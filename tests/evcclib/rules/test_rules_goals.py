@@ -1,4 +1,4 @@
-"""Goals, min SoC, climate and plans in a closed loop [control.md 4.3, 10, 11]."""
+"""Goals, min SoC, climate and plans in a closed loop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What holds whatever happens: a machine that plugs, shades, changes its mind, breaks things and restarts [control.md 18.2]."""
+"""What holds whatever happens: a machine that plugs, shades, changes its mind, breaks things and restarts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a client may change, and that nothing changes when it may not [control.md 3.6, 15]."""
+"""What a client may change, and that nothing changes when it may not."""
 
 from __future__ import annotations
 

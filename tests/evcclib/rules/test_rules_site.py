@@ -1,4 +1,4 @@
-"""The site's meters: sums, ages, silence, and what goes on without them [control.md 3.3, 3.4, 17]."""
+"""The site's meters: sums, ages, silence, and what goes on without them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Vehicles at a site: who is assigned when, what comes and goes with a vehicle [control.md 12]."""
+"""Vehicles at a site: who is assigned when, what comes and goes with a vehicle."""
 
 from __future__ import annotations
 
