@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from evcc_server.config.model import ProviderTariff
+from evcc_server.config.read_tariffs import KINDS
 from evcc_server.tariffs.providers import (
     PriceListError,
     parse_awattar,
@@ -24,6 +27,7 @@ from evcc_server.tariffs.providers import (
 )
 from evcclib.tariff import Rate
 
+MANUAL = Path(__file__).parents[2] / "docs" / "configuration.md"
 NINE = datetime(2023, 3, 7, 9, tzinfo=UTC)
 TEN, ELEVEN = NINE + timedelta(hours=1), NINE + timedelta(hours=2)
 NINE_S = 1_678_179_600  # seconds since 1970 at NINE
@@ -149,3 +153,9 @@ def test_where_each_provider_is_asked(tariff: ProviderTariff, uri: str, unit: st
     provider = provider_of(tariff)
     assert (provider.request.uri, provider.unit) == (uri, unit)
     assert "secret" not in repr(provider_of(ProviderTariff(kind=tariff.kind, token="secret", region="DE")))
+
+
+def test_every_provider_that_the_file_may_name_is_asked_above_and_stands_in_the_manual() -> None:
+    kinds = set(KINDS) - {"fixed", "custom", "template"}
+    assert {tariff.kind for tariff, _, _ in PROVIDERS} == kinds
+    assert kinds <= set(re.findall(r"^\| `(\w+)` \|", MANUAL.read_text(encoding="utf-8"), re.MULTILINE))
