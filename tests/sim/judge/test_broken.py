@@ -23,7 +23,7 @@ LIBRARY = Path(evcclib.__file__).parent
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """``right`` in ``module`` becomes ``wrong``; ``world`` (seed 1) must then violate ``invariant``."""
+    """``right`` in ``module`` (its path in the library) becomes ``wrong``; ``world`` (seed 1) must then violate ``invariant``."""
 
     name: str
     module: str
@@ -36,7 +36,7 @@ class Break:
 BREAKS = (
     Break(
         "a car that begins to draw is taken for the house",
-        "limits",
+        "pipeline/circuit_loads",
         "    if is_ramping or newest.sampled_at < metered_at - ROUND:\n",
         "    if False:\n",
         "unbalance,hours=9",
@@ -44,7 +44,7 @@ BREAKS = (
     ),
     Break(
         "a car that begins late is taken for the house",
-        "limits",
+        "pipeline/circuit_loads",
         "    if is_ramping or newest.sampled_at < metered_at - ROUND:\n",
         "    if is_ramping:\n",
         "@narrow_circuit:start_delay_s=90",
@@ -52,7 +52,7 @@ BREAKS = (
     ),
     Break(
         "a limit is dropped",
-        "safety",
+        "machines/safety",
         "if ceiling is not None and ceiling.current_a < current_a:",
         "if ceiling is not None and ceiling.current_a < 0:",
         "meter-lost-under-a-limit,hours=8.8",
@@ -60,7 +60,7 @@ BREAKS = (
     ),
     Break(
         "the guard is dropped",
-        "charger",
+        "machines/charger",
         "    left = guard + guard_duration - instant\n",
         "    left = guard - instant\n",
         "bad-meter,hours=11.2",
@@ -68,7 +68,7 @@ BREAKS = (
     ),
     Break(
         "a stale grid reading is believed",
-        "observation",
+        "pipeline/observe_site",
         "grid.value if grid is not None and grid.sampled_at >= oldest else None",
         "grid.value if grid is not None else None",
         "dead-bus,hours=12.1",
@@ -76,7 +76,7 @@ BREAKS = (
     ),
     Break(
         "what is offered is taken for drawn",
-        "classic",
+        "laws/classic",
         "available_least_w=drawn.least_w - site_power_w",
         "available_least_w=drawn.most_w - site_power_w",
         "no-meter",
@@ -84,7 +84,7 @@ BREAKS = (
     ),
     Break(
         "a car that does not charge wears the relay out",
-        "phases",
+        "machines/phases",
         "    if idle_switches < IDLE_FREE:\n",
         "    if True:\n",
         "restless-house",
@@ -92,7 +92,7 @@ BREAKS = (
     ),
     Break(
         "every watt is worth a command",
-        "surplus",
+        "machines/surplus",
         "abs(target_a - offered_a) < DEAD_BAND_A else",
         "abs(target_a - offered_a) < 0.0 else",
         "clear-day,hours=10",
@@ -100,7 +100,7 @@ BREAKS = (
     ),
     Break(
         "what was refused is said at every tick",
-        "charger",
+        "machines/charger",
         "    wait = COMMAND_RETRY * (1 << min(max(state.refusals - 1, 0), 10))\n",
         "    wait = timedelta(0)\n",
         "@bad_bus:kind=refused_writes,device=garage,at_h=9.5,lasts_s=1800,mode=pv,under_limit=no",
@@ -108,7 +108,7 @@ BREAKS = (
     ),
     Break(
         "a sign is wrong",
-        "surplus",
+        "machines/surplus",
         "effective_a - site_power_w / (phases * voltage_v)",
         "effective_a + site_power_w / (phases * voltage_v)",
         "clear-day,hours=10",
@@ -116,7 +116,7 @@ BREAKS = (
     ),
     Break(
         "a unit is wrong: power of all phases taken for one",
-        "surplus",
+        "machines/surplus",
         "site_power_w / (phases * voltage_v)",
         "site_power_w / voltage_v",
         "clear-day,hours=10",
@@ -124,7 +124,7 @@ BREAKS = (
     ),
     Break(
         "a car in mode now is forgotten",
-        "goals",
+        "pipeline/goals",
         "return Demand(maximum_a, maximum_a, minimum_a, because(ReasonCode.MODE_NOW), phases=phases)",
         "return Demand.stop(because(ReasonCode.MODE_NOW))",
         "clear-day,hours=9,charger.0.loadpoint.mode=now",
@@ -132,7 +132,7 @@ BREAKS = (
     ),
     Break(
         "what a station reports is believed",
-        "charger",
+        "machines/charger",
         "        state = replace(state, enabled_disagreement=later)\n",
         "        state = replace(state, is_enabled=not state.is_enabled, current_a=None, enable_changed_at=instant)\n",
         "@lying_read_back:of=enabled,how=never",
@@ -140,7 +140,7 @@ BREAKS = (
     ),
     Break(
         "what a station reports is contradicted without a pause",
-        "readback",
+        "machines/readback",
         "    return disagreement is not None and disagreement.is_open and instant >= disagreement.next_at\n",
         "    return disagreement is not None and disagreement.is_open\n",
         "@lying_read_back:of=enabled,how=never",
@@ -148,7 +148,7 @@ BREAKS = (
     ),
     Break(
         "a status is taken for current that flows",
-        "surplus",
+        "machines/surplus",
         "        return 0.0 if currents_a is None else max(0.0, busiest(currents_a))\n",
         "        return 6.0\n",
         "@lying_read_back:of=status,how=always,meter=no",
