@@ -24,7 +24,7 @@ from evcclib.requests import (
     DemandRemotely,
     DetectVehicle,
 )
-from evcclib.settings import SPECS, Scope
+from evcclib.settings import Scope
 
 S = timedelta(seconds=1)
 HOUR = timedelta(hours=1)
@@ -139,12 +139,6 @@ def test_site_settings() -> None:
         site.submit(ChangeSiteSetting("buffer_soc_pct", 140))
 
 
-@pytest.mark.rule("SITE-20")
-def test_battery_settings_need_a_battery() -> None:
-    with pytest.raises(InvalidSetting, match="battery not configured"):
-        bench().submit(ChangeSiteSetting("buffer_soc_pct", 80))
-
-
 @pytest.mark.rule("SET-6")
 @pytest.mark.parametrize(
     "request_",
@@ -185,19 +179,6 @@ def test_mode_resets_timers(mode: ChargeMode, keeps_pv_timer: bool, keeps_phase_
     assert (site.lp.scaling.since is not None) is keeps_phase_timer
     assert (site.lp.plan is not IDLE) is keeps_plan
     assert site.set("mode", mode) == ()
-
-
-@pytest.mark.rule("SITE-3", "DEF-37", "CUT-6")
-def test_table_says_what_wants_a_step_at_once() -> None:
-    wanting = {name for (scope, name), spec in SPECS.items() if spec.wakes_loop}
-    assert wanting == {
-        "mode",
-        "phases_configured",
-        "soc_min_pct",
-        "soc_target_pct",
-        "energy_target_kwh",
-        "smart_cost_limit",
-    }
 
 
 @pytest.mark.rule("SITE-2", "CUT-6")

@@ -52,13 +52,6 @@ def test_connect_found_at_start_is_marked_as_such() -> None:
     assert site.lp.connected_at == 20 * S
 
 
-@pytest.mark.rule("LP-4", "EV-5")
-def test_no_vehicle_at_start_is_a_silent_disconnect() -> None:
-    site = bench(OFF, status=A)
-    site.at(0)
-    assert site.found(VehicleDisconnected) == [VehicleDisconnected(0, True)]
-
-
 @pytest.mark.rule("EV-11", "EV-12", "SES-5")
 def test_session_is_stored_at_start_and_stop_and_dropped_at_disconnect() -> None:
     site = bench(NOW)

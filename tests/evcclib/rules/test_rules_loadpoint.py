@@ -25,7 +25,7 @@ from evcclib.events import (
     WarningCode,
 )
 from evcclib.model import Cause, ChargeMode, ChargerStatus, TariffKind
-from evcclib.readings import ABSENT, Measured, MeterReading, Missing, VehicleReading
+from evcclib.readings import Measured, MeterReading, Missing, VehicleReading
 from evcclib.reasons import ReasonCode
 from evcclib.site import step
 from evcclib.tariff import Rate, Rates
@@ -175,14 +175,6 @@ def test_voltages_tell_the_phases_of_a_fixed_charger() -> None:
     assert shown(bench).phases_enabled == 3
 
 
-@pytest.mark.rule("MEA-6")
-def test_voltages_of_a_switchable_charger_tell_nothing() -> None:
-    bench = home(can_switch_phases=True, status=B)
-    bench.box.extra["voltages_v"] = Measured((230.0, 0.0, 0.0), ZERO)
-    bench.at(0)
-    assert shown(bench).phases_enabled == 0
-
-
 @pytest.mark.rule("LP-13", "MEA-4", "MEA-5")
 def test_currents_tell_the_phases_in_use_until_the_vehicle_leaves() -> None:
     bench = home(status=B, mode=ChargeMode.NOW)
@@ -268,18 +260,6 @@ def test_negative_charge_power_is_shown_and_charges_nothing() -> None:
         bench.at(seconds)
     assert shown(bench).charge_power_w == -50.0
     assert shown(bench).energy_charged_kwh == 0.0
-
-
-@pytest.mark.rule("MEA-2", "EV-14")
-def test_without_a_meter_power_is_what_is_offered_while_charging() -> None:
-    bench = home(status=B, mode=ChargeMode.NOW, has_power=False)
-    bench.box.extra["power_w"] = ABSENT
-    bench.at(0)
-    bench.at(10)
-    assert shown(bench).charge_power_w == 16 * 3 * 230
-    bench.box.status = B
-    bench.at(20)
-    assert shown(bench).charge_power_w == 0
 
 
 @pytest.mark.rule("LP-21", "SYN-1", "SYN-2")

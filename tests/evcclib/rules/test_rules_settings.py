@@ -239,7 +239,7 @@ def test_phases_of_a_switchable_charger_may_be_automatic() -> None:
         assert bench.lp.settings.phases_configured == phases
 
 
-@pytest.mark.rule("SITE-3", "RC-1")
+@pytest.mark.rule("SITE-3", "RC-1", "DEF-37", "CUT-6")
 def test_changes_that_want_a_step_at_once_say_so() -> None:
     wanting = {spec.name for spec in SETTINGS if spec.wakes_loop and spec.scope is Scope.LOADPOINT}
     assert wanting == {
