@@ -1,6 +1,7 @@
-"""Register reads over TCP without pymodbus: what polls are made of, and most of what a simulated day asks for.
+"""Register reads over TCP without pymodbus: most of what polls are made of.
 
-`evcc_server.modbus.wire` can do without; what is neither a plain read nor the very answer expected is left to it.
+Question and answer take less than 2 us together where pymodbus takes 5 to 14: 2 % of the CPU of a day through the whole server
+(``python -m benchmarks day``). `evcc_server.modbus.wire` can do without it, and has what is not the very answer expected.
 """
 
 from __future__ import annotations
