@@ -299,21 +299,14 @@ TABLES = frozenset(
         "server/evcc_server/http/session_routes.py:session_routes",
         "server/evcc_server/http/setting_routes.py:_combined",
         "server/evcc_server/state/document.py:_loadpoint",
-        "sim/evcc_sim/commands/cli.py:_parser",
-        "sim/evcc_sim/worlds/narrow_circuits.py:narrow_circuit",
         "tests/sim/test_scenario_fields.py:everything",
     }
 )
 """Functions that are a table with a name: one row after the other, nothing to follow."""
 LONG = frozenset(
     {
-        "evcclib/laws/classic.py:_follow",
         "evcclib/machines/charger.py:confirm",
-        "evcclib/pipeline/observe_loadpoint.py:_see_soc",
-        "evcclib/pipeline/observe_loadpoint.py:observe",
         "evcclib/site.py:_decide_one",
-        "sim/evcc_sim/judge/invariants/calm.py:sun_is_used",
-        "sim/evcc_sim/judge/trace.py:observe",
     }
 )
 """Functions that are too long and no table: none may be added."""
