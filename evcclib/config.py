@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta, tzinfo
 
 from evcclib.model import ChargeMode, PollMode, VehicleFeature
+from evcclib.settings import LoadpointDefaults, SiteDefaults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,23 +70,15 @@ class PollConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LoadpointConfig:
+class LoadpointConfig(LoadpointDefaults):
     """One loadpoint; the values that a client may change are only the defaults here [ACT-2]."""
 
     title: str = ""
     charger: ChargerConfig = field(default_factory=ChargerConfig)
     vehicle: str | None = None  # default vehicle, by name
     circuit: str | None = None
-    mode: ChargeMode = ChargeMode.OFF
-    priority: int = 0
     phases: int = 0  # 0 automatic (switchable) or three (fixed) [PH-1]
     phase_rotation: tuple[int, int, int] = (1, 2, 3)  # grid phase behind the charger's L1, L2, L3
-    current_min_a: float = 6.0
-    current_max_a: float = 16.0
-    enable_threshold_w: float = 0.0
-    enable_delay: timedelta = timedelta(minutes=1)
-    disable_threshold_w: float = 0.0
-    disable_delay: timedelta = timedelta(minutes=3)
     guard_duration: timedelta = timedelta(minutes=5)
     reset_on_disconnect: bool = False
     poll: PollConfig = field(default_factory=PollConfig)
@@ -118,7 +111,7 @@ class BatteryConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SiteConfig:
+class SiteConfig(SiteDefaults):
     """One grid connection with its meters, vehicles and loadpoints. `evcclib.check` says what of it cannot be run, and
     `evcclib.Site` does so by itself."""
 
@@ -133,9 +126,6 @@ class SiteConfig:
     vehicles: tuple[VehicleConfig, ...] = ()  # ordered by name
     loadpoints: tuple[LoadpointConfig, ...] = ()
     circuits: tuple[CircuitConfig, ...] = ()
-    residual_power_w: float = 0.0
-    priority_soc_pct: float = 0.0
-    buffer_soc_pct: float = 0.0
     grid_supply_max_while_battery_charges_w: float = 0.0  # 0 = off [SITE-12]
     grid_stale_pause: timedelta = timedelta(minutes=3)  # minimum current this long, then pause [DEF-47]
 

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 _SHOWN_MAX = 60
+_SAID_MAX = 80
 
 
 class EvccError(Exception):
@@ -31,7 +32,16 @@ class Refused(EvccError):
 
 
 class InvalidSetting(Refused):
-    """A caller sent a value that a setting does not accept; ``setting`` is the setting's name."""
+    """A caller sent a value that a setting does not accept; ``setting`` is the setting's name.
+
+    With a ``problem`` the sentence is, over every channel: what is wrong, the value as the caller has said it, what is allowed
+    (``soc out of range: 140 (allowed: 0..100 %)``).
+    """
+
+    def __init__(self, where: str, value: object, allowed: str, problem: str | None = None) -> None:
+        self.problem = problem
+        sentence = None if problem is None else f"{problem}: {_said(value)} (allowed: {allowed})"
+        super().__init__(where, value, allowed, sentence)
 
     @property
     def setting(self) -> str:
@@ -76,3 +86,10 @@ def shown(value: object) -> str:
     if isinstance(value, tuple) and kind is tuple and len(value) <= 3:
         return f"({', '.join(map(shown, value))})"
     return f"{'an' if kind.__name__[:1] in 'aeiouAEIOU' else 'a'} {kind.__name__}"
+
+
+def _said(value: object) -> str:
+    """What a client has sent, as it reads."""
+    if isinstance(value, str):
+        return value if len(value) <= _SAID_MAX else f"{value[:_SAID_MAX]}..."
+    return f"{value:.12g}" if isinstance(value, float) else shown(value)

@@ -1,15 +1,28 @@
 """What a client may change, and what it may change it to: one table for every outlet [SET-5].
 
-The library checks against this table; the server adds paths and topics to it.
+A setting is one field of the settings class of its scope, and the row in it. The library judges every value against its row,
+whoever brings it; the server adds to each row how files and channels spell it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any, NamedTuple, TypeVar
 
+from evcclib.allowed import TIME
+from evcclib.errors import InvalidSetting
 from evcclib.model import ChargeMode
+from evcclib.units import SECOND
+
+NUMBER_MAX = 1e12
+MIN_ABOVE_MAX = "min current must be smaller or equal than max current"
+MAX_BELOW_MIN = "max current must be greater or equal than min current"
+
+T = TypeVar("T")
 
 
 class Scope(StrEnum):
@@ -35,151 +48,213 @@ class Kind(StrEnum):
 SettingValue = ChargeMode | float | int | datetime | timedelta | None
 
 
+class Bound(NamedTuple):
+    """A rule across fields: the name of the field whose value bounds this one, and what is wrong where it does not."""
+
+    name: str
+    problem: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettingSpec:
-    """One writable value: its field in the settings class of its scope, kind, inclusive range and unit."""
+    """One writable value: its field in the settings class of its scope, kind, inclusive range and unit.
+
+    ``quantity`` is what a sentence calls it. ``at_most`` and ``at_least`` bound it by another setting of its owner.
+    """
 
     name: str
     scope: Scope
     kind: Kind
-    low: float | None = None
-    high: float | None = None
+    default: SettingValue
+    low: float = -math.inf
+    high: float = math.inf
     unit: str = ""
+    quantity: str = "value"
+    at_most: Bound | None = None
+    at_least: Bound | None = None
     needs: str = ""  # capability without which it is refused: "battery"
     wakes_loop: bool = False  # a change asks for an immediate step [SITE-3]
 
+    @property
+    def allowed(self) -> str:
+        """What is accepted, in words."""
+        match self.kind:
+            case Kind.MODE:
+                return ", ".join(ChargeMode)
+            case Kind.PHASES:
+                return "0 (automatic), 1 or 3"
+            case Kind.TIME:
+                return "a time with time zone, or none"
+            case _:
+                return self._between(self.low, self.high)
 
-SETTINGS: tuple[SettingSpec, ...] = (
-    SettingSpec(name="buffer_soc_pct", scope=Scope.SITE, kind=Kind.NUMBER, low=0, high=100, unit="%", needs="battery"),
-    SettingSpec(
-        name="buffer_start_soc_pct",
-        scope=Scope.SITE,
-        kind=Kind.NUMBER,
-        low=0,
-        high=100,
-        unit="%",
-        needs="battery",
-    ),
-    SettingSpec(
-        name="priority_soc_pct",
-        scope=Scope.SITE,
-        kind=Kind.NUMBER,
-        low=0,
-        high=100,
-        unit="%",
-        needs="battery",
-    ),
-    SettingSpec(name="residual_power_w", scope=Scope.SITE, kind=Kind.NUMBER, low=-100_000, high=100_000, unit="W"),
-    SettingSpec(name="mode", scope=Scope.LOADPOINT, kind=Kind.MODE, wakes_loop=True),
-    SettingSpec(name="phases_configured", scope=Scope.LOADPOINT, kind=Kind.PHASES, wakes_loop=True),
-    SettingSpec(name="current_min_a", scope=Scope.LOADPOINT, kind=Kind.NUMBER, low=0.1, high=80, unit="A"),
-    SettingSpec(name="current_max_a", scope=Scope.LOADPOINT, kind=Kind.NUMBER, low=0.1, high=80, unit="A"),
-    SettingSpec(
-        name="enable_threshold_w",
-        scope=Scope.LOADPOINT,
-        kind=Kind.NUMBER,
-        low=-100_000,
-        high=100_000,
-        unit="W",
-    ),
-    SettingSpec(
-        name="disable_threshold_w",
-        scope=Scope.LOADPOINT,
-        kind=Kind.NUMBER,
-        low=-100_000,
-        high=100_000,
-        unit="W",
-    ),
-    SettingSpec(name="enable_delay", scope=Scope.LOADPOINT, kind=Kind.DURATION, low=0, high=86_400, unit="s"),
-    SettingSpec(name="disable_delay", scope=Scope.LOADPOINT, kind=Kind.DURATION, low=0, high=86_400, unit="s"),
-    SettingSpec(name="priority", scope=Scope.LOADPOINT, kind=Kind.INTEGER, low=0, high=10),
-    SettingSpec(
-        name="soc_min_pct",
-        scope=Scope.LOADPOINT,
-        kind=Kind.INTEGER,
-        low=0,
-        high=100,
-        unit="%",
-        wakes_loop=True,
-    ),
-    SettingSpec(
-        name="soc_target_pct",
-        scope=Scope.LOADPOINT,
-        kind=Kind.INTEGER,
-        low=0,
-        high=100,
-        unit="%",
-        wakes_loop=True,
-    ),
-    SettingSpec(
-        name="energy_target_kwh",
-        scope=Scope.LOADPOINT,
-        kind=Kind.NUMBER,
-        low=0,
-        high=1000,
-        unit="kWh",
-        wakes_loop=True,
-    ),
-    SettingSpec(name="target_time", scope=Scope.LOADPOINT, kind=Kind.TIME),
-    SettingSpec(
-        name="smart_cost_limit",
-        scope=Scope.LOADPOINT,
-        kind=Kind.OPTIONAL_NUMBER,
-        low=-1000,
-        high=1000,
-        unit="/kWh",
-        wakes_loop=True,
-    ),
-    SettingSpec(name="soc_min_pct", scope=Scope.VEHICLE, kind=Kind.INTEGER, low=0, high=100, unit="%", wakes_loop=True),
-    SettingSpec(
-        name="soc_target_pct",
-        scope=Scope.VEHICLE,
-        kind=Kind.INTEGER,
-        low=0,
-        high=100,
-        unit="%",
-        wakes_loop=True,
-    ),
-)
-"""Every writable value. Limits that depend on others (min <= max current, the charger's own limit, a time in the past,
-phases of a fixed charger) are checked in `evcclib.site` where both values are known."""
+    def judged(self, value: SettingValue | str) -> SettingValue:
+        """``value`` in the type of the setting, if that on its own may be. Raises `InvalidSetting`."""
+        match self.kind:
+            case Kind.MODE:
+                return self._mode(value)
+            case Kind.TIME:
+                if value is None or (isinstance(value, datetime) and TIME.holds(value)):
+                    return value
+                raise self.refusal(value, "invalid time")
+            case Kind.DURATION:
+                return self._duration(value)
+            case Kind.OPTIONAL_NUMBER if value is None:
+                return None
+            case _:
+                return self._number(value)
 
-SPECS = {(spec.scope, spec.name): spec for spec in SETTINGS}
+    def check_needs(self, value: object, *, batteries: int) -> None:
+        """Raises `InvalidSetting` if the site has not got what the setting is about."""
+        if self.needs == "battery" and not batteries:
+            raise self.refusal(value, "battery not configured", "only with a home battery")
+
+    def check_beside(self, value: SettingValue, others: object) -> None:
+        """Raises `InvalidSetting` unless ``value`` fits the other settings: fields of ``others``, None where there is none."""
+        if value is None:
+            return
+        if self.at_most is not None:
+            most = getattr(others, self.at_most.name)
+            if most is not None and value > most:
+                raise self.refusal(value, self.at_most.problem, self._between(self.low, most))
+        if self.at_least is not None:
+            least = getattr(others, self.at_least.name)
+            if least is not None and value < least:
+                raise self.refusal(value, self.at_least.problem, self._between(least, self.high))
+
+    def refusal(self, value: object, problem: str, allowed: str | None = None) -> InvalidSetting:
+        """Why ``value`` cannot be; ``allowed`` if that is less than what the row allows."""
+        return InvalidSetting(self.name, value, self.allowed if allowed is None else allowed, problem)
+
+    def _between(self, low: float, high: float) -> str:
+        return f"{low:.12g}..{high:.12g} {self.unit}".rstrip()
+
+    def _mode(self, value: object) -> ChargeMode:
+        if isinstance(value, str):
+            try:
+                return ChargeMode(value.lower())
+            except ValueError:
+                pass
+        raise self.refusal(value, "invalid value")
+
+    def _duration(self, value: object) -> timedelta:
+        if not isinstance(value, timedelta):
+            raise self.refusal(value, "invalid value")
+        if not self.low <= value / SECOND <= self.high:
+            raise self.refusal(value, f"{self.quantity} out of range")
+        return value
+
+    def _number(self, value: object) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise self.refusal(value, "invalid value")
+        if not -NUMBER_MAX <= value <= NUMBER_MAX:  # nor is it a number that a float could hold
+            raise self.refusal(value, f"{self.quantity} out of range")
+        number = float(value)
+        if self.kind is Kind.PHASES:
+            if number not in (0, 1, 3):
+                raise self.refusal(value, "invalid number of phases")
+            return int(number)
+        if not self.low <= number <= self.high:
+            raise self.refusal(value, f"{self.quantity} out of range")
+        if self.kind is Kind.INTEGER:
+            if number != math.floor(number):
+                raise self.refusal(value, "invalid value")
+            return int(number)
+        return number
+
+
+def _row(default: T, kind: Kind, low: float = -math.inf, high: float = math.inf, unit: str = "", **more: Any) -> T:
+    """A field with its row: ``more`` is what else a `SettingSpec` says. Typed as its value, as `dataclasses.field` is."""
+    return field(
+        default=default, metadata={"default": default, "kind": kind, "low": low, "high": high, "unit": unit, **more}
+    )
+
+
+def _soc(default: T, kind: Kind = Kind.INTEGER, **more: Any) -> T:
+    return _row(default, kind, 0, 100, "%", quantity="soc", **more)
+
+
+def _threshold() -> float:
+    return _row(0.0, Kind.NUMBER, -100_000, 100_000, "W", quantity="threshold")
+
+
+def _delay(default: timedelta) -> timedelta:
+    return _row(default, Kind.DURATION, 0, 86_400, "s", quantity="delay")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SiteSettings:
+class SiteDefaults:
+    """Those of a site's settings that its configuration gives: clients start from them."""
+
+    buffer_soc_pct: float = _soc(0.0, Kind.NUMBER, needs="battery")
+    priority_soc_pct: float = _soc(0.0, Kind.NUMBER, needs="battery")
+    residual_power_w: float = _row(0.0, Kind.NUMBER, -100_000, 100_000, "W", quantity="power")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteSettings(SiteDefaults):
     """The site's present values."""
 
-    buffer_soc_pct: float = 0.0
-    buffer_start_soc_pct: float = 0.0
-    priority_soc_pct: float = 0.0
-    residual_power_w: float = 0.0
+    buffer_start_soc_pct: float = _soc(0.0, Kind.NUMBER, needs="battery")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LoadpointSettings:
+class LoadpointDefaults:
+    """Those of a loadpoint's settings that its configuration gives: clients start from them."""
+
+    mode: ChargeMode = _row(ChargeMode.OFF, Kind.MODE, wakes_loop=True)
+    current_min_a: float = _row(
+        6.0, Kind.NUMBER, 0.1, 80, "A", quantity="current", at_most=Bound("current_max_a", MIN_ABOVE_MAX)
+    )
+    current_max_a: float = _row(
+        16.0, Kind.NUMBER, 0.1, 80, "A", quantity="current", at_least=Bound("current_min_a", MAX_BELOW_MIN)
+    )
+    enable_threshold_w: float = _threshold()
+    disable_threshold_w: float = _threshold()
+    enable_delay: timedelta = _delay(timedelta(minutes=1))
+    disable_delay: timedelta = _delay(timedelta(minutes=3))
+    priority: int = _row(0, Kind.INTEGER, 0, 10, quantity="priority")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadpointSettings(LoadpointDefaults):
     """A loadpoint's present values. SoC goals shown here are those in force: the active vehicle's own, if it has some."""
 
-    mode: ChargeMode = ChargeMode.OFF
-    phases_configured: int = 0
-    current_min_a: float = 6.0
-    current_max_a: float = 16.0
-    enable_threshold_w: float = 0.0
-    disable_threshold_w: float = 0.0
-    enable_delay: timedelta = timedelta(minutes=1)
-    disable_delay: timedelta = timedelta(minutes=3)
-    priority: int = 0
-    soc_min_pct: int = 0
-    soc_target_pct: int = 100
-    energy_target_kwh: float = 0.0
-    target_time: datetime | None = None
-    smart_cost_limit: float | None = None
+    phases_configured: int = _row(0, Kind.PHASES, wakes_loop=True)
+    soc_min_pct: int = _soc(0, wakes_loop=True)
+    soc_target_pct: int = _soc(100, wakes_loop=True)
+    energy_target_kwh: float = _row(0.0, Kind.NUMBER, 0, 1000, "kWh", quantity="energy", wakes_loop=True)
+    target_time: datetime | None = _row(None, Kind.TIME)
+    smart_cost_limit: float | None = _row(
+        None, Kind.OPTIONAL_NUMBER, -1000, 1000, "/kWh", quantity="cost", wakes_loop=True
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VehicleSettings:
     """What an owner has set for a vehicle; None: never set, its onIdentify values hold. Survives disconnecting."""
 
-    soc_min_pct: int | None = None
-    soc_target_pct: int | None = None
+    soc_min_pct: int | None = _soc(None, wakes_loop=True)
+    soc_target_pct: int | None = _soc(None, wakes_loop=True)
+
+
+def _rows(scope: Scope, of: type) -> Iterator[SettingSpec]:
+    for each in fields(of):
+        yield SettingSpec(name=each.name, scope=scope, **each.metadata)
+
+
+SETTINGS: tuple[SettingSpec, ...] = (
+    *_rows(Scope.SITE, SiteSettings),
+    *_rows(Scope.LOADPOINT, LoadpointSettings),
+    *_rows(Scope.VEHICLE, VehicleSettings),
+)
+"""Every writable value. What depends on the site and on the time (the charger's own limit, phases of a fixed charger, a time in
+the past) is checked where a request is fulfilled."""
+
+SPECS = {(spec.scope, spec.name): spec for spec in SETTINGS}
+
+
+def values_of(given: SiteDefaults | LoadpointDefaults) -> dict[str, Any]:
+    """What a configuration gives, by name, whatever else it says."""
+    kind = SiteDefaults if isinstance(given, SiteDefaults) else LoadpointDefaults
+    return {each.name: getattr(given, each.name) for each in fields(kind)}

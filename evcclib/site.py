@@ -58,7 +58,7 @@ from evcclib.pipeline.wake_at import NOT_DRAWING_AFTER, next_wake
 from evcclib.readings import Readings
 from evcclib.reasons import Reason, ReasonCode
 from evcclib.requests import Request
-from evcclib.settings import SPECS, LoadpointSettings, SiteSettings
+from evcclib.settings import SPECS, LoadpointSettings, SiteSettings, values_of
 from evcclib.tariff import Rates
 from evcclib.units import ZERO
 from evcclib.view import SiteView
@@ -72,11 +72,7 @@ def initial(config: SiteConfig, *, now: Now) -> SiteState:
     admit_now(now)
     layout = SiteLayout(config)
     state = SiteState(
-        settings=SiteSettings(
-            buffer_soc_pct=config.buffer_soc_pct,
-            priority_soc_pct=config.priority_soc_pct,
-            residual_power_w=config.residual_power_w,
-        ),
+        settings=SiteSettings(**values_of(config)),
         vehicle_settings={},
         loadpoints=tuple(_initial_loadpoint(each) for each in layout.loadpoints),
         savings=SavingsState(since=now.utc),
@@ -167,17 +163,8 @@ def layout_of(config: SiteConfig, state: SiteState) -> SiteLayout:
 
 def _initial_loadpoint(loadpoint: LoadpointLayout) -> LoadpointState:
     config = loadpoint.config
-    settings = LoadpointSettings(
-        mode=config.mode,
-        phases_configured=config.phases if loadpoint.is_switchable else config.phases or 3,
-        current_min_a=config.current_min_a,
-        current_max_a=config.current_max_a,
-        enable_threshold_w=config.enable_threshold_w,
-        disable_threshold_w=config.disable_threshold_w,
-        enable_delay=config.enable_delay,
-        disable_delay=config.disable_delay,
-        priority=config.priority,
-    )
+    phases_configured = config.phases if loadpoint.is_switchable else config.phases or 3
+    settings = LoadpointSettings(phases_configured=phases_configured, **values_of(config))
     phases = 0 if loadpoint.is_switchable else settings.phases_configured
     return LoadpointState(settings=settings, charger=ChargerState(phases=phases))  # [LP-1]
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from datetime import datetime, timedelta
-from typing import NoReturn
+from datetime import datetime
 
 from evcclib.allowed import TEXT, TIME
 from evcclib.errors import InvalidSetting, UnknownTarget, shown
@@ -30,12 +29,15 @@ from evcclib.requests import (
     DetectVehicle,
     Request,
 )
-from evcclib.settings import SPECS, Kind, LoadpointSettings, Scope, SettingSpec, SettingValue, SiteSettings
-from evcclib.units import SECOND
-
-NUMBER_MAX = 1e12
-MIN_ABOVE_MAX = "min current must be smaller or equal than max current"
-MAX_BELOW_MIN = "max current must be greater or equal than min current"
+from evcclib.settings import (
+    SPECS,
+    LoadpointSettings,
+    Scope,
+    SettingSpec,
+    SettingValue,
+    SiteSettings,
+    VehicleSettings,
+)
 
 
 def fulfil(site: SiteDesk, request: Request) -> None:
@@ -49,7 +51,9 @@ def fulfil(site: SiteDesk, request: Request) -> None:
             lp.state.charger = replace(lp.state.charger, refused_at=None)
     elif isinstance(request, ChangeVehicleSetting):
         name = _known_vehicle(site, request.vehicle)
-        value = checked(_spec(Scope.VEHICLE, request.name), request.value)
+        spec = _spec(Scope.VEHICLE, request.name)
+        value = spec.judged(request.value)
+        spec.check_beside(value, site.state.vehicle_settings.get(name, VehicleSettings()))
         set_goal(site, name, **{request.name: _whole(value)})
     elif isinstance(request, AssignVehicle):
         lp = _known_loadpoint(site, request.loadpoint)
@@ -65,72 +69,6 @@ def fulfil(site: SiteDesk, request: Request) -> None:
         raise InvalidSetting("request", request, "one of the requests of evcclib.requests")
 
 
-def checked(spec: SettingSpec, value: SettingValue) -> SettingValue:
-    """``value`` in the type of the setting, if it is within its range. Raises `InvalidSetting`."""
-    if spec.kind is Kind.MODE:
-        if isinstance(value, str):
-            try:
-                return ChargeMode(value.lower())
-            except ValueError:
-                pass
-        _refuse(spec, value, f"invalid value: {_said(value)}")
-    if spec.kind is Kind.TIME:
-        if value is None or (isinstance(value, datetime) and TIME.holds(value)):
-            return value
-        _refuse(spec, value, f"invalid time: {_said(value)}")
-    if spec.kind is Kind.DURATION:
-        if isinstance(value, timedelta) and _in_range(spec, value / SECOND):
-            return value
-        _refuse(spec, value, "duration out of range")
-    if spec.kind is Kind.OPTIONAL_NUMBER and value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        _refuse(spec, value, f"invalid value: {_said(value)}")
-    if not -NUMBER_MAX <= value <= NUMBER_MAX:  # nor is it a number that a float could hold
-        _refuse(spec, value, f"{_QUANTITY.get(spec.unit, 'value')} out of range: {_said(value)}")
-    number = float(value)
-    if spec.kind is Kind.PHASES:
-        if number not in (0, 1, 3):
-            _refuse(spec, value, f"invalid number of phases: {value}")
-        return int(number)
-    if not _in_range(spec, number):
-        _refuse(spec, value, f"{_QUANTITY.get(spec.unit, 'value')} out of range: {value}")
-    if spec.kind is Kind.INTEGER:
-        if number != math.floor(number):
-            _refuse(spec, value, f"invalid value: {value}")
-        return int(number)
-    return number
-
-
-def allowed_words(spec: SettingSpec) -> str:
-    """What the setting accepts, in words."""
-    if spec.kind is Kind.MODE:
-        return "off, now, minpv, pv"
-    if spec.kind is Kind.TIME:
-        return "a time with time zone, or none"
-    if spec.kind is Kind.PHASES:
-        return "0, 1, 3"
-    return f"{spec.low:g}..{spec.high:g} {spec.unit}".strip()
-
-
-_QUANTITY = {"%": "soc", "W": "power", "kWh": "energy", "A": "current"}
-
-
-def _said(value: object) -> str:
-    """What a client has sent, as it reads."""
-    return value[:60] if isinstance(value, str) else shown(value)
-
-
-def _in_range(spec: SettingSpec, number: float) -> bool:
-    assert spec.low is not None and spec.high is not None
-    return math.isfinite(number) and spec.low <= number <= spec.high
-
-
-def _refuse(spec: SettingSpec, value: object, message: str) -> NoReturn:
-    allowed = allowed_words(spec)
-    raise InvalidSetting(spec.name, value, allowed, f"{message} ({spec.name}, allowed: {allowed})")
-
-
 def _spec(scope: Scope, name: str) -> SettingSpec:
     spec = SPECS.get((scope, name)) if isinstance(name, str) else None
     if spec is None:
@@ -144,16 +82,16 @@ def _known_loadpoint(site: SiteDesk, index: int) -> LoadpointDesk:
 
 def _known_vehicle(site: SiteDesk, name: str) -> str:
     if not isinstance(name, str) or name not in site.layout.vehicles:
-        raise UnknownTarget(f"vehicle not found: {_said(name)}")
+        raise UnknownTarget(f"vehicle not found: {name[:60] if isinstance(name, str) else shown(name)}")
     return name
 
 
 def _change_site(site: SiteDesk, name: str, value: SettingValue) -> None:
     spec = _spec(Scope.SITE, name)
-    value = checked(spec, value)
-    if spec.needs == "battery" and not site.layout.battery_count:
-        raise InvalidSetting(name, value, "only with a home battery", "battery not configured")
+    spec.check_needs(value, batteries=site.layout.battery_count)
+    value = spec.judged(value)
     state = site.state
+    spec.check_beside(value, state.settings)
     if getattr(state.settings, name) == value:
         return
     state.settings = replace(state.settings, **{name: value})  # type: ignore[arg-type]  # checked by the table
@@ -168,23 +106,24 @@ def _warn_priority(site: SiteDesk, settings: SiteSettings) -> None:
 
 def _change_loadpoint(site: SiteDesk, lp: LoadpointDesk, name: str, value: SettingValue) -> None:
     spec = _spec(Scope.LOADPOINT, name)
-    value = checked(spec, value)
+    value = spec.judged(value)
     state = lp.state
+    if name in ("current_min_a", "current_max_a"):
+        _check_currents(lp, spec, value)
+    else:
+        spec.check_beside(value, state.settings)
     if name == "mode":
         assert isinstance(value, ChargeMode)
         set_mode(lp, value)
     elif name == "phases_configured":
-        _set_phases(lp, _whole(value))
-    elif name in ("current_min_a", "current_max_a"):
-        _check_currents(lp, spec, value)
-        lp.change(**{name: value})
+        _set_phases(lp, spec, _whole(value))
     elif name in ("soc_min_pct", "soc_target_pct") and state.vehicle is not None:
         set_goal(site, state.vehicle, **{name: _whole(value)})
     elif name == "target_time":
         if isinstance(value, datetime):
             check_target(value)
             if value < lp.utc:
-                raise InvalidSetting(name, value, "a time to come", "timestamp is in the past")
+                raise spec.refusal(value, "timestamp is in the past", "a time in the future")
         lp.change(target_time=value)
         if value is None:
             state.plan = plan_follow.IDLE
@@ -205,25 +144,23 @@ def _check_currents(lp: LoadpointDesk, spec: SettingSpec, value: SettingValue) -
     charger = lp.layout.charger
     settings = lp.state.settings
     limit_a = math.inf if charger.current_max_a is None else charger.current_max_a
-    is_minimum = spec.name == "current_min_a"
     if value > limit_a:
-        raise InvalidSetting(spec.name, value, f"at most {limit_a:g} A", f"current out of range: {value:g}")
-    low = value if is_minimum else settings.current_min_a
-    high = settings.current_max_a if is_minimum else value
-    message = MIN_ABOVE_MAX if is_minimum else MAX_BELOW_MIN
-    if low > high:
-        raise InvalidSetting(spec.name, value, f"{'at most' if is_minimum else 'at least'} the other", message)
+        raise spec.refusal(value, "current out of range", f"at most {limit_a:g} A")
+    spec.check_beside(value, settings)
+    bound = spec.at_most or spec.at_least
+    assert bound is not None
+    low, high = (value, settings.current_max_a) if spec.at_most else (settings.current_min_a, value)
     step_a = min(charger.current_step_a, COARSE_STEP_A)
     if ceil_to_step(low, step_a) > floor_to_step(min(high, limit_a), step_a):
-        raise InvalidSetting(spec.name, value, f"a step of {step_a:g} A between minimum and maximum", message)
+        raise spec.refusal(value, bound.problem, f"a step of {step_a:g} A between minimum and maximum")
 
 
-def _set_phases(lp: LoadpointDesk, phases: int) -> None:
+def _set_phases(lp: LoadpointDesk, spec: SettingSpec, phases: int) -> None:
     """Store the phases; of a charger without switch they are the connected ones [PH-12]."""
     state = lp.state
     is_switchable = lp.layout.is_switchable
     if phases == 0 and not is_switchable:
-        raise InvalidSetting("phases_configured", phases, "1, 3", "invalid number of phases: 0")
+        raise spec.refusal(phases, "invalid number of phases", "1 or 3")
     lp.change(phases_configured=phases)
     if not is_switchable and state.charger.phases != phases:
         proven_phases = state.proven_phases

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import fields
 
 from evcclib.allowed import (
     NAME,
@@ -38,7 +39,7 @@ from evcclib.config import (
 )
 from evcclib.errors import InvalidConfig
 from evcclib.model import ChargeMode, PollMode, VehicleFeature
-from evcclib.settings import SPECS, Kind, Scope
+from evcclib.settings import SPECS, Kind, LoadpointDefaults, Scope, SiteDefaults
 
 DAY_S = 86_400
 
@@ -130,7 +131,6 @@ def of_setting(scope: Scope, name: str) -> Allowed:
         return optional(TIME)
     if spec.kind is Kind.PHASES:
         return among(0, 1, 3)
-    assert spec.low is not None and spec.high is not None
     if spec.kind is Kind.DURATION:
         return duration(spec.low, spec.high)
     if spec.kind is Kind.INTEGER:
@@ -139,9 +139,11 @@ def of_setting(scope: Scope, name: str) -> Allowed:
     return optional(within) if spec.kind is Kind.OPTIONAL_NUMBER else within
 
 
-_CURRENT = of_setting(Scope.LOADPOINT, "current_min_a")
-_PRIORITY = of_setting(Scope.LOADPOINT, "priority")
-_SOC = of_setting(Scope.VEHICLE, "soc_min_pct")
+def _of_settings(scope: Scope, of: type) -> dict[str, Allowed]:
+    """What is allowed in the fields of a class that are settings of ``scope``."""
+    return {each.name: of_setting(scope, each.name) for each in fields(of)}
+
+
 _ROTATION = Allowed(
     "the three phases in some order, such as (1, 2, 3)",
     lambda value: isinstance(value, tuple) and all(type(each) is int for each in value) and sorted(value) == [1, 2, 3],
@@ -163,9 +165,7 @@ TABLE: Table = {
         "vehicles": each(instance(VehicleConfig)),
         "loadpoints": each(instance(LoadpointConfig)),
         "circuits": each(instance(CircuitConfig)),
-        "residual_power_w": of_setting(Scope.SITE, "residual_power_w"),
-        "priority_soc_pct": of_setting(Scope.SITE, "priority_soc_pct"),
-        "buffer_soc_pct": of_setting(Scope.SITE, "buffer_soc_pct"),
+        **_of_settings(Scope.SITE, SiteDefaults),
         "grid_supply_max_while_battery_charges_w": number(0, 1e6, "W"),
         "grid_stale_pause": duration(0, DAY_S),
     },
@@ -187,14 +187,7 @@ TABLE: Table = {
         "has_climate": TRUTH,
         "has_wakeup": TRUTH,
     },
-    Actions: {
-        "mode": optional(one_of(ChargeMode)),
-        "current_min_a": optional(_CURRENT),
-        "current_max_a": optional(_CURRENT),
-        "soc_min_pct": optional(_SOC),
-        "soc_target_pct": optional(_SOC),
-        "priority": optional(_PRIORITY),
-    },
+    Actions: {name: optional(allowed) for name, allowed in _of_settings(Scope.LOADPOINT, Actions).items()},
     CircuitConfig: {
         "name": NAME,
         "parent": optional(TEXT),
@@ -209,16 +202,9 @@ TABLE: Table = {
         "charger": instance(ChargerConfig),
         "vehicle": optional(TEXT),
         "circuit": optional(TEXT),
-        "mode": one_of(ChargeMode),
-        "priority": _PRIORITY,
+        **_of_settings(Scope.LOADPOINT, LoadpointDefaults),
         "phases": among(0, 1, 3),
         "phase_rotation": _ROTATION,
-        "current_min_a": _CURRENT,
-        "current_max_a": _CURRENT,
-        "enable_threshold_w": of_setting(Scope.LOADPOINT, "enable_threshold_w"),
-        "enable_delay": of_setting(Scope.LOADPOINT, "enable_delay"),
-        "disable_threshold_w": of_setting(Scope.LOADPOINT, "disable_threshold_w"),
-        "disable_delay": of_setting(Scope.LOADPOINT, "disable_delay"),
         "guard_duration": duration(0, DAY_S),
         "reset_on_disconnect": TRUTH,
         "poll": instance(PollConfig),

@@ -1,8 +1,9 @@
-"""Every value that a client can write, once: REST routes, MQTT topics, OpenAPI and persistence are loops over `TABLE`.
+"""Every value that a client can write, once. Loops over `TABLE` make the file's keys, REST routes, MQTT topics, OpenAPI, the
+state document and its schema, and persistence.
 
-Types and ranges come from `evcclib.settings`; this table adds how each channel spells the setting, how its text is read
-[R-4] and what the answer looks like. What depends on other values (minimum above maximum current, a time in the past, the
-phases of a fixed charger) is checked by evcclib when the request is submitted.
+`evcclib.settings` says what each is and alone judges values; this table adds how each channel spells the setting and how its
+text is read [R-4]. What depends on other values (minimum above maximum current, a time in the past, the phases of a fixed
+charger) is judged when the request is submitted.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from types import MappingProxyType
 
-from evcc_server.quoting import short
 from evcclib.config import SiteConfig
 from evcclib.errors import InvalidSetting
 from evcclib.model import ChargeMode
@@ -29,6 +29,8 @@ from evcclib.settings import SPECS, Kind, Scope, SettingSpec, SettingValue
 
 NO_VALUE_WORDS = frozenset({"null", "none", "nil", "-"})
 """How a text channel says "unset" [API-39]."""
+VEHICLES = "a vehicle's number, name or title"
+"""What stands for one."""
 
 Parsed = SettingValue | str
 Owner = int | str | None
@@ -42,14 +44,15 @@ class Setting:
     ``paths`` are below ``/api``, ``/api/loadpoints/<id>`` or ``/api/vehicles/<name>``; the value follows as one more
     segment. ``clear_paths`` take DELETE. ``topics`` are below ``<root>/site`` or ``<root>/loadpoints/<id>``; ``/set``
     follows [M-1]. ``value_topics`` also take ``<spelling>/<value>/set`` [M-2]. ``state_topics`` are those of the
-    topics on which the value is published besides ``key``. ``quantity`` begins the sentence of a range error.
+    topics on which the value is published besides ``key``. ``document_keys`` are where the state document shows it, first of all
+    under ``key``. ``file_key`` is its place in the ``site`` section or in one of ``loadpoints``, if a file can give it.
+    ``is_repeated``: published with every control cycle, like a measurement.
     """
 
     name: str
     scope: Scope
     key: str
     spec: SettingSpec | None
-    quantity: str
     summary: str
     example: str
     paths: tuple[str, ...] = ()
@@ -57,42 +60,36 @@ class Setting:
     topics: tuple[str, ...] = ()
     value_topics: tuple[str, ...] = ()
     state_topics: tuple[str, ...] = ()
+    document_keys: tuple[str, ...] = ()
+    file_key: str | None = None
+    is_repeated: bool = False
 
     @property
     def allowed(self) -> str:
         """What is accepted, in words."""
         if self.spec is None:
-            return "a vehicle's number, name or title"
-        match self.spec.kind:
-            case Kind.MODE:
-                return ", ".join(ChargeMode)
-            case Kind.PHASES:
-                return "0 (automatic), 1 or 3"
-            case Kind.TIME:
-                return "an RFC 3339 time in the future"
-            case _:
-                unit = f" {self.spec.unit}" if self.spec.unit else ""
-                return f"{_number_text(self.spec.low)}..{_number_text(self.spec.high)}{unit}"
+            return VEHICLES
+        return "an RFC 3339 time in the future" if self.spec.kind is Kind.TIME else self.spec.allowed
 
 
-def _site(name: str, key: str, quantity: str, summary: str, example: str, path: str) -> Setting:
+def _site(name: str, key: str, summary: str, example: str, path: str, *, file_key: str | None = None) -> Setting:
     return Setting(
         name=name,
         scope=Scope.SITE,
         key=key,
         spec=SPECS[Scope.SITE, name],
-        quantity=quantity,
         summary=summary,
         example=example,
         paths=(path,),
         topics=(key,),
+        document_keys=(key,),
+        file_key=file_key,
     )
 
 
 def _loadpoint(
     name: str,
     key: str,
-    quantity: str,
     summary: str,
     example: str,
     *paths: str,
@@ -100,6 +97,9 @@ def _loadpoint(
     slashed: str | None = None,
     takes_value_in_topic: bool = False,
     aliases: tuple[str, ...] = (),
+    also_shown_as: tuple[str, ...] = (),
+    file_key: str | None = None,
+    is_repeated: bool = False,
 ) -> Setting:
     slashed_topics = (slashed,) if slashed else ()
     return Setting(
@@ -107,7 +107,6 @@ def _loadpoint(
         scope=Scope.LOADPOINT,
         key=key,
         spec=SPECS[Scope.LOADPOINT, name],
-        quantity=quantity,
         summary=summary,
         example=example,
         paths=paths,
@@ -115,6 +114,9 @@ def _loadpoint(
         topics=(key, *slashed_topics, *aliases),
         value_topics=(key, *slashed_topics) if takes_value_in_topic else (),
         state_topics=slashed_topics,
+        document_keys=(key, *also_shown_as),
+        file_key=file_key,
+        is_repeated=is_repeated,
     )
 
 
@@ -124,7 +126,6 @@ def _vehicle(name: str, key: str, summary: str, path: str) -> Setting:
         scope=Scope.VEHICLE,
         key=key,
         spec=SPECS[Scope.VEHICLE, name],
-        quantity="soc",
         summary=summary,
         example="80",
         paths=(path,),
@@ -134,30 +135,40 @@ def _vehicle(name: str, key: str, summary: str, path: str) -> Setting:
 
 TABLE: tuple[Setting, ...] = (
     _site(
-        "buffer_soc_pct", "bufferSoc", "soc", "Home battery may be used for charging above this SoC", "80", "buffersoc"
+        "buffer_soc_pct",
+        "bufferSoc",
+        "Home battery may be used for charging above this SoC",
+        "80",
+        "buffersoc",
+        file_key="bufferSoc",
     ),
     _site(
         "buffer_start_soc_pct",
         "bufferStartSoc",
-        "soc",
         "Home battery may start charging above this SoC",
         "95",
         "bufferstartsoc",
     ),
-    _site("priority_soc_pct", "prioritySoc", "soc", "Home battery has priority below this SoC", "40", "prioritysoc"),
+    _site(
+        "priority_soc_pct",
+        "prioritySoc",
+        "Home battery has priority below this SoC",
+        "40",
+        "prioritysoc",
+        file_key="prioritySoc",
+    ),
     _site(
         "residual_power_w",
         "residualPower",
-        "power",
         "Grid set point: positive aims at that much export, negative tolerates import",
         "100",
         "residualpower",
+        file_key="residualPower",
     ),
-    _loadpoint("mode", "mode", "mode", "Charge mode", "pv", "mode"),
+    _loadpoint("mode", "mode", "Charge mode", "pv", "mode", file_key="mode", is_repeated=True),
     _loadpoint(
         "soc_min_pct",
         "minSoc",
-        "soc",
         "Charge at full power below this vehicle SoC; 0 turns it off",
         "20",
         "minsoc",
@@ -165,7 +176,6 @@ TABLE: tuple[Setting, ...] = (
     _loadpoint(
         "soc_target_pct",
         "targetSoc",
-        "soc",
         "Stop at this vehicle SoC; 0 and 100 mean no limit",
         "80",
         "target/soc",
@@ -177,7 +187,6 @@ TABLE: tuple[Setting, ...] = (
     _loadpoint(
         "energy_target_kwh",
         "targetEnergy",
-        "energy",
         "Stop after this energy; 0 means none; acts without a vehicle or with one whose SoC is unknown",
         "10.5",
         "target/energy",
@@ -189,7 +198,6 @@ TABLE: tuple[Setting, ...] = (
     _loadpoint(
         "target_time",
         "targetTime",
-        "time",
         "Time by which the goal is to be reached",
         "2035-03-07T06:00:00Z",
         "target/time",
@@ -200,57 +208,63 @@ TABLE: tuple[Setting, ...] = (
     _loadpoint(
         "phases_configured",
         "phasesConfigured",
-        "phases",
         "Phases to charge with; 0 lets the server choose (switchable charger only)",
         "3",
         "phases",
         aliases=("phases",),
+        also_shown_as=("phases",),
+        file_key="phases",
     ),
-    _loadpoint("current_min_a", "minCurrent", "current", "Lowest charge current per phase", "6", "mincurrent"),
-    _loadpoint("current_max_a", "maxCurrent", "current", "Highest charge current per phase", "16", "maxcurrent"),
+    _loadpoint(
+        "current_min_a", "minCurrent", "Lowest charge current per phase", "6", "mincurrent", file_key="minCurrent"
+    ),
+    _loadpoint(
+        "current_max_a", "maxCurrent", "Highest charge current per phase", "16", "maxcurrent", file_key="maxCurrent"
+    ),
     _loadpoint(
         "enable_threshold_w",
         "enableThreshold",
-        "threshold",
         "Grid power at which charging from surplus starts; negative is export",
         "-1300",
         "enable/threshold",
         slashed="enable/threshold",
         takes_value_in_topic=True,
+        file_key="enable.threshold",
     ),
     _loadpoint(
         "disable_threshold_w",
         "disableThreshold",
-        "threshold",
         "Grid power at which charging from surplus stops",
         "200",
         "disable/threshold",
         slashed="disable/threshold",
         takes_value_in_topic=True,
+        file_key="disable.threshold",
     ),
     _loadpoint(
         "enable_delay",
         "enableDelay",
-        "delay",
         "How long the enable threshold must hold",
         "60",
         "enable/delay",
         slashed="enable/delay",
+        file_key="enable.delay",
     ),
     _loadpoint(
         "disable_delay",
         "disableDelay",
-        "delay",
         "How long the disable threshold must hold",
         "180",
         "disable/delay",
         slashed="disable/delay",
+        file_key="disable.delay",
     ),
-    _loadpoint("priority", "priority", "priority", "Share of the surplus: higher is served first", "1", "priority"),
+    _loadpoint(
+        "priority", "priority", "Share of the surplus: higher is served first", "1", "priority", file_key="priority"
+    ),
     _loadpoint(
         "smart_cost_limit",
         "smartCostLimit",
-        "cost",
         "Charge at full power while the planner tariff is at or below this price",
         "0.15",
         "smartcostlimit",
@@ -261,12 +275,12 @@ TABLE: tuple[Setting, ...] = (
         scope=Scope.LOADPOINT,
         key="vehicle",
         spec=None,
-        quantity="vehicle",
         summary="Vehicle at this loadpoint",
         example="1",
         paths=("vehicle",),
         clear_paths=("vehicle",),
         topics=("vehicle",),
+        document_keys=("vehicleName", "vehicleTitle"),
     ),
     _vehicle("soc_min_pct", "minSoc", "Charge at full power below this SoC whenever this vehicle is active", "minsoc"),
     _vehicle("soc_target_pct", "limitSoc", "Stop at this SoC whenever this vehicle is active", "limitsoc"),
@@ -293,26 +307,28 @@ def parse(setting: Setting, text: str, context: Context) -> Parsed:
     text = text.strip()
     if setting.spec is None:
         return find_vehicle(text, context)
-    if setting.spec.needs == "battery" and not context.site.batteries:
-        raise InvalidSetting(setting.key, text, setting.allowed, "battery not configured")
-    match setting.spec.kind:
+    setting.spec.check_needs(text, batteries=len(context.site.batteries))
+    try:
+        return setting.spec.judged(_read(setting.spec, text, context))
+    except InvalidSetting as error:
+        raise InvalidSetting(setting.name, text, setting.allowed, error.problem) from None
+
+
+def _read(spec: SettingSpec, text: str, context: Context) -> SettingValue | str:
+    """What ``text`` says; the text itself if it says nothing."""
+    match spec.kind:
         case Kind.MODE:
-            return _parse_mode(setting, text)
-        case Kind.PHASES:
-            return _parse_phases(setting, text)
+            return ChargeMode.PV if text.lower() == "smart" else text  # what `pv` is called since evcc 0.316
         case Kind.TIME:
-            return _parse_time(setting, text, context)
-        case Kind.INTEGER:
-            number = _in_range(setting, text)
-            if number != int(number):
-                raise _not_accepted(setting, text)
-            return int(number)
+            return _read_time(spec, text, context)
         case Kind.DURATION:
-            return timedelta(seconds=_in_range(setting, text))
+            seconds = number_in(text)
+            return text if seconds is None else _duration(seconds)
         case Kind.OPTIONAL_NUMBER if context.has_unset_words and text.lower() in NO_VALUE_WORDS:
             return None
-        case Kind.NUMBER | Kind.OPTIONAL_NUMBER:
-            return _in_range(setting, text)
+        case _:
+            number = number_in(text)
+            return text if number is None else number
 
 
 def request(setting: Setting, owner: Owner, value: Parsed) -> Request:
@@ -340,7 +356,7 @@ def parse_flag(name: str, text: str) -> bool:
         case "false" | "f" | "0":
             return False
         case _:
-            raise InvalidSetting(name, text, "true or false", f"invalid value: {short(text)} (allowed: true, false)")
+            raise InvalidSetting(name, text, "true, false", "invalid value")
 
 
 def find_vehicle(text: str, context: Context) -> str | None:
@@ -356,15 +372,23 @@ def find_vehicle(text: str, context: Context) -> str | None:
     for vehicle in vehicles:
         if text and text.lower() in (vehicle.title.lower(), vehicle.name.lower()):
             return vehicle.name
-    raise InvalidSetting("vehicle", text, "a configured vehicle", f"vehicle not found: {short(text)}")
+    raise InvalidSetting("vehicle", text, VEHICLES, "vehicle not found")
 
 
-def parse_number(name: str, text: str) -> float:
-    """A finite decimal number, with a point and an exponent if need be; raises `InvalidSetting`."""
-    number = float(text) if re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", text) else math.nan
-    if not math.isfinite(number):
-        raise InvalidSetting(name, text, "a number", f"invalid value: {short(text)} (not a number)")
-    return number + 0.0  # -0 is 0
+def number_in(text: str) -> float | None:
+    """The finite decimal number, with a point and an exponent if need be, that ``text`` is, if it is one."""
+    if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", text):
+        return None
+    number = float(text)
+    return number + 0.0 if math.isfinite(number) else None  # -0 is 0
+
+
+def _duration(seconds: float) -> timedelta:
+    """The longest there is, if there is none so long."""
+    try:
+        return timedelta(seconds=seconds)
+    except OverflowError:
+        return timedelta.max if seconds > 0 else timedelta.min
 
 
 _TIME = re.compile(
@@ -379,7 +403,7 @@ def parse_time(name: str, text: str, zone: tzinfo) -> datetime:
 
     A blank before the offset is what a ``+`` in a query string decodes to.
     """
-    invalid = InvalidSetting(name, text, "an RFC 3339 time", f"invalid time: {short(text)} (expected RFC 3339)")
+    invalid = InvalidSetting(name, text, "an RFC 3339 time", "invalid time")
     found = _TIME.fullmatch(text)
     if found is None:
         raise invalid
@@ -409,56 +433,13 @@ def _offset(text: str | None, zone: tzinfo) -> tzinfo:
     return timezone(-offset if text[0] == "-" else offset)
 
 
-def _parse_time(setting: Setting, text: str, context: Context) -> datetime | None:
+def _read_time(spec: SettingSpec, text: str, context: Context) -> datetime | None:
     if context.has_unset_words:
         if text.lower() in NO_VALUE_WORDS:
             return None
         if re.fullmatch(r"[0-9]{1,11}", text):
             return datetime.fromtimestamp(int(text), UTC)
-    return parse_time(setting.key, text, context.site.time_zone)
-
-
-def _parse_mode(setting: Setting, text: str) -> ChargeMode:
-    word = text.lower()
-    if word == "smart":  # what `pv` is called since evcc 0.316
-        return ChargeMode.PV
-    try:
-        return ChargeMode(word)
-    except ValueError:
-        raise _not_accepted(setting, text) from None
-
-
-def _parse_phases(setting: Setting, text: str) -> int:
-    number = parse_number(setting.key, text)
-    if number not in (0, 1, 3):
-        raise InvalidSetting(
-            setting.key, text, setting.allowed, f"invalid number of phases: {short(text)} (allowed: {setting.allowed})"
-        )
-    return int(number)
-
-
-def _in_range(setting: Setting, text: str) -> float:
-    number = parse_number(setting.key, text)
-    spec = setting.spec
-    assert spec is not None
-    if (spec.low is not None and number < spec.low) or (spec.high is not None and number > spec.high):
-        raise InvalidSetting(
-            setting.key,
-            text,
-            setting.allowed,
-            f"{setting.quantity} out of range: {short(text)} (allowed: {setting.allowed})",
-        )
-    return number
-
-
-def _not_accepted(setting: Setting, text: str) -> InvalidSetting:
-    return InvalidSetting(
-        setting.key, text, setting.allowed, f"invalid value: {short(text)} (allowed: {setting.allowed})"
-    )
-
-
-def _number_text(value: float | None) -> str:
-    return "" if value is None else f"{value:.12g}"
+    return parse_time(spec.name, text, context.site.time_zone)
 
 
 def _plain(value: Parsed) -> SettingValue:

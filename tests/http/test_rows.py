@@ -163,22 +163,24 @@ async def test_loadpoint_settings(path: str, result: str, key: str, shown: objec
         pytest.param("loadpoints/1/target/time/2023-02-30T06:00:00Z", "invalid time", marks=pytest.mark.api("API-16")),
         pytest.param(
             "loadpoints/1/target/time/2020-01-01T00:00:00Z",
-            "timestamp is in the past",
+            "timestamp is in the past: 2020-01-01 00:00:00+00:00 (allowed: a time in the future)",
             marks=pytest.mark.api("API-16", "row-14"),
         ),
         pytest.param("loadpoints/1/phases/2", "invalid number of phases: 2", marks=pytest.mark.api("API-19")),
-        pytest.param("loadpoints/2/phases/0", "invalid number of phases: 0", marks=pytest.mark.api("API-19")),
+        pytest.param(
+            "loadpoints/2/phases/0", "invalid number of phases: 0 (allowed: 1 or 3)", marks=pytest.mark.api("API-19")
+        ),
         pytest.param("loadpoints/1/mincurrent/abc", "invalid value: abc", marks=pytest.mark.api("API-20")),
         pytest.param("loadpoints/1/mincurrent/99", "current out of range: 99", marks=pytest.mark.api("API-20")),
         pytest.param("loadpoints/1/mincurrent/0", "current out of range: 0", marks=pytest.mark.api("API-20")),
         pytest.param(
             "loadpoints/1/mincurrent/17",
-            "min current must be smaller or equal than max current",
+            "min current must be smaller or equal than max current: 17 (allowed: 0.1..16 A)",
             marks=pytest.mark.api("API-20"),
         ),
         pytest.param(
             "loadpoints/1/maxcurrent/5",
-            "max current must be greater or equal than min current",
+            "max current must be greater or equal than min current: 5 (allowed: 6..80 A)",
             marks=pytest.mark.api("API-21"),
         ),
         pytest.param("loadpoints/1/enable/threshold/100001", "threshold out of range", marks=pytest.mark.api("API-22")),
@@ -195,6 +197,7 @@ async def test_loadpoint_settings(path: str, result: str, key: str, shown: objec
 async def test_a_value_that_is_not_accepted_changes_nothing_and_is_named(path: str, text: str) -> None:
     async with served() as api:
         await api.refuses("POST", f"/api/{path}", 400, text)
+        await api.refuses("POST", f"/api/{path}", 400, "(allowed: ")
 
 
 @pytest.mark.api("R-4")

@@ -8,6 +8,7 @@ import pytest
 from example_home import example_document
 
 from evcc_server.mqtt import tree
+from evcc_server.settings import TABLE
 from evcc_server.state.document import Document
 from evcc_server.state.encode import Compat
 from evcc_server.state.values import Names, Phases, Records
@@ -134,15 +135,16 @@ evcc/loadpoints/2/vehiclePresent true
 evcc/loadpoints/2/vehicleTitle weißes Model 3
 """
 
-OURS = {
-    "bufferStartSoc", "gridAge", "chargerAge", "commandPending", "enableDelay", "disableDelay", "enable/delay",
-    "disable/delay", "priority", "smartCostLimit", "reason", "vehicleName",
-}  # fmt: skip
-"""What 2023 did not have."""
-
 
 def dump(text: str = DUMP) -> dict[str, str]:
     return dict((*line.split(" ", 1), "")[:2] for line in text.strip().splitlines())  # type: ignore[misc]  # two of three
+
+
+SETTINGS = {topic for row in TABLE for topic in (*row.document_keys, *row.state_topics)}
+OURS = {"gridAge", "chargerAge", "commandPending", "reason"} | {
+    name for name in SETTINGS if not {f"evcc/site/{name}", f"evcc/loadpoints/1/{name}"} & dump().keys()
+}
+"""What 2023 did not have."""
 
 
 def entries(document: Document) -> dict[str, str]:

@@ -11,12 +11,14 @@ import pytest
 from example_home import CARPORT, FACTS, NOW, VIEW, example_document
 
 from evcc_server.http.state_schema import state_schema
+from evcc_server.settings import TABLE
 from evcc_server.state import encode
 from evcc_server.state.document import document
 from evcc_server.state.reasons_text import reason_text, warning_text
 from evcclib.events import Warned, WarningCode
 from evcclib.pipeline.observe_loadpoint import READ_BACKS
 from evcclib.reasons import Reason, ReasonCode
+from evcclib.settings import Scope
 
 SITE = json.loads("""
 {"auth":{"vehicles":{}},"auxPower":0,"battery":[{"power":-850,"soc":55,"capacity":13.4}],"batteryCapacity":13,
@@ -51,17 +53,12 @@ GARAGE_KEYS = json.loads("""
  "title":"Garage","vehicleCapacity":80,"vehicleDetectionActive":false,"vehicleFeatureOffline":false,"vehicleIcon":"",
  "vehicleOdometer":0,"vehiclePresent":true,"vehicleRange":0,"vehicleSoc":0,"vehicleTargetSoc":0,
  "vehicleTitle":"weißes Model 3"}""")
-OWN_SITE_KEYS = {"bufferStartSoc", "gridAge"}
-OWN_LOADPOINT_KEYS = {
-    "reason",
-    "chargerAge",
-    "commandPending",
-    "enableDelay",
-    "disableDelay",
-    "priority",
-    "smartCostLimit",
-    "vehicleName",
-}
+SETTINGS = {(row.scope, key) for row in TABLE for key in row.document_keys}
+OWN_SITE_KEYS = {"gridAge"} | {key for scope, key in SETTINGS if scope is Scope.SITE} - set(SITE)
+OWN_LOADPOINT_KEYS = {"reason", "chargerAge", "commandPending"} | {
+    key for scope, key in SETTINGS if scope is Scope.LOADPOINT
+} - set(CARPORT_KEYS)
+"""What 2023 did not have."""
 
 
 @pytest.mark.api("S-1", "S-2", "S-3", "S-4", "S-6")

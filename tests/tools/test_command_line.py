@@ -36,9 +36,7 @@ def test_a_wrong_value_is_one_line_with_its_place_and_exit_status_2(tmp_path: Pa
     (tmp_path / "evcc.yaml").write_text(SITE, encoding="utf-8")
     done = run(cwd=tmp_path)
     assert done.returncode == 2
-    assert done.stderr == (
-        "evcc.yaml:10: loadpoints[0].mode: 'fast' is not allowed, expected one of off, now, minpv, pv\n"
-    )
+    assert done.stderr == ("evcc.yaml:10: loadpoints[0].mode: invalid value: fast (allowed: off, now, minpv, pv)\n")
     assert done.stdout == ""
 
 

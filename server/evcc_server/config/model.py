@@ -10,7 +10,8 @@ from evcc_server.config.problems import Problem
 from evcc_server.config.sources import ModbusAddress, Source, Triple
 from evcc_server.mqtt.broker_link import MqttOptions
 from evcclib.config import Actions, PollConfig
-from evcclib.model import ChargeMode, VehicleFeature
+from evcclib.model import VehicleFeature
+from evcclib.settings import LoadpointDefaults, SiteDefaults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +42,7 @@ class Auth:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
+class Site(SiteDefaults):
     """The ``site`` section; meters by name."""
 
     title: str = ""
@@ -49,9 +50,6 @@ class Site:
     pv: tuple[str, ...] = ()
     battery: tuple[str, ...] = ()
     aux: tuple[str, ...] = ()
-    residual_power_w: float = 0.0
-    priority_soc_pct: float = 0.0
-    buffer_soc_pct: float = 0.0
     voltage_v: float = 230.0
     grid_supply_max_while_battery_charges_w: float = 0.0
 
@@ -152,7 +150,7 @@ class VehicleEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Loadpoint:
+class Loadpoint(LoadpointDefaults):
     """One of ``loadpoints``; devices by name."""
 
     line: int
@@ -162,16 +160,8 @@ class Loadpoint:
     meter: str | None = None
     vehicle: str | None = None
     circuit: str | None = None
-    mode: ChargeMode = ChargeMode.OFF
-    priority: int = 0
     phases: int = 0
     phase_rotation: tuple[int, int, int] = (1, 2, 3)
-    current_min_a: float = 6.0
-    current_max_a: float = 16.0
-    enable_threshold_w: float = 0.0
-    enable_delay: timedelta = timedelta(minutes=1)
-    disable_threshold_w: float = 0.0
-    disable_delay: timedelta = timedelta(minutes=3)
     guard_duration: timedelta = timedelta(minutes=5)
     reset_on_disconnect: bool = False
     poll: PollConfig = field(default_factory=PollConfig)

@@ -7,10 +7,12 @@ from datetime import timedelta
 
 from evcc_server.config.model import ChargerEntry, Circuit, Loadpoint, MeterEntry, Site, VehicleEntry
 from evcc_server.config.problems import expected_one_of
+from evcc_server.config.read_settings import read_settings
 from evcc_server.config.section import Section
 from evcc_server.quoting import quoted
 from evcclib.config import PollConfig
-from evcclib.model import ChargeMode, PollMode
+from evcclib.model import PollMode
+from evcclib.settings import Scope
 
 _POWER_MAX_W = 1_000_000
 _MINIMUM_POLL = timedelta(minutes=5)
@@ -37,9 +39,7 @@ def read_site(section: Section) -> Site:
         pv=pv,
         battery=battery,
         aux=aux,
-        residual_power_w=section.number("residualPower", default=0.0, low=-100_000, high=100_000, unit="W"),
-        priority_soc_pct=section.number("prioritySoc", default=0.0, low=0, high=100, unit="%"),
-        buffer_soc_pct=section.number("bufferSoc", default=0.0, low=0, high=100, unit="%"),
+        **read_settings(section, Scope.SITE),
         voltage_v=section.number("voltage", default=230.0, low=50, high=500, unit="V"),
         grid_supply_max_while_battery_charges_w=section.number(
             "maxGridSupplyWhileBatteryCharging", default=0.0, low=0, high=_POWER_MAX_W, unit="W"
@@ -51,8 +51,7 @@ def read_site(section: Section) -> Site:
 
 def read_loadpoint(section: Section) -> Loadpoint:
     """One of ``loadpoints``."""
-    enable_threshold, enable_delay = _threshold(section, "enable", timedelta(minutes=1))
-    disable_threshold, disable_delay = _threshold(section, "disable", timedelta(minutes=3))
+    settings = read_settings(section, Scope.LOADPOINT)
     poll, estimates = _soc(section)
     loadpoint = Loadpoint(
         line=section.line,
@@ -62,31 +61,19 @@ def read_loadpoint(section: Section) -> Loadpoint:
         meter=section.text("meter"),
         vehicle=section.text("vehicle"),
         circuit=section.text("circuit"),
-        mode=section.choice("mode", ChargeMode, default=ChargeMode.OFF),
-        priority=section.integer("priority", default=0, low=0, high=10),
-        phases=_phases(section),
+        phases=settings.pop("phases_configured"),
         phase_rotation=_rotation(section),
-        current_min_a=section.number("minCurrent", default=6.0, low=0.1, high=80, unit="A"),
-        current_max_a=section.number("maxCurrent", default=16.0, low=0.1, high=80, unit="A"),
-        enable_threshold_w=enable_threshold,
-        enable_delay=enable_delay,
-        disable_threshold_w=disable_threshold,
-        disable_delay=disable_delay,
         guard_duration=section.duration("guardDuration", default=timedelta(minutes=5)),
         reset_on_disconnect=section.boolean("resetOnDisconnect", default=False),
         poll=poll,
         estimates_soc=estimates,
         unknown_soc_grace=section.duration("unknownSocGrace", default=timedelta(minutes=10)),
+        **settings,
     )
-    if loadpoint.current_min_a > loadpoint.current_max_a:
-        key = "minCurrent" if section.has("minCurrent") else "maxCurrent"
-        minimum, maximum = loadpoint.current_min_a, loadpoint.current_max_a
-        section.problem(key, f"minCurrent ({minimum:g} A) must not be larger than maxCurrent ({maximum:g} A)")
-    if enable_threshold > 0:
-        section.warn(
-            "enable", f"threshold {enable_threshold:g} W is grid import; charging from surplus needs 0 or less"
-        )
-    if enable_threshold > disable_threshold:
+    enable_w = loadpoint.enable_threshold_w
+    if enable_w > 0:
+        section.warn("enable", f"threshold {enable_w:g} W is grid import; charging from surplus needs 0 or less")
+    if enable_w > loadpoint.disable_threshold_w:
         section.warn("enable", "the enable threshold is above the disable threshold; charging will switch on and off")
     section.close(
         ignored={
@@ -203,16 +190,6 @@ def _check_tree(root: Section, circuits: Sequence[Circuit]) -> None:
             root.findings.problem(circuit.line, f"{circuit.place}.parent", "the circuit is its own parent")
 
 
-def _threshold(section: Section, key: str, default_delay: timedelta) -> tuple[float, timedelta]:
-    inner = section.section(key)
-    if inner is None:
-        return 0.0, default_delay
-    threshold = inner.number("threshold", default=0.0, low=-100_000, high=100_000, unit="W")
-    delay = inner.duration("delay", default=default_delay)
-    inner.close()
-    return threshold, delay
-
-
 def _soc(section: Section) -> tuple[PollConfig, bool]:
     soc = section.section("soc")
     if soc is None:
@@ -230,14 +207,6 @@ def _soc(section: Section) -> tuple[PollConfig, bool]:
     goal = "without effect; the goal is set in the user interface or by the vehicle's onIdentify"
     soc.close(ignored=dict.fromkeys(("min", "target", "levels"), goal))
     return poll, estimates
-
-
-def _phases(section: Section) -> int:
-    phases = section.integer("phases", default=0, low=0, high=3)
-    if phases == 2:
-        section.problem("phases", "'2' is not allowed, expected 0 (automatic), 1 or 3")
-        return 0
-    return phases
 
 
 def _rotation(section: Section) -> tuple[int, int, int]:

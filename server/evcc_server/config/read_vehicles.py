@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 from evcc_server.config.model import VehicleEntry
+from evcc_server.config.read_settings import read_actions
 from evcc_server.config.read_sources import optional_number, optional_source, required_number
 from evcc_server.config.section import Section
 from evcc_server.quoting import quoted
 from evcclib.config import Actions
-from evcclib.model import ChargeMode, VehicleFeature
+from evcclib.model import VehicleFeature
 
 KINDS = ("offline", "custom", "template")
 
@@ -81,15 +82,6 @@ def _on_identify(section: Section) -> Actions:
     actions = section.section("onIdentify")
     if actions is None:
         return Actions()
-    read = Actions(
-        mode=actions.choice("mode", ChargeMode),
-        current_min_a=actions.number("minCurrent", low=0.1, high=80, unit="A"),
-        current_max_a=actions.number("maxCurrent", low=0.1, high=80, unit="A"),
-        soc_min_pct=actions.integer("minSoc", low=0, high=100, unit="%"),
-        soc_target_pct=actions.integer("targetSoc", low=0, high=100, unit="%"),
-        priority=actions.integer("priority", low=0, high=10),
-    )
-    if read.current_min_a and read.current_max_a and read.current_min_a > read.current_max_a:
-        actions.problem("minCurrent", "must not be larger than maxCurrent")
+    read = read_actions(actions)
     actions.close()
     return read

@@ -18,6 +18,9 @@ from evcc_server.config.problems import Problem, expected_one_of, nearest
 from evcc_server.config.yaml_nodes import Entry, Items, Node, Scalar, Table
 from evcc_server.quoting import quoted
 from evcc_server.secrets import is_secret
+from evcc_server.settings import number_in
+from evcclib.errors import InvalidSetting
+from evcclib.settings import Kind, SettingSpec, SettingValue
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Enum)
@@ -260,6 +263,19 @@ class Section:
             return default
         return found
 
+    def setting(self, key: str, spec: SettingSpec) -> SettingValue:
+        """What evcclib takes for a value of the setting ``spec``, in its own words if it does not; None without."""
+        allowed = f"{spec.allowed}, such as 90s or 1m30s" if spec.kind is Kind.DURATION else spec.allowed
+        scalar = self._scalar((key,), allowed)
+        if scalar is None:
+            return None
+        try:
+            return spec.judged(_setting_value(spec.kind, scalar.text.strip()))
+        except InvalidSetting as error:
+            refused = InvalidSetting(error.setting, scalar.raw, allowed, error.problem)
+            self.findings.problem(scalar.line, self.place(self._present((key,))), str(refused))
+            return None
+
     def word(self, key: str, allowed: Iterable[str], *, default: str | None = None) -> str | None:
         """One of ``allowed``, in any case, as ``allowed`` spells it."""
         by_folded = {word.casefold(): word for word in allowed}
@@ -344,6 +360,21 @@ class Section:
     def each(self, key: str, read: Callable[[Section], T]) -> tuple[T, ...]:
         """``read`` every table of the list under ``key``."""
         return tuple(read(section) for section in self.sections(key))
+
+
+def _setting_value(kind: Kind, text: str) -> SettingValue | str:
+    """What ``text`` says; the text itself if it says nothing."""
+    match kind:
+        case Kind.MODE:
+            return text
+        case Kind.DURATION:
+            try:
+                return parse_duration(text)
+            except ValueError:
+                return text
+        case _:
+            number = number_in(text)
+            return text if number is None else number
 
 
 def _suggestion(key: str, known: Iterable[str]) -> str:

@@ -213,10 +213,7 @@ def _add_errors(app: QuartTrio) -> None:
         return _error(error.status, str(error))
 
     async def invalid(error: InvalidSetting) -> Response:
-        text = str(error)
-        if "out of range" in text and "allowed" not in text:
-            text += f" (allowed: {error.allowed})"
-        return _error(400, text)
+        return _error(400, str(error))
 
     async def unknown(error: UnknownTarget) -> Response:
         return _error(404, str(error))

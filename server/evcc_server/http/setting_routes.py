@@ -77,12 +77,8 @@ def value_schema(setting: Setting) -> Schema:
         case Kind.TIME:
             return {"type": "string", "format": "date-time"}
         case _:
-            schema: Schema = {"type": "integer" if spec.kind is Kind.INTEGER else "number"}
-            if spec.low is not None:
-                schema["minimum"] = spec.low
-            if spec.high is not None:
-                schema["maximum"] = spec.high
-            return schema
+            kind = "integer" if spec.kind is Kind.INTEGER else "number"
+            return {"type": kind, "minimum": spec.low, "maximum": spec.high}
 
 
 def result_schema(setting: Setting) -> Schema:

@@ -10,7 +10,6 @@ from evcc_server.http.jq_filter import JqFilter
 from evcc_server.http.route import Answer, Body, Call, Enveloped, Parameter, Refused, Route, Schema
 from evcc_server.http.setting_routes import LOADPOINT_ID
 from evcc_server.http.state_schema import EXAMPLE_STATE, state_schema
-from evcc_server.quoting import short
 from evcc_server.settings import parse_flag, parse_time
 from evcc_server.state.encode import Json, dumps, number, rest_document, time_text, whole
 from evcclib.errors import InvalidSetting
@@ -228,11 +227,11 @@ def _remote_demand(home: Home) -> Iterator[Route]:
         word = call.path.get("demand", "")
         source = call.path.get("source", "").removeprefix(":")
         if not re.fullmatch(r"[0-9A-Za-z_-]{0,64}", source):
-            raise InvalidSetting("source", source, "letters, digits, _ and -", f"invalid source: {short(source)}")
+            raise InvalidSetting("source", source, "letters, digits, _ and -", "invalid source")
         try:
             wanted = RemoteDemand("" if word.lower() == "enable" else word.lower())
         except ValueError:
-            raise InvalidSetting("demand", word, "soft, hard, enable", f"invalid value: {short(word)}") from None
+            raise InvalidSetting("demand", word, "soft, hard, enable", "invalid value") from None
         await home.gateway.submit(DemandRemotely(loadpoint, wanted, source))
         return Enveloped({"demand": wanted.value, "source": source})
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from evcc_server.http.route import Schema
+from evcc_server.settings import TABLE
 from evcc_server.state.encode import Json
+from evcclib.model import ChargeMode
+from evcclib.settings import Kind, Scope
 
 _NUMBER: Schema = {"type": ["number", "null"]}
 _AMOUNT: Schema = {"type": "number"}
@@ -14,6 +17,21 @@ _TIME: Schema = {"type": ["string", "null"], "format": "date-time"}
 _DURATION: Schema = {"type": ["integer", "null"], "description": "nanoseconds; seconds with compat 0.127"}
 _TRIPLE: Schema = {"type": "array", "items": _NUMBER, "minItems": 3, "maxItems": 3}
 
+_OF_KIND: dict[Kind, Schema] = {
+    Kind.MODE: {"type": "string", "enum": [mode.value for mode in ChargeMode]},
+    Kind.INTEGER: _WHOLE,
+    Kind.NUMBER: _AMOUNT,
+    Kind.OPTIONAL_NUMBER: _NUMBER,
+    Kind.PHASES: {"type": ["integer", "null"]},
+    Kind.TIME: _TIME,
+    Kind.DURATION: _DURATION,
+}
+
+
+def _settings(scope: Scope) -> dict[str, Schema]:
+    return {row.key: _OF_KIND[row.spec.kind] for row in TABLE if row.scope is scope and row.spec is not None}
+
+
 _SITE: dict[str, Schema] = {
     "siteTitle": _TEXT,
     "version": _TEXT,
@@ -23,10 +41,7 @@ _SITE: dict[str, Schema] = {
     "batteryConfigured": _FLAG,
     "currency": _TEXT,
     "vehicles": {"type": "array", "items": _TEXT},
-    "bufferSoc": _AMOUNT,
-    "bufferStartSoc": _AMOUNT,
-    "prioritySoc": _AMOUNT,
-    "residualPower": _AMOUNT,
+    **_settings(Scope.SITE),
     "pvPower": _NUMBER,
     "auxPower": _NUMBER,
     "homePower": _NUMBER,
@@ -73,7 +88,7 @@ _REASON: Schema = {
 }
 _LOADPOINT: dict[str, Schema] = {
     "title": _TEXT,
-    "mode": {"type": "string", "enum": ["off", "now", "minpv", "pv"]},
+    **_settings(Scope.LOADPOINT),
     "enabled": _FLAG,
     "connected": _FLAG,
     "charging": _FLAG,
@@ -84,9 +99,6 @@ _LOADPOINT: dict[str, Schema] = {
     "chargeRemainingDuration": _DURATION,
     "chargeRemainingEnergy": {"type": ["number", "null"], "description": "Wh"},
     "connectedDuration": _DURATION,
-    "minCurrent": _AMOUNT,
-    "maxCurrent": _AMOUNT,
-    "phasesConfigured": {"type": ["integer", "null"]},
     "phases": _WHOLE,
     "phasesEnabled": _WHOLE,
     "phasesActive": _WHOLE,
@@ -94,16 +106,6 @@ _LOADPOINT: dict[str, Schema] = {
     "phaseRemaining": _DURATION,
     "pvAction": _TEXT,
     "pvRemaining": _DURATION,
-    "enableThreshold": _AMOUNT,
-    "disableThreshold": _AMOUNT,
-    "enableDelay": _DURATION,
-    "disableDelay": _DURATION,
-    "priority": _WHOLE,
-    "smartCostLimit": _NUMBER,
-    "minSoc": _WHOLE,
-    "targetSoc": _WHOLE,
-    "targetEnergy": _AMOUNT,
-    "targetTime": _TIME,
     "planActive": _FLAG,
     "planProjectedStart": _TIME,
     "remoteDisabled": _TEXT,
@@ -157,19 +159,16 @@ EXAMPLE_STATE: Json = {
     "auth": {"vehicles": {}},
     "auxPower": 0,
     "batteryConfigured": False,
-    "bufferSoc": 0,
-    "bufferStartSoc": 0,
     "currency": "EUR",
     "greenShare": 1,
     "gridConfigured": True,
     "gridPower": -412.5,
     "homePower": 1297.1,
     "loadpoints": [],
-    "prioritySoc": 0,
     "pv": [{"power": 4120}],
     "pvConfigured": True,
     "pvPower": 4120,
-    "residualPower": 0,
+    **{row.key: 0 for row in TABLE if row.scope is Scope.SITE},
     "savingsAmount": 0,
     "savingsEffectivePrice": 0.08,
     "savingsGridCharged": 0,

@@ -13,6 +13,7 @@ import logging
 from evcc_server.keeping.persistence import SNAPSHOT
 from evcc_server.keeping.setting_rows import SettingRow
 from evcc_server.keeping.store import Store
+from evcc_server.settings import TABLE
 from evcc_server.settings import request as setting_request
 from evcclib import Site
 from evcclib.config import SiteConfig
@@ -23,7 +24,7 @@ from evcclib.settings import Scope
 
 _log = logging.getLogger(__name__)
 
-GOALS = frozenset({"soc_min_pct", "soc_target_pct", "energy_target_kwh", "target_time", "smart_cost_limit"})
+GOALS = frozenset(row.name for row in TABLE if row.scope is Scope.LOADPOINT and row.file_key is None)
 """What no file says; these go on as they were."""
 
 

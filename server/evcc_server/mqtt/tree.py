@@ -19,7 +19,6 @@ from evcc_server.state.document import Document
 from evcc_server.state.encode import NOT_ON_MQTT, Compat, dumps, mqtt, mqtt_extra, rest_keys
 from evcc_server.state.hub import Key
 from evcc_server.state.values import Names, Records, Value
-from evcclib.settings import Scope
 
 Entry = tuple[str, str]
 """A topic and its payload; an empty payload deletes the topic."""
@@ -84,14 +83,7 @@ def keys(document: Document) -> Iterator[tuple[Key, Value]]:
 
 def setting_keys(setting: Setting, owner: Owner) -> frozenset[Key]:
     """Where a setting's present value is shown, to be shown again after a refused command [M-10]."""
-    match setting.scope, owner:
-        case Scope.SITE, _:
-            return frozenset({(None, setting.key)})
-        case Scope.LOADPOINT, int(loadpoint):
-            names = {"phasesConfigured": ("phasesConfigured", "phases"), "vehicle": ("vehicleName", "vehicleTitle")}
-            return frozenset((loadpoint, name) for name in names.get(setting.key, (setting.key,)))
-        case _:
-            return frozenset()
+    return frozenset() if isinstance(owner, str) else frozenset((owner, key) for key in setting.document_keys)
 
 
 def stale(root: str, document: Document, found: Iterable[str]) -> Iterator[str]:

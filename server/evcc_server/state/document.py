@@ -11,11 +11,14 @@ import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
+from operator import attrgetter
 
+from evcc_server.settings import TABLE
 from evcc_server.state.reasons_text import reason_text
 from evcc_server.state.values import UNSET_TIME, Names, Phases, Records, Structure, Unset, Value
 from evcclib.model import Now, PhaseTriple
 from evcclib.reasons import Reason, ReasonCode
+from evcclib.settings import Kind, LoadpointSettings, Scope, SiteSettings
 from evcclib.units import SECOND, ZERO, round_half_away, whole_seconds
 from evcclib.view import BatteryView, LoadpointView, SiteView
 
@@ -40,14 +43,11 @@ class Document:
     loadpoints: tuple[Keys, ...]
 
 
-SETTING_KEYS = frozenset(
+SETTING_KEYS = frozenset(key for row in TABLE if not row.is_repeated for key in row.document_keys) | frozenset(
     {
         "siteTitle", "version", "auth", "gridConfigured", "pvConfigured", "batteryConfigured", "currency", "vehicles",
-        "bufferSoc", "bufferStartSoc", "prioritySoc", "residualPower", "savingsSince", "title", "minCurrent",
-        "maxCurrent", "phasesConfigured", "phases", "enableThreshold", "disableThreshold", "enableDelay",
-        "disableDelay", "minSoc", "targetSoc", "targetEnergy", "targetTime", "priority", "smartCostLimit",
-        "remoteDisabled", "remoteDisabledSource", "chargerFeatureIntegratedDevice", "chargerIcon", "vehiclePresent",
-        "vehicleTitle", "vehicleName", "vehicleIcon", "vehicleCapacity", "vehicleIdentity", "vehicleDetectionActive",
+        "savingsSince", "title", "remoteDisabled", "remoteDisabledSource", "chargerFeatureIntegratedDevice",
+        "chargerIcon", "vehiclePresent", "vehicleIcon", "vehicleCapacity", "vehicleIdentity", "vehicleDetectionActive",
         "vehicleFeatureOffline", "tariffGrid", "tariffFeedIn", "tariffCo2",
     }
 )  # fmt: skip
@@ -68,8 +68,29 @@ def _names(words: tuple[str, ...]) -> Names:
     return Names(words)
 
 
+class _Rows:
+    """The settings of a scope, each under its key."""
+
+    def __init__(self, scope: Scope) -> None:
+        rows = [(row.key, row.spec) for row in TABLE if row.scope is scope and row.spec is not None]
+        self._keys = [key for key, _ in rows]
+        self._values = attrgetter(*(spec.name for _, spec in rows))
+        self._modes = [key for key, spec in rows if spec.kind is Kind.MODE]
+        self._times = [key for key, spec in rows if spec.kind is Kind.TIME]
+
+    def shown(self, settings: SiteSettings | LoadpointSettings, labels: Labels) -> Keys:
+        keys = dict(zip(self._keys, self._values(settings), strict=True))
+        for key in self._modes:
+            keys[key] = keys[key].value
+        for key in self._times:
+            keys[key] = _local(keys[key], labels)
+        return keys
+
+
+_OF_SITE, _OF_LOADPOINT = _Rows(Scope.SITE), _Rows(Scope.LOADPOINT)
+
+
 def _site(view: SiteView, labels: Labels) -> Keys:
-    settings = view.settings
     keys: dict[str, Value] = {
         "siteTitle": view.title,
         "version": labels.version,
@@ -79,10 +100,7 @@ def _site(view: SiteView, labels: Labels) -> Keys:
         "batteryConfigured": view.has_battery,
         "currency": labels.currency,
         "vehicles": _names(view.vehicles),
-        "bufferSoc": settings.buffer_soc_pct,
-        "bufferStartSoc": settings.buffer_start_soc_pct,
-        "prioritySoc": settings.priority_soc_pct,
-        "residualPower": settings.residual_power_w,
+        **_OF_SITE.shown(view.settings, labels),
         "pvPower": view.pv_power_w,
         "auxPower": view.aux_power_w,
         "homePower": view.home_power_w,
@@ -121,10 +139,10 @@ def _site(view: SiteView, labels: Labels) -> Keys:
 
 
 def _loadpoint(view: LoadpointView, labels: Labels, now: Now) -> Keys:
-    settings = view.settings
+    phases = view.settings.phases_configured
     keys: dict[str, Value] = {
         "title": view.title,
-        "mode": settings.mode.value,
+        **_OF_LOADPOINT.shown(view.settings, labels),
         "enabled": view.is_enabled,
         "connected": view.is_connected,
         "charging": view.is_charging,
@@ -136,26 +154,14 @@ def _loadpoint(view: LoadpointView, labels: Labels, now: Now) -> Keys:
         "chargeRemainingDuration": whole_seconds(view.remaining_duration or ZERO),
         "chargeRemainingEnergy": (view.remaining_energy_kwh or 0.0) * 1000.0,
         "connectedDuration": whole_seconds(view.connected_duration or ZERO),
-        "minCurrent": settings.current_min_a,
-        "maxCurrent": settings.current_max_a,
-        "phasesConfigured": settings.phases_configured if view.can_switch_phases else None,
-        "phases": settings.phases_configured if view.can_switch_phases else view.phases_enabled,
+        "phasesConfigured": phases if view.can_switch_phases else None,
+        "phases": phases if view.can_switch_phases else view.phases_enabled,
         "phasesEnabled": view.phases_enabled,
         "phasesActive": view.phases_active,
         "phaseAction": view.phase_action.value,
         "phaseRemaining": whole_seconds(view.phase_remaining),
         "pvAction": view.pv_action.value,
         "pvRemaining": whole_seconds(view.pv_remaining),
-        "enableThreshold": settings.enable_threshold_w,
-        "disableThreshold": settings.disable_threshold_w,
-        "enableDelay": settings.enable_delay,
-        "disableDelay": settings.disable_delay,
-        "priority": settings.priority,
-        "smartCostLimit": settings.smart_cost_limit,
-        "minSoc": settings.soc_min_pct,
-        "targetSoc": settings.soc_target_pct,
-        "targetEnergy": settings.energy_target_kwh,
-        "targetTime": _local(settings.target_time, labels),
         "planActive": view.plan_is_active,
         "planProjectedStart": _local(view.plan_projected_start, labels),
         "remoteDisabled": view.remote_demand.value,

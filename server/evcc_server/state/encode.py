@@ -13,8 +13,10 @@ from enum import Enum
 from types import NoneType
 from typing import TypeGuard
 
+from evcc_server.settings import TABLE
 from evcc_server.state.document import Document, Keys
 from evcc_server.state.values import Names, Phases, Records, Structure, Unset, Value
+from evcclib.settings import Scope
 from evcclib.units import SECOND
 
 Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
@@ -161,20 +163,12 @@ def mqtt_target_time(value: Value) -> str:
 
 def mqtt_extra(key: str, value: Value) -> Iterator[tuple[str, str]]:
     """The topics of 2023's documentation that repeat a loadpoint's ``key`` under another spelling [API-25]."""
-    slashed = SLASHED.get(key)
-    if slashed is not None:
-        yield slashed, mqtt_target_time(value) if key == "targetTime" else "".join(text for _, text in mqtt(key, value))
+    for topic in _ALSO_ON.get(key, ()):
+        is_time = isinstance(value, datetime | Unset)
+        yield topic, mqtt_target_time(value) if is_time else "".join(text for _, text in mqtt(key, value))
 
 
-SLASHED: Mapping[str, str] = {
-    "targetSoc": "target/soc",
-    "targetEnergy": "target/energy",
-    "targetTime": "target/time",
-    "enableThreshold": "enable/threshold",
-    "disableThreshold": "disable/threshold",
-    "enableDelay": "enable/delay",
-    "disableDelay": "disable/delay",
-}
+_ALSO_ON = {row.key: row.state_topics for row in TABLE if row.scope is Scope.LOADPOINT}
 
 NOT_ON_MQTT = frozenset({"auth"})
 """Keys that have no topic."""

@@ -24,6 +24,7 @@ from evcclib.config import (
 )
 from evcclib.errors import InvalidConfig
 from evcclib.pipeline.check_config import check
+from evcclib.settings import values_of
 
 
 class BuiltDevices(Protocol):
@@ -82,10 +83,8 @@ def to_site_config(config: Config, devices: BuiltDevices) -> SiteConfig:
             )
             for circuit in config.circuits
         ),
-        residual_power_w=config.site.residual_power_w,
-        priority_soc_pct=config.site.priority_soc_pct,
-        buffer_soc_pct=config.site.buffer_soc_pct,
         grid_supply_max_while_battery_charges_w=config.site.grid_supply_max_while_battery_charges_w,
+        **values_of(config.site),
     )
     try:
         check(site)
@@ -109,21 +108,14 @@ def _loadpoint(loadpoint: Loadpoint, devices: BuiltDevices) -> LoadpointConfig:
         charger=_charger(loadpoint, devices),
         vehicle=loadpoint.vehicle,
         circuit=loadpoint.circuit,
-        mode=loadpoint.mode,
-        priority=loadpoint.priority,
         phases=loadpoint.phases,
         phase_rotation=loadpoint.phase_rotation,
-        current_min_a=loadpoint.current_min_a,
-        current_max_a=loadpoint.current_max_a,
-        enable_threshold_w=loadpoint.enable_threshold_w,
-        enable_delay=loadpoint.enable_delay,
-        disable_threshold_w=loadpoint.disable_threshold_w,
-        disable_delay=loadpoint.disable_delay,
         guard_duration=loadpoint.guard_duration,
         reset_on_disconnect=loadpoint.reset_on_disconnect,
         poll=loadpoint.poll,
         estimates_soc=loadpoint.estimates_soc,
         unknown_soc_grace=loadpoint.unknown_soc_grace,
+        **values_of(loadpoint),
     )
 
 

@@ -14,7 +14,6 @@ from evcclib.events import SettingChanged, Warned, WarningCode
 from evcclib.machines.hold import ELAPSED
 from evcclib.machines.phases import Scaling
 from evcclib.model import Cause, ChargeMode, ChargerStatus, PhaseAction, RemoteDemand
-from evcclib.pipeline.changes import MAX_BELOW_MIN, MIN_ABOVE_MAX
 from evcclib.planning.plan_follow import IDLE, PlanState
 from evcclib.requests import (
     AssignVehicle,
@@ -24,7 +23,7 @@ from evcclib.requests import (
     DemandRemotely,
     DetectVehicle,
 )
-from evcclib.settings import Scope
+from evcclib.settings import MAX_BELOW_MIN, MIN_ABOVE_MAX, Scope
 
 S = timedelta(seconds=1)
 HOUR = timedelta(hours=1)
@@ -86,12 +85,12 @@ def test_accepted(name: str, value: Any, stored: Any) -> None:
         ("soc_min_pct", 101, "soc out of range: 101"),
         ("soc_target_pct", 80.5, "invalid value: 80.5"),
         ("energy_target_kwh", -1, "energy out of range: -1"),
-        ("enable_threshold_w", 1e6, "power out of range: 1000000.0"),
-        ("enable_delay", -1 * S, "duration out of range"),
-        ("enable_delay", 60, "duration out of range"),
+        ("enable_threshold_w", 1e6, "threshold out of range: 1000000 "),
+        ("enable_delay", -1 * S, "delay out of range: -1 s"),
+        ("enable_delay", 60, "invalid value: 60 "),
         ("target_time", NOON - S, "timestamp is in the past"),
         ("target_time", datetime(2030, 1, 1), "invalid time: 2030-01-01 00:00:00"),  # noqa: DTZ001 - on purpose
-        ("smart_cost_limit", float("inf"), "value out of range: inf"),
+        ("smart_cost_limit", float("inf"), "cost out of range: inf"),
     ],
 )
 def test_refused(name: str, value: Any, message: str) -> None:
