@@ -81,7 +81,7 @@ DOORS = {
 PYTEST_PLUGIN = "sim/evcc_sim/pytest_plugin.py"
 
 STARTS_THE_SERVER = ("clients", "fullstack", "hashed_link", "life", "demo", "cli")
-"""Modules or packages of the simulator that may import more of the server than the data of its device profiles: the full-stack
+"""Modules or packages of the simulator that may import more of the server than its tables: the full-stack
 runner with its parts, the demo and the commands that start them."""
 
 
@@ -369,12 +369,14 @@ def test_server_knows_nothing_of_the_simulator() -> None:
     assert not bad, report(bad)
 
 
-def test_simulator_sees_only_device_profiles_of_the_server() -> None:
+def test_simulator_sees_only_the_tables_of_the_server() -> None:
+    """Device profiles, and what a file calls settings."""
     bad = [
         found
         for found in all_imports(SIM)
         if found.top == "evcc_server"
         and not reaches(found, "evcc_server.profiles.profile")
+        and not reaches(found, "evcc_server.settings")
         and not any(part.removesuffix(".py") in STARTS_THE_SERVER for part in Path(found.file).parts[2:])
     ]
     assert not bad, report(bad)

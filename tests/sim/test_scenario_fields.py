@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from datetime import date, time, timedelta
-from typing import Any, get_args
+from typing import Any, get_args, get_type_hints
 
 import pytest
 from docs_code import ROOT
@@ -38,6 +38,7 @@ from evcc_sim.worlds.scenario import (
     SiteSpec,
     keys_of,
 )
+from evcclib.model import ChargeMode
 
 ABOUT_THE_FILE = {"Scenario.name", "Scenario.title", "Scenario.description", "Scenario.rows", "Scenario.allowed"}
 """For people and judges."""
@@ -82,7 +83,7 @@ def everything() -> Scenario:
                 box=WallboxSpec(
                     name="garage", profile="amperfied", can_switch_phases=True, watchdog_s=15.0, has_wakeup=True
                 ),
-                loadpoint=LoadpointSpec(vehicle="blue", circuit="branch", mode="now"),
+                loadpoint=LoadpointSpec(vehicle="blue", circuit="branch", mode=ChargeMode.NOW),
             ),
             ChargerSpec(box=WallboxSpec(name="carport", phase_rotation=(2, 3, 1)), loadpoint=LoadpointSpec()),
         ),
@@ -153,7 +154,7 @@ def spied(value: Any, seen: Seen) -> Any:
 def every_field(kind: type) -> Iterator[str]:
     """``Table.field`` of a table and of all that can be in it."""
     for table in _tables(kind):
-        yield from (f"{table.__name__}.{key}" for key in keys_of(table))
+        yield from (f"{table.__name__}.{key}" for key in keys_of(table).values())
 
 
 def _tables(kind: type) -> list[type]:
@@ -164,7 +165,8 @@ def _tables(kind: type) -> list[type]:
         if isinstance(each, type) and is_dataclass(each):
             if each not in found:
                 found.append(each)
-                waiting.extend(keys_of(each).values())
+                kinds = get_type_hints(each)
+                waiting.extend(kinds[name] for name in keys_of(each).values())
         else:
             waiting.extend(get_args(each))
     return found

@@ -206,7 +206,9 @@ def replayed(looks: Sequence[Row], *, name: str, time_zone: str = "Europe/Berlin
     chargers = tuple(
         ChargerSpec(
             box=WallboxSpec(name=f"station{index + 1}"),
-            loadpoint=LoadpointSpec(title=looks[0].loadpoints[index][0], mode=looks[0].loadpoints[index][4] or "pv"),
+            loadpoint=LoadpointSpec(
+                title=looks[0].loadpoints[index][0], mode=ChargeMode(looks[0].loadpoints[index][4] or "pv")
+            ),
         )
         for index in range(count)
     )

@@ -9,10 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
 
 from pymodbus.constants import ExcCodes
 
 from evcc_server.profiles.profile import Connection, Profile, Register, load
+from evcc_server.settings import BY_NAME
 from evcc_sim.devices.emulator import Emulator, Sync, emulator, part_emulator
 from evcc_sim.devices.emulator_charger import charger_emulator
 from evcc_sim.devices.register_map import Placed, Source, Unit
@@ -21,9 +24,10 @@ from evcc_sim.plants.battery import Battery
 from evcc_sim.plants.car import Car
 from evcc_sim.plants.meter import Meter
 from evcc_sim.worlds.house import House
-from evcc_sim.worlds.scenario import ChargerSpec, Scenario
+from evcc_sim.worlds.scenario import ChargerSpec, LoadpointSpec, Scenario, SiteSpec
 from evcc_sim.worlds.site_config import is_guest
 from evcclib.model import ChargerStatus, TariffKind
+from evcclib.settings import Scope, values_of
 
 CARS = "cars"
 """The device that stands for the car makers' clouds."""
@@ -212,12 +216,22 @@ def _site(scenario: Scenario, extras: Extras) -> dict[str, object]:
     return {
         "title": extras.title,
         "meters": meters,
-        "residualPower": site.residual_power_w,
-        "prioritySoc": site.priority_soc_pct,
-        "bufferSoc": site.buffer_soc_pct,
+        **_settings(site, Scope.SITE),
         "voltage": site.voltage_v,
         "maxGridSupplyWhileBatteryCharging": site.grid_supply_max_while_battery_charges_w,
     }
+
+
+def _settings(spec: SiteSpec | LoadpointSpec, scope: Scope) -> dict[str, object]:
+    """What the file gives of settings, each under its key."""
+    document: dict[str, object] = {}
+    for name, value in values_of(spec).items():
+        key = BY_NAME[scope, name].file_key
+        assert key is not None, f"a file cannot give {name}"
+        outer, _, inner = key.rpartition(".")
+        table: Any = document.setdefault(outer, {}) if outer else document
+        table[inner] = _seconds(value.total_seconds()) if isinstance(value, timedelta) else value
+    return document
 
 
 def _meters(scenario: Scenario, addresses: Mapping[str, Address]) -> Iterator[dict[str, object]]:
@@ -307,13 +321,8 @@ def _loadpoint(spec: ChargerSpec) -> dict[str, object]:
     entry: dict[str, object] = {
         "title": loadpoint.title or spec.box.name,
         "charger": spec.box.name,
-        "mode": loadpoint.mode,
-        "priority": loadpoint.priority,
         "phases": loadpoint.phases if box.can_switch_phases else (loadpoint.phases or box.phases),
-        "minCurrent": loadpoint.current_min_a,
-        "maxCurrent": loadpoint.current_max_a,
-        "enable": {"threshold": loadpoint.enable_threshold_w, "delay": _seconds(loadpoint.enable_delay_s)},
-        "disable": {"threshold": loadpoint.disable_threshold_w, "delay": _seconds(loadpoint.disable_delay_s)},
+        **_settings(loadpoint, Scope.LOADPOINT),
         "guardDuration": _seconds(loadpoint.guard_duration_s),
         "resetOnDisconnect": loadpoint.reset_on_disconnect,
         "soc": {

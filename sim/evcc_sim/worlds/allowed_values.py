@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
+from datetime import timedelta
 from enum import Enum
 from math import inf, isfinite
 from typing import Protocol
 
 from evcc_sim.plants.faults import FaultKind, ReadBack
-from evcclib.model import ChargeMode, PollMode
+from evcclib.errors import InvalidSetting
+from evcclib.model import PollMode
+from evcclib.settings import SPECS, LoadpointDefaults, Scope, SettingSpec, SiteDefaults
 
 
 class Allowed(Protocol):
@@ -57,6 +60,24 @@ class OneOf:
         return f"{', '.join(others)} or {last}"
 
 
+@dataclass(frozen=True, slots=True)
+class OfSetting:
+    """What a setting may be."""
+
+    spec: SettingSpec
+
+    def holds(self, value: object) -> bool:
+        """Whatever the library takes for a value of it."""
+        try:
+            self.spec.judged(value)  # type: ignore[arg-type]  # whatever it is
+        except InvalidSetting:
+            return False
+        return True
+
+    def __str__(self) -> str:
+        return self.spec.allowed
+
+
 NOT_NEGATIVE, POSITIVE = Between(0), Between(0, has_low=False)
 PERCENT, SHARE = Between(0, 100), Between(0, 1)
 FRACTION = Between(0, 1, has_low=False)
@@ -66,9 +87,10 @@ SIGNED_POWER_W = Between(-1e7, 1e7)
 CURRENT_A = Between(0, 1000)
 VOLTAGE_V = Between(50, 500)
 PHASE = Between(1, 3)
-NAMES_OF_MODES = OneOf(tuple(mode.value for mode in ChargeMode))
 
 ALLOWED: Mapping[str, Allowed] = {
+    **{f"SiteSpec.{each.name}": OfSetting(SPECS[Scope.SITE, each.name]) for each in fields(SiteDefaults)},
+    **{f"LoadpointSpec.{each.name}": OfSetting(SPECS[Scope.LOADPOINT, each.name]) for each in fields(LoadpointDefaults)},
     "Scenario.rows": Between(1, 1000),
     "Scenario.days": Between(1, 3660),
     "Scenario.hours": Between(0, 87_840, has_low=False),
@@ -79,9 +101,6 @@ ALLOWED: Mapping[str, Allowed] = {
     "SiteSpec.voltage_v": VOLTAGE_V,
     "SiteSpec.true_voltage_v": VOLTAGE_V,
     "SiteSpec.fuse_a": Between(0, 10_000, has_low=False),
-    "SiteSpec.residual_power_w": SIGNED_POWER_W,
-    "SiteSpec.priority_soc_pct": PERCENT,
-    "SiteSpec.buffer_soc_pct": PERCENT,
     "SiteSpec.grid_supply_max_while_battery_charges_w": POWER_W,
     "SiteSpec.skew_s": Between(0, 10),
     "MeterSpec.refresh_s": DAY_S,
@@ -150,15 +169,7 @@ ALLOWED: Mapping[str, Allowed] = {
     "WallboxSpec.power_on_current_a": CURRENT_A,
     "WallboxSpec.energy_total_kwh": Between(0, 1e9),
     "WallboxSpec.rfid_delay_s": DAY_S,
-    "LoadpointSpec.mode": NAMES_OF_MODES,
-    "LoadpointSpec.priority": Between(0, 10),
     "LoadpointSpec.phases": OneOf((0, 1, 3)),
-    "LoadpointSpec.current_min_a": CURRENT_A,
-    "LoadpointSpec.current_max_a": CURRENT_A,
-    "LoadpointSpec.enable_threshold_w": SIGNED_POWER_W,
-    "LoadpointSpec.enable_delay_s": DAY_S,
-    "LoadpointSpec.disable_threshold_w": SIGNED_POWER_W,
-    "LoadpointSpec.disable_delay_s": DAY_S,
     "LoadpointSpec.guard_duration_s": DAY_S,
     "LoadpointSpec.poll_mode": OneOf(tuple(mode.value for mode in PollMode)),
     "LoadpointSpec.poll_interval_s": NOT_NEGATIVE,
@@ -225,5 +236,5 @@ def _of_value(value: object, allowed: Allowed | None, where: str) -> Iterator[st
             yield from _of_value(item, allowed, f"{where}[{index}]")
     elif allowed is None or value is None or isinstance(value, (bool, Enum)):
         return
-    elif isinstance(value, (int, float, str)) and not allowed.holds(value):
+    elif isinstance(value, (int, float, str, timedelta)) and not allowed.holds(value):
         yield f"{where}: {value!r} is not allowed, only {allowed}"

@@ -34,6 +34,7 @@ from evcc_sim.worlds.scenario import (
     SiteSpec,
     WeatherSpec,
 )
+from evcclib.model import ChargeMode
 
 T = TypeVar("T")
 
@@ -151,15 +152,15 @@ def _chargers(rng: random.Random) -> tuple[ChargerSpec, ...]:
         )
         loadpoint = LoadpointSpec(
             title=f"Bay {number}",
-            mode=rng.choice(MODES),
+            mode=ChargeMode(rng.choice(MODES)),
             priority=rng.choice((0, 0, 0, 1, 5)),
             phases=rng.choice((0, 0, 1, 3)) if can_switch else phases,
             current_min_a=low_a,
             current_max_a=max(low_a, rng.choice((16.0, 16.0, 10.0, maximum_a))),
             enable_threshold_w=rng.choice((0.0, 0.0, -2000.0)),
-            enable_delay_s=_delay_s(rng),
+            enable_delay=_delay(rng),
             disable_threshold_w=rng.choice((0.0, 0.0, 200.0)),
-            disable_delay_s=_delay_s(rng),
+            disable_delay=_delay(rng),
             guard_duration_s=rng.choice((300.0, 300.0, 60.0, 600.0)),
             reset_on_disconnect=rng.random() < 0.3,
             estimates_soc=rng.random() < 0.8,
@@ -170,8 +171,8 @@ def _chargers(rng: random.Random) -> tuple[ChargerSpec, ...]:
     return tuple(chargers)
 
 
-def _delay_s(rng: random.Random) -> float:
-    return float(rng.choice((0, 30, 60, 60, 180, 180, 600, 900)))
+def _delay(rng: random.Random) -> timedelta:
+    return timedelta(seconds=rng.choice((0, 30, 60, 60, 180, 180, 600, 900)))
 
 
 def _cars(rng: random.Random, chargers: tuple[str, ...]) -> tuple[CarSpec, ...]:

@@ -20,6 +20,7 @@ from evcc_sim.worlds.scenario import (
     SiteSpec,
     WeatherSpec,
 )
+from evcclib.model import ChargeMode
 
 
 def bad_car(
@@ -99,7 +100,7 @@ def bad_bus(
         charger=(
             ChargerSpec(
                 box=WallboxSpec(name="garage"),
-                loadpoint=LoadpointSpec(mode=mode, circuit="main" if under_limit == "yes" else None),
+                loadpoint=LoadpointSpec(mode=ChargeMode(mode), circuit="main" if under_limit == "yes" else None),
             ),
         ),
         car=(one_car("blue", "garage", 7.5, 23.0, capacity_kwh=90.0, soc_pct=15.0),),
@@ -130,7 +131,8 @@ def kill_anywhere(
         pv=(PvSpec(name="roof"),),
         charger=(
             ChargerSpec(
-                box=WallboxSpec(name="garage", watchdog_s=60.0), loadpoint=LoadpointSpec(mode=mode, vehicle="blue")
+                box=WallboxSpec(name="garage", watchdog_s=60.0),
+                loadpoint=LoadpointSpec(mode=ChargeMode(mode), vehicle="blue"),
             ),
         ),
         car=(one_car("blue", "garage", 7.5, 19.5, capacity_kwh=90.0, soc_pct=15.0),),
@@ -208,7 +210,7 @@ def lost_answers(
                     current_step_a=charger.step_a,
                     can_switch_phases=charger.phase_switch is not None,
                 ),
-                loadpoint=LoadpointSpec(mode="now", vehicle="blue", circuit="main"),
+                loadpoint=LoadpointSpec(mode=ChargeMode.NOW, vehicle="blue", circuit="main"),
             ),
         ),
         car=(one_car("blue", "garage", 0.05, 23.0, capacity_kwh=90.0, soc_pct=15.0),),

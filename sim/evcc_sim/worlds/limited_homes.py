@@ -18,6 +18,7 @@ from evcc_sim.worlds.scenario import (
     Scenario,
     SiteSpec,
 )
+from evcclib.model import ChargeMode
 
 
 def breaker_tree(
@@ -36,7 +37,7 @@ def breaker_tree(
     chargers = tuple(
         ChargerSpec(
             box=WallboxSpec(name=f"bay{n}", phase_rotation=rotations[n % len(rotations)]),
-            loadpoint=LoadpointSpec(mode=mode, circuit="branch" if n % 2 == 0 else "main"),
+            loadpoint=LoadpointSpec(mode=ChargeMode(mode), circuit="branch" if n % 2 == 0 else "main"),
         )
         for n in range(cars)
     )
@@ -81,7 +82,8 @@ def grid_operator(
         site=SiteSpec(fuse_a=63),
         household=QUIET,
         charger=tuple(
-            ChargerSpec(box=WallboxSpec(name=f"bay{n}"), loadpoint=LoadpointSpec(mode="now")) for n in range(cars)
+            ChargerSpec(box=WallboxSpec(name=f"bay{n}"), loadpoint=LoadpointSpec(mode=ChargeMode.NOW))
+            for n in range(cars)
         ),
         car=tuple(one_car(f"car{n}", f"bay{n}", 7.5, 23.0, capacity_kwh=100.0, soc_pct=5.0) for n in range(cars)),
         action=(

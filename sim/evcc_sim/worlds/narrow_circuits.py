@@ -25,6 +25,7 @@ from evcc_sim.worlds.scenario import (
     Scenario,
     SiteSpec,
 )
+from evcclib.model import ChargeMode
 
 VOLTAGE_V = 230.0
 MINIMUM_A = 6.0
@@ -105,7 +106,7 @@ def _charger(number: int, *, mode: str, guard: str, steps_a: float, rotated: str
     circuit = "branch" if guard == "both" and number % 2 == 0 else "main"
     return ChargerSpec(
         box=WallboxSpec(name=f"bay{number}", current_step_a=steps_a, phase_rotation=rotation),
-        loadpoint=LoadpointSpec(mode=mode, vehicle=vehicle, circuit=circuit),
+        loadpoint=LoadpointSpec(mode=ChargeMode(mode), vehicle=vehicle, circuit=circuit),
     )
 
 

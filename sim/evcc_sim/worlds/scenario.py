@@ -30,9 +30,10 @@ from evcc_sim.plants.prices import TariffSpec
 from evcc_sim.plants.sunshine import PvSpec, Sky
 from evcc_sim.plants.wallbox import WallboxSpec
 from evcc_sim.timebase import Timebase
-from evcc_sim.worlds.allowed_values import params_of, problems
+from evcc_sim.worlds.allowed_values import OneOf, params_of, problems
 from evcc_sim.worlds.card_ids import misfit
-from evcclib.settings import SPECS, Scope
+from evcclib.model import ChargeMode
+from evcclib.settings import SPECS, Kind, LoadpointDefaults, Scope, SiteDefaults
 
 LONGEST_S = 3660 * 86_400.0
 FIRST_YEAR, LAST_YEAR = 1980, 2100
@@ -47,7 +48,7 @@ NO_KEY: Mapping[str, bool] = {"is_key": False}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SiteSpec:
+class SiteSpec(SiteDefaults):
     """The grid connection and the site's settings. ``fuse_a`` is the main fuse of the house, for each phase."""
 
     latitude: float = 48.14
@@ -58,9 +59,6 @@ class SiteSpec:
     voltage_v: float = 230.0  # what the control assumes
     true_voltage_v: float | None = None  # what the grid delivers
     fuse_a: float = 35.0
-    residual_power_w: float = 0.0
-    priority_soc_pct: float = 0.0
-    buffer_soc_pct: float = 0.0
     grid_supply_max_while_battery_charges_w: float = 0.0
     has_grid_meter: bool = True
     sees_pv: bool = True  # False: the pv is there, but not configured
@@ -76,8 +74,8 @@ class GridMeterSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LoadpointSpec:
-    """A loadpoint's configuration; names and defaults as in `evcclib.config.LoadpointConfig`.
+class LoadpointSpec(LoadpointDefaults):
+    """A loadpoint's configuration; names and defaults as in `evcclib.config.LoadpointConfig`, but for the mode.
 
     Goals are no part of a configuration: an action sets them.
     """
@@ -85,15 +83,8 @@ class LoadpointSpec:
     title: str = ""
     vehicle: str | None = None
     circuit: str | None = None
-    mode: str = "pv"
-    priority: int = 0
+    mode: ChargeMode = ChargeMode.PV
     phases: int = 0
-    current_min_a: float = 6.0
-    current_max_a: float = 16.0
-    enable_threshold_w: float = 0.0
-    enable_delay_s: float = 60.0
-    disable_threshold_w: float = 0.0
-    disable_delay_s: float = 180.0
     guard_duration_s: float = 300.0
     reset_on_disconnect: bool = False
     estimates_soc: bool = True
@@ -489,22 +480,28 @@ def _wrong_params(fault: FaultSpec, cars: Sequence[str], where: str) -> Iterator
 
 def build(cls: typing.Any, table: Mapping[str, typing.Any], path: str) -> typing.Any:
     """An instance of a dataclass from a table, checked key by key. Raises `InvalidScenario`."""
-    kinds = keys_of(cls)
-    unknown = sorted(set(table) - set(kinds))
+    kinds, known = _kinds(cls), keys_of(cls)
+    unknown = sorted(set(table) - set(known))
     if unknown:
-        raise InvalidScenario(f"{path}: unknown key {unknown[0]!r}; known: {', '.join(sorted(kinds))}")
+        raise InvalidScenario(f"{path}: unknown key {unknown[0]!r}; known: {', '.join(sorted(known))}")
     required = [f.name for f in fields(cls) if f.default is MISSING and f.default_factory is MISSING]
     for key in required:
         if key not in table:
             raise InvalidScenario(f"{path}: {key!r} is missing")
-    return cls(**{key: _convert(kinds[key], value, f"{path}.{key}") for key, value in table.items()})
+    return cls(**{known[key]: _convert(kinds[known[key]], value, f"{path}.{key}") for key, value in table.items()})
 
 
 @cache
-def keys_of(cls: typing.Any) -> dict[str, typing.Any]:
-    """The keys of a table of the format, and what each of them is."""
-    kinds = typing.get_type_hints(cls)
-    return {each.name: kinds[each.name] for each in fields(cls) if each.metadata.get("is_key", True)}
+def keys_of(cls: type) -> dict[str, str]:
+    """The keys of a table of the format, and the field of each: the same, but for a setting that is a duration, where the key
+    ends in the unit as those of all others do."""
+    found = (each for each in fields(cls) if each.metadata.get("is_key", True))
+    return {f"{each.name}_s" if each.metadata.get("kind") is Kind.DURATION else each.name: each.name for each in found}
+
+
+@cache
+def _kinds(cls: type) -> dict[str, typing.Any]:
+    return typing.get_type_hints(cls)
 
 
 def _convert(kind: typing.Any, value: typing.Any, path: str) -> typing.Any:
@@ -545,9 +542,13 @@ def _convert_union(kinds: tuple[typing.Any, ...], value: typing.Any, path: str) 
 
 
 def _convert_scalar(kind: typing.Any, value: typing.Any, path: str) -> typing.Any:
-    try:
-        if isinstance(kind, type) and issubclass(kind, Enum):
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        try:
             return kind(value)
+        except ValueError:
+            known = OneOf(tuple(each.value for each in kind))
+            raise InvalidScenario(f"{path}: {value!r} is not allowed, only {known}") from None
+    try:
         if kind is time:
             return value if isinstance(value, time) else wall_time(value)
         if kind is date and not isinstance(value, datetime):

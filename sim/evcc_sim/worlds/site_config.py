@@ -15,7 +15,8 @@ from evcclib.config import (
     SiteConfig,
     VehicleConfig,
 )
-from evcclib.model import ChargeMode, PollMode, VehicleFeature
+from evcclib.model import PollMode, VehicleFeature
+from evcclib.settings import values_of
 
 
 def site_config(scenario: Scenario) -> SiteConfig:
@@ -45,10 +46,8 @@ def site_config(scenario: Scenario) -> SiteConfig:
             )
             for spec in scenario.circuit
         ),
-        residual_power_w=site.residual_power_w,
-        priority_soc_pct=site.priority_soc_pct,
-        buffer_soc_pct=site.buffer_soc_pct,
         grid_supply_max_while_battery_charges_w=site.grid_supply_max_while_battery_charges_w,
+        **values_of(site),
     )
 
 
@@ -92,18 +91,11 @@ def loadpoint_config(charger: ChargerSpec, scenario: Scenario) -> LoadpointConfi
         ),
         vehicle=spec.vehicle,
         circuit=spec.circuit,
-        mode=ChargeMode(spec.mode),
-        priority=spec.priority,
         phases=spec.phases if box.can_switch_phases else (spec.phases or box.phases),
         phase_rotation=box.phase_rotation,
-        current_min_a=spec.current_min_a,
-        current_max_a=spec.current_max_a,
-        enable_threshold_w=spec.enable_threshold_w,
-        enable_delay=timedelta(seconds=spec.enable_delay_s),
-        disable_threshold_w=spec.disable_threshold_w,
-        disable_delay=timedelta(seconds=spec.disable_delay_s),
         guard_duration=timedelta(seconds=spec.guard_duration_s),
         reset_on_disconnect=spec.reset_on_disconnect,
         poll=PollConfig(mode=PollMode(spec.poll_mode), interval=timedelta(seconds=spec.poll_interval_s)),
         estimates_soc=spec.estimates_soc,
+        **values_of(spec),
     )

@@ -12,6 +12,7 @@ from evcc_sim.plants.sunshine import PvSpec, Sky
 from evcc_sim.plants.wallbox import WallboxSpec
 from evcc_sim.worlds.packs import LIMIT_CYCLES, QUIET, Choice, Pack, Span, one_car
 from evcc_sim.worlds.scenario import ChargerSpec, GridMeterSpec, LoadpointSpec, Scenario, SiteSpec, WeatherSpec
+from evcclib.model import ChargeMode
 
 
 def clouds_at_phase_gap(
@@ -118,7 +119,7 @@ def sunny_tomorrow(
         weather=WeatherSpec(sky=Sky(sky)),
         pv=(PvSpec(name="roof"),),
         battery=(BatterySpec(name="cellar", capacity_kwh=battery_kwh, soc_pct=battery_soc_pct),),
-        charger=(ChargerSpec(box=WallboxSpec(name="garage"), loadpoint=LoadpointSpec(mode=mode)),),
+        charger=(ChargerSpec(box=WallboxSpec(name="garage"), loadpoint=LoadpointSpec(mode=ChargeMode(mode))),),
         car=(one_car("blue", "garage", 6.0, 22.0, capacity_kwh=60.0, soc_pct=soc_pct),),
         tariff=TariffSpec(
             grid=PriceSpec(zones=((time(0), 0.24), (time(6), 0.34))), feed_in=PriceSpec(zones=((time(0), 0.08),))

@@ -51,7 +51,7 @@ def world(
 ) -> Scenario:
     """One car at home from 0:05 on under a constant sun, and what people do."""
     circuit = () if limit_a is None else (CircuitSpec(name="main", current_max_a=limit_a, uses_grid_meter=True),)
-    spec = loadpoint or LoadpointSpec(mode=mode, vehicle="car", circuit="main" if circuit else None)
+    spec = loadpoint or LoadpointSpec(mode=ChargeMode(mode), vehicle="car", circuit="main" if circuit else None)
     visit = Visit(charger="bay", arrive=time(0, 5), depart=time(23), soc_pct=soc_pct)
     return Scenario(
         name="world",
@@ -94,7 +94,7 @@ def without_meters(*circuit: CircuitSpec, mode: str = "minpv") -> Scenario:
     of_circuits = replace(
         world(
             at(0, 40, "mode", mode),
-            loadpoint=LoadpointSpec(mode="minpv", vehicle="car", circuit=circuit[-1].name),
+            loadpoint=LoadpointSpec(mode=ChargeMode.MINPV, vehicle="car", circuit=circuit[-1].name),
             box=WallboxSpec(name="bay", has_meter=False),
         ),
         pv=(PvSpec(name="roof", steps=((time(0), 0.0), (time(1), 9000.0))),),
@@ -121,7 +121,7 @@ BLAMELESS = {
             *(each for hour in range(6) for each in left_over(hour)),
             pv_w=4700.0,
             hours=6.0,
-            loadpoint=LoadpointSpec(mode="pv", vehicle="car", phases=0),
+            loadpoint=LoadpointSpec(mode=ChargeMode.PV, vehicle="car", phases=0),
             box=WallboxSpec(name="bay", can_switch_phases=True),
         ),
         site=SiteSpec(residual_power_w=800.0),
@@ -131,7 +131,12 @@ BLAMELESS = {
     "such a car in mode now": without_meters(METERED, mode="now"),
     "such a car in mode now in a tree of circuits": without_meters(*IN_A_TREE, mode="now"),
     "delays of more than ten minutes": world(
-        loadpoint=LoadpointSpec(mode="pv", vehicle="car", enable_delay_s=1500.0, disable_delay_s=1200.0)
+        loadpoint=LoadpointSpec(
+            mode=ChargeMode.PV,
+            vehicle="car",
+            enable_delay=timedelta(seconds=1500.0),
+            disable_delay=timedelta(seconds=1200.0),
+        )
     ),
     "delays that become long during the day": world(
         at(0, 2, "enable_delay", 2400.0), at(1, 30, "disable_delay", 1800.0)
@@ -196,7 +201,7 @@ BROKEN_WORDS: dict[str, tuple[Scenario, ControlFactory, str]] = {
         replace(
             world(
                 at(0, 10, "disable_delay", 0.0),
-                loadpoint=LoadpointSpec(mode="pv", vehicle="car", disable_delay_s=6000.0),
+                loadpoint=LoadpointSpec(mode=ChargeMode.PV, vehicle="car", disable_delay=timedelta(seconds=6000.0)),
             ),
             pv=(PvSpec(name="roof", steps=((time(0), 9000.0), (time(1), 1000.0))),),
         ),
@@ -297,8 +302,8 @@ def notes(trace: Trace) -> list[str]:
 def test_a_refused_request_is_noted_and_changes_nothing() -> None:
     result = simulate(REFUSED)
     assert [text for text in notes(result.trace) if text.startswith("refused")] == [
-        "refused: max current must be greater or equal than min current",
-        "refused: timestamp is in the past",
+        "refused: max current must be greater or equal than min current: 4 (allowed: 6..80 A)",
+        "refused: timestamp is in the past: 2026-06-14 23:40:00+00:00 (allowed: a time in the future)",
     ]
     assert result.trace.in_force(6000.0).loadpoints[0].target_time is None
     assert result.violations == ()

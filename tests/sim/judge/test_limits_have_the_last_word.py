@@ -25,6 +25,7 @@ from evcc_sim.worlds.scenario import (
     SiteSpec,
 )
 from evcclib.commands import Disable, SetCurrent, SwitchPhases
+from evcclib.model import ChargeMode
 
 CAR = CarSpec(
     name="car",
@@ -55,9 +56,9 @@ def operator(power_w: float, *, at: time = time(0, 0), lasts: timedelta = timede
 
 
 FORCED = {
-    "now": LoadpointSpec(mode="now", vehicle="car"),
-    "min_soc": LoadpointSpec(mode="pv", vehicle="car"),
-    "plan": LoadpointSpec(mode="pv", vehicle="car"),
+    "now": LoadpointSpec(mode=ChargeMode.NOW, vehicle="car"),
+    "min_soc": LoadpointSpec(mode=ChargeMode.PV, vehicle="car"),
+    "plan": LoadpointSpec(mode=ChargeMode.PV, vehicle="car"),
 }
 REQUESTS = {
     "now": (),
@@ -97,7 +98,7 @@ def test_operator_that_comes_and_goes_wears_no_relay_out() -> None:
         for minute in range(10, 110, 5)
         for span in operator(4000.0, at=time(minute // 60, minute % 60), lasts=timedelta(minutes=2))
     )
-    result = simulate(replace(world(LoadpointSpec(mode="now")), action=spans))
+    result = simulate(replace(world(LoadpointSpec(mode=ChargeMode.NOW)), action=spans))
     assert result.violations == ()
     assert 2 <= len(switches(result)) <= 4
     assert result.summary.charged_kwh > 3.6 * 1.6
@@ -106,7 +107,13 @@ def test_operator_that_comes_and_goes_wears_no_relay_out() -> None:
 @pytest.mark.day
 @pytest.mark.parametrize("limit", ["house", "operator"])
 def test_guard_keeps_nothing_above_a_limit(limit: str) -> None:
-    loadpoint = LoadpointSpec(mode="pv", phases=3, circuit="house", enable_delay_s=0.0, disable_delay_s=0.0)
+    loadpoint = LoadpointSpec(
+        mode=ChargeMode.PV,
+        phases=3,
+        circuit="house",
+        enable_delay=timedelta(seconds=0.0),
+        disable_delay=timedelta(seconds=0.0),
+    )
     base = world(loadpoint, box=WallboxSpec(name="bay"))
     spec = replace(
         base,
@@ -128,7 +135,7 @@ def test_guard_keeps_nothing_above_a_limit(limit: str) -> None:
 def test_lost_write_is_no_reason_to_raise(lasts_s: int) -> None:
     """The sun weakens while a write is lost; a branch of 14 A is enforced whenever the house moves by ten watts."""
     wobble = tuple((3590.0 + 0.9 * step, 310.0 if step % 2 else 300.0) for step in range(60))
-    base = world(LoadpointSpec(mode="pv", vehicle="car", circuit="branch"), box=WallboxSpec(name="bay"))
+    base = world(LoadpointSpec(mode=ChargeMode.PV, vehicle="car", circuit="branch"), box=WallboxSpec(name="bay"))
     spec = replace(
         base,
         hours=1.2,
@@ -156,8 +163,10 @@ def wrong_vehicle(*circuits: CircuitSpec, action: tuple[ActionSpec, ...] = ()) -
     """A one-phase car is said to be where one with three charges; beside it a third."""
     circuit = circuits[0].name if circuits else None
     places = (
-        ChargerSpec(box=WallboxSpec(name="bay"), loadpoint=LoadpointSpec(mode="now", vehicle="small", circuit=circuit)),
-        ChargerSpec(box=WallboxSpec(name="next"), loadpoint=LoadpointSpec(mode="now", circuit=circuit)),
+        ChargerSpec(
+            box=WallboxSpec(name="bay"), loadpoint=LoadpointSpec(mode=ChargeMode.NOW, vehicle="small", circuit=circuit)
+        ),
+        ChargerSpec(box=WallboxSpec(name="next"), loadpoint=LoadpointSpec(mode=ChargeMode.NOW, circuit=circuit)),
     )
     beside = Visit(charger="next", arrive=time(0, 6), depart=time(23), soc_pct=20.0)
     cars = (CarSpec(name="small", phases=1), CAR, replace(CAR, name="other", visits=(beside,)))
@@ -184,7 +193,7 @@ def test_vehicle_that_is_not_there_lends_no_limit_its_phases(limit: str) -> None
 @pytest.mark.parametrize("has_meter", [True, False])
 def test_power_is_limited_at_the_voltage_that_is_measured(has_meter: bool) -> None:
     """By the station's meter, or only by that of the grid."""
-    scenario = world(LoadpointSpec(mode="now"), box=WallboxSpec(name="bay", has_meter=has_meter))
+    scenario = world(LoadpointSpec(mode=ChargeMode.NOW), box=WallboxSpec(name="bay", has_meter=has_meter))
     scenario = replace(scenario, site=replace(scenario.site, true_voltage_v=240.0), action=operator(7000.0))
     result = simulate(scenario)
     assert result.violations == ()
