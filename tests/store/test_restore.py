@@ -16,7 +16,7 @@ from evcclib.config import Actions, LoadpointConfig, SiteConfig, VehicleConfig
 from evcclib.events import SettingChanged
 from evcclib.model import ChargeMode, Now
 from evcclib.requests import ChangeLoadpointSetting, ChangeSiteSetting
-from evcclib.settings import Scope, VehicleSettings
+from evcclib.settings import SPECS, Scope, VehicleSettings
 
 NOW = Now(timedelta(seconds=100), datetime(2026, 6, 1, 12, tzinfo=UTC))
 LATER = Now(timedelta(seconds=5), NOW.utc + timedelta(hours=1))
@@ -56,6 +56,16 @@ async def test_an_edited_file_shows_where_no_client_has_set_the_value() -> None:
     site = await restored_site(edited, store, LATER, keeps_settings=True)
     settings = site.state.loadpoints[0].settings
     assert (settings.mode, settings.current_min_a, settings.current_max_a) == (ChargeMode.OFF, 20, 32)
+
+
+@in_virtual_time
+async def test_the_longest_delay_that_a_file_may_give_shows_after_a_restart() -> None:
+    store = await Store.open(None, inline)
+    await _left(store)
+    longest = timedelta(seconds=SPECS[Scope.LOADPOINT, "enable_delay"].high)
+    edited = replace(FILE, loadpoints=(replace(FILE.loadpoints[0], enable_delay=longest),))
+    site = await restored_site(edited, store, LATER, keeps_settings=True)
+    assert site.state.loadpoints[0].settings.enable_delay == timedelta(hours=24)
 
 
 @in_virtual_time
