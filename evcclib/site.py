@@ -38,7 +38,7 @@ from evcclib.machines.charger import (
 from evcclib.machines.circuits import Allotment
 from evcclib.machines.hold import ELAPSED
 from evcclib.machines.phases import narrow, widening_wait
-from evcclib.machines.rousing import is_due, wake_commands
+from evcclib.machines.rousing import is_due, seems_full, wake_commands
 from evcclib.machines.safety import Clamped, clamp, lowered
 from evcclib.machines.surplus import busiest
 from evcclib.model import Cause, ChargeMode, ChargerStatus, Now, TariffKind
@@ -54,7 +54,7 @@ from evcclib.pipeline.observe_loadpoint import give_up_waiting, observe, take_ou
 from evcclib.pipeline.observe_site import look
 from evcclib.pipeline.sharing import effect_of, flexible_for, flexible_power, is_ramping, order, outstanding
 from evcclib.pipeline.state import LoadpointState, SiteState
-from evcclib.pipeline.wake_at import NOT_DRAWING_AFTER, next_wake
+from evcclib.pipeline.wake_at import next_wake
 from evcclib.readings import Readings
 from evcclib.reasons import Reason, ReasonCode
 from evcclib.requests import Request
@@ -590,8 +590,7 @@ def _reason(lp: LoadpointDesk, target: Target, clamped: Clamped, *, is_guarded: 
         and charger.is_enabled
         and not charger.seems_off
         and not lp.facts.is_charging
-        and charger.enable_changed_at is not None
-        and lp.instant - charger.enable_changed_at >= NOT_DRAWING_AFTER
+        and seems_full(charger.enable_changed_at, lp.instant)
     ):
         return because(ReasonCode.VEHICLE_FULL)
     return target.reason

@@ -75,6 +75,13 @@ class Rates:
         rate = self.rates[index]
         return rate if time < rate.end else None
 
+    def next_change(self, time: datetime) -> datetime | None:
+        """When another rate begins to be in force, or none; None: as far as the list goes, never again."""
+        rate = self.at(time)
+        if rate is not None:
+            return rate.end
+        return next((each.start for each in self.rates if each.start > time), None)
+
 
 def price_at(rates: Rates | None, time: datetime) -> float | None:
     """The price in force at ``time``; None without a list, in a gap, or when it is outdated [TAR-1, TAR-8]."""

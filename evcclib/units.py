@@ -13,6 +13,8 @@ from datetime import timedelta
 SECOND = timedelta(seconds=1)
 HOUR = timedelta(hours=1)
 ZERO = timedelta(0)
+TICK = timedelta(microseconds=1)
+"""The least by which two times can differ."""
 
 
 def round_half_away(value: float) -> int:

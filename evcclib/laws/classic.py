@@ -13,7 +13,7 @@ from typing import NamedTuple
 from evcclib.laws.demand import Demand, because
 from evcclib.machines.charger import ChargerState, may_switch
 from evcclib.machines.hold import ELAPSED, elapsed
-from evcclib.machines.phases import AT_REST, SETTLING, active_phases_max, scale
+from evcclib.machines.phases import AT_REST, active_phases_max, is_settling, scale
 from evcclib.machines.surplus import Row, SurplusStep, can_enable, decide, effective_current, steady, target_current
 from evcclib.machines.unmetered import measured
 from evcclib.model import PvAction
@@ -168,9 +168,8 @@ def _scale(lp: LoadpointDesk, demand: Demand, site_power_w: float, phases_max: i
     """Move the phase timer; at rest while a switch settles, and while nobody knows what the vehicle draws [PH-6, DEF-3]."""
     loadpoint, facts = lp.state, lp.facts
     charger = loadpoint.charger
-    switched_at = charger.phases_switched_at
-    is_settling = switched_at is not None and lp.instant - switched_at < SETTLING
-    if facts.taken is None or is_settling or not may_switch(charger, lp.instant):
+    settles = is_settling(charger.phases_switched_at, lp.instant)
+    if facts.taken is None or settles or not may_switch(charger, lp.instant):
         loadpoint.scaling = AT_REST
         return
     settings = loadpoint.settings

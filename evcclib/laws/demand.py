@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+from evcclib.machines.hold import Timer, first_after
 from evcclib.reasons import Reason, ReasonCode
 
 
@@ -87,3 +88,8 @@ def is_cheap(price: float | None, limit: float | None) -> bool:
 def awaits_soc(*, can_tell_soc: bool, vehicle_since: timedelta | None, instant: timedelta, grace: timedelta) -> bool:
     """Whether a vehicle with a SoC source still has time to answer [DEF-1]."""
     return can_tell_soc and vehicle_since is not None and instant - vehicle_since < grace
+
+
+def next_change(vehicle_since: Timer, *, instant: timedelta, grace: timedelta) -> timedelta | None:
+    """When `awaits_soc` could say something else."""
+    return None if vehicle_since is None else first_after(instant, vehicle_since + grace)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from evcclib.machines.hold import first_after
 from evcclib.model import Now
 from evcclib.units import HOUR, ZERO, energy_kwh
 from evcclib.view import SavingsView
@@ -88,6 +89,13 @@ def step(
         grid_price=grid_price,
         feed_in_price=feed_in_price,
     )
+
+
+def next_change(state: SavingsState, instant: timedelta) -> timedelta | None:
+    """When `step` could make something else of the same values: what is held must be counted now and then."""
+    if state.power_w == 0 or state.updated_at is None:
+        return None
+    return first_after(instant, state.updated_at + HELD_MAX)
 
 
 def view(state: SavingsState, *, now: Now, grid_price: float | None) -> SavingsView:

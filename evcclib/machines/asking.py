@@ -11,10 +11,11 @@ from datetime import timedelta
 
 from evcclib.commands import Read, VehicleRead
 from evcclib.config import PollConfig
+from evcclib.machines.hold import Timer, first_after
 from evcclib.machines.plausible import tells_soc
 from evcclib.model import PollMode
 from evcclib.readings import ABSENT, Measured, Reading, VehicleReading
-from evcclib.units import SECOND
+from evcclib.units import SECOND, TICK, ZERO
 
 CACHE = timedelta(minutes=15)
 """How old an answer to a wish that isn't fresh may be, and how often a charging vehicle is asked [VEH-20]."""
@@ -72,7 +73,7 @@ def step(
 
     Not to be called for a vehicle without a SoC source. The same state comes back when there is nothing to ask.
     """
-    interval = config.interval if config.interval > timedelta(0) else DEFAULT_INTERVAL
+    interval = _interval(config)
     if not _is_due(state, reading, now, interval, config.mode, is_connected=is_connected, is_charging=is_charging):
         return state, None
     refill = min(interval, CACHE)
@@ -90,11 +91,44 @@ def step(
     return asked, Read(vehicle, VehicleRead.SOC, state.wants_fresh)
 
 
+def next_change(
+    state: PollState, *, instant: timedelta, config: PollConfig, answered_at: Timer = None
+) -> timedelta | None:
+    """When `step` could wish something else of the same reading; ``answered_at``: from when an answer is of `is_current`."""
+    interval = _interval(config)
+    refill = min(interval, CACHE)
+    times: list[Timer] = []
+    if state.asked_at is not None:
+        times += [state.asked_at + interval, state.asked_at + refill, state.asked_at + _retry_pause(state, interval)]
+    if state.paid_until is not None:
+        times.append(state.paid_until - (BURST - 1) * refill)
+    if answered_at is not None:
+        times.append(answered_at + _current_for(config) + TICK)
+    return first_after(instant, *times)
+
+
+def is_current(sampled_at: timedelta, now: timedelta, config: PollConfig) -> bool:
+    """Whether an answer of ``sampled_at`` still tells how it is: not once it ought to have been asked for again."""
+    return now - sampled_at <= _current_for(config)
+
+
 def accepted(state: PollState, reading: Reading[float]) -> Reading[float]:
     """``reading`` unless it is a sample from before this connection."""
     if isinstance(reading, Measured) and (state.accepts_from is None or reading.sampled_at < state.accepts_from):
         return ABSENT
     return reading
+
+
+def _interval(config: PollConfig) -> timedelta:
+    return config.interval if config.interval > ZERO else DEFAULT_INTERVAL
+
+
+def _current_for(config: PollConfig) -> timedelta:
+    return max(config.interval, CACHE)
+
+
+def _retry_pause(state: PollState, interval: timedelta) -> timedelta:
+    return min(RETRY * (1 << min(state.retries, 16)), interval)
 
 
 def _is_due(
@@ -113,7 +147,7 @@ def _is_due(
         return True
     age = now - state.asked_at
     if reading.must_retry and is_connected:
-        return age >= min(RETRY * (1 << min(state.retries, 16)), interval)
+        return age >= _retry_pause(state, interval)
     if is_charging:
         return age >= min(interval, CACHE)
     if age < interval:

@@ -20,10 +20,12 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from evcclib.commands import Batch, Command, Disable, Enable, Outcome, Result, SetCurrent, SwitchPhases
-from evcclib.machines.hold import Timer
+from evcclib.machines import readback
+from evcclib.machines.hold import Timer, first_after
 from evcclib.machines.readback import WAIT_MAX, Disagreement, agreed, contradicted, doubled, is_due, overtaken, told
 from evcclib.machines.rounding import UNKNOWN, Rounding
 from evcclib.readings import Measured
+from evcclib.units import SECOND, TICK
 
 SYNC_GRACE = timedelta(seconds=60)
 """A charger may take so long to report what it was told [DEF-6]."""
@@ -189,6 +191,11 @@ def guard_remaining(guard: Timer, guard_duration: timedelta, instant: timedelta)
         return timedelta(0)
     left = guard + guard_duration - instant
     return timedelta(seconds=left // timedelta(seconds=1)) if left > timedelta(0) else timedelta(0)
+
+
+def _guard_ends_at(guard: Timer, guard_duration: timedelta) -> Timer:
+    """From when on `guard_remaining` is nothing."""
+    return None if guard is None else guard + guard_duration - SECOND + TICK
 
 
 def may_switch(state: ChargerState, instant: timedelta) -> bool:
@@ -635,3 +642,27 @@ def see_phases(state: ChargerState, reported: int | None, *, measured: int, inst
         is_refuted = measured > reported or 0 < measured == state.phases
         later = contradicted(before, instant=instant, is_refuted=is_refuted)
     return state if later is before else replace(state, phases_disagreement=later)
+
+
+def next_change(
+    state: ChargerState, report: Report, *, instant: timedelta, guard_duration: timedelta, limited_at: Timer
+) -> timedelta | None:
+    """When the same wish could lead to other commands, or the same report to another state.
+
+    A report that agrees changes nothing, however old. ``limited_at``: when a limit has stopped it last, from when on it rests,
+    too.
+    """
+    enabled_at, changed_at, phases = state.enable_changed_at, state.current_changed_at, state.phases_disagreement
+    return first_after(
+        instant,
+        _guard_ends_at(state.guard, guard_duration),
+        None if state.is_enabled else _guard_ends_at(limited_at, guard_duration),
+        switch_retry_at(state),
+        unheard_retry_at(state),
+        enabled_at + SYNC_GRACE if enabled_at is not None and contradicts_enabled(state, report) else None,
+        changed_at + SYNC_GRACE if changed_at is not None and contradicts_current(state, report) else None,
+        readback.next_change(state.enabled_disagreement, instant),
+        readback.next_change(state.current_disagreement, instant),
+        None if phases is None else phases.next_at,
+        None if phases is None else phases.since + PHASES_GRACE,
+    )

@@ -20,6 +20,15 @@ def remaining(timer: Timer, delay: timedelta, instant: timedelta) -> timedelta:
     return max(timedelta(0), timer + delay - instant)
 
 
+def first_after(instant: timedelta, *times: timedelta | None) -> timedelta | None:
+    """The earliest of ``times`` that is still to come; None: none is."""
+    soonest = None
+    for each in times:
+        if each is not None and each > instant and (soonest is None or each < soonest):
+            soonest = each
+    return soonest
+
+
 def elapsed(timer: Timer, instant: timedelta) -> timedelta:
     """How long a timer runs; one that does not has run for ever."""
     return instant - (ELAPSED if timer is None else timer)

@@ -18,7 +18,7 @@ import math
 from datetime import timedelta
 from typing import NamedTuple
 
-from evcclib.machines.hold import Timer
+from evcclib.machines.hold import Timer, first_after
 from evcclib.machines.plausible import are_numbers
 from evcclib.model import PhaseAction, PhaseTriple
 
@@ -34,6 +34,11 @@ REST_SHARE = 0.1
 """A rest of the power below this is the tolerance of voltages and power factor, and no current in another phase."""
 SETTLING = timedelta(seconds=60)
 """After a switch nothing is measured and nothing switched automatically for so long [DEF-3]."""
+
+
+def is_settling(switched_at: Timer, instant: timedelta) -> bool:
+    """Whether phases have been switched a moment ago."""
+    return switched_at is not None and instant - switched_at < SETTLING
 
 
 def active_phases(*, vehicle: int, physical: int, measured: int) -> int:
@@ -195,3 +200,27 @@ def scale(
     since = previous.since if previous.action is action and previous.since is not None else instant
     wait = patience(delay, is_charging=is_charging, idle_switches=idle_switches)
     return Scaling(since, action, instant - since >= wait)
+
+
+def next_change(
+    scaling: Scaling,
+    narrowed: Narrowed | None,
+    *,
+    instant: timedelta,
+    switched_at: Timer,
+    enable_delay: timedelta,
+    disable_delay: timedelta,
+    is_charging: bool,
+    idle_switches: int,
+) -> timedelta | None:
+    """When `is_settling`, `scale` or `narrow` could make something else of the same values."""
+    times = [] if switched_at is None else [switched_at + SETTLING]
+    if scaling.since is not None:
+        waits = [
+            patience(delay, is_charging=is_charging, idle_switches=idle_switches)
+            for delay in (enable_delay, disable_delay)
+        ]
+        times += [scaling.since + wait for wait in waits]
+    if narrowed is not None and narrowed.fits_since is not None:
+        times.append(narrowed.fits_since + widening_wait(enable_delay, disable_delay))
+    return first_after(instant, *times)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from evcclib.machines.hold import Timer
+from evcclib.machines.hold import Timer, first_after
 
 WAIT = timedelta(minutes=5)
 """After the first repetition; it doubles from there ..."""
@@ -109,3 +109,8 @@ def overtaken(before: Disagreement | None, *, instant: timedelta) -> Disagreemen
     if before is None:
         return None
     return replace(before, agreed_at=instant if before.agreed_at is None else before.agreed_at, is_urgent=False)
+
+
+def next_change(disagreement: Disagreement | None, instant: timedelta) -> timedelta | None:
+    """When `is_due` could say something else; that a report is trusted again is nothing that shows."""
+    return first_after(instant, disagreement.next_at) if disagreement is not None and disagreement.is_open else None

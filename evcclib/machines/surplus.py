@@ -17,7 +17,7 @@ from datetime import timedelta
 from enum import Enum
 from typing import NamedTuple
 
-from evcclib.machines.hold import Timer
+from evcclib.machines.hold import Timer, first_after
 from evcclib.model import PhaseTriple, PvAction
 
 CURRENT_SLACK_A = 2.0
@@ -152,6 +152,25 @@ def steady(
     if target_a < offered_a and (target_a <= current_min_a or not is_exporting):
         return target_a
     return offered_a if abs(target_a - offered_a) < DEAD_BAND_A else target_a
+
+
+def next_change(
+    timer: Timer,
+    action: PvAction,
+    *,
+    instant: timedelta,
+    enable_delay: timedelta,
+    disable_delay: timedelta,
+    idle_since: Timer,
+) -> timedelta | None:
+    """When `decide` or `steady` could make something else of the same values.
+
+    ``idle_since``: from when on a vehicle that does not charge has been offered the same, None if it charges.
+    """
+    delay = enable_delay if action is PvAction.ENABLE else disable_delay
+    return first_after(
+        instant, None if timer is None else timer + delay, None if idle_since is None else idle_since + IDLE_REST
+    )
 
 
 def can_enable(*, target_a: float, site_power_w: float, current_min_a: float, enable_threshold_w: float) -> bool:

@@ -107,6 +107,11 @@ def watch(before: Watch, offered: Offered, instant: timedelta) -> Watch:
     return before._replace(offered=offered, settles_at=settles_at, lowest_a=min(before.lowest_a, offered.current_a))
 
 
+def next_change(watch: Watch, instant: timedelta) -> timedelta | None:
+    """When measurements begin to show what the vehicle makes of another offer."""
+    return watch.settles_at if watch.offered != watch.before and watch.settles_at > instant else None
+
+
 def most_power(offered: Offered, voltage_v: float) -> float:
     """All that is offered [W]."""
     return voltage_v * offered.phases * offered.current_a

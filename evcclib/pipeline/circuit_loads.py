@@ -14,6 +14,7 @@ from typing import NamedTuple
 from evcclib.commands import SwitchPhases
 from evcclib.config import CircuitConfig
 from evcclib.machines.circuits import NO_LOAD, Allotment, Draw, Limit, Load
+from evcclib.machines.hold import first_after
 from evcclib.machines.plausible import are_numbers
 from evcclib.machines.unmetered import fallen, surely_taken
 from evcclib.model import PhaseTriple
@@ -128,6 +129,21 @@ def _see_offer(lp: LoadpointDesk) -> None:
     is_obeyed = drawn and (effect_at is None or drawn[-1].sampled_at >= effect_at + OBEDIENCE)
     most_a = current_a if is_obeyed else max(current_a, before.drawable_a)
     state.offer = Offer(current_a, most_a, raised_at)
+
+
+def next_change(site: SiteDesk) -> timedelta | None:
+    """When `see_voltage` or `allotment` could make something else of the same values."""
+    state, operator = site.state, site.readings.operator_limit
+    times = [] if state.voltage is None else [state.voltage.sampled_at + VOLTAGE_HELD]
+    if operator is not None:
+        times.append(operator.expires_at)
+    if site.layout.config.circuits:
+        for loadpoint in state.loadpoints:
+            if loadpoint.effect_at is not None:
+                times.append(loadpoint.effect_at + OBEDIENCE + METER_LAG)
+            if loadpoint.offer.raised_at is not None:
+                times.append(loadpoint.offer.raised_at + RAMP)
+    return first_after(site.instant, *times)
 
 
 def _limits(site: SiteDesk) -> tuple[Limit, ...]:

@@ -100,7 +100,7 @@ def is_climating(lp: LoadpointDesk) -> bool:
         and answer.value
         and state.connected_at is not None
         and answer.sampled_at >= state.connected_at
-        and lp.instant - answer.sampled_at <= max(config.interval, asking.CACHE)
+        and asking.is_current(answer.sampled_at, lp.instant, config)
     )
 
 

@@ -25,9 +25,9 @@ from evcclib.machines.charger import DRAWING_W, SYNC_GRACE, ChargerState, Report
 from evcclib.machines.hold import ELAPSED
 from evcclib.machines.phases import (
     ACTIVE_CURRENT_A,
-    SETTLING,
     active_phases,
     confirms_phases,
+    is_settling,
     limited_phases,
     phases_in_use,
     phases_of_power,
@@ -258,8 +258,7 @@ def _hear(lp: LoadpointDesk, report: Report) -> ChargerState:
 
 
 def _is_settling(lp: LoadpointDesk) -> bool:
-    switched_at = lp.state.charger.phases_switched_at
-    return switched_at is not None and lp.instant - switched_at < SETTLING
+    return is_settling(lp.state.charger.phases_switched_at, lp.instant)
 
 
 def _count_phases(lp: LoadpointDesk, in_use: int) -> None:

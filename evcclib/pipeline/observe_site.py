@@ -15,11 +15,13 @@ from math import isfinite
 from evcclib.events import Warned, WarningCode
 from evcclib.laws.classic import Sun
 from evcclib.machines.balance import NO_BATTERY, SitePower, home_power, site_power, sum_batteries
+from evcclib.machines.hold import first_after
 from evcclib.machines.plausible import is_soc
 from evcclib.pipeline.desk import SiteDesk
 from evcclib.pipeline.samples import fresh, fresh_value
-from evcclib.pipeline.state import Balance
+from evcclib.pipeline.state import Balance, SiteState
 from evcclib.readings import ABSENT, Measured, Reading
+from evcclib.units import TICK
 
 PV_SIGN_W = -500.0
 """An inverter that shows less than this is wired or configured the wrong way round [SITE-6]."""
@@ -84,6 +86,28 @@ def look(site: SiteDesk) -> Sun:
     lost_at = since + layout.lost_after
     _warn(site, is_grid_known=grid_w is not None, is_lost=site.instant >= lost_at)
     return _sun(balance, since, lost_at)
+
+
+def next_change(site: SiteDesk, sun: Sun) -> timedelta | None:
+    """When the next sample becomes too old, of a meter or a charger, or the grid counts as lost."""
+    state, age_max = site.state, site.layout.age_max
+    times = [sun.lost_at]
+    if state.started_at > site.oldest and not _is_all_seen(state):
+        times.append(state.started_at + age_max)  # until then what was not seen yet is not silent
+    samples: list[object] = [state.grid, *state.pv, *state.batteries, *state.aux]
+    for reading in site.readings.chargers:
+        samples += (reading.status, reading.power_w, reading.currents_a, reading.is_enabled, reading.phases)
+    for meter in state.meters.values():
+        samples += (meter.currents_a, meter.powers_w, meter.power_w, meter.voltages_v)
+    taken = [each.sampled_at for each in samples if type(each) is Measured and each.sampled_at >= site.oldest]
+    if taken:
+        times.append(min(taken) + age_max + TICK)
+    return first_after(site.instant, *times)
+
+
+def _is_all_seen(state: SiteState) -> bool:
+    seen = (state.grid, *state.pv, *state.batteries, *state.aux, *[loadpoint.status for loadpoint in state.loadpoints])
+    return None not in seen
 
 
 def _sun(balance: SitePower | None, sampled_at: timedelta, lost_at: timedelta) -> Sun:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from evcclib.commands import Command, Disable, Enable, SetCurrent, SwitchPhases
+from evcclib.machines.hold import Timer, first_after
 from evcclib.machines.surplus import CURRENT_SLACK_A
 from evcclib.machines.unmetered import Taken
 from evcclib.model import ChargeMode
@@ -117,10 +118,18 @@ def outstanding(loadpoint: LoadpointState, *, sampled_at: timedelta, instant: ti
 
 def is_ramping(loadpoint: LoadpointState, instant: timedelta) -> bool:
     """Whether a vehicle has been enabled a moment ago and does not draw yet."""
+    until = _ramps_until(loadpoint)
+    return until is not None and instant < until
+
+
+def _ramps_until(loadpoint: LoadpointState) -> Timer:
     charger = loadpoint.charger
-    return (
-        charger.is_enabled
-        and charger.wake_timer is not None
-        and charger.enable_changed_at is not None
-        and instant - charger.enable_changed_at < RAMP
-    )
+    if not charger.is_enabled or charger.wake_timer is None or charger.enable_changed_at is None:
+        return None
+    return charger.enable_changed_at + RAMP
+
+
+def next_change(loadpoint: LoadpointState, instant: timedelta) -> timedelta | None:
+    """When `is_ramping` could say something else, or `is_shown` of a site power that is sampled then."""
+    effect_at = loadpoint.effect_at
+    return first_after(instant, _ramps_until(loadpoint), None if effect_at is None else effect_at + OBEDIENCE)

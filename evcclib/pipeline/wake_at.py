@@ -1,7 +1,7 @@
 """When to come back: the earliest time at which a decision could differ while readings stay as they are [SITE-24].
 
-The classic law decides on the grid of interval ticks, so the answer is a tick; the next one while anything still moves. Every
-delay that runs, every sample that will be too old, every price that will change is one candidate.
+Whatever waits for anything says itself when that is over, in a ``next_change`` beside charger_state step; the least of these counts. The
+law decides on the grid of interval ticks, so the answer is a tick; the next one while anything still moves.
 """
 
 from __future__ import annotations
@@ -9,35 +9,17 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from evcclib.laws import demand
 from evcclib.laws.classic import Sun
-from evcclib.ledger.savings import HELD_MAX
-from evcclib.machines import asking
-from evcclib.machines.charger import (
-    PHASES_GRACE,
-    SYNC_GRACE,
-    ChargerState,
-    Report,
-    contradicts_current,
-    contradicts_enabled,
-    switch_retry_at,
-    unheard_retry_at,
-)
-from evcclib.machines.hold import ELAPSED
-from evcclib.machines.phases import SETTLING, patience, widening_wait
-from evcclib.machines.rousing import WAKE_DELAY
-from evcclib.machines.surplus import IDLE_REST
-from evcclib.model import ChargeMode, PvAction
-from evcclib.pipeline.circuit_loads import METER_LAG, VOLTAGE_HELD
+from evcclib.ledger import savings
+from evcclib.machines import asking, charger, phases, rousing, surplus, unmetered
+from evcclib.machines.hold import first_after
+from evcclib.model import ChargeMode
+from evcclib.pipeline import circuit_loads, observe_site, sharing
 from evcclib.pipeline.desk import LoadpointDesk, SiteDesk
-from evcclib.pipeline.sharing import OBEDIENCE, RAMP, is_ramping
 from evcclib.pipeline.state import LoadpointState, SiteState
 from evcclib.planning import plan_follow
 from evcclib.readings import Measured
-from evcclib.tariff import Rates
-
-TICK = timedelta(microseconds=1)
-NOT_DRAWING_AFTER = timedelta(seconds=60)
-"""A vehicle that has been enabled for so long and does not draw is full, or does not want to."""
 
 
 class Wakes(NamedTuple):
@@ -53,26 +35,16 @@ def next_wake(site: SiteDesk, before: SiteState, sun: Sun, *, decided: bool) -> 
     anchor = instant if state.tick_at is None else state.tick_at
     interval = site.layout.interval
     next_tick = anchor + ((instant - anchor) // interval + 1) * interval
-    if not decided or site.batches or site.events or site.reads:
+    if not decided or site.batches or site.events or site.reads or any(map(_moves, before.loadpoints, site.desks)):
         return Wakes(next_tick, next_tick)
-    candidates: list[timedelta] = []
-    for lp in site.desks:
-        if _moves(before.loadpoints[lp.index], lp):
-            return Wakes(next_tick, next_tick)
-        _loadpoint_candidates(lp, candidates)
-        _report_candidates(lp.state.charger, lp.facts.report, candidates)
-    _price_candidates(site, candidates)
-    held = state.savings
-    if held.power_w > 0 and held.updated_at is not None:
-        candidates.append(held.updated_at + HELD_MAX)  # what is held must be counted now and then
-    if state.voltage is not None:
-        candidates.append(state.voltage.sampled_at + VOLTAGE_HELD)
-    if site.readings.operator_limit is not None:
-        candidates.append(site.readings.operator_limit.expires_at)
-    renewed = min([each for each in candidates if each > instant], default=None)
-    soonest = _soonest_reading(site, sun)
-    if renewed is not None:
-        soonest = renewed if soonest is None else min(soonest, renewed)
+    renewed = first_after(
+        instant,
+        savings.next_change(state.savings, instant),
+        circuit_loads.next_change(site),
+        *[_instant_of(site, rates.next_change(site.utc)) for rates in site.readings.tariffs.values()],
+        *[_next_change(lp) for lp in site.desks],
+    )
+    soonest = first_after(instant, renewed, observe_site.next_change(site, sun))
 
     def tick(at: timedelta | None) -> timedelta | None:
         return None if at is None else max(next_tick, anchor - (anchor - at) // interval * interval)
@@ -115,136 +87,70 @@ def _watches_energy(loadpoint: LoadpointState) -> bool:
     )
 
 
-def _loadpoint_candidates(lp: LoadpointDesk, out: list[timedelta]) -> None:
-    loadpoint, facts = lp.state, lp.facts
-    settings, charger, config = loadpoint.settings, loadpoint.charger, lp.layout.config
-    if loadpoint.pv_timer is not None and loadpoint.pv_timer != ELAPSED:
-        is_enabling = loadpoint.pv_action is PvAction.ENABLE
-        out.append(loadpoint.pv_timer + (settings.enable_delay if is_enabling else settings.disable_delay))
-    if loadpoint.scaling.since is not None:
-        for delay in (settings.enable_delay, settings.disable_delay):
-            wait = patience(delay, is_charging=facts.is_charging, idle_switches=loadpoint.idle_switches)
-            out.append(loadpoint.scaling.since + wait)
-    if charger.phases_switched_at is not None:
-        out.append(charger.phases_switched_at + SETTLING)
-    retry_at = switch_retry_at(charger)
-    if retry_at is not None:
-        out.append(retry_at)
-    unheard_at = unheard_retry_at(charger)
-    if unheard_at is not None:
-        out.append(unheard_at)
-    if charger.guard is not None:
-        out.append(charger.guard + config.guard_duration - timedelta(seconds=1) + TICK)
-    if charger.current_changed_at is not None and charger.is_enabled and not facts.is_charging:
-        out.append(charger.current_changed_at + IDLE_REST)
-    if charger.wake_timer is not None:
-        out.append(charger.wake_timer + WAKE_DELAY)
-    if charger.enable_changed_at is not None:
-        if charger.is_enabled and not facts.is_charging:
-            out.append(charger.enable_changed_at + NOT_DRAWING_AFTER)
-        if is_ramping(loadpoint, lp.instant):
-            out.append(charger.enable_changed_at + RAMP)
-    if loadpoint.effect_at is not None:
-        out.append(loadpoint.effect_at + OBEDIENCE)
-    if loadpoint.effect_at is not None and lp.site_layout.config.circuits:
-        out.append(loadpoint.effect_at + OBEDIENCE + METER_LAG)
-    if loadpoint.watch.offered != loadpoint.watch.before:
-        out.append(loadpoint.watch.settles_at)
-    if loadpoint.limited_at is not None and not charger.is_enabled:
-        out.append(loadpoint.limited_at + config.guard_duration - timedelta(seconds=1) + TICK)
-    if loadpoint.narrowed is not None and loadpoint.narrowed.fits_since is not None:
-        wait = widening_wait(settings.enable_delay, settings.disable_delay)
-        out.append(loadpoint.narrowed.fits_since + wait)
-    if loadpoint.offer.raised_at is not None:
-        out.append(loadpoint.offer.raised_at + RAMP)
-    if loadpoint.vehicle_since is not None:
-        out.append(loadpoint.vehicle_since + config.unknown_soc_grace)
-    if loadpoint.vehicle is not None:
-        _poll_candidates(lp, out)
-        climate = lp.vehicle_reading.is_climating
-        if isinstance(climate, Measured):
-            out.append(climate.sampled_at + max(config.poll.interval, asking.CACHE) + TICK)
-    if settings.target_time is not None and facts.is_connected and settings.mode is not ChargeMode.OFF:
-        _plan_candidates(lp, out)
+def _next_change(lp: LoadpointDesk) -> timedelta | None:
+    """The least of what the machines of a loadpoint say."""
+    instant, state, settings, config = lp.instant, lp.state, lp.state.settings, lp.layout.config
+    is_charging, charger_state = lp.facts.is_charging, state.charger
+    is_idle = charger_state.is_enabled and not is_charging
+    return first_after(
+        instant,
+        charger.next_change(
+            charger_state,
+            lp.facts.report,
+            instant=instant,
+            guard_duration=config.guard_duration,
+            limited_at=state.limited_at,
+        ),
+        surplus.next_change(
+            state.pv_timer,
+            state.pv_action,
+            instant=instant,
+            enable_delay=settings.enable_delay,
+            disable_delay=settings.disable_delay,
+            idle_since=charger_state.current_changed_at if is_idle else None,
+        ),
+        phases.next_change(
+            state.scaling,
+            state.narrowed,
+            instant=instant,
+            switched_at=charger_state.phases_switched_at,
+            enable_delay=settings.enable_delay,
+            disable_delay=settings.disable_delay,
+            is_charging=is_charging,
+            idle_switches=state.idle_switches,
+        ),
+        rousing.next_change(
+            charger_state.wake_timer, instant=instant, idle_since=charger_state.enable_changed_at if is_idle else None
+        ),
+        sharing.next_change(state, instant),
+        unmetered.next_change(state.watch, instant),
+        demand.next_change(state.vehicle_since, instant=instant, grace=config.unknown_soc_grace),
+        _next_question(lp),
+        _next_plan(lp),
+    )
 
 
-def _report_candidates(charger: ChargerState, report: Report, out: list[timedelta]) -> None:
-    """When a report that contradicts us counts, and when we say it again; one that agrees changes nothing however old."""
-    if charger.enable_changed_at is not None and contradicts_enabled(charger, report):
-        out.append(charger.enable_changed_at + SYNC_GRACE)
-    if charger.current_changed_at is not None and contradicts_current(charger, report):
-        out.append(charger.current_changed_at + SYNC_GRACE)
-    found = (charger.enabled_disagreement, charger.current_disagreement)
-    out += [each.next_at for each in found if each is not None and each.is_open]
-    phases = charger.phases_disagreement
-    if phases is not None:
-        out.append(phases.next_at)
-        out.append(phases.since + PHASES_GRACE)
+def _next_question(lp: LoadpointDesk) -> timedelta | None:
+    """When the vehicle may be asked again, or an answer is not current any more."""
+    instant, state, config = lp.instant, lp.state, lp.layout.config.poll
+    if state.vehicle is None:
+        return None
+    climate = lp.vehicle_reading.is_climating
+    answered_at = climate.sampled_at if isinstance(climate, Measured) else None
+    return first_after(
+        instant,
+        asking.next_change(state.poll, instant=instant, config=config),
+        asking.next_change(state.climate_poll, instant=instant, config=config, answered_at=answered_at),
+    )
 
 
-def _poll_candidates(lp: LoadpointDesk, out: list[timedelta]) -> None:
-    """When the vehicle may be asked again [SOC-8]."""
-    config = lp.layout.config.poll
-    interval = config.interval if config.interval > timedelta(0) else asking.DEFAULT_INTERVAL
-    refill = min(interval, asking.CACHE)
-    for poll in (lp.state.poll, lp.state.climate_poll):
-        if poll.asked_at is not None:
-            out.append(poll.asked_at + interval)
-            out.append(poll.asked_at + refill)
-            out.append(poll.asked_at + min(asking.RETRY * (1 << min(poll.retries, 16)), interval))
-        if poll.paid_until is not None:
-            out.append(poll.paid_until - (asking.BURST - 1) * refill)
+def _next_plan(lp: LoadpointDesk) -> timedelta | None:
+    """When a plan that somebody follows could begin, or comes close."""
+    target = lp.settings.target_time
+    if target is None or not lp.facts.is_connected or lp.settings.mode is ChargeMode.OFF:
+        return None
+    return _instant_of(lp, plan_follow.next_change(lp.state.plan, target=target, now=lp.utc))
 
 
-def _plan_candidates(lp: LoadpointDesk, out: list[timedelta]) -> None:
-    """When a plan begins, ends, or comes close; while it is active every tick counts."""
-    plan = lp.state.plan
-    if plan.is_active:
-        out.append(lp.instant + TICK)
-        return
-    for time in (lp.settings.target_time, plan.projected_start, plan.slot_end):
-        if time is not None:
-            out.append(_instant_of(lp, time))
-            out.append(_instant_of(lp, time - plan_follow.SLOT_LENGTH))
-
-
-def _instant_of(desk: LoadpointDesk | SiteDesk, time: datetime) -> timedelta:
-    return desk.instant + (time - desk.utc)
-
-
-def _soonest_reading(site: SiteDesk, sun: Sun) -> timedelta | None:
-    """When the next sample becomes too old, or the grid counts as lost."""
-    state, instant, oldest = site.state, site.instant, site.oldest
-    soonest = sun.lost_at if sun.lost_at > instant else None
-    if state.grid is None or None in (*state.pv, *state.batteries, *state.aux, *[lp.status for lp in state.loadpoints]):
-        all_seen_at = state.started_at + site.layout.age_max  # until then what was not seen yet is not silent
-        if all_seen_at > instant and (soonest is None or all_seen_at < soonest):
-            soonest = all_seen_at
-    samples: list[object] = [state.grid, *state.pv, *state.batteries, *state.aux]
-    for reading in site.readings.chargers:
-        samples += (reading.status, reading.power_w, reading.currents_a, reading.is_enabled, reading.phases)
-    for meter in state.meters.values():
-        samples += (meter.currents_a, meter.powers_w, meter.power_w, meter.voltages_v)
-    taken = [each.sampled_at for each in samples if type(each) is Measured and each.sampled_at >= oldest]
-    if taken:
-        too_old_at = min(taken) + site.layout.age_max + TICK
-        if soonest is None or too_old_at < soonest:
-            soonest = too_old_at
-    return soonest
-
-
-def _price_candidates(site: SiteDesk, out: list[timedelta]) -> None:
-    """When a price changes that anybody looks at."""
-    if not site.readings.tariffs:
-        return
-    for rates in site.readings.tariffs.values():
-        edge = _next_edge(rates, site.utc)
-        if edge is not None:
-            out.append(_instant_of(site, edge))
-
-
-def _next_edge(rates: Rates, utc: datetime) -> datetime | None:
-    rate = rates.at(utc)
-    if rate is not None:
-        return rate.end
-    return next((each.start for each in rates.rates if each.start > utc), None)
+def _instant_of(desk: LoadpointDesk | SiteDesk, time: datetime | None) -> timedelta | None:
+    return None if time is None else desk.instant + (time - desk.utc)

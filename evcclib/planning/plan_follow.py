@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from evcclib.planning.planner import Plan
-from evcclib.units import HOUR, ZERO
+from evcclib.units import HOUR, TICK, ZERO
 
 SMALL_SLOT = timedelta(minutes=10)
 """A rest of a slot that is not worth starting for while there are later ones [PLAN-14]."""
@@ -62,6 +62,16 @@ def step(
     if is_active == state.is_active and slot_end == state.slot_end and plan.start == state.projected_start:
         return state
     return PlanState(is_active=is_active, slot_end=slot_end, projected_start=plan.start)
+
+
+def next_change(state: PlanState, *, target: datetime | None, now: datetime) -> datetime | None:
+    """When a plan could begin, or comes close; while it is active every moment counts."""
+    if state.is_active:
+        return now + TICK
+    times = [
+        time - before for time in (target, state.projected_start) if time is not None for before in (ZERO, SLOT_LENGTH)
+    ]
+    return min([time for time in times if time > now], default=None)
 
 
 def overrun(state: PlanState, target: datetime | None, now: datetime) -> timedelta | None:

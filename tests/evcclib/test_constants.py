@@ -65,7 +65,7 @@ ARBITRARY = MappingProxyType(
         "machines.hold.ELAPSED": "a sentinel: longer ago than any delay",
         "planning.planner.UNPRICED": "a sentinel: no number at all",
         "machines.readback._DOUBLINGS_MAX": "keeps numbers small: every wait has reached its longest by then",
-        "pipeline.wake_at.TICK": "the smallest step of a time: what comes after an instant is looked at on the next tick anyway",
+        "units.TICK": "the smallest step of a time: what comes after an instant is looked at on the next tick anyway",
     }
 )
 """Constants whose value nobody could see, and why."""
@@ -731,7 +731,7 @@ def test_what_is_charged_is_written_every_quarter_of_an_hour_and_lost_after_an_h
 # site, views, wake, wakeup
 
 
-@witness("pipeline.wake_at.NOT_DRAWING_AFTER")
+@witness("machines.rousing.NOT_DRAWING_AFTER")
 def test_vehicle_that_has_not_begun_after_a_minute_seems_full() -> None:
     bench = Bench(site_config(loadpoint(mode=ChargeMode.NOW)))
     bench.box.status, bench.box.starts = B, False
