@@ -32,6 +32,8 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import NamedTuple
 
+from evcclib.machines.hold import first_after
+
 Doubts = tuple[float, ...]
 """How badly each of `HYPOTHESES` explains what was seen [W], the best one zero; empty: nothing was seen."""
 
@@ -108,8 +110,8 @@ def watch(before: Watch, offered: Offered, instant: timedelta) -> Watch:
 
 
 def next_change(watch: Watch, instant: timedelta) -> timedelta | None:
-    """When measurements begin to show what the vehicle makes of another offer."""
-    return watch.settles_at if watch.offered != watch.before and watch.settles_at > instant else None
+    """When `surely_taken` could say something else of a new sample: the vehicle has had time to follow its offer."""
+    return first_after(instant, watch.settles_at)
 
 
 def most_power(offered: Offered, voltage_v: float) -> float:

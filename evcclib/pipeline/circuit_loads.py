@@ -143,6 +143,8 @@ def next_change(site: SiteDesk) -> timedelta | None:
                 times.append(loadpoint.effect_at + OBEDIENCE + METER_LAG)
             if loadpoint.offer.raised_at is not None:
                 times.append(loadpoint.offer.raised_at + RAMP)
+            if any(sample.value != loadpoint.drawn[-1].value for sample in loadpoint.drawn):
+                times += [sample.sampled_at + METER_LAG for sample in loadpoint.drawn]
     return first_after(site.instant, *times)
 
 

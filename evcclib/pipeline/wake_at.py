@@ -1,6 +1,6 @@
 """When to come back: the earliest time at which a decision could differ while readings stay as they are [SITE-24].
 
-Whatever waits for anything says itself when that is over, in a ``next_change`` beside charger_state step; the least of these counts. The
+Whatever waits for anything says itself when that is over, in a ``next_change`` beside its step; the least of these counts. The
 law decides on the grid of interval ticks, so the answer is a tick; the next one while anything still moves.
 """
 
