@@ -104,6 +104,7 @@ from evcclib.settings import (
 )
 from evcclib.site import Prepared, Site, apply, initial, step
 from evcclib.tariff import Rate, Rates
+from evcclib.units import Instant
 from evcclib.view import BatteryView, LoadpointView, SavingsView, SiteView
 
 __all__ = [
@@ -135,6 +136,7 @@ __all__ = [
     "Event",
     "GuestFound",
     "IncompatibleState",
+    "Instant",
     "InvalidConfig",
     "InvalidReadings",
     "InvalidSetting",

@@ -10,6 +10,7 @@ from evcclib.commands import Batch, Read
 from evcclib.events import Event
 from evcclib.reasons import Reason
 from evcclib.tariff import Rate
+from evcclib.units import Instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +27,8 @@ class Decision:
     events: tuple[Event, ...]
     reasons: tuple[Reason, ...]
     reads: frozenset[Read]
-    wake_at: timedelta | None
-    wake_renewed_at: timedelta | None
+    wake_at: Instant | None
+    wake_renewed_at: Instant | None
 
 
 @dataclass(frozen=True, slots=True)

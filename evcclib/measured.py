@@ -16,6 +16,7 @@ from typing import Any, Generic, TypeVar
 
 from evcclib.allowed import INSTANT, INSTANT_MAX, Allowed, optional, quantity
 from evcclib.errors import InvalidReadings
+from evcclib.units import Instant
 
 T = TypeVar("T")
 
@@ -30,14 +31,14 @@ class Measured(Generic[T]):
     """``value`` as sampled at the instant ``sampled_at``."""
 
     value: T
-    sampled_at: timedelta
+    sampled_at: Instant
 
 
 @dataclass(frozen=True, slots=True)
 class Missing:
     """No value. ``since`` is the instant from which on it could not be read; None: the device has no such value."""
 
-    since: timedelta | None = None
+    since: Instant | None = None
 
 
 Reading = Measured[T] | Missing

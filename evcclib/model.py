@@ -8,6 +8,7 @@ from enum import Enum, StrEnum
 
 from evcclib.allowed import EARLIEST, INSTANT, INSTANT_MAX, LATEST, TIME, duration
 from evcclib.errors import InvalidReadings
+from evcclib.units import Instant
 
 
 class ChargeMode(StrEnum):
@@ -97,7 +98,7 @@ class Now:
     time zone, and may jump. Raises `evcclib.errors.InvalidReadings`.
     """
 
-    instant: timedelta
+    instant: Instant
     utc: datetime
 
     def __post_init__(self) -> None:

@@ -35,6 +35,7 @@ from evcclib.measured import Missing as Missing
 from evcclib.measured import Reading as Reading
 from evcclib.model import ChargerStatus, PhaseTriple, TariffKind
 from evcclib.tariff import Rates
+from evcclib.units import Instant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +134,7 @@ class OperatorLimit:
     """A limit of the grid operator on import power [W] for all loadpoints together, and until when it holds."""
 
     power_w: float
-    expires_at: timedelta
+    expires_at: Instant
 
     def __post_init__(self) -> None:
         _LIMIT.check("OperatorLimit.power_w", self.power_w, InvalidReadings)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
+
+from evcclib.units import Instant
 
 
 class ReasonCode(StrEnum):
@@ -55,6 +57,6 @@ class Reason:
 
     code: ReasonCode
     params: Mapping[str, float | str] = field(default_factory=dict)
-    until: timedelta | None = None
+    until: Instant | None = None
     until_utc: datetime | None = None
     limit: str | None = None

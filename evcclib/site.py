@@ -11,7 +11,7 @@ fulfilled (nothing has changed then), `IncompatibleState` for a state that canno
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from evcclib.allowed import instance
 from evcclib.commands import Command, Disable, SetCurrent, SwitchPhases
@@ -36,7 +36,7 @@ from evcclib.machines.charger import (
     unheard_retry_at,
 )
 from evcclib.machines.circuits import Allotment
-from evcclib.machines.hold import ELAPSED
+from evcclib.machines.hold import ELAPSED, Timer
 from evcclib.machines.phases import narrow, widening_wait
 from evcclib.machines.rousing import is_due, seems_full, wake_commands
 from evcclib.machines.safety import Clamped, clamp, lowered
@@ -206,7 +206,7 @@ def _claims(lp: LoadpointDesk, asked: Demand) -> bool:
     return asked.wanted_a > 0 and (asked.floor_a > 0 or is_enabled) and _rests_until(lp) is None
 
 
-def _rests_until(lp: LoadpointDesk) -> timedelta | None:
+def _rests_until(lp: LoadpointDesk) -> Timer:
     """Until when a loadpoint rests that a limit has stopped: a house that swings around it must not wear the contactor out.
 
     Stops by a limit wait for nothing, so it is the start after one that the guard holds back, in every mode.

@@ -9,10 +9,30 @@ from __future__ import annotations
 
 import math
 from datetime import timedelta
+from typing import TYPE_CHECKING, NewType, overload
+
+if TYPE_CHECKING:
+
+    class Instant(timedelta):
+        """When something is: the time since the origin of a monotonic clock. Any other timedelta is how long something takes."""
+
+        def __new__(cls, since_origin: timedelta) -> Instant: ...
+        def __add__(self, other: timedelta) -> Instant: ...
+        def __radd__(self, other: timedelta) -> Instant: ...
+        @overload
+        def __sub__(self, other: Instant) -> timedelta: ...  # type: ignore[overload-overlap]  # that is what it is for
+        @overload
+        def __sub__(self, other: timedelta) -> Instant: ...
+        def __sub__(self, other: timedelta) -> timedelta: ...
+
+else:
+    Instant = NewType("Instant", timedelta)  # a mere name, which annotations tell from timedelta
 
 SECOND = timedelta(seconds=1)
 HOUR = timedelta(hours=1)
 ZERO = timedelta(0)
+ORIGIN = Instant(ZERO)
+"""The instant from which a clock counts."""
 TICK = timedelta(microseconds=1)
 """The least by which two times can differ."""
 

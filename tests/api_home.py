@@ -31,6 +31,7 @@ from evcclib.model import Cause, ChargeMode, ChargerStatus, Now, TariffKind
 from evcclib.readings import BatteryReading, ChargerReading, Measured, MeterReading, Missing, Readings, VehicleReading
 from evcclib.requests import Request
 from evcclib.tariff import Rate, Rates
+from evcclib.units import Instant
 from evcclib.view import SiteView
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -61,7 +62,7 @@ class ApiHome:
     def __init__(self, config: SiteConfig, store: Store) -> None:
         self.config = config
         self.store = store
-        self.time = Now(timedelta(seconds=10), EPOCH)
+        self.time = Now(Instant(timedelta(seconds=10)), EPOCH)
         self.site = Site(config, now=self.time)
         self.hub = Hub(Labels(version=VERSION, time_zone=BERLIN))
         self.submitted: list[Request] = []

@@ -9,11 +9,12 @@ from evcc_server.state.document import Document, Labels, document
 from evcclib.model import ChargeMode, ChargerStatus, Now, PhaseAction, PvAction, RemoteDemand
 from evcclib.reasons import Reason, ReasonCode
 from evcclib.settings import LoadpointSettings, SiteSettings
+from evcclib.units import Instant
 from evcclib.view import BatteryView, LoadpointView, SavingsView, SiteView
 
 BERLIN = ZoneInfo("Europe/Berlin")
 FACTS = Labels(version="0.114.1 (evcclib 1.0.0)", time_zone=BERLIN)
-NOW = Now(timedelta(seconds=100), datetime(2023, 3, 6, 17, 0, 0, tzinfo=ZoneInfo("UTC")))
+NOW = Now(Instant(timedelta(seconds=100)), datetime(2023, 3, 6, 17, 0, 0, tzinfo=ZoneInfo("UTC")))
 
 CARPORT = LoadpointView(
     loadpoint=0,

@@ -45,6 +45,7 @@ from evcclib.requests import (
     Request,
 )
 from evcclib.tariff import Rate, Rates
+from evcclib.units import Instant
 
 EXAMPLES = int(os.environ.get("EVCC_EXAMPLES", "0"))
 
@@ -63,7 +64,7 @@ def budget(examples: int) -> settings:
 
 
 START = datetime(2026, 3, 28, 20, tzinfo=UTC)  # the night before the clocks change
-SECOND = timedelta(seconds=1)
+SECOND: Any = timedelta(seconds=1)
 
 powers_w = st.sampled_from([-11_000.0, -4140.0, -1380.0, -690.0, -1.0, 0.0, 1.0, 700.0, 4000.0, 25_000.0]) | st.floats(
     -15_000, 15_000, width=32
@@ -171,7 +172,7 @@ def site_configs(draw: st.DrawFn, *, most: int = 3, has_circuits: bool = True) -
 
 @st.composite
 def readings_of(
-    draw: st.DrawFn, values: st.SearchStrategy[object], instant: timedelta, *, often: bool = True
+    draw: st.DrawFn, values: st.SearchStrategy[object], instant: Instant, *, often: bool = True
 ) -> Reading[object]:
     """A sample of ``values``: mostly new, sometimes old, missing, or not offered."""
     kinds = ["new"] * (6 if often else 2) + ["late", "old", "missing", "absent"]
@@ -185,7 +186,7 @@ def readings_of(
 
 
 @st.composite
-def meters(draw: st.DrawFn, instant: timedelta) -> MeterReading:
+def meters(draw: st.DrawFn, instant: Instant) -> MeterReading:
     """One meter."""
     return MeterReading(
         power_w=draw(readings_of(powers_w | st.just(float("nan")), instant)),  # type: ignore[arg-type]
@@ -195,7 +196,7 @@ def meters(draw: st.DrawFn, instant: timedelta) -> MeterReading:
 
 
 @st.composite
-def chargers(draw: st.DrawFn, instant: timedelta) -> ChargerReading:
+def chargers(draw: st.DrawFn, instant: Instant) -> ChargerReading:
     """Whatever a charger may say."""
     statuses = st.sampled_from([ChargerStatus.A, ChargerStatus.B, ChargerStatus.C, ChargerStatus.C, ChargerStatus.E])
     return ChargerReading(
@@ -212,7 +213,7 @@ def chargers(draw: st.DrawFn, instant: timedelta) -> ChargerReading:
 
 
 @st.composite
-def vehicle_readings(draw: st.DrawFn, instant: timedelta) -> VehicleReading:
+def vehicle_readings(draw: st.DrawFn, instant: Instant) -> VehicleReading:
     """Whatever a vehicle's interface may say."""
     return VehicleReading(
         soc_pct=draw(readings_of(socs_pct, instant)),  # type: ignore[arg-type]
@@ -224,7 +225,7 @@ def vehicle_readings(draw: st.DrawFn, instant: timedelta) -> VehicleReading:
 
 
 @st.composite
-def any_readings(draw: st.DrawFn, config: SiteConfig, instant: timedelta, pending: Mapping[int, Batch]) -> Readings:
+def any_readings(draw: st.DrawFn, config: SiteConfig, instant: Instant, pending: Mapping[int, Batch]) -> Readings:
     """Everything a step may be given; ``pending`` are the batches in flight, by loadpoint."""
     outcomes = []
     for index, batch in pending.items():

@@ -201,8 +201,8 @@ HOUSES = (
     House(
         LIBRARY,
         (
-            ("errors", "reasons", "units"),
-            ("allowed",),
+            ("errors", "units"),
+            ("allowed", "reasons"),
             ("commands", "measured", "model", "tariff"),
             ("fixed_tariff", "readings", "settings"),
             ("config",),

@@ -9,6 +9,7 @@ from evcclib import (
     ChargerStatus,
     Disable,
     Enable,
+    Instant,
     LoadpointConfig,
     Measured,
     MeterReading,
@@ -23,7 +24,7 @@ from evcclib import (
 
 names = ("Carport", "Garage")
 places = tuple(LoadpointConfig(title=names[at], priority=at, mode=ChargeMode.PV, phases=1) for at in (0, 1))
-now = Now(timedelta(0), datetime(2026, 6, 21, 10, tzinfo=UTC))
+now = Now(Instant(timedelta(0)), datetime(2026, 6, 21, 10, tzinfo=UTC))
 site = Site(SiteConfig(time_zone=UTC, pv_count=1, loadpoints=places), now=now)
 current_a, is_on = [0.0, 0.0], [False, False]
 outcomes: list[Outcome] = []

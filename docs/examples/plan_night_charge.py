@@ -10,6 +10,7 @@ from evcclib import (
     ChargeMode,
     ChargerReading,
     ChargerStatus,
+    Instant,
     LoadpointConfig,
     Measured,
     Now,
@@ -27,7 +28,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
 CENTS = (31, 30, 28, 26, 24, 22, 22, 25, 29, 32, 34)  # hour by hour from eight in the evening
 
 evening = datetime(2026, 11, 24, 20, tzinfo=BERLIN)
-now = Now(timedelta(0), evening)
+now = Now(Instant(timedelta(0)), evening)
 hours = [evening + timedelta(hours=hour) for hour in range(len(CENTS) + 1)]
 prices = Rates.of(Rate(start, end, cents / 100) for start, end, cents in zip(hours, hours[1:], CENTS, strict=False))
 

@@ -7,7 +7,6 @@ requests only; a sample that is older than the loadpoint's last command is no re
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 from typing import NamedTuple
 
 from evcclib.laws.demand import Demand, because
@@ -23,14 +22,15 @@ from evcclib.pipeline.observe_loadpoint import disagreeing
 from evcclib.pipeline.sharing import is_shown
 from evcclib.pipeline.state import LoadpointState
 from evcclib.reasons import Reason, ReasonCode
+from evcclib.units import Instant
 
 
 class Sun(NamedTuple):
     """The site power as one loadpoint sees it [W]; None: the grid meter is silent, and counts as lost at ``lost_at``."""
 
     power_w: float | None
-    sampled_at: timedelta
-    lost_at: timedelta
+    sampled_at: Instant
+    lost_at: Instant
     is_buffered: bool
     is_buffer_start: bool
     has_battery_priority: bool
@@ -82,7 +82,7 @@ def _rest(loadpoint: LoadpointState) -> None:
         loadpoint.pv_action = PvAction.INACTIVE
 
 
-def _without_grid(lp: LoadpointDesk, demand: Demand, lost_at: timedelta) -> Target:
+def _without_grid(lp: LoadpointDesk, demand: Demand, lost_at: Instant) -> Target:
     """The minimum for a while, then a pause; a guaranteed minimum needs no meter [DEF-47]."""
     loadpoint = lp.state
     loadpoint.pv_timer = None

@@ -12,6 +12,7 @@ from datetime import timedelta
 
 from evcclib.machines.hold import Timer, first_after
 from evcclib.reasons import Reason, ReasonCode
+from evcclib.units import Instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +86,11 @@ def is_cheap(price: float | None, limit: float | None) -> bool:
     return limit is not None and price is not None and price <= limit
 
 
-def awaits_soc(*, can_tell_soc: bool, vehicle_since: timedelta | None, instant: timedelta, grace: timedelta) -> bool:
+def awaits_soc(*, can_tell_soc: bool, vehicle_since: Timer, instant: Instant, grace: timedelta) -> bool:
     """Whether a vehicle with a SoC source still has time to answer [DEF-1]."""
     return can_tell_soc and vehicle_since is not None and instant - vehicle_since < grace
 
 
-def next_change(vehicle_since: Timer, *, instant: timedelta, grace: timedelta) -> timedelta | None:
+def next_change(vehicle_since: Timer, *, instant: Instant, grace: timedelta) -> Instant | None:
     """When `awaits_soc` could say something else."""
     return None if vehicle_since is None else first_after(instant, vehicle_since + grace)

@@ -19,7 +19,7 @@ from datetime import timedelta
 from evcclib.machines.hold import Timer
 from evcclib.machines.plausible import CHARGE_POWER_MAX_W, charged_at_most, is_counter_step
 from evcclib.readings import Measured, Reading
-from evcclib.units import HOUR, ZERO, energy_kwh, whole_seconds
+from evcclib.units import HOUR, ORIGIN, ZERO, Instant, energy_kwh, whole_seconds
 
 JITTER_KWH = 0.01
 """A counter that falls by no more than this has not started again; it waits until it is passed."""
@@ -44,16 +44,16 @@ class LedgerState:
     total_kwh: float = 0.0
     session_start_kwh: float = 0.0
     counter_kwh: float | None = None  # the counter at its last change
-    counter_at: timedelta = ZERO
+    counter_at: Instant = ORIGIN
     reach_duration: timedelta = ZERO
     reach_at: Timer = None
     is_idle: bool = False
     counted_kwh: float = 0.0
     bridge_kwh: float = 0.0
     doubt_kwh: float | None = None  # a value out of reach, and since when it is shown
-    doubt_at: timedelta = ZERO
+    doubt_at: Instant = ORIGIN
     power_w: float = 0.0  # held since power_at while charging
-    power_at: timedelta | None = None
+    power_at: Instant | None = None
 
     @property
     def session_kwh(self) -> float:
@@ -75,7 +75,7 @@ def step(
     counter: Reading[float],
     power_w: float | None,
     is_charging: bool,
-    now: timedelta,
+    now: Instant,
     power_max_w: float = CHARGE_POWER_MAX_W,
 ) -> LedgerState:
     """The ledger after one look at the ``counter`` [kWh] and the power [W]; either may be unknown.
@@ -109,7 +109,7 @@ def believes(state: LedgerState, counter_kwh: float) -> bool:
     return last is not None and last - JITTER_KWH <= counter_kwh <= last + JITTER_KWH
 
 
-def _is_usable(state: LedgerState, read: Measured[float], now: timedelta) -> bool:
+def _is_usable(state: LedgerState, read: Measured[float], now: Instant) -> bool:
     if not math.isfinite(read.value) or read.value < 0:
         return False
     if state.counter_kwh is None:
@@ -148,7 +148,7 @@ def _idle(state: LedgerState, read: Measured[float], *, is_charging: bool) -> Le
     return state
 
 
-def _bridged(state: LedgerState, since: timedelta, power_w: float, now: timedelta) -> LedgerState:
+def _bridged(state: LedgerState, since: Instant, power_w: float, now: Instant) -> LedgerState:
     """Count the power that was held ``since``, and hold ``power_w`` from ``now`` on."""
     held = now - since
     bridge_kwh = state.bridge_kwh + (energy_kwh(state.power_w, held) if held <= HELD_MAX else 0.0)
@@ -183,7 +183,7 @@ def _read(state: LedgerState, read: Measured[float]) -> LedgerState:
 
 
 def _counted(
-    state: LedgerState, read: Measured[float], charged_kwh: float, held: tuple[float, timedelta | None] | None = None
+    state: LedgerState, read: Measured[float], charged_kwh: float, held: tuple[float, Timer] | None = None
 ) -> LedgerState:
     """Count ``charged_kwh``; ``held`` is the power from now on, with its time, if it changes too."""
     counted_kwh = state.counted_kwh + charged_kwh
@@ -221,23 +221,23 @@ class TimerState:
     """Charging time of the session: ``duration`` up to ``since``, from which on it has been running; None: it stands."""
 
     duration: timedelta = ZERO
-    since: timedelta | None = None
+    since: Instant | None = None
 
 
 STANDING = TimerState()
 
 
-def timer_started(state: TimerState, now: timedelta) -> TimerState:
+def timer_started(state: TimerState, now: Instant) -> TimerState:
     """Charging began, or goes on [MET-5]."""
     return state if state.since is not None else TimerState(duration=state.duration, since=now)
 
 
-def timer_stopped(state: TimerState, now: timedelta) -> TimerState:
+def timer_stopped(state: TimerState, now: Instant) -> TimerState:
     """Charging ended [MET-5]."""
     return state if state.since is None else TimerState(duration=state.duration + max(now - state.since, ZERO))
 
 
-def charge_duration(state: TimerState, own: Reading[timedelta], now: timedelta) -> timedelta:
+def charge_duration(state: TimerState, own: Reading[timedelta], now: Instant) -> timedelta:
     """Charging time in whole seconds: the charger's own if it keeps one, else ours [MET-5, MET-6]."""
     if isinstance(own, Measured):
         return whole_seconds(own.value)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from evcclib.machines.hold import first_after
 from evcclib.model import Now
-from evcclib.units import HOUR, ZERO, energy_kwh
+from evcclib.units import HOUR, ZERO, Instant, energy_kwh
 from evcclib.view import SavingsView
 
 DEFAULT_GRID_PRICE = 0.30
@@ -38,7 +38,7 @@ class SavingsState:
     self_kwh: float = 0.0
     self_cost: float = 0.0
     unknown_kwh: float = 0.0
-    updated_at: timedelta | None = None
+    updated_at: Instant | None = None
     power_w: float = 0.0
     green_share: float | None = None
     grid_price: float = DEFAULT_GRID_PRICE
@@ -91,7 +91,7 @@ def step(
     )
 
 
-def next_change(state: SavingsState, instant: timedelta) -> timedelta | None:
+def next_change(state: SavingsState, instant: Instant) -> Instant | None:
     """When `step` could make something else of the same values: what is held must be counted now and then."""
     if state.power_w == 0 or state.updated_at is None:
         return None
@@ -123,7 +123,7 @@ class _Totals(NamedTuple):
     unknown_kwh: float
 
 
-def _totals(state: SavingsState, instant: timedelta) -> _Totals:
+def _totals(state: SavingsState, instant: Instant) -> _Totals:
     """The totals with what has been charged since the last step."""
     self_kwh = grid_kwh = unknown_kwh = 0.0
     if state.updated_at is not None and state.power_w != 0.0:

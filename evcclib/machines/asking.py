@@ -15,7 +15,7 @@ from evcclib.machines.hold import Timer, first_after
 from evcclib.machines.plausible import tells_soc
 from evcclib.model import PollMode
 from evcclib.readings import ABSENT, Measured, Reading, VehicleReading
-from evcclib.units import SECOND, TICK, ZERO
+from evcclib.units import SECOND, TICK, ZERO, Instant
 
 CACHE = timedelta(minutes=15)
 """How old an answer to a wish that isn't fresh may be, and how often a charging vehicle is asked [VEH-20]."""
@@ -33,12 +33,12 @@ class PollState:
     be full again.
     """
 
-    asked_at: timedelta | None = None
+    asked_at: Instant | None = None
     wants_fresh: bool = False
     retries: int = 0
-    accepts_from: timedelta | None = None
-    answered_from: timedelta | None = None
-    paid_until: timedelta | None = None
+    accepts_from: Instant | None = None
+    answered_from: Instant | None = None
+    paid_until: Instant | None = None
 
 
 NEVER_ASKED = PollState()
@@ -64,7 +64,7 @@ def step(
     *,
     vehicle: str,
     reading: VehicleReading,
-    now: timedelta,
+    now: Instant,
     config: PollConfig,
     is_connected: bool,
     is_charging: bool,
@@ -91,9 +91,7 @@ def step(
     return asked, Read(vehicle, VehicleRead.SOC, state.wants_fresh)
 
 
-def next_change(
-    state: PollState, *, instant: timedelta, config: PollConfig, answered_at: Timer = None
-) -> timedelta | None:
+def next_change(state: PollState, *, instant: Instant, config: PollConfig, answered_at: Timer = None) -> Instant | None:
     """When `step` could wish something else of the same reading; ``answered_at``: from when an answer is of `is_current`."""
     interval = _interval(config)
     refill = min(interval, CACHE)
@@ -107,7 +105,7 @@ def next_change(
     return first_after(instant, *times)
 
 
-def is_current(sampled_at: timedelta, now: timedelta, config: PollConfig) -> bool:
+def is_current(sampled_at: Instant, now: Instant, config: PollConfig) -> bool:
     """Whether an answer of ``sampled_at`` still tells how it is: not once it ought to have been asked for again."""
     return now - sampled_at <= _current_for(config)
 
@@ -134,7 +132,7 @@ def _retry_pause(state: PollState, interval: timedelta) -> timedelta:
 def _is_due(
     state: PollState,
     reading: VehicleReading,
-    now: timedelta,
+    now: Instant,
     interval: timedelta,
     mode: PollMode,
     *,

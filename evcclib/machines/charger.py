@@ -25,7 +25,7 @@ from evcclib.machines.hold import Timer, first_after
 from evcclib.machines.readback import WAIT_MAX, Disagreement, agreed, contradicted, doubled, is_due, overtaken, told
 from evcclib.machines.rounding import UNKNOWN, Rounding
 from evcclib.readings import Measured
-from evcclib.units import SECOND, TICK
+from evcclib.units import SECOND, TICK, Instant
 
 SYNC_GRACE = timedelta(seconds=60)
 """A charger may take so long to report what it was told [DEF-6]."""
@@ -60,7 +60,7 @@ class Pending:
     """A batch in flight. ``starts_guard`` and ``clears_pv_timer`` say what its enable change will do when confirmed."""
 
     batch: Batch
-    issued_at: timedelta
+    issued_at: Instant
     starts_guard: bool
     clears_pv_timer: bool
 
@@ -185,7 +185,7 @@ def ceil_to_step(current_a: float, step_a: float) -> float:
     return floor if floor >= current_a else round(floor + step_a, 6)
 
 
-def guard_remaining(guard: Timer, guard_duration: timedelta, instant: timedelta) -> timedelta:
+def guard_remaining(guard: Timer, guard_duration: timedelta, instant: Instant) -> timedelta:
     """How long the contactor must still rest, in whole seconds cut off [LIM-5]."""
     if guard is None:
         return timedelta(0)
@@ -198,7 +198,7 @@ def _guard_ends_at(guard: Timer, guard_duration: timedelta) -> Timer:
     return None if guard is None else guard + guard_duration - SECOND + TICK
 
 
-def may_switch(state: ChargerState, instant: timedelta) -> bool:
+def may_switch(state: ChargerState, instant: Instant) -> bool:
     """Whether it makes sense to ask for other phases now: not soon after the charger could not do it time and again.
 
     Nor soon after it has reported others than it was told to connect, and been told again.
@@ -210,14 +210,14 @@ def may_switch(state: ChargerState, instant: timedelta) -> bool:
     return retry_at is None or instant >= retry_at
 
 
-def switch_retry_at(state: ChargerState) -> timedelta | None:
+def switch_retry_at(state: ChargerState) -> Timer:
     """From when on a charger that could not switch phases may be asked again; None: at once. Each try ends a charge."""
     if state.phases_refused_at is None or state.phases_refusals < SWITCH_TRIES:
         return None
     return state.phases_refused_at + doubled(SWITCH_RETRY, WAIT_MAX, times=state.phases_refusals - SWITCH_TRIES)
 
 
-def may_switch_again(state: ChargerState, instant: timedelta) -> bool:
+def may_switch_again(state: ChargerState, instant: Instant) -> bool:
     """Whether the phases that were wanted last are to be connected again, as long since others are reported."""
     report = state.phases_disagreement
     if report is None or report.is_refuted or not is_due(report, instant):
@@ -280,7 +280,7 @@ class Planned(NamedTuple):
 
 
 def plan(
-    state: ChargerState, wish: Wish, *, instant: timedelta, current_min_a: float, guard_duration: timedelta
+    state: ChargerState, wish: Wish, *, instant: Instant, current_min_a: float, guard_duration: timedelta
 ) -> Planned:
     """The commands that lead from the confirmed state to the wish [LIM-1..LIM-8].
 
@@ -319,7 +319,7 @@ def _switch(state: ChargerState, phases: int, current_a: float) -> tuple[Command
     return (*commands, SetCurrent(current_a), Enable()) if current_a > 0 else commands
 
 
-def _repeat(state: ChargerState, wish: Wish, *, instant: timedelta) -> tuple[Command, ...]:
+def _repeat(state: ChargerState, wish: Wish, *, instant: Instant) -> tuple[Command, ...]:
     """What is to be said again because the charger reports otherwise; the wish is what was wanted before [SYN-2]."""
     is_wanted = wish.current_a > 0
     if is_due(state.enabled_disagreement, instant):
@@ -335,7 +335,7 @@ def _repeat(state: ChargerState, wish: Wish, *, instant: timedelta) -> tuple[Com
     return ()
 
 
-def _note_repeated(state: ChargerState, commands: tuple[Command, ...], *, instant: timedelta) -> ChargerState:
+def _note_repeated(state: ChargerState, commands: tuple[Command, ...], *, instant: Instant) -> ChargerState:
     """Count what is said again, so that it is said ever less often."""
     kinds = {type(command) for command in commands}
     later = state
@@ -352,7 +352,7 @@ def issue(
     state: ChargerState,
     commands: tuple[Command, ...],
     *,
-    instant: timedelta,
+    instant: Instant,
     starts_guard: bool,
     clears_pv_timer: bool,
     is_repeated: bool = False,
@@ -454,7 +454,7 @@ def confirm(state: ChargerState, outcome: Outcome) -> Confirmed:
     return Confirmed(later, is_phase_switched, is_cleared)
 
 
-def doubt(state: ChargerState, commands: tuple[Command, ...], *, issued_at: timedelta) -> ChargerState:
+def doubt(state: ChargerState, commands: tuple[Command, ...], *, issued_at: Instant) -> ChargerState:
     """Nobody knows whether ``commands`` took effect: forget what they would have changed, so that it is sent again.
 
     The currents that may stand instead are remembered as a range.
@@ -496,7 +496,7 @@ class Report(NamedTuple):
     drawn_a: Measured[float] | None = None
 
 
-def sync(state: ChargerState, report: Report, *, instant: timedelta) -> ChargerState:
+def sync(state: ChargerState, report: Report, *, instant: Instant) -> ChargerState:
     """Compare what was wanted last with what is reported [SYN-1..SYN-4, DEF-6].
 
     The first report of being enabled is adopted [LP-3]; a charger that says disabled while its vehicle charges is told explicitly
@@ -509,7 +509,7 @@ def sync(state: ChargerState, report: Report, *, instant: timedelta) -> ChargerS
     return _sync_current(_sync_enabled(state, report, instant=instant), report, instant=instant)
 
 
-def _adopt(state: ChargerState, report: Report, is_enabled: bool, *, instant: timedelta) -> ChargerState:
+def _adopt(state: ChargerState, report: Report, is_enabled: bool, *, instant: Instant) -> ChargerState:
     draws = report.is_drawing is not None and report.is_drawing.value
     is_contradicting = not is_enabled and (draws or report.is_charging)
     return replace(
@@ -552,7 +552,7 @@ def _settled_off(state: ChargerState, report: Report) -> bool:
     )
 
 
-def _sync_enabled(state: ChargerState, report: Report, *, instant: timedelta) -> ChargerState:
+def _sync_enabled(state: ChargerState, report: Report, *, instant: Instant) -> ChargerState:
     if _settled_off(state, report):
         sent_at = state.doubted_at
         return replace(state, is_enabled=False, is_certain=True, enable_changed_at=sent_at, guard=sent_at)
@@ -601,7 +601,7 @@ def _draws_more(report: Report, current_a: float) -> bool:
     return report.drawn_a is not None and report.drawn_a.value > current_a + DRAWN_TOLERANCE_A
 
 
-def _sync_current(state: ChargerState, report: Report, *, instant: timedelta) -> ChargerState:
+def _sync_current(state: ChargerState, report: Report, *, instant: Instant) -> ChargerState:
     since, before = state.current_changed_at, state.current_disagreement
     samples = [each for each in (report.offered_a, report.drawn_a) if each is not None]
     if since is not None and any(each.sampled_at <= since for each in samples):
@@ -617,7 +617,7 @@ def _sync_current(state: ChargerState, report: Report, *, instant: timedelta) ->
     return state if later is before else replace(state, current_disagreement=later)
 
 
-def see_phases(state: ChargerState, reported: int | None, *, measured: int, instant: timedelta) -> ChargerState:
+def see_phases(state: ChargerState, reported: int | None, *, measured: int, instant: Instant) -> ChargerState:
     """Compare the phases that were connected last with those reported, 1, 3 or None; ``measured`` carry current, or 0 [PH-9].
 
     Currents tell more than the report: on more phases than are believed to be connected they prove that it is three, and on as
@@ -645,8 +645,8 @@ def see_phases(state: ChargerState, reported: int | None, *, measured: int, inst
 
 
 def next_change(
-    state: ChargerState, report: Report, *, instant: timedelta, guard_duration: timedelta, limited_at: Timer
-) -> timedelta | None:
+    state: ChargerState, report: Report, *, instant: Instant, guard_duration: timedelta, limited_at: Timer
+) -> Instant | None:
     """When the same wish could lead to other commands, or the same report to another state.
 
     A report that agrees changes nothing, however old. ``limited_at``: when a limit has stopped it last, from when on it rests,

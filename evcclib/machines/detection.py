@@ -20,7 +20,7 @@ from evcclib.commands import Read, VehicleRead
 from evcclib.config import Actions, VehicleConfig
 from evcclib.model import ChargerStatus
 from evcclib.readings import Measured, Reading, VehicleReading
-from evcclib.units import SECOND
+from evcclib.units import SECOND, Instant
 
 DETECTION_TIME = timedelta(minutes=10)
 DETECTION_REFRESH = timedelta(minutes=1)
@@ -56,7 +56,7 @@ def assign(owners: Owners, loadpoint: int, vehicle: str | None) -> tuple[Owners,
     return (rest if vehicle is None else (*rest, (vehicle, loadpoint))), loser
 
 
-def identity(known: str, reading: Reading[str], *, oldest: timedelta) -> str:
+def identity(known: str, reading: Reading[str], *, oldest: Instant) -> str:
     """The charger's id now; a failed read, or one from before ``oldest``, leaves the known one [VEH-8]."""
     return reading.value if isinstance(reading, Measured) and reading.sampled_at >= oldest else known
 
@@ -80,8 +80,8 @@ def vehicle_by_identity(identifier: str, vehicles: Iterable[VehicleConfig]) -> s
 class DetectionState:
     """``started_at`` None: not searching. ``asked_at``: when all candidates were last asked for their status."""
 
-    started_at: timedelta | None = None
-    asked_at: timedelta | None = None
+    started_at: Instant | None = None
+    asked_at: Instant | None = None
 
 
 IDLE = DetectionState()
@@ -96,7 +96,7 @@ class Detection(NamedTuple):
     reads: frozenset[Read] = frozenset()
 
 
-def search(state: DetectionState, now: timedelta) -> DetectionState:
+def search(state: DetectionState, now: Instant) -> DetectionState:
     """Start searching [VEH-12]; only for a loadpoint without an active vehicle [DEF-36]."""
     return replace(state, started_at=now)
 
@@ -116,7 +116,7 @@ def candidates(vehicles: Iterable[VehicleConfig], owners: Owners, loadpoint: int
 
 
 def detect(
-    state: DetectionState, names: tuple[str, ...], readings: Mapping[str, VehicleReading], *, now: timedelta
+    state: DetectionState, names: tuple[str, ...], readings: Mapping[str, VehicleReading], *, now: Instant
 ) -> Detection:
     """One look at the candidates ``names`` while connected without an active vehicle [VEH-13, VEH-14].
 
@@ -156,7 +156,7 @@ def admitted(actions: Actions, *, current_min_a: float, current_max_a: float) ->
 
 
 def _plugged(
-    names: tuple[str, ...], readings: Mapping[str, VehicleReading], since: timedelta
+    names: tuple[str, ...], readings: Mapping[str, VehicleReading], since: Instant
 ) -> tuple[tuple[str, ...], bool]:
     """Who is plugged in, and whether everybody has answered."""
     plugged: list[str] = []

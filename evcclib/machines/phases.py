@@ -21,6 +21,7 @@ from typing import NamedTuple
 from evcclib.machines.hold import Timer, first_after
 from evcclib.machines.plausible import are_numbers
 from evcclib.model import PhaseAction, PhaseTriple
+from evcclib.units import Instant
 
 UNKNOWN_PHASES = 3
 """Assumed while the number of phases is not known [PH-2]."""
@@ -36,7 +37,7 @@ SETTLING = timedelta(seconds=60)
 """After a switch nothing is measured and nothing switched automatically for so long [DEF-3]."""
 
 
-def is_settling(switched_at: Timer, instant: timedelta) -> bool:
+def is_settling(switched_at: Timer, instant: Instant) -> bool:
     """Whether phases have been switched a moment ago."""
     return switched_at is not None and instant - switched_at < SETTLING
 
@@ -112,7 +113,7 @@ class Narrowed(NamedTuple):
 
 
 def narrow(
-    previous: Narrowed | None, limit: str | None, *, instant: timedelta, fits: bool, physical: int, wait: timedelta
+    previous: Narrowed | None, limit: str | None, *, instant: Instant, fits: bool, physical: int, wait: timedelta
 ) -> Narrowed | None:
     """Whether a limit leaves one phase only [PH-7]: from three at once, from one for ``wait`` after all have fitted again."""
     if not fits:
@@ -163,7 +164,7 @@ AT_REST = Scaling(None, PhaseAction.INACTIVE, False)
 def scale(
     previous: Scaling,
     *,
-    instant: timedelta,
+    instant: Instant,
     available_least_w: float,
     available_most_w: float,
     site_power_w: float,
@@ -206,13 +207,13 @@ def next_change(
     scaling: Scaling,
     narrowed: Narrowed | None,
     *,
-    instant: timedelta,
+    instant: Instant,
     switched_at: Timer,
     enable_delay: timedelta,
     disable_delay: timedelta,
     is_charging: bool,
     idle_switches: int,
-) -> timedelta | None:
+) -> Instant | None:
     """When `is_settling`, `scale` or `narrow` could make something else of the same values."""
     times = [] if switched_at is None else [switched_at + SETTLING]
     if scaling.since is not None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from evcclib.machines.hold import Timer, first_after
+from evcclib.units import Instant
 
 WAIT = timedelta(minutes=5)
 """After the first repetition; it doubles from there ..."""
@@ -41,7 +42,7 @@ class Disagreement:
     not done. ``is_urgent``: the report says so, too. ``repeats`` commands were spent on it, the last one at ``told_at``.
     """
 
-    since: timedelta
+    since: Instant
     agreed_at: Timer = None
     is_refuted: bool = False
     is_resisted: bool = False
@@ -55,7 +56,7 @@ class Disagreement:
         return self.agreed_at is None
 
     @property
-    def next_at(self) -> timedelta:
+    def next_at(self) -> Instant:
         """From when on it may be told again."""
         if self.told_at is None or not self.repeats:
             return self.since
@@ -64,7 +65,7 @@ class Disagreement:
         return self.told_at + doubled(WAIT, WAIT_MAX, times=self.repeats - 1)
 
 
-def is_due(disagreement: Disagreement | None, instant: timedelta) -> bool:
+def is_due(disagreement: Disagreement | None, instant: Instant) -> bool:
     """Whether it is to be told again now."""
     return disagreement is not None and disagreement.is_open and instant >= disagreement.next_at
 
@@ -72,7 +73,7 @@ def is_due(disagreement: Disagreement | None, instant: timedelta) -> bool:
 def contradicted(
     before: Disagreement | None,
     *,
-    instant: timedelta,
+    instant: Instant,
     is_refuted: bool = False,
     is_resisted: bool = False,
     is_urgent: bool = False,
@@ -90,7 +91,7 @@ def contradicted(
     return before if later == before else later
 
 
-def agreed(before: Disagreement | None, *, instant: timedelta) -> Disagreement | None:
+def agreed(before: Disagreement | None, *, instant: Instant) -> Disagreement | None:
     """The report agrees at ``instant``, or nothing is known that contradicts; the same object while nothing changes."""
     if before is None:
         return None
@@ -99,18 +100,18 @@ def agreed(before: Disagreement | None, *, instant: timedelta) -> Disagreement |
     return None if instant - before.agreed_at >= MEMORY else before
 
 
-def told(before: Disagreement | None, *, instant: timedelta) -> Disagreement | None:
+def told(before: Disagreement | None, *, instant: Instant) -> Disagreement | None:
     """It is told again at ``instant``."""
     return None if before is None else replace(before, repeats=before.repeats + 1, told_at=instant)
 
 
-def overtaken(before: Disagreement | None, *, instant: timedelta) -> Disagreement | None:
+def overtaken(before: Disagreement | None, *, instant: Instant) -> Disagreement | None:
     """Something else is wanted since ``instant``; how often the report was wrong is not forgotten."""
     if before is None:
         return None
     return replace(before, agreed_at=instant if before.agreed_at is None else before.agreed_at, is_urgent=False)
 
 
-def next_change(disagreement: Disagreement | None, instant: timedelta) -> timedelta | None:
+def next_change(disagreement: Disagreement | None, instant: Instant) -> Instant | None:
     """When `is_due` could say something else; that a report is trusted again is nothing that shows."""
     return first_after(instant, disagreement.next_at) if disagreement is not None and disagreement.is_open else None

@@ -10,10 +10,10 @@ it rounds itself. A read-back that is no multiple of the step says that it was n
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import NamedTuple
 
 from evcclib.machines.hold import Timer
+from evcclib.units import Instant
 
 STEPS_A = (2.0, 1.0, 0.6, 0.5, 0.2, 0.1)
 """Steps that stations have: amperes and their parts, a per cent of the pilot's duty cycle (0.6 A); the coarsest first."""
@@ -45,7 +45,7 @@ UNKNOWN = Rounding()
 
 
 def hear(
-    state: Rounding, *, told_a: float, shown_a: float, told_at: timedelta, is_settled: bool, configured_a: float
+    state: Rounding, *, told_a: float, shown_a: float, told_at: Instant, is_settled: bool, configured_a: float
 ) -> Rounding:
     """What is known after a station that was told ``told_a`` at ``told_at`` shows ``shown_a``; the same object if nothing is new.
 

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from evcclib.commands import Command, WakeCharger, WakeVehicle
 from evcclib.machines.hold import Timer, first_after
+from evcclib.units import Instant
 
 WAKE_DELAY = timedelta(seconds=30)
 NOT_DRAWING_AFTER = timedelta(seconds=60)
@@ -18,7 +19,7 @@ NOT_DRAWING_AFTER = timedelta(seconds=60)
 
 def is_due(
     timer: Timer,
-    instant: timedelta,
+    instant: Instant,
     *,
     is_enabled: bool,
     is_waiting: bool,
@@ -36,12 +37,12 @@ def is_due(
     return instant - timer >= WAKE_DELAY
 
 
-def seems_full(idle_since: Timer, instant: timedelta) -> bool:
+def seems_full(idle_since: Timer, instant: Instant) -> bool:
     """Whether a vehicle that has been enabled at ``idle_since`` and does not draw will not any more."""
     return idle_since is not None and instant - idle_since >= NOT_DRAWING_AFTER
 
 
-def next_change(timer: Timer, *, instant: timedelta, idle_since: Timer) -> timedelta | None:
+def next_change(timer: Timer, *, instant: Instant, idle_since: Timer) -> Instant | None:
     """When `is_due` or `seems_full` could say something else; ``idle_since`` None: it draws, or is not enabled."""
     return first_after(
         instant,

@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from evcclib.machines.hold import Timer, first_after
 from evcclib.model import PhaseTriple, PvAction
+from evcclib.units import Instant
 
 CURRENT_SLACK_A = 2.0
 """A vehicle that draws less than offered is followed at this distance, so that it may come back [PV-2]."""
@@ -90,7 +91,7 @@ def target_current(*, effective_a: float, site_power_w: float, phases: int, volt
 def decide(
     timer: Timer,
     *,
-    instant: timedelta,
+    instant: Instant,
     target_a: float,
     site_power_w: float,
     current_min_a: float,
@@ -158,11 +159,11 @@ def next_change(
     timer: Timer,
     action: PvAction,
     *,
-    instant: timedelta,
+    instant: Instant,
     enable_delay: timedelta,
     disable_delay: timedelta,
     idle_since: Timer,
-) -> timedelta | None:
+) -> Instant | None:
     """When `decide` or `steady` could make something else of the same values.
 
     ``idle_since``: from when on a vehicle that does not charge has been offered the same, None if it charges.

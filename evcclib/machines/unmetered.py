@@ -33,6 +33,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from evcclib.machines.hold import first_after
+from evcclib.units import ORIGIN, Instant
 
 Doubts = tuple[float, ...]
 """How badly each of `HYPOTHESES` explains what was seen [W], the best one zero; empty: nothing was seen."""
@@ -87,7 +88,7 @@ class Watch(NamedTuple):
     load has changed since it was last learned what this vehicle takes, without anybody having been offered anything else."""
 
     offered: Offered = NOTHING
-    settles_at: timedelta = timedelta(0)
+    settles_at: Instant = ORIGIN
     lowest_a: float = 0.0
     before: Offered | None = None
     drift_w: float = 0.0
@@ -96,7 +97,7 @@ class Watch(NamedTuple):
 UNWATCHED = Watch()
 
 
-def watch(before: Watch, offered: Offered, instant: timedelta) -> Watch:
+def watch(before: Watch, offered: Offered, instant: Instant) -> Watch:
     """Notice that something else is offered."""
     if offered == before.offered:
         return before
@@ -109,7 +110,7 @@ def watch(before: Watch, offered: Offered, instant: timedelta) -> Watch:
     return before._replace(offered=offered, settles_at=settles_at, lowest_a=min(before.lowest_a, offered.current_a))
 
 
-def next_change(watch: Watch, instant: timedelta) -> timedelta | None:
+def next_change(watch: Watch, instant: Instant) -> Instant | None:
     """When `surely_taken` could say something else of a new sample: the vehicle has had time to follow its offer."""
     return first_after(instant, watch.settles_at)
 
@@ -138,7 +139,7 @@ def taken(doubts: Doubts, offered: Offered, voltage_v: float) -> Taken:
     return Taken(least_w, max(likely_w, voltage_v * min(offered.current_a, CHARGING_A)), most_w)
 
 
-def surely_taken(doubts: Doubts, watch: Watch, metered_at: timedelta, voltage_v: float) -> float:
+def surely_taken(doubts: Doubts, watch: Watch, metered_at: Instant, voltage_v: float) -> float:
     """What a vehicle took at least at ``metered_at`` [W], unless a load that has fallen since was its own (see `fallen`)."""
     if watch.before is None:
         return 0.0

@@ -23,6 +23,7 @@ from evcclib.pipeline.samples import fresh, fresh_value
 from evcclib.pipeline.sharing import OBEDIENCE, RAMP
 from evcclib.pipeline.state import Offer
 from evcclib.readings import ABSENT, Measured, MeterReading
+from evcclib.units import Instant
 
 OPERATOR = "operator"
 GRID = ""
@@ -131,7 +132,7 @@ def _see_offer(lp: LoadpointDesk) -> None:
     state.offer = Offer(current_a, most_a, raised_at)
 
 
-def next_change(site: SiteDesk) -> timedelta | None:
+def next_change(site: SiteDesk) -> Instant | None:
     """When `see_voltage` or `allotment` could make something else of the same values."""
     state, operator = site.state, site.readings.operator_limit
     times = [] if state.voltage is None else [state.voltage.sampled_at + VOLTAGE_HELD]
@@ -248,7 +249,7 @@ def _less_since(site: SiteDesk, circuit: CircuitConfig, counted: Load) -> Load:
     return Load((first, second, third), min(counted.power_w, fallen_w))
 
 
-def _drawn_at(lp: LoadpointDesk, metered_at: timedelta, voltage_v: float) -> Range:
+def _drawn_at(lp: LoadpointDesk, metered_at: Instant, voltage_v: float) -> Range:
     """What a loadpoint was drawing when a meter was read."""
     state = lp.state
     if not lp.facts.is_measured:
@@ -277,7 +278,7 @@ def _drawn_at(lp: LoadpointDesk, metered_at: timedelta, voltage_v: float) -> Ran
     return _span(around)
 
 
-def _estimated_at(lp: LoadpointDesk, metered_at: timedelta, voltage_v: float) -> Range:
+def _estimated_at(lp: LoadpointDesk, metered_at: Instant, voltage_v: float) -> Range:
     """What an unmetered vehicle was drawing, of what it was offered then or since [MEA-2]."""
     state = lp.state
     least_w = surely_taken(state.doubts, state.watch, metered_at, lp.voltage_v)

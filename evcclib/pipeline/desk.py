@@ -6,7 +6,7 @@ What concerns one loadpoint takes its `LoadpointDesk`; who must know the others 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from evcclib.commands import Batch, Read
 from evcclib.events import Event, SettingChanged, Warned, WarningCode
@@ -20,6 +20,7 @@ from evcclib.pipeline.lookup import Bounds, LoadpointLayout, SiteLayout, Vehicle
 from evcclib.pipeline.state import Balance, LoadpointState, SiteState
 from evcclib.readings import ChargerReading, Missing, Readings, VehicleReading
 from evcclib.settings import LoadpointSettings, Scope, SettingValue
+from evcclib.units import Instant
 
 NO_BALANCE = Balance()
 NO_VEHICLE = VehicleReading()
@@ -63,9 +64,9 @@ class LoadpointDesk:
     reading: ChargerReading
     site_layout: SiteLayout
     readings: Readings
-    instant: timedelta
+    instant: Instant
     utc: datetime
-    oldest: timedelta
+    oldest: Instant
     voltage_v: float
     events: list[Event]
     reads: set[Read]
@@ -140,9 +141,9 @@ class SiteDesk:
     state: SiteState
     readings: Readings
     now: Now
-    instant: timedelta
+    instant: Instant
     utc: datetime
-    oldest: timedelta
+    oldest: Instant
     events: list[Event]
     reads: set[Read]
     batches: dict[int, Batch]

@@ -46,6 +46,7 @@ from evcclib.pipeline.samples import fresh, fresh_value
 from evcclib.pipeline.sharing import OBEDIENCE
 from evcclib.pipeline.state import NO_EFFECT
 from evcclib.readings import ABSENT, Measured, Reading
+from evcclib.units import Instant
 
 NEGATIVE_POWER_W = -1.0
 """A charge power below this is a wrong sign or a wrong wire, not noise [MEA-1]."""
@@ -139,7 +140,7 @@ def observe(site: SiteDesk, lp: LoadpointDesk) -> None:
     )
 
 
-def _see_status(lp: LoadpointDesk, *, started_at: timedelta) -> tuple[bool, tuple[Transition, ...]]:
+def _see_status(lp: LoadpointDesk, *, started_at: Instant) -> tuple[bool, tuple[Transition, ...]]:
     """Whether the charger answers and has no fault, and what has happened to its status."""
     state = lp.state
     status = fresh_value(lp.reading.status, lp.oldest)

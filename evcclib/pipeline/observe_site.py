@@ -21,7 +21,7 @@ from evcclib.pipeline.desk import SiteDesk
 from evcclib.pipeline.samples import fresh, fresh_value
 from evcclib.pipeline.state import Balance, SiteState
 from evcclib.readings import ABSENT, Measured, Reading
-from evcclib.units import TICK
+from evcclib.units import ORIGIN, TICK, Instant
 
 PV_SIGN_W = -500.0
 """An inverter that shows less than this is wired or configured the wrong way round [SITE-6]."""
@@ -88,7 +88,7 @@ def look(site: SiteDesk) -> Sun:
     return _sun(balance, since, lost_at)
 
 
-def next_change(site: SiteDesk, sun: Sun) -> timedelta | None:
+def next_change(site: SiteDesk, sun: Sun) -> Instant | None:
     """When the next sample becomes too old, of a meter or a charger, or the grid counts as lost."""
     state, age_max = site.state, site.layout.age_max
     times = [sun.lost_at]
@@ -110,7 +110,7 @@ def _is_all_seen(state: SiteState) -> bool:
     return None not in seen
 
 
-def _sun(balance: SitePower | None, sampled_at: timedelta, lost_at: timedelta) -> Sun:
+def _sun(balance: SitePower | None, sampled_at: Instant, lost_at: Instant) -> Sun:
     if balance is None:
         return Sun(None, sampled_at, lost_at, False, False, False)
     return Sun(
@@ -160,7 +160,7 @@ def _kept_socs(old: Kept, new: Sequence[Reading[float]], count: int) -> Kept:
     return _kept(old, believed, count)
 
 
-def _sum_positive(meters: Kept, oldest: timedelta) -> float | None:
+def _sum_positive(meters: Kept, oldest: Instant) -> float | None:
     """Sum of the powers, a negative one counts as nothing [SITE-6]; None unless each is known."""
     total = 0.0
     for meter in meters:
@@ -177,7 +177,7 @@ def _total(values: Sequence[float | None]) -> float | None:
     return sum(known) if len(known) == len(values) else None
 
 
-def _values(meters: Kept, oldest: timedelta) -> list[float | None]:
+def _values(meters: Kept, oldest: Instant) -> list[float | None]:
     """What each meter shows, None where it is too old."""
     return [fresh_value(meter, oldest) for meter in meters]
 
@@ -186,7 +186,7 @@ def _socs(batteries: Kept, age_max: timedelta) -> list[float | None]:
     """The SoC of each battery that was last read along with the newest one; None for the others [DEF-18]."""
     if len(batteries) == 1:
         return [None if each is None else each.value for each in batteries]
-    newest = max([each.sampled_at for each in batteries if each is not None], default=timedelta(0))
+    newest = max([each.sampled_at for each in batteries if each is not None], default=ORIGIN)
     return _values(batteries, newest - age_max)
 
 

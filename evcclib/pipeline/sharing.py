@@ -15,6 +15,7 @@ from evcclib.machines.surplus import CURRENT_SLACK_A
 from evcclib.machines.unmetered import Taken
 from evcclib.model import ChargeMode
 from evcclib.pipeline.state import NO_EFFECT, Effect, LoadpointState
+from evcclib.units import Instant
 
 RAMP = timedelta(seconds=30)
 """A vehicle may take so long from being enabled to drawing current; what it was promised stays reserved meanwhile."""
@@ -103,20 +104,20 @@ def effect_of(
     )
 
 
-def is_shown(loadpoint: LoadpointState, sampled_at: timedelta) -> bool:
+def is_shown(loadpoint: LoadpointState, sampled_at: Instant) -> bool:
     """Whether a site power sampled at ``sampled_at`` shows what the loadpoint's last command has changed."""
     effect_at = loadpoint.effect_at
     return effect_at is None or loadpoint.effect == NO_EFFECT or sampled_at >= effect_at + OBEDIENCE
 
 
-def outstanding(loadpoint: LoadpointState, *, sampled_at: timedelta, instant: timedelta) -> float:
+def outstanding(loadpoint: LoadpointState, *, sampled_at: Instant, instant: Instant) -> float:
     """The most that a loadpoint's last command may add to a site power sampled at ``sampled_at`` [W]."""
     if is_shown(loadpoint, sampled_at) and not is_ramping(loadpoint, instant):
         return 0.0
     return loadpoint.effect.most_w
 
 
-def is_ramping(loadpoint: LoadpointState, instant: timedelta) -> bool:
+def is_ramping(loadpoint: LoadpointState, instant: Instant) -> bool:
     """Whether a vehicle has been enabled a moment ago and does not draw yet."""
     until = _ramps_until(loadpoint)
     return until is not None and instant < until
@@ -129,7 +130,7 @@ def _ramps_until(loadpoint: LoadpointState) -> Timer:
     return charger.enable_changed_at + RAMP
 
 
-def next_change(loadpoint: LoadpointState, instant: timedelta) -> timedelta | None:
+def next_change(loadpoint: LoadpointState, instant: Instant) -> Instant | None:
     """When `is_ramping` could say something else, or `is_shown` of a site power that is sampled then."""
     effect_at = loadpoint.effect_at
     return first_after(instant, _ramps_until(loadpoint), None if effect_at is None else effect_at + OBEDIENCE)

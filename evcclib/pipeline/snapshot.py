@@ -17,13 +17,12 @@ from typing import Any, NamedTuple, TypeVar, Union, get_args, get_origin, get_ty
 
 from evcclib.allowed import INSTANT_MAX, TEXT, TIME, TRUTH, Allowed, instance
 from evcclib.errors import IncompatibleState, shown
-from evcclib.ledger.meter_ledger import LedgerState, TimerState
 from evcclib.machines.charger import doubt
 from evcclib.machines.hold import ELAPSED
 from evcclib.model import Now
 from evcclib.pipeline.check_state import ANY_INTEGER, ANY_NUMBER, check_state
 from evcclib.pipeline.state import LoadpointState, SiteState
-from evcclib.settings import LoadpointSettings
+from evcclib.units import TICK, Instant
 
 VERSION = 1
 TRANSIENT = frozenset(
@@ -43,16 +42,6 @@ TRANSIENT = frozenset(
 )
 """Made anew by the first step, or forgotten: a limit whose meter is silent after a restart is not proven, and a remote demand
 has to be raised again (who raised it may be gone)."""
-DURATIONS = frozenset(
-    {
-        (LoadpointSettings, "enable_delay"),
-        (LoadpointSettings, "disable_delay"),
-        (TimerState, "duration"),
-        (LedgerState, "reach_duration"),
-    }
-)
-"""Fields that hold a duration; every other timedelta of a state is an instant."""
-_TICK = timedelta(microseconds=1)
 
 
 def exported(state: SiteState, *, now: Now) -> dict[str, object]:
@@ -70,7 +59,7 @@ def exported(state: SiteState, *, now: Now) -> dict[str, object]:
     return {
         "version": VERSION,
         "at": now.utc.isoformat(),
-        "site": _encode(state, _Clock(now.instant), is_duration=False),
+        "site": _encode(state, SiteState, _Clock(now.instant)),
     }
 
 
@@ -83,7 +72,7 @@ def restored(data: Mapping[str, object], fresh: SiteState, *, now: Now) -> SiteS
     if data.get("version") != VERSION:
         raise IncompatibleState("version", data.get("version"), str(VERSION))
     down = max(now.utc - _time(data.get("at"), "at"), timedelta(0))
-    state = _decode(SiteState, data.get("site"), _Clock(now.instant - down), None, "site")
+    state = _decode(SiteState, data.get("site"), _Clock(now.instant - down), "site")
     assert isinstance(state, SiteState)
     if down > timedelta(0):
         state.started_at = now.instant
@@ -118,10 +107,11 @@ def _fitted(state: SiteState, fresh: SiteState) -> SiteState:
 class _Clock(NamedTuple):
     """The instant that instants are stored relative to."""
 
-    origin: timedelta
+    origin: Instant
 
 
-def _encode(value: object, clock: _Clock, *, is_duration: bool) -> object:
+def _encode(value: object, kind: Any, clock: _Clock) -> object:
+    """``value``, of which the annotation ``kind`` says whether a timedelta in it is an instant."""
     if value is None or isinstance(value, bool | int | float) or type(value) is str:
         return value
     if isinstance(value, Enum):
@@ -129,22 +119,20 @@ def _encode(value: object, clock: _Clock, *, is_duration: bool) -> object:
     if isinstance(value, timedelta):
         if value == ELAPSED:
             return "elapsed"
-        return (value if is_duration else value - clock.origin) // _TICK
+        return (value - clock.origin if Instant in _options(kind) else value) // TICK
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat()
     if is_dataclass(value) and not isinstance(value, type):
-        kind = type(value)
-        return {
-            each.name: _encode(getattr(value, each.name), clock, is_duration=(kind, each.name) in DURATIONS)
-            for each in fields(value)
-            if each.init and (kind, each.name) not in TRANSIENT
-        }
+        return {name: _encode(getattr(value, name), hint, clock) for name, hint in _exported(type(value))}
     if isinstance(value, Mapping):
-        return {str(key): _encode(item, clock, is_duration=False) for key, item in value.items()}
+        inner = get_args(kind)[1]
+        return {str(key): _encode(item, inner, clock) for key, item in value.items()}
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return [_encode(item, hint, clock) for item, hint in zip(value, _hints(type(value)).values(), strict=True)]
     if isinstance(value, tuple):
-        return [_encode(item, clock, is_duration=False) for item in value]
+        return [_encode(item, _inner(kind), clock) for item in value]
     if isinstance(value, frozenset):
-        return sorted(str(_encode(item, clock, is_duration=False)) for item in value)
+        return sorted(str(_encode(item, _inner(kind), clock)) for item in value)
     raise TypeError(f"{type(value).__name__} cannot be exported")
 
 
@@ -153,20 +141,42 @@ def _hints(kind: type) -> dict[str, Any]:
     return get_type_hints(kind)
 
 
-def _decode(kind: Any, data: Any, clock: _Clock, owner: tuple[type, str] | None, where: str) -> Any:
+@cache
+def _exported(kind: type) -> tuple[tuple[str, Any], ...]:
+    """The fields that are exported, each with its annotation."""
+    hints = _hints(kind)
+    return tuple(
+        (each.name, hints[each.name]) for each in fields(kind) if each.init and (kind, each.name) not in TRANSIENT
+    )
+
+
+def _options(kind: Any) -> tuple[Any, ...]:
+    """What a value may be, None aside."""
+    if get_origin(kind) is not Union and get_origin(kind) is not types.UnionType:
+        return (kind,)
+    return tuple([each for each in get_args(kind) if each is not type(None)])
+
+
+def _inner(kind: Any) -> Any:
+    """What the items of a tuple or a set are."""
+    return get_args(_options(kind)[0])[0]
+
+
+def _decode(kind: Any, data: Any, clock: _Clock, where: str) -> Any:
     origin = get_origin(kind)
     if origin is Union or origin is types.UnionType:
-        options = [option for option in get_args(kind) if option is not type(None)]
+        options = _options(kind)
         if data is None and len(options) < len(get_args(kind)):
             return None
         if len(options) > 1:
             return _checked(_PLAIN, data, where)
-        if options == [timedelta] and data == "elapsed":  # a Timer; no other time has run out for ever
+        if options == (Instant,) and data == "elapsed":  # a Timer; no other time has run out for ever
             return ELAPSED
-        return _decode(options[0], data, clock, owner, where)
+        return _decode(options[0], data, clock, where)
+    if kind is Instant:
+        return clock.origin + _checked(_TICKS, data, where) * TICK
     if kind is timedelta:
-        ticks = _checked(_TICKS, data, where)
-        return ticks * _TICK if owner in DURATIONS else clock.origin + ticks * _TICK
+        return _checked(_TICKS, data, where) * TICK
     if kind is datetime:
         return _time(data, where)
     if kind is float:
@@ -187,17 +197,17 @@ def _decode(kind: Any, data: Any, clock: _Clock, owner: tuple[type, str] | None,
         if len(_checked(_LIST, data, where)) != len(names):
             raise IncompatibleState(where, data, f"a list of {', '.join(names)}")
         values = zip(names, data, strict=True)
-        parts = plain(*(_decode(hints[name], item, clock, None, f"{where}.{name}") for name, item in values))
+        parts = plain(*(_decode(hints[name], item, clock, f"{where}.{name}") for name, item in values))
         check_state(parts, where)
         return parts
     if plain is tuple or plain is frozenset:
         inner = get_args(kind)[0]
         items = enumerate(_checked(_LIST, data, where))
-        return plain(_decode(inner, item, clock, None, f"{where}[{position}]") for position, item in items)
+        return plain(_decode(inner, item, clock, f"{where}[{position}]") for position, item in items)
     assert plain is not None and issubclass(plain, Mapping)
     inner = get_args(kind)[1]
     named = _checked(_MAPPING, data, where).items()
-    return {str(key): _decode(inner, item, clock, None, f"{where}[{shown(key)}]") for key, item in named}
+    return {str(key): _decode(inner, item, clock, f"{where}[{shown(key)}]") for key, item in named}
 
 
 def _decode_dataclass(plain: type, kind: Any, data: Mapping[str, Any], clock: _Clock, where: str) -> Any:
@@ -214,7 +224,7 @@ def _decode_dataclass(plain: type, kind: Any, data: Mapping[str, Any], clock: _C
         hint = hints[each.name]
         if isinstance(hint, TypeVar):  # the value of a Measured[...]
             hint = arguments[0]
-        values[each.name] = _decode(hint, data[each.name], clock, (plain, each.name), f"{where}.{each.name}")
+        values[each.name] = _decode(hint, data[each.name], clock, f"{where}.{each.name}")
     make: Callable[..., Any] = plain
     made = make(**values)
     check_state(made, where)
@@ -239,7 +249,7 @@ def _time(data: object, where: str) -> datetime:
 _MAPPING = instance(Mapping, "a mapping")
 _LIST = instance(list, "a list")
 _PLAIN = Allowed("a number or a string", lambda value: isinstance(value, str) or ANY_NUMBER.holds(value))
-_TICKS_MAX = INSTANT_MAX // _TICK
+_TICKS_MAX = INSTANT_MAX // TICK
 _TICKS = Allowed(
     "a time in whole microseconds, or (of a timer) elapsed",
     lambda value: type(value) is int and -_TICKS_MAX <= value <= _TICKS_MAX,

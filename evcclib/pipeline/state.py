@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from datetime import datetime, timedelta
+from datetime import datetime
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -30,6 +30,7 @@ from evcclib.planning import plan_follow
 from evcclib.readings import Measured, MeterReading, Readings
 from evcclib.reasons import Reason, ReasonCode
 from evcclib.settings import LoadpointSettings, SiteSettings, VehicleSettings
+from evcclib.units import Instant
 
 
 class Offer(NamedTuple):
@@ -154,7 +155,7 @@ class SiteState:
     vehicle_settings: Mapping[str, VehicleSettings]
     loadpoints: tuple[LoadpointState, ...]
     savings: SavingsState
-    started_at: timedelta
+    started_at: Instant
     tick_at: Timer = None
     grid: Measured[float] | None = None
     pv: tuple[Measured[float] | None, ...] = ()

@@ -23,7 +23,7 @@ from evcclib.planning import plan_follow
 from evcclib.readings import ABSENT, Measured, Reading
 from evcclib.settings import VehicleSettings
 from evcclib.tariff import effective_co2, effective_price
-from evcclib.units import ZERO, whole_seconds
+from evcclib.units import ZERO, Instant, whole_seconds
 from evcclib.view import BatteryView, LoadpointView, SiteView
 
 T = TypeVar("T")
@@ -188,7 +188,7 @@ def _power(lp: LoadpointDesk, *, is_charging: bool) -> float | None:
     return estimate(lp, is_charging=is_charging).likely_w
 
 
-def _pv_remaining(state: LoadpointState, instant: timedelta) -> timedelta:
+def _pv_remaining(state: LoadpointState, instant: Instant) -> timedelta:
     if state.pv_action is PvAction.INACTIVE:
         return ZERO
     settings = state.settings
@@ -196,7 +196,7 @@ def _pv_remaining(state: LoadpointState, instant: timedelta) -> timedelta:
     return remaining(state.pv_timer, delay, instant)
 
 
-def _phase_remaining(state: LoadpointState, instant: timedelta) -> timedelta:
+def _phase_remaining(state: LoadpointState, instant: Instant) -> timedelta:
     if state.scaling.action is PhaseAction.INACTIVE:
         return ZERO
     settings = state.settings
@@ -222,5 +222,5 @@ def _at(meters: tuple[Measured[float] | None, ...], position: int) -> Measured[f
     return meters[position] if position < len(meters) else None
 
 
-def _age(sample: Reading[T] | None, instant: timedelta) -> timedelta | None:
+def _age(sample: Reading[T] | None, instant: Instant) -> timedelta | None:
     return age(instant, sample.sampled_at) if isinstance(sample, Measured) else None

@@ -6,7 +6,7 @@ law decides on the grid of interval ticks, so the answer is a tick; the next one
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
 from evcclib.laws import demand
@@ -20,13 +20,14 @@ from evcclib.pipeline.desk import LoadpointDesk, SiteDesk
 from evcclib.pipeline.state import LoadpointState, SiteState
 from evcclib.planning import plan_follow
 from evcclib.readings import Measured
+from evcclib.units import Instant
 
 
 class Wakes(NamedTuple):
     """The tick at which to come back if samples stay as they are, and if new ones are taken at every interval; None: never."""
 
-    as_they_age: timedelta | None
-    renewed: timedelta | None
+    as_they_age: Instant | None
+    renewed: Instant | None
 
 
 def next_wake(site: SiteDesk, before: SiteState, sun: Sun, *, decided: bool) -> Wakes:
@@ -46,7 +47,7 @@ def next_wake(site: SiteDesk, before: SiteState, sun: Sun, *, decided: bool) -> 
     )
     soonest = first_after(instant, renewed, observe_site.next_change(site, sun))
 
-    def tick(at: timedelta | None) -> timedelta | None:
+    def tick(at: Instant | None) -> Instant | None:
         return None if at is None else max(next_tick, anchor - (anchor - at) // interval * interval)
 
     return Wakes(tick(soonest), tick(renewed))
@@ -87,7 +88,7 @@ def _watches_energy(loadpoint: LoadpointState) -> bool:
     )
 
 
-def _next_change(lp: LoadpointDesk) -> timedelta | None:
+def _next_change(lp: LoadpointDesk) -> Instant | None:
     """The least of what the machines of a loadpoint say."""
     instant, state, settings, config = lp.instant, lp.state, lp.state.settings, lp.layout.config
     is_charging, charger_state = lp.facts.is_charging, state.charger
@@ -130,7 +131,7 @@ def _next_change(lp: LoadpointDesk) -> timedelta | None:
     )
 
 
-def _next_question(lp: LoadpointDesk) -> timedelta | None:
+def _next_question(lp: LoadpointDesk) -> Instant | None:
     """When the vehicle may be asked again, or an answer is not current any more."""
     instant, state, config = lp.instant, lp.state, lp.layout.config.poll
     if state.vehicle is None:
@@ -144,7 +145,7 @@ def _next_question(lp: LoadpointDesk) -> timedelta | None:
     )
 
 
-def _next_plan(lp: LoadpointDesk) -> timedelta | None:
+def _next_plan(lp: LoadpointDesk) -> Instant | None:
     """When a plan that somebody follows could begin, or comes close."""
     target = lp.settings.target_time
     if target is None or not lp.facts.is_connected or lp.settings.mode is ChargeMode.OFF:
@@ -152,5 +153,5 @@ def _next_plan(lp: LoadpointDesk) -> timedelta | None:
     return _instant_of(lp, plan_follow.next_change(lp.state.plan, target=target, now=lp.utc))
 
 
-def _instant_of(desk: LoadpointDesk | SiteDesk, time: datetime | None) -> timedelta | None:
+def _instant_of(desk: LoadpointDesk | SiteDesk, time: datetime | None) -> Instant | None:
     return None if time is None else desk.instant + (time - desk.utc)

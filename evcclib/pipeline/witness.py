@@ -9,13 +9,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from evcclib.machines.unmetered import CHANGE_MIN_W, PATIENCE, UNWATCHED, learn, most_power, possible_change, watch
 from evcclib.pipeline.desk import LoadpointDesk, SiteDesk
 from evcclib.pipeline.observe_loadpoint import offered
 from evcclib.pipeline.samples import fresh
 from evcclib.readings import Measured
+from evcclib.units import Instant
 
 
 def take_in(site: SiteDesk) -> None:
@@ -107,7 +106,7 @@ def _load(site: SiteDesk) -> Measured[float] | None:
     return Measured(total_w, sampled_at)
 
 
-def _measured_at(lp: LoadpointDesk) -> timedelta:
+def _measured_at(lp: LoadpointDesk) -> Instant:
     """When the charge power was measured."""
     power, currents = lp.state.power, lp.reading.currents_a
     if power is not None:

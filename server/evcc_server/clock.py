@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import trio
 
 from evcclib.model import Now
+from evcclib.units import Instant
 
 
 class Clock:
@@ -20,9 +21,9 @@ class Clock:
         self._origin_s = trio.current_time()
         self._offset = timedelta(0)
 
-    def instant(self) -> timedelta:
+    def instant(self) -> Instant:
         """Monotonic time since construction, in whole microseconds."""
-        return timedelta(seconds=trio.current_time() - self._origin_s)
+        return Instant(timedelta(seconds=trio.current_time() - self._origin_s))
 
     def utc(self) -> datetime:
         """Timezone-aware UTC."""

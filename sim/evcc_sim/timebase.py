@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 import simpy
 
 from evcclib.model import Now
+from evcclib.units import Instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class Timebase:
 
     def now(self, second: float) -> Now:
         """Both clocks of evcclib at ``second``."""
-        return Now(timedelta(seconds=second), self.utc(second))
+        return Now(Instant(timedelta(seconds=second)), self.utc(second))
 
     def second(self, day: int, wall: time) -> float:
         """The second at which the wall clock shows ``wall`` on day number ``day`` (0 = start).

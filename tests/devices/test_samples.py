@@ -12,6 +12,7 @@ from evcc_server.loop.samples import LoadpointWiring, Samples, Wiring
 from evcclib.commands import Outcome, Result
 from evcclib.model import ChargerStatus
 from evcclib.readings import ABSENT, Measured, Missing
+from evcclib.units import Instant
 
 WIRING = Wiring(
     grid="grid",
@@ -21,12 +22,12 @@ WIRING = Wiring(
     loadpoints=(LoadpointWiring(charger="left"), LoadpointWiring(charger="right", meter="line")),
     circuits={"main": "grid", "garage": "line", "attic": "pool"},
 )
-NEVER = Missing(timedelta(seconds=5))
+NEVER = Missing(Instant(timedelta(seconds=5)))
 METERS = ("grid", "roof", "barn", "hybrid", "pool", "line", "a stranger")
 
 
-def at(second: int) -> timedelta:
-    return timedelta(seconds=second)
+def at(second: int) -> Instant:
+    return Instant(timedelta(seconds=second))
 
 
 def samples() -> Samples:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from evcclib.commands import Batch, Command, Disable, Enable, Outcome, Read, Result, SetCurrent, SwitchPhases
 from evcclib.config import ChargerConfig, LoadpointConfig, SiteConfig
@@ -33,7 +33,8 @@ from evcclib.tariff import Rates
 E = TypeVar("E", bound=Event)
 
 NOON = datetime(2023, 6, 1, 12, tzinfo=UTC)
-S = timedelta(seconds=1)
+S: Any = timedelta(seconds=1)
+"""So many of them are a duration, or an instant of the bench's clock."""
 
 
 def loadpoint(**values: object) -> LoadpointConfig:

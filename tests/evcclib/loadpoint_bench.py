@@ -14,8 +14,8 @@ from evcclib.reasons import ReasonCode
 
 A, B, C, E, F = ChargerStatus.A, ChargerStatus.B, ChargerStatus.C, ChargerStatus.E, ChargerStatus.F
 OFF, NOW, MINPV, PV = ChargeMode
-S = timedelta(seconds=1)
-HOUR = timedelta(hours=1)
+S: Any = timedelta(seconds=1)
+HOUR: Any = timedelta(hours=1)
 CAR = VehicleConfig(name="car", title="Car", capacity_kwh=54.0, has_soc=True)
 
 

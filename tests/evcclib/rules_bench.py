@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from bench import Bench, loadpoint, site_config
 
@@ -20,7 +21,7 @@ from evcclib.readings import Measured
 from evcclib.view import LoadpointView
 
 A, B, C = ChargerStatus.A, ChargerStatus.B, ChargerStatus.C
-HOUR = timedelta(hours=1)
+HOUR: Any = timedelta(hours=1)
 ZERO = timedelta(0)
 CAR = VehicleConfig(name="zoe", title="Zoe", capacity_kwh=60.0, has_soc=True, has_range=True, has_soc_limit=True)
 

@@ -20,6 +20,7 @@ from evcclib.errors import InvalidConfig
 from evcclib.model import Now
 from evcclib.pipeline.check_config import check
 from evcclib.site import Site
+from evcclib.units import ORIGIN
 
 
 @pytest.mark.rule("DEF-7")
@@ -161,7 +162,7 @@ def test_refused(loadpoints: list[dict[str, Any]], values: dict[str, Any], words
     assert str(refused.value) == words
     assert refused.value.where == words.partition(": ")[0]
     with pytest.raises(InvalidConfig):
-        Site(config, now=Now(timedelta(0), NOON))
+        Site(config, now=Now(ORIGIN, NOON))
 
 
 def test_accepted() -> None:

@@ -71,9 +71,10 @@ from evcclib.model import PollMode
 from evcclib.pipeline.check_config import TABLE, check
 from evcclib.pipeline.check_state import IN_STATE
 from evcclib.pipeline.observe_loadpoint import OUTCOME_DUE
-from evcclib.pipeline.snapshot import DURATIONS, TRANSIENT, exported
+from evcclib.pipeline.snapshot import TRANSIENT, exported
 from evcclib.pipeline.state import LoadpointState, SiteState
 from evcclib.settings import SETTINGS
+from evcclib.units import ORIGIN, Instant
 
 FUZZ = settings(
     max_examples=150,
@@ -165,7 +166,7 @@ def whole_config() -> SiteConfig:
     )  # fmt: skip
 
 
-def whole_readings(at: timedelta, outcomes: tuple[Outcome, ...] = ()) -> Readings:
+def whole_readings(at: Instant, outcomes: tuple[Outcome, ...] = ()) -> Readings:
     """Readings of it, all that there can be."""
     triple = Measured((6.0, 6.0, 6.0), at)
     power = Measured(-3000.0, at)
@@ -191,11 +192,11 @@ def whole_readings(at: timedelta, outcomes: tuple[Outcome, ...] = ()) -> Reading
     )  # fmt: skip
 
 
-def now_at(at: timedelta) -> Now:
+def now_at(at: Instant) -> Now:
     return Now(at, NOON + at)
 
 
-def live(site: Site, make: Callable[[timedelta], Readings], origin: timedelta = timedelta(0)) -> None:
+def live(site: Site, make: Callable[[Instant], Readings], origin: Instant = ORIGIN) -> None:
     """Everything that can be done with a site, for a while."""
     for number, cause in enumerate([Cause.START, Cause.INTERVAL, Cause.SAMPLE, Cause.REQUEST, *[Cause.INTERVAL] * 9]):
         now = now_at(origin + number * 10 * S)
@@ -266,10 +267,10 @@ def test_any_value_in_any_field_of_a_configuration_is_refused_by_name_or_fine(pa
     live(Site(site, now=now_at(0 * S)), fitting(site))
 
 
-def fitting(config: SiteConfig) -> Callable[[timedelta], Readings]:
+def fitting(config: SiteConfig) -> Callable[[Instant], Readings]:
     """Readings of what there is of it."""
 
-    def make(at: timedelta) -> Readings:
+    def make(at: Instant) -> Readings:
         whole = whole_readings(at)
         return replace(
             whole,
@@ -295,7 +296,7 @@ def test_any_value_in_any_field_of_readings_is_refused_by_name_or_fine(kind: Any
     name = data.draw(st.sampled_from([field.name for field in fields(kind)]))
     value: Any = data.draw(wild | st.builds(Measured, simple, st.just(0 * S)))
 
-    def make(at: timedelta) -> Readings:
+    def make(at: Instant) -> Readings:
         changed: dict[str, Any] = {name: value}
         if isinstance(value, Measured) and type(value.sampled_at) is timedelta and value.sampled_at == 0 * S:
             changed = {name: Measured(value.value, at)}  # a new sample each time
@@ -611,7 +612,7 @@ def filled(kind: Any, truth: bool, value: Any = float) -> Any:
         return {"car": filled(arguments[1], truth)}
     if isinstance(origin, type) and issubclass(origin, Enum):
         return list(origin)[-1 if truth else 0]
-    plain = {bool: truth, int: 1, float: 1.0, str: "x", timedelta: 200 * S, datetime: NOON}
+    plain = {bool: truth, int: 1, float: 1.0, str: "x", timedelta: 200 * S, Instant: 200 * S, datetime: NOON}
     return plain[value if isinstance(kind, TypeVar) else kind]
 
 
@@ -639,7 +640,7 @@ def mangled(value: object) -> list[Any]:
     return [value.replace("+00:00", ""), "", "elapsed", -1, None]
 
 
-def changing(at: timedelta) -> Readings:
+def changing(at: Instant) -> Readings:
     """Readings of chargers that report this now, that then, or nothing."""
     whole, turn = whole_readings(at), at // (10 * S) % 4
     reading = replace(
@@ -686,7 +687,7 @@ def numbers_without_a_row() -> set[tuple[str, str]]:
         seen.add(kind)
         for name, hint in parts_of(kind).items():
             inside = list(inner_types(hint))
-            if set(inside) & {int, float, TypeVar} or (kind, name) in DURATIONS:
+            if set(inside) & {int, float, timedelta, TypeVar}:
                 found |= {(kind.__name__, name)} - {(kind.__name__, each) for each in IN_STATE.get(kind, {})}
             to_see += [each for each in inside if is_class_of_state(each) and each not in seen]
     return found

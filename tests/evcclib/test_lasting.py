@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
 from bench import NOON, Bench, S, loadpoint, site_config
 from hypothesis import given
@@ -26,8 +24,9 @@ from evcclib.requests import (
     is_lasting,
 )
 from evcclib.settings import Scope, VehicleSettings
+from evcclib.units import ORIGIN
 
-NOW = Now(timedelta(0), NOON)
+NOW = Now(ORIGIN, NOON)
 
 
 def site() -> Site:
@@ -93,7 +92,7 @@ def test_a_vehicles_goal_is_a_change_whoever_has_set_it_first() -> None:
 def test_what_has_changed_is_what_the_events_say(data: st.DataObject) -> None:
     """Of each setting the newest event, but of those that are again what they were."""
     config = data.draw(site_configs())
-    now = Now(timedelta(0), START)
+    now = Now(ORIGIN, START)
     home = Site(config, now=now)
     before, newest = home.lasting, dict[tuple[object, object, str], object]()
     for _ in range(data.draw(st.integers(1, 8))):

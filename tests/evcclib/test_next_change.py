@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from bench import NOON, Bench, S, loadpoint, site_config
@@ -38,28 +39,28 @@ from evcclib.planning.planner import Plan
 from evcclib.readings import ABSENT, Measured, MeterReading, OperatorLimit, VehicleReading
 from evcclib.settings import LoadpointSettings
 from evcclib.tariff import Rate, Rates
-from evcclib.units import TICK
+from evcclib.units import TICK, Instant
 
-HERE = 10_000 * S
+HERE = Instant(10_000 * S)
 """The instant at which every case begins."""
 LONG = timedelta(days=2)
-H = 3600 * S
+H: Any = 3600 * S
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
     """A machine at rest at `HERE`, and when it says that it changes."""
 
-    look: Callable[[timedelta], object]
-    change: timedelta | None
+    look: Callable[[Instant], object]
+    change: Instant | None
 
 
-def ago(*seconds: float) -> st.SearchStrategy[timedelta]:
+def ago(*seconds: float) -> st.SearchStrategy[Instant]:
     """An instant of the last two hours, often one of so many ``seconds`` ago."""
     return (st.sampled_from([0, 1, *seconds]) | st.integers(0, 7200)).map(lambda each: HERE - each * S)
 
 
-def timers(*seconds: float) -> st.SearchStrategy[timedelta | None]:
+def timers(*seconds: float) -> st.SearchStrategy[Instant | None]:
     return st.none() | ago(*seconds)
 
 
@@ -72,7 +73,7 @@ MORE = Effect(500.0, 900.0)
 
 def of_surplus(
     *,
-    timer: timedelta | None = None,
+    timer: Instant | None = None,
     target_a: float = 8.0,
     site_power_w: float = -3000.0,
     is_enabled: bool = False,
@@ -80,9 +81,9 @@ def of_surplus(
     is_charging: bool = False,
     enable_delay: timedelta = 60 * S,
     disable_delay: timedelta = 180 * S,
-    changed_at: timedelta = HERE - 1000 * S,
+    changed_at: Instant = HERE - 1000 * S,
 ) -> Case:
-    def step(before: timedelta | None, at: timedelta) -> surplus.SurplusStep:
+    def step(before: Instant | None, at: Instant) -> surplus.SurplusStep:
         return surplus.decide(
             before,
             instant=at,
@@ -100,7 +101,7 @@ def of_surplus(
             disable_delay=disable_delay,
         )
 
-    def steady_a(at: timedelta) -> float:
+    def steady_a(at: Instant) -> float:
         return surplus.steady(
             target_a,
             offered_a=11.0,
@@ -144,13 +145,13 @@ def of_phases(
     physical: int = 1,
     available_w: float = 9000.0,
     fits: bool = True,
-    switched_at: timedelta | None = None,
+    switched_at: Instant | None = None,
     enable_delay: timedelta = 60 * S,
     disable_delay: timedelta = 180 * S,
     is_charging: bool = True,
     idle_switches: int = 0,
 ) -> Case:
-    def scale(before: Scaling, at: timedelta) -> Scaling:
+    def scale(before: Scaling, at: Instant) -> Scaling:
         return phases.scale(
             before,
             instant=at,
@@ -171,7 +172,7 @@ def of_phases(
             idle_switches=idle_switches,
         )
 
-    def narrow(before: Narrowed | None, at: timedelta) -> Narrowed | None:
+    def narrow(before: Narrowed | None, at: Instant) -> Narrowed | None:
         wait = phases.widening_wait(enable_delay, disable_delay)
         return phases.narrow(before, "main", instant=at, fits=fits, physical=physical, wait=wait)
 
@@ -225,12 +226,12 @@ def of_charger(
     report: Report = NO_REPORT,
     wish: Wish = TEN_AMPERES,
     guard_duration: timedelta = 300 * S,
-    limited_at: timedelta | None = None,
+    limited_at: Instant | None = None,
 ) -> Case:
     for _ in range(3):
         state = charger.sync(state, report, instant=HERE)
 
-    def look(at: timedelta) -> object:
+    def look(at: Instant) -> object:
         later = charger.sync(state, report, instant=at)
         rest = timedelta(0) if later.is_enabled else charger.guard_remaining(limited_at, guard_duration, at)
         unheard_at = charger.unheard_retry_at(later)
@@ -287,8 +288,8 @@ any_charger = st.builds(
 )
 
 
-def of_rousing(timer: timedelta | None, idle_since: timedelta | None) -> Case:
-    def look(at: timedelta) -> object:
+def of_rousing(timer: Instant | None, idle_since: Instant | None) -> Case:
+    def look(at: Instant) -> object:
         due = rousing.is_due(timer, at, is_enabled=True, is_waiting=True, soc_pct=None, soc_target_pct=80)
         return due, rousing.seems_full(idle_since, at)
 
@@ -298,10 +299,10 @@ def of_rousing(timer: timedelta | None, idle_since: timedelta | None) -> Case:
 def of_sharing(
     *,
     is_enabled: bool = True,
-    wake_timer: timedelta | None = None,
-    enable_changed_at: timedelta | None = None,
+    wake_timer: Instant | None = None,
+    enable_changed_at: Instant | None = None,
     effect: Effect = MORE,
-    effect_at: timedelta | None = None,
+    effect_at: Instant | None = None,
 ) -> Case:
     state = ChargerState(is_enabled=is_enabled, wake_timer=wake_timer, enable_changed_at=enable_changed_at)
     one = LoadpointState(LoadpointSettings(), state, effect=effect, effect_at=effect_at)
@@ -326,14 +327,14 @@ def of_unmetered(*history: tuple[float, Offered]) -> Case:
         (), NOTHING, Offered(16.0, 3), seen_least_w=11_000.0, seen_most_w=11_000.0, voltage_v=230.0
     )
 
-    def look(at: timedelta) -> object:
+    def look(at: Instant) -> object:
         return unmetered.watch(seen, seen.offered, at), unmetered.surely_taken(doubts, seen, at, 230.0)
 
     return Case(look, unmetered.next_change(seen, HERE))
 
 
-def of_demand(vehicle_since: timedelta | None, grace: timedelta) -> Case:
-    def look(at: timedelta) -> object:
+def of_demand(vehicle_since: Instant | None, grace: timedelta) -> Case:
+    def look(at: Instant) -> object:
         return demand.awaits_soc(can_tell_soc=True, vehicle_since=vehicle_since, instant=at, grace=grace)
 
     return Case(look, demand.next_change(vehicle_since, instant=HERE, grace=grace))
@@ -346,9 +347,9 @@ def of_asking(
     config: PollConfig = HOURLY,
     is_connected: bool = True,
     is_charging: bool = False,
-    answered_at: timedelta | None = None,
+    answered_at: Instant | None = None,
 ) -> Case:
-    def step(before: PollState, at: timedelta) -> object:
+    def step(before: PollState, at: Instant) -> object:
         return asking.step(
             before,
             vehicle="car",
@@ -400,11 +401,11 @@ any_asking = st.builds(
 )
 
 
-def utc(at: timedelta) -> datetime:
+def utc(at: Instant) -> datetime:
     return NOON + (at - HERE)
 
 
-def instant(time: datetime | None) -> timedelta | None:
+def instant(time: datetime | None) -> Instant | None:
     return None if time is None else HERE + (time - NOON)
 
 
@@ -413,7 +414,7 @@ def of_plan_follow(
 ) -> Case:
     """``plan`` is the newest one, so that its first slot is not over."""
 
-    def step(before: PlanState, at: timedelta) -> PlanState:
+    def step(before: PlanState, at: Instant) -> PlanState:
         now = utc(at)
         return plan_follow.step(before, plan, required=required, target=target, now=now, holds_full=holds_full)
 
@@ -454,7 +455,7 @@ any_tariff = st.lists(st.tuples(st.integers(-9, 9), st.integers(1, 4)), max_size
 
 
 def of_savings(state: SavingsState, power_w: float) -> Case:
-    def step(before: SavingsState, at: timedelta) -> SavingsState:
+    def step(before: SavingsState, at: Instant) -> SavingsState:
         now = Now(at, utc(at))
         return savings.step(before, now=now, charge_power_w=power_w, green_share=0.5, grid_price=0.3, feed_in_price=0.1)
 
@@ -486,14 +487,14 @@ FUSED = site_config(
 
 def of_site(
     *,
-    sampled_at: timedelta = HERE,
+    sampled_at: Instant = HERE,
     drew_a: float = 8.0,
     draws_a: float = 8.0,
-    effect_at: timedelta | None = None,
-    raised_at: timedelta | None = None,
-    voltage_at: timedelta | None = None,
-    expires_at: timedelta | None = None,
-) -> Callable[[timedelta, timedelta], SiteDesk]:
+    effect_at: Instant | None = None,
+    raised_at: Instant | None = None,
+    voltage_at: Instant | None = None,
+    expires_at: Instant | None = None,
+) -> Callable[[Instant, Instant], SiteDesk]:
     """A fuse and two cars that are offered 8 A: how it stands at an instant, with samples of another one."""
     bench = Bench(FUSED)
     state = bench.site.state
@@ -506,7 +507,7 @@ def of_site(
     layout = state.layout
     assert layout is not None
 
-    def stands(at: timedelta, read_at: timedelta) -> SiteDesk:
+    def stands(at: Instant, read_at: Instant) -> SiteDesk:
         bench.t = read_at
         grid = MeterReading(power_w=Measured(15_000.0, read_at), currents_a=Measured((27.5, 19.5, 19.5), read_at))
         readings = replace(bench.readings(), grid=grid, operator_limit=operator)
@@ -529,10 +530,10 @@ def of_circuits(
     *,
     drew_a: float = 8.0,
     draws_a: float = 8.0,
-    effect_at: timedelta | None = None,
-    raised_at: timedelta | None = None,
-    voltage_at: timedelta | None = None,
-    expires_at: timedelta | None = None,
+    effect_at: Instant | None = None,
+    raised_at: Instant | None = None,
+    voltage_at: Instant | None = None,
+    expires_at: Instant | None = None,
 ) -> Case:
     """New samples are taken whenever it is looked at."""
     stands = of_site(
@@ -547,7 +548,7 @@ def of_circuits(
     circuit_loads.see_voltage(here)
     circuit_loads.take_in(here)
 
-    def look(at: timedelta) -> object:
+    def look(at: Instant) -> object:
         site = stands(at, at)
         for lp, before in zip(site.desks, here.desks, strict=True):
             lp.facts = before.facts
@@ -572,11 +573,11 @@ any_circuits = st.builds(
 )
 
 
-def of_readings(sampled_at: timedelta) -> Case:
+def of_readings(sampled_at: Instant) -> Case:
     """Samples get older and older."""
     stands = of_site(sampled_at=sampled_at)
 
-    def look(at: timedelta) -> object:
+    def look(at: Instant) -> object:
         site = stands(at, sampled_at)
         sun = observe_site.look(site)
         circuit_loads.take_in(site)

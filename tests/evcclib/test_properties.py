@@ -25,6 +25,7 @@ from evcclib.machines.charger import ceil_to_step, floor_to_step
 from evcclib.model import Cause, ChargeMode, ChargerStatus, Now, RemoteDemand, VehicleFeature
 from evcclib.pipeline.observe_loadpoint import OUTCOME_DUE
 from evcclib.readings import ABSENT, BatteryReading, ChargerReading, Measured, MeterReading, Readings, VehicleReading
+from evcclib.units import ORIGIN, Instant
 
 FUZZ = budget(40)
 CAUSES = [Cause.INTERVAL] * 5 + [Cause.SAMPLE, Cause.STATUS, Cause.REQUEST, Cause.OUTCOME, Cause.WAKE]
@@ -35,10 +36,10 @@ class Story:
 
     def __init__(self, config: SiteConfig) -> None:
         self.config = config
-        self.t = timedelta(0)
+        self.t = ORIGIN
         self.site = Site(config, now=self.now)
         self.in_flight: dict[int, Batch] = {}
-        self.issued_at: dict[int, timedelta] = {}
+        self.issued_at: dict[int, Instant] = {}
 
     @property
     def now(self) -> Now:
@@ -162,7 +163,7 @@ def test_a_restart_changes_nothing(config: SiteConfig, data: st.DataObject) -> N
     assert again == story.site.export(now=story.now)
 
 
-def shifted(value: Any, by: timedelta) -> Any:
+def shifted(value: Any, by: Instant) -> Any:
     """The same readings on another clock."""
     if isinstance(value, Measured):
         return Measured(value.value, value.sampled_at + by)
@@ -188,10 +189,10 @@ class World:
         self.enabled = [False] * len(cars)
         self.offered = [0.0] * len(cars)
         self.phases = [each.phases or 3 for each in config.loadpoints]
-        self.site = Site(config, now=self.now(timedelta(0)))
-        self.trace: list[tuple[timedelta, object]] = []
+        self.site = Site(config, now=self.now(ORIGIN))
+        self.trace: list[tuple[Instant, object]] = []
 
-    def now(self, t: timedelta) -> Now:
+    def now(self, t: Instant) -> Now:
         return Now(t, START + t)
 
     def read(self, outcomes: tuple[Outcome, ...]) -> Readings:
@@ -215,7 +216,7 @@ class World:
             )
         return replace(self.readings, chargers=tuple(boxes), outcomes=outcomes)
 
-    def step(self, t: timedelta, cause: Cause) -> timedelta | None:
+    def step(self, t: Instant, cause: Cause) -> Instant | None:
         """One step and the outcomes of its commands."""
         decision = self.site.step(self.read(()), now=self.now(t), cause=cause)
         self.note(t, decision)
@@ -227,7 +228,7 @@ class World:
             wake_at = decision.wake_at
         return wake_at
 
-    def note(self, t: timedelta, decision: Decision) -> None:
+    def note(self, t: Instant, decision: Decision) -> None:
         self.trace += [(t, (index, batch)) for index, batch in decision.commands.items()]
         self.trace += [(t, event) for event in decision.events if not isinstance(event, SessionChanged)]
         self.trace += [(t, read) for read in sorted(decision.reads, key=str)]
@@ -246,7 +247,7 @@ class World:
         return Outcome(index, batch.number, Result.DONE, len(batch.commands))
 
 
-FOREVER = timedelta(days=365)
+FOREVER: Any = timedelta(days=365)
 
 
 def lasting(value: Any) -> Any:
@@ -278,19 +279,19 @@ def lasting(value: Any) -> Any:
 def test_skipping_to_wake_at_is_ticking(
     config: SiteConfig, cars: list[tuple[ChargerStatus, int, bool]], data: st.DataObject
 ) -> None:
-    readings = data.draw(any_readings(config, timedelta(0), {}))
+    readings = data.draw(any_readings(config, ORIGIN, {}))
     horizon = data.draw(st.sampled_from([700, 4000])) * SECOND
     ticking, skipping = (World(config, readings, cars[: len(config.loadpoints)]) for _ in range(2))
     requests = data.draw(st.lists(any_requests(config, START), max_size=3))
     for world in (ticking, skipping):
         for request in requests:
             with contextlib.suppress(EvccError):
-                world.site.submit(request, now=world.now(timedelta(0)))
-    t = timedelta(0)
+                world.site.submit(request, now=world.now(ORIGIN))
+    t = ORIGIN
     ticking.step(t, Cause.START)
     while (t := t + config.interval) <= horizon:
         ticking.step(t, Cause.INTERVAL)
-    wake_at = skipping.step(timedelta(0), Cause.START)
+    wake_at = skipping.step(ORIGIN, Cause.START)
     steps = 0
     while wake_at is not None and wake_at <= horizon:
         assert wake_at % config.interval == timedelta(0)

@@ -23,8 +23,9 @@ from evcclib.requests import (
     DetectVehicle,
     Request,
 )
+from evcclib.units import ORIGIN
 
-NOW = Now(timedelta(0), datetime(2023, 3, 6, 17, tzinfo=UTC))
+NOW = Now(ORIGIN, datetime(2023, 3, 6, 17, tzinfo=UTC))
 FACTS = Labels(version=VERSION, time_zone=UTC)
 
 

@@ -17,9 +17,10 @@ from evcclib.events import SettingChanged
 from evcclib.model import ChargeMode, Now
 from evcclib.requests import ChangeLoadpointSetting, ChangeSiteSetting
 from evcclib.settings import SPECS, Scope, VehicleSettings
+from evcclib.units import Instant
 
-NOW = Now(timedelta(seconds=100), datetime(2026, 6, 1, 12, tzinfo=UTC))
-LATER = Now(timedelta(seconds=5), NOW.utc + timedelta(hours=1))
+NOW = Now(Instant(timedelta(seconds=100)), datetime(2026, 6, 1, 12, tzinfo=UTC))
+LATER = Now(Instant(timedelta(seconds=5)), NOW.utc + timedelta(hours=1))
 FILE = SiteConfig(
     time_zone=UTC,
     pv_count=1,

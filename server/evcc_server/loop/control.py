@@ -42,6 +42,7 @@ from evcclib.model import Cause, Now, TariffKind
 from evcclib.readings import OperatorLimit
 from evcclib.requests import Request, is_lasting
 from evcclib.tariff import Rates
+from evcclib.units import Instant
 from evcclib.view import SiteView
 
 _log = logging.getLogger(__name__)
@@ -112,20 +113,20 @@ class ControlLoop:
         self._vehicle_health = {name: Health(name) for name in vehicles}
         self._is_in_round = False
         self._next_tick_s = 0.0
-        self._wake_at: timedelta | None = None
+        self._wake_at: Instant | None = None
         self._shown = site.view(now=clock.now())
         self.steps = 0
         self.observer: Observer | None = None
 
     # -- samples come in -------------------------------------------------------------------------------------------
 
-    def take_meter(self, name: str, values: MeterValues, at: timedelta) -> None:
+    def take_meter(self, name: str, values: MeterValues, at: Instant) -> None:
         """Sink of the meters' pollers."""
         self._samples.meter(name, values, at)
         if name in self._watched_meters and not self._is_in_round:
             self._wake(Cause.SAMPLE)
 
-    def take_charger(self, name: str, values: ChargerValues, at: timedelta) -> None:
+    def take_charger(self, name: str, values: ChargerValues, at: Instant) -> None:
         """Sink of the chargers' pollers."""
         before = self._samples.charger_status(name)
         self._samples.charger(name, values, at)

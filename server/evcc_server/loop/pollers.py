@@ -12,6 +12,7 @@ import trio
 
 from evcc_server.clock import Clock
 from evcc_server.errors import DeviceError
+from evcclib.units import Instant
 
 _log = logging.getLogger(__name__)
 
@@ -67,7 +68,7 @@ class Poller(Generic[V]):
         clock: Clock,
         deadline: timedelta,
         period: timedelta | None,
-        sink: Callable[[str, V, timedelta], None],
+        sink: Callable[[str, V, Instant], None],
         prepare: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.health = Health(name)

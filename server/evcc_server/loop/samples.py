@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from enum import StrEnum
 from typing import TypeVar
 
@@ -29,6 +28,7 @@ from evcclib.readings import (
     VehicleReading,
 )
 from evcclib.tariff import Rates
+from evcclib.units import Instant
 
 T = TypeVar("T")
 
@@ -66,7 +66,7 @@ class _Part(StrEnum):
 class Samples:
     """Newest readings of every device of a site."""
 
-    def __init__(self, wiring: Wiring, started: timedelta) -> None:
+    def __init__(self, wiring: Wiring, started: Instant) -> None:
         self._wiring = wiring
         self._never = Missing(started)
         self._no_meter = MeterReading(power_w=self._never)
@@ -88,7 +88,7 @@ class Samples:
         self._circuits: Mapping[str, MeterReading] = {}
         self._stale = set(_Part)
 
-    def meter(self, name: str, values: MeterValues, at: timedelta) -> None:
+    def meter(self, name: str, values: MeterValues, at: Instant) -> None:
         """Take in one poll of meter ``name``."""
         old = self._meters.get(name, self._no_meter)
         self._meters[name] = MeterReading(
@@ -109,7 +109,7 @@ class Samples:
         self._stale |= uses
         self._readings = None
 
-    def charger(self, name: str, values: ChargerValues, at: timedelta) -> None:
+    def charger(self, name: str, values: ChargerValues, at: Instant) -> None:
         """Take in one poll of charger ``name``."""
         old = self._chargers.get(name, self._no_charger)
         self._chargers[name] = ChargerReading(
@@ -134,7 +134,7 @@ class Samples:
         status = self._chargers.get(name, self._no_charger).status
         return status.value if isinstance(status, Measured) else None
 
-    def vehicle(self, name: str, values: VehicleValues, at: timedelta) -> None:
+    def vehicle(self, name: str, values: VehicleValues, at: Instant) -> None:
         """Take in one read of vehicle ``name``'s interface."""
         old = self._vehicles.get(name) or VehicleReading()
         newest = VehicleReading(
@@ -229,5 +229,5 @@ def _uses(wiring: Wiring) -> Mapping[str, frozenset[_Part]]:
     return {name: frozenset(parts) for name, parts in found.items()}
 
 
-def _newer(value: T | None, at: timedelta, old: Reading[T]) -> Reading[T]:
+def _newer(value: T | None, at: Instant, old: Reading[T]) -> Reading[T]:
     return old if value is None else Measured(value, at)

@@ -23,8 +23,9 @@ from evcclib.readings import (
     Readings,
     VehicleReading,
 )
+from evcclib.units import ORIGIN, Instant
 
-UNKNOWN_YET = Missing(timedelta(0))
+UNKNOWN_YET = Missing(ORIGIN)
 
 
 class Poller:
@@ -38,7 +39,7 @@ class Poller:
         self._meters: dict[str, MeterReading] = {}
         self._batteries: dict[str, BatteryReading] = {}
         self._chargers: dict[str, ChargerReading] = {}
-        self._missing_since: dict[str, timedelta] = {}
+        self._missing_since: dict[str, Instant] = {}
         self._identities = any(car.spec.rfid for car in house.cars.values())
         site = house.scenario.site
         self._has_grid, self._sees_pv = site.has_grid_meter, site.sees_pv
@@ -56,7 +57,7 @@ class Poller:
     def poll(self, outcomes: tuple[Outcome, ...] = ()) -> Readings:
         """Everything as of now."""
         house = self.house
-        now = timedelta(seconds=house.now_s)
+        now = Instant(timedelta(seconds=house.now_s))
         batteries = tuple(self.battery(index, meter, now) for index, meter in enumerate(house.battery_meters))
         return Readings(
             grid=self.meter(house.grid_meter, now) if self._has_grid else None,
@@ -92,7 +93,7 @@ class Poller:
 
     def answer(self, reads: frozenset[Read]) -> None:
         """Ask the vehicles what the decision wants to know; the answers are in the next readings."""
-        now = timedelta(seconds=self.house.now_s)
+        now = Instant(timedelta(seconds=self.house.now_s))
         for read in sorted(reads, key=lambda r: (r.vehicle, r.what)):
             car = self.house.cars.get(read.vehicle)
             if car is None:
@@ -129,7 +130,7 @@ class Poller:
 
     # -- devices -----------------------------------------------------------------------------------------------------
 
-    def meter(self, meter: Meter, now: timedelta, *, is_grid: bool = True) -> MeterReading:
+    def meter(self, meter: Meter, now: Instant, *, is_grid: bool = True) -> MeterReading:
         name = meter.name
         is_faulty = name in self._faulty
         if is_faulty and self.house.silence(name):
@@ -155,7 +156,7 @@ class Poller:
             self._meters[name] = reading
         return reading
 
-    def battery(self, index: int, meter: Meter, now: timedelta) -> BatteryReading:
+    def battery(self, index: int, meter: Meter, now: Instant) -> BatteryReading:
         name = meter.name
         is_faulty = name in self._faulty
         if is_faulty and self.house.silence(name):
@@ -171,7 +172,7 @@ class Poller:
             self._batteries[name] = reading
         return reading
 
-    def charger(self, box: Wallbox, now: timedelta) -> ChargerReading:
+    def charger(self, box: Wallbox, now: Instant) -> ChargerReading:
         name = box.spec.name
         is_faulty = name in self._faulty
         if is_faulty and self.house.silence(name):

@@ -23,6 +23,7 @@ from evcc_sim.worlds.house import House
 from evcc_sim.worlds.scenario import Scenario
 from evcclib.commands import Outcome
 from evcclib.readings import BatteryReading, ChargerReading, Measured, MeterReading, Reading, Readings
+from evcclib.units import Instant
 
 T = TypeVar("T")
 
@@ -150,13 +151,13 @@ class Rounds:
     # -- inside ------------------------------------------------------------------------------------------------------
 
     def _ask_meter(self, meter: Meter, asked_s: float, *, is_guard: bool = True) -> None:
-        self._meters[meter.name] = self._poller.meter(meter, timedelta(seconds=asked_s), is_grid=is_guard)
+        self._meters[meter.name] = self._poller.meter(meter, Instant(timedelta(seconds=asked_s)), is_grid=is_guard)
 
     def _ask_battery(self, index: int, meter: Meter, asked_s: float) -> None:
-        self._batteries[meter.name] = self._poller.battery(index, meter, timedelta(seconds=asked_s))
+        self._batteries[meter.name] = self._poller.battery(index, meter, Instant(timedelta(seconds=asked_s)))
 
     def _ask_charger(self, box: Wallbox, asked_s: float) -> None:
-        self._chargers[box.name] = self._poller.charger(box, timedelta(seconds=asked_s))
+        self._chargers[box.name] = self._poller.charger(box, Instant(timedelta(seconds=asked_s)))
 
     def _plan(self, name: str, answered_s: float) -> None:
         """A guard is asked again a period after it has answered."""

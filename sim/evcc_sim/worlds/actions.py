@@ -17,6 +17,7 @@ from evcclib.requests import (
     Request,
 )
 from evcclib.settings import SPECS, Kind, SettingValue
+from evcclib.units import Instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ def operator_limit_at(spans: list[OperatorSpan], second: float) -> OperatorLimit
     """The message that is on at ``second``; the newest wins."""
     for span in reversed(spans):
         if span.start_s <= second < span.end_s:
-            return OperatorLimit(power_w=span.power_w, expires_at=timedelta(seconds=span.expires_s))
+            return OperatorLimit(power_w=span.power_w, expires_at=Instant(timedelta(seconds=span.expires_s)))
     return None
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields, replace
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,11 +12,12 @@ from bench import NOON, S
 from evcclib.ledger import meter_ledger, savings, session
 from evcclib.model import Now
 from evcclib.readings import ABSENT
+from evcclib.units import ORIGIN
 
 NOW = Now(60 * S, NOON)
-LEDGER = meter_ledger.LedgerState(power_w=4000.0, power_at=timedelta(0))
+LEDGER = meter_ledger.LedgerState(power_w=4000.0, power_at=ORIGIN)
 SESSION = session.connect(position=0, title="", vehicle="", identifier="", meter_kwh=None, now=NOON)
-SAVINGS = savings.SavingsState(since=NOON, power_w=4000.0, updated_at=timedelta(0))
+SAVINGS = savings.SavingsState(since=NOON, power_w=4000.0, updated_at=ORIGIN)
 
 
 def ledger(state: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from bench import Bench, loadpoint, site_config
@@ -21,10 +22,11 @@ from evcclib.ledger.meter_ledger import (
 )
 from evcclib.model import ChargeMode, ChargerStatus
 from evcclib.readings import ABSENT, Measured, Missing, Reading
+from evcclib.units import ORIGIN
 
-SECOND = timedelta(seconds=1)
-MINUTE = timedelta(minutes=1)
-HOUR = timedelta(hours=1)
+SECOND: Any = timedelta(seconds=1)
+MINUTE: Any = timedelta(minutes=1)
+HOUR: Any = timedelta(hours=1)
 
 
 def step(
@@ -287,7 +289,7 @@ def test_timer_runs_while_charging_only() -> None:
     assert charge_duration(stopped, ABSENT, 9 * MINUTE) == 3 * MINUTE
     again = timer_started(stopped, 10 * MINUTE)
     assert charge_duration(again, ABSENT, 11 * MINUTE + 0.5 * SECOND) == 4 * MINUTE + SECOND
-    assert charge_duration(TimerState(since=MINUTE), ABSENT, timedelta(0)) == timedelta(0)
+    assert charge_duration(TimerState(since=MINUTE), ABSENT, ORIGIN) == timedelta(0)
 
 
 @pytest.mark.rule("MET-5")
@@ -355,7 +357,7 @@ def test_restart_is_believed_only_for_what_could_be_charged_since_the_last_chang
 @pytest.mark.rule("MET-4", "DEF-48")
 def test_counter_that_is_shown_but_no_longer_sampled_is_silent() -> None:
     state = step(EMPTY, 0, 100.0, 6000.0)
-    frozen = Measured(100.0, timedelta(0))
+    frozen = Measured(100.0, ORIGIN)
     for minutes in (5, 10, 65):
         state = meter_ledger.step(state, counter=frozen, power_w=6000.0, is_charging=True, now=minutes * MINUTE)
     assert state.total_kwh == pytest.approx(6.0)
@@ -364,7 +366,7 @@ def test_counter_that_is_shown_but_no_longer_sampled_is_silent() -> None:
 
 @pytest.mark.rule("DEF-23")
 def test_first_sample_is_a_baseline_however_old() -> None:
-    old = Measured(100.0, timedelta(0))
+    old = Measured(100.0, ORIGIN)
     state = meter_ledger.step(EMPTY, counter=old, power_w=None, is_charging=False, now=9 * HOUR)
     assert step(state, 600, 100.5).total_kwh == pytest.approx(0.5)
 

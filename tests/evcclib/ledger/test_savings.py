@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from evcclib.ledger import savings
 from evcclib.ledger.savings import SavingsState
 from evcclib.model import Now
+from evcclib.units import ORIGIN
 from evcclib.view import SavingsView
 
 MIDNIGHT = datetime(2026, 1, 5, tzinfo=UTC)
-START = Now(timedelta(0), MIDNIGHT)
+START = Now(ORIGIN, MIDNIGHT)
 HOUR = timedelta(hours=1)
 FRESH = SavingsState(since=MIDNIGHT)
 

@@ -31,7 +31,7 @@ from evcclib.machines.charger import (
 from evcclib.machines.readback import Disagreement
 from evcclib.readings import Measured
 
-S = timedelta(seconds=1)
+S: Any = timedelta(seconds=1)
 GUARD = 300 * S
 KNOWN = ChargerState(is_certain=True, is_adopted=True, phases=3)
 ON = replace(KNOWN, is_enabled=True, current_a=10.0, guard=0 * S, enable_changed_at=0 * S)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from evcclib.machines.hold import ELAPSED, remaining
 
-S = timedelta(seconds=1)
+S: Any = timedelta(seconds=1)
 
 
 @pytest.mark.rule("N-2")

@@ -25,7 +25,7 @@ from evcclib.machines.phases import (
 )
 from evcclib.model import PhaseAction
 
-S = timedelta(seconds=1)
+S: Any = timedelta(seconds=1)
 
 
 @pytest.mark.rule("MEA-3", "MEA-4")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,22 +16,23 @@ from evcclib.machines import asking
 from evcclib.machines.asking import BURST, CACHE, NEVER_ASKED, PollState
 from evcclib.model import PollMode
 from evcclib.readings import ABSENT, Measured, Missing, Reading, VehicleReading
+from evcclib.units import ORIGIN, Instant
 
-SECOND = timedelta(seconds=1)
-MINUTE = timedelta(minutes=1)
-HOUR = timedelta(hours=1)
+SECOND: Any = timedelta(seconds=1)
+MINUTE: Any = timedelta(minutes=1)
+HOUR: Any = timedelta(hours=1)
 TICK = timedelta(microseconds=1)
 NOTHING = VehicleReading()
 RETRY = VehicleReading(must_retry=True)
 
 
-def answer(at: timedelta, soc_pct: float = 50) -> VehicleReading:
+def answer(at: Instant, soc_pct: float = 50) -> VehicleReading:
     return VehicleReading(soc_pct=Measured(soc_pct, at))
 
 
 def step(
     state: PollState,
-    now: timedelta,
+    now: Instant,
     reading: VehicleReading = NOTHING,
     *,
     mode: PollMode = PollMode.CHARGING,
@@ -49,13 +51,13 @@ def step(
     )
 
 
-def asked(state: PollState, now: timedelta, **about: object) -> PollState:
+def asked(state: PollState, now: Instant, **about: object) -> PollState:
     later, read = step(state, now, **about)  # type: ignore[arg-type]  # keyword arguments of step, passed through
     assert read is not None
     return later
 
 
-def assert_silent(state: PollState, now: timedelta, **about: object) -> None:
+def assert_silent(state: PollState, now: Instant, **about: object) -> None:
     later, read = step(state, now, **about)  # type: ignore[arg-type]  # keyword arguments of step, passed through
     assert read is None
     assert later is state
@@ -161,7 +163,7 @@ def test_must_retry_never_waits_longer_than_the_interval() -> None:
 @pytest.mark.rule("SOC-9")
 def test_retries_start_over_after_an_answer() -> None:
     state = PollState(asked_at=HOUR, retries=3)
-    state = asked(state, 2 * HOUR, reading=answer(timedelta(0)), mode=PollMode.CONNECTED)
+    state = asked(state, 2 * HOUR, reading=answer(ORIGIN), mode=PollMode.CONNECTED)
     assert state.retries == 0
 
 
@@ -210,7 +212,7 @@ EVENTS: list[Event] = [asking.connected, asking.charge_started, asking.charge_st
         st.tuples(
             st.floats(0, 1200),
             st.sampled_from(EVENTS),
-            st.sampled_from([NOTHING, RETRY, answer(timedelta(0)), answer(100 * HOUR)]),
+            st.sampled_from([NOTHING, RETRY, answer(ORIGIN), answer(100 * HOUR)]),
             st.booleans(),
             st.booleans(),
         ),

@@ -6,7 +6,6 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 from bench import Bench, S, loadpoint, site_config
@@ -16,6 +15,7 @@ from evcclib.machines.rounding import UNKNOWN, Rounding, hear
 from evcclib.model import ChargeMode, ChargerStatus, Now
 from evcclib.readings import Measured
 from evcclib.site import Site
+from evcclib.units import ORIGIN
 
 
 def told(state: Rounding, told_a: float, shown_a: float, at_s: int, *, configured_a: float = 0.001) -> Rounding:
@@ -87,7 +87,7 @@ def test_limit_holds_with_a_station_that_rounds_up_also_after_a_restart() -> Non
         rounding_up(bench)
     assert bench.lp.charger.current_a == 8.0
     plain = json.loads(json.dumps(bench.site.export(now=bench.now)))
-    there = Site.restore(config, plain, now=Now(timedelta(0), bench.now.utc))
+    there = Site.restore(config, plain, now=Now(ORIGIN, bench.now.utc))
     known = there.state.loadpoints[0].charger.rounding
     assert known.step_a > 0
     assert known == replace(bench.lp.charger.rounding, told_at=known.told_at)

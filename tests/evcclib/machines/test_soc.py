@@ -11,14 +11,15 @@ from hypothesis import strategies as st
 from evcclib.machines import soc
 from evcclib.machines.soc import UNKNOWN, EstimatorConfig, SocState
 from evcclib.readings import ABSENT, Measured, Missing, Reading
+from evcclib.units import ORIGIN
 
 SMALL = EstimatorConfig(capacity_kwh=9)
 LARGE = EstimatorConfig(capacity_kwh=60)
-FAILED = Missing(since=timedelta(0))
+FAILED = Missing(since=ORIGIN)
 
 
 def value(soc_pct: float | None) -> Reading[float]:
-    return ABSENT if soc_pct is None else Measured(soc_pct, timedelta(0))
+    return ABSENT if soc_pct is None else Measured(soc_pct, ORIGIN)
 
 
 def step(

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from evcclib.machines.hold import ELAPSED, Timer
 from evcclib.machines.surplus import IDLE_REST, Row, SurplusStep, decide, effective_current, steady, target_current
 from evcclib.model import PvAction
+from evcclib.units import Instant
 
-S = timedelta(seconds=1)
+S: Any = timedelta(seconds=1)
 TICK = timedelta(microseconds=1)
 
 
@@ -19,7 +21,7 @@ def row(
     *,
     target: float,
     site: float = 0.0,
-    at: timedelta = 100 * S,
+    at: Instant = 100 * S,
     enabled: bool = True,
     minpv: bool = False,
     buffered: bool = False,
@@ -134,7 +136,7 @@ def test_waiting_says_for_what() -> None:
     }
 
 
-Series = list[tuple[timedelta, float, float]]
+Series = list[tuple[Instant, float, float]]
 #                          time, site power, current
 ENABLE: Series = [(0 * S, -500, 0), (60 * S - TICK, -500, 0), (60 * S, -500, 6)]
 ENABLE_DIP: Series = [(0 * S, -500, 0), (59 * S, -499, 0), (60 * S, -500, 0), (119 * S, -500, 0), (120 * S, -500, 6)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -30,7 +31,7 @@ from evcclib.machines.unmetered import (
 )
 
 V = 230.0
-S = timedelta(seconds=1)
+S: Any = timedelta(seconds=1)
 offers = st.builds(Offered, st.sampled_from([0.0, 6.0, 7.3, 10.0, 16.0, 32.0]), st.sampled_from([1, 2, 3]))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,9 +15,10 @@ from evcclib.machines import detection
 from evcclib.machines.detection import IDLE, Detection, DetectionState, Owners
 from evcclib.model import ChargeMode, ChargerStatus
 from evcclib.readings import ABSENT, Measured, Missing, VehicleReading
+from evcclib.units import Instant
 
-SECOND = timedelta(seconds=1)
-MINUTE = timedelta(minutes=1)
+SECOND: Any = timedelta(seconds=1)
+MINUTE: Any = timedelta(minutes=1)
 TICK = timedelta(microseconds=1)
 A, B, C = ChargerStatus.A, ChargerStatus.B, ChargerStatus.C
 
@@ -25,7 +27,7 @@ def car(name: str, *identifiers: str, has_status: bool = True) -> VehicleConfig:
     return VehicleConfig(name=name, identifiers=identifiers, has_status=has_status)
 
 
-def says(status: ChargerStatus, at: timedelta = MINUTE) -> VehicleReading:
+def says(status: ChargerStatus, at: Instant = MINUTE) -> VehicleReading:
     return VehicleReading(status=Measured(status, at))
 
 
@@ -116,7 +118,7 @@ def test_candidates_tell_their_status_and_belong_to_nobody_else() -> None:
 
 
 def detect(
-    state: DetectionState, now: timedelta, names: tuple[str, ...] = ("zoe", "kangoo"), **readings: VehicleReading
+    state: DetectionState, now: Instant, names: tuple[str, ...] = ("zoe", "kangoo"), **readings: VehicleReading
 ) -> Detection:
     return detection.detect(state, names, readings, now=now)
 

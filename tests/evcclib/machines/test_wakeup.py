@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from evcclib.commands import WakeCharger, WakeVehicle
 from evcclib.machines.rousing import is_due, wake_commands
 
-S = timedelta(seconds=1)
+S: Any = timedelta(seconds=1)
 
 
 @pytest.mark.rule("WAKE-1", "WAKE-2")

@@ -17,7 +17,7 @@ from evcclib.pipeline.sharing import effect_of, flexible_for, flexible_power, or
 from evcclib.pipeline.state import Effect, LoadpointState
 from evcclib.settings import LoadpointSettings
 
-S = timedelta(seconds=1)
+S: Any = timedelta(seconds=1)
 
 
 @pytest.mark.rule("DEF-49", "SITE-1")

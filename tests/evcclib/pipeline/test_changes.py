@@ -25,8 +25,8 @@ from evcclib.requests import (
 )
 from evcclib.settings import MAX_BELOW_MIN, MIN_ABOVE_MAX, Scope
 
-S = timedelta(seconds=1)
-HOUR = timedelta(hours=1)
+S: Any = timedelta(seconds=1)
+HOUR: Any = timedelta(hours=1)
 
 
 def bench(**values: Any) -> Bench:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -16,8 +17,9 @@ from evcclib.laws.demand import (
     is_soc_goal_reached,
 )
 from evcclib.reasons import ReasonCode
+from evcclib.units import Instant
 
-S = timedelta(seconds=1)
+S: Any = timedelta(seconds=1)
 
 
 @pytest.mark.rule("GOAL-3", "DEF-44")
@@ -68,7 +70,7 @@ def test_min_soc_without_a_soc_is_energy_in_kwh_and_waits_for_an_answer() -> Non
 
 @pytest.mark.rule("DEF-1")
 def test_answer_is_awaited_for_ten_minutes() -> None:
-    def awaits(at: float, *, tells: bool = True, since: timedelta | None = 0 * S) -> bool:
+    def awaits(at: float, *, tells: bool = True, since: Instant | None = 0 * S) -> bool:
         return awaits_soc(can_tell_soc=tells, vehicle_since=since, instant=at * S, grace=600 * S)
 
     assert awaits(599.999999)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from bench import Bench, S, loadpoint, run, site_config
@@ -17,7 +18,7 @@ from evcclib.readings import Measured, MeterReading, OperatorLimit
 from evcclib.reasons import Reason, ReasonCode
 from evcclib.site import Site
 
-FOREVER = timedelta(days=365)
+FOREVER: Any = timedelta(days=365)
 LONG = range(0, 7200, 10)
 
 

@@ -32,6 +32,7 @@ from evcclib.model import Cause, ChargeMode, ChargerStatus
 from evcclib.readings import Measured, Missing, OperatorLimit
 from evcclib.reasons import Reason, ReasonCode
 from evcclib.settings import Scope
+from evcclib.units import Instant
 
 # --- status ---------------------------------------------------------------------------------------------------------
 
@@ -88,7 +89,7 @@ def test_connect_makes_the_first_decision_immediate() -> None:
 
 @pytest.mark.rule("EV-12", "PVT-2")
 @pytest.mark.parametrize(("timer", "later"), [(5 * S, None), (ELAPSED, ELAPSED)])
-def test_stop_resets_a_running_timer_only(timer: timedelta, later: timedelta | None) -> None:
+def test_stop_resets_a_running_timer_only(timer: Instant, later: timedelta | None) -> None:
     site = bench()
     site.box.is_enabled, site.box.offered_a, site.box.status = True, 6.0, C
     site.grid_w = 0.0

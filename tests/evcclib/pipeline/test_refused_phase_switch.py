@@ -11,7 +11,7 @@ from evcclib.commands import Batch, Command, Enable, Result, SwitchPhases
 from evcclib.machines.charger import SWITCH_RETRY, SWITCH_TRIES
 from evcclib.model import ChargeMode, ChargerStatus
 from evcclib.readings import Measured
-from evcclib.units import SECOND
+from evcclib.units import SECOND, Instant
 
 
 def tick(bench: Bench) -> None:
@@ -70,7 +70,7 @@ def test_who_can_never_switch_is_asked_ever_less_often() -> None:
     """Each try ends a charge: a station without a relay, whose phases are locked to three, lost one every five minutes."""
     bench = WithoutRelay(site_config(loadpoint(mode=ChargeMode.NOW, can_switch_phases=True, phases=3), pv_count=1))
     bench.box.status = ChargerStatus.B
-    bench.box.extra = {"phases": Measured(1, timedelta(days=1))}
+    bench.box.extra = {"phases": Measured(1, Instant(timedelta(days=1)))}
     asked = [
         second for second in range(0, 4 * 3600, 10) if SwitchPhases in {type(command) for command in bench.at(second)}
     ]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import is_dataclass, replace
 from datetime import timedelta
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 import pytest
 from bench import NOON, Bench, S, loadpoint, run, site_config
@@ -31,12 +31,15 @@ from evcclib import (
 from evcclib.commands import Result
 from evcclib.config import BatteryConfig
 from evcclib.events import Warned, WarningCode
+from evcclib.ledger.meter_ledger import LedgerState, TimerState
 from evcclib.machines.charger import CurrentRange
 from evcclib.machines.hold import ELAPSED
 from evcclib.machines.phases import Narrowed
-from evcclib.pipeline.snapshot import DURATIONS, TRANSIENT
+from evcclib.pipeline.snapshot import TRANSIENT
 from evcclib.pipeline.state import LoadpointState, SiteState
 from evcclib.readings import OperatorLimit
+from evcclib.settings import LoadpointSettings
+from evcclib.units import ORIGIN, Instant
 
 CAR = VehicleConfig(name="car", capacity_kwh=54.0, has_soc=True)
 
@@ -64,7 +67,7 @@ def lived_in() -> Bench:
 
 
 def moved(
-    site: Site, config: SiteConfig, now: Now, *, origin: timedelta = timedelta(0), down: timedelta = timedelta(0)
+    site: Site, config: SiteConfig, now: Now, *, origin: Instant = ORIGIN, down: timedelta = timedelta(0)
 ) -> Site:
     """The same site on another clock, ``down`` later."""
     plain = json.loads(json.dumps(site.export(now=now)))
@@ -203,29 +206,32 @@ def test_wrong_types_are_refused(change: tuple[str, Any]) -> None:
         Site.restore(bench.config, data, now=bench.now)
 
 
-def test_every_duration_is_known_as_one() -> None:
-    """A timedelta that lasts must be listed, or a restart would move it."""
-    names = {"enable_delay", "disable_delay", "duration", "reach_duration"}
+def test_only_these_times_of_a_state_are_durations() -> None:
+    """A restart moves every instant and no duration; what a field holds is said by its annotation alone."""
     found: set[tuple[type, str]] = set()
     seen: set[type] = set()
 
-    def visit(kind: Any) -> None:
-        for part in (kind, *get_args(kind)):
-            for inner in get_args(part):
-                visit(inner)
-            if isinstance(part, type) and is_dataclass(part) and part not in seen:
-                seen.add(part)
-                hints = get_type_hints(part)
-                for each in fields(part):
-                    if (part, each.name) in TRANSIENT or each.name in ("pending", "layout"):
-                        continue
-                    visit(hints[each.name])
-                    if each.name in names:
-                        found.add((part, each.name))
+    def visit(hint: Any) -> None:
+        for inner in get_args(hint):
+            visit(inner)
+        kind = get_origin(hint) or hint
+        if kind in seen or not (is_dataclass(kind) or hasattr(kind, "_fields")):
+            return
+        seen.add(kind)
+        for name, each in get_type_hints(kind).items():
+            if (kind, name) not in TRANSIENT and name != "pending":
+                visit(each)
+                if timedelta in (each, *get_args(each)):
+                    found.add((kind, name))
 
     visit(SiteState)
-    assert LoadpointState in seen
-    assert found == set(DURATIONS)
+    assert LoadpointState in seen and Narrowed in seen
+    assert found == {
+        (LoadpointSettings, "enable_delay"),
+        (LoadpointSettings, "disable_delay"),
+        (TimerState, "duration"),
+        (LedgerState, "reach_duration"),
+    }
 
 
 @pytest.mark.rule("INV-2", "SITE-22")

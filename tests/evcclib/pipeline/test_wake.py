@@ -15,10 +15,11 @@ from evcclib.model import Cause, ChargeMode, ChargerStatus, TariffKind
 from evcclib.readings import Measured, OperatorLimit, Readings, VehicleReading
 from evcclib.requests import ChangeVehicleSetting
 from evcclib.tariff import Rate, Rates
+from evcclib.units import Instant
 
 pytestmark = pytest.mark.rule("SITE-24")
 
-FOREVER = timedelta(days=365)
+FOREVER = Instant(timedelta(days=365))
 
 
 def lasting(readings: Readings) -> Readings:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from bench import NOON, Bench, loadpoint, run, site_config
@@ -16,9 +17,10 @@ from evcclib.readings import Measured, Reading, VehicleReading
 from evcclib.reasons import ReasonCode
 from evcclib.requests import DemandRemotely
 from evcclib.tariff import Rate, Rates
+from evcclib.units import ORIGIN, Instant
 
 A, B, C = ChargerStatus.A, ChargerStatus.B, ChargerStatus.C
-HOUR = timedelta(hours=1)
+HOUR: Any = timedelta(hours=1)
 CAR = VehicleConfig(name="zoe", capacity_kwh=60.0, has_soc=True)
 OFFLINE = VehicleConfig(name="zoe", capacity_kwh=60.0, features=frozenset({VehicleFeature.OFFLINE}))
 MUTE = VehicleConfig(name="zoe", capacity_kwh=60.0, has_status=True)  # has an interface, but that does not tell the SoC
@@ -85,7 +87,7 @@ def test_unknown_soc_has_not_reached_anything() -> None:
 @pytest.mark.rule("DEF-24", "GOAL-3", "SOC-6")
 def test_soc_from_the_charger_counts_for_a_guest() -> None:
     bench = home(None, mode=ChargeMode.NOW, has_soc=True)
-    bench.box.extra["soc_pct"] = Measured(80.0, timedelta(0))
+    bench.box.extra["soc_pct"] = Measured(80.0, ORIGIN)
     bench.set("soc_target_pct", 80)
     settle(bench, 0)
     assert not bench.lp.charger.is_enabled
@@ -99,13 +101,13 @@ def test_energy_goal_counts_for_guests_and_vehicles_without_a_source(
     vehicle: VehicleConfig | None, counts: bool
 ) -> None:
     bench = home(vehicle, mode=ChargeMode.NOW, has_energy_total=True)
-    bench.box.extra["energy_total_kwh"] = Measured(100.0, timedelta(0))
+    bench.box.extra["energy_total_kwh"] = Measured(100.0, ORIGIN)
     settle(bench, 0)
     bench.set("energy_target_kwh", 5.0)
-    bench.box.extra["energy_total_kwh"] = Measured(104.999, timedelta(seconds=3600))
+    bench.box.extra["energy_total_kwh"] = Measured(104.999, Instant(timedelta(seconds=3600)))
     at(bench, 3600)
     assert bench.lp.charger.is_enabled
-    bench.box.extra["energy_total_kwh"] = Measured(105.0, timedelta(seconds=3610))
+    bench.box.extra["energy_total_kwh"] = Measured(105.0, Instant(timedelta(seconds=3610)))
     at(bench, 3610)
     assert bench.lp.charger.is_enabled is not counts
     assert (code(bench) is ReasonCode.TARGET_ENERGY_REACHED) is counts
@@ -153,17 +155,17 @@ def test_min_soc_does_not_overrule_off_nor_a_hard_demand() -> None:
 def test_unknown_soc_forces_nothing_for_ten_minutes_and_then_what_min_soc_can_need() -> None:
     bench = home(has_energy_total=True)
     bench.set("soc_min_pct", 10)
-    bench.box.extra["energy_total_kwh"] = Measured(100.0, timedelta(0))
+    bench.box.extra["energy_total_kwh"] = Measured(100.0, ORIGIN)
     for seconds in range(0, 600, 10):
         at(bench, seconds)
         assert not bench.lp.charger.is_enabled
     at(bench, 600)
     assert bench.lp.charger.is_enabled
     enough_kwh = 60.0 * 0.10 / 0.9
-    bench.box.extra["energy_total_kwh"] = Measured(100.0 + enough_kwh - 0.001, timedelta(seconds=3000))
+    bench.box.extra["energy_total_kwh"] = Measured(100.0 + enough_kwh - 0.001, Instant(timedelta(seconds=3000)))
     at(bench, 3000)
     assert code(bench) is ReasonCode.MIN_SOC
-    bench.box.extra["energy_total_kwh"] = Measured(100.0 + enough_kwh, timedelta(seconds=3010))
+    bench.box.extra["energy_total_kwh"] = Measured(100.0 + enough_kwh, Instant(timedelta(seconds=3010)))
     at(bench, 3010)
     assert code(bench) is not ReasonCode.MIN_SOC
 
@@ -202,12 +204,12 @@ def test_vehicle_that_heats_keeps_the_minimum_after_its_goal() -> None:
     bench.set("soc_target_pct", 80)
     at(bench, 0, 70.0)
     at(bench, 10, 70.0)
-    at(bench, 20, 80.0, is_climating=Measured(True, timedelta(seconds=20)))
-    at(bench, 30, 80.0, is_climating=Measured(True, timedelta(seconds=30)))
+    at(bench, 20, 80.0, is_climating=Measured(True, Instant(timedelta(seconds=20))))
+    at(bench, 30, 80.0, is_climating=Measured(True, Instant(timedelta(seconds=30))))
     assert bench.lp.charger.is_enabled
     assert bench.lp.charger.current_a == 6.0
     assert code(bench) is ReasonCode.CLIMATE
-    at(bench, 40, 80.0, is_climating=Measured(False, timedelta(seconds=40)))
+    at(bench, 40, 80.0, is_climating=Measured(False, Instant(timedelta(seconds=40))))
     assert not bench.lp.charger.is_enabled
 
 
@@ -216,7 +218,7 @@ def test_climate_does_not_switch_on_what_is_off() -> None:
     bench = home(CLIMATIC, mode=ChargeMode.OFF)
     bench.set("soc_target_pct", 80)
     for seconds in range(0, 40, 10):
-        at(bench, seconds, 90.0, is_climating=Measured(True, timedelta(seconds=seconds)))
+        at(bench, seconds, 90.0, is_climating=Measured(True, Instant(timedelta(seconds=seconds))))
     assert not bench.lp.charger.is_enabled
 
 
@@ -224,11 +226,11 @@ def test_climate_does_not_switch_on_what_is_off() -> None:
 def test_vehicle_that_heats_gets_the_minimum_without_sun() -> None:
     bench = home(CLIMATIC)
     bench.grid_w = 500.0
-    at(bench, 0, 50.0, is_climating=Measured(True, timedelta(0)))
+    at(bench, 0, 50.0, is_climating=Measured(True, ORIGIN))
     assert bench.lp.charger.is_enabled
     assert code(bench) is ReasonCode.CLIMATE
     bench.submit(DemandRemotely(0, RemoteDemand.SOFT, "grid"))
-    at(bench, 10, 50.0, is_climating=Measured(True, timedelta(seconds=10)))
+    at(bench, 10, 50.0, is_climating=Measured(True, Instant(timedelta(seconds=10))))
     assert not bench.lp.charger.is_enabled
 
 
@@ -238,7 +240,7 @@ def test_climate_is_asked_for_within_the_polling_rules_only() -> None:
     bench.grid_w = 500.0
     asked = 0
     for seconds in range(0, 7200, 10):
-        at(bench, seconds, 50.0, is_climating=Measured(False, timedelta(seconds=seconds)))
+        at(bench, seconds, 50.0, is_climating=Measured(False, Instant(timedelta(seconds=seconds))))
         asked += Read("zoe", VehicleRead.CLIMATE) in bench.reads
     assert asked == 1
 
@@ -247,8 +249,8 @@ def test_climate_is_asked_for_within_the_polling_rules_only() -> None:
 def test_climate_of_the_last_drive_does_not_count() -> None:
     bench = home(CLIMATIC)
     bench.grid_w = 500.0
-    at(bench, 1000, 50.0, is_climating=Measured(True, timedelta(seconds=999)))
-    at(bench, 1010, 50.0, is_climating=Measured(True, timedelta(seconds=999)))
+    at(bench, 1000, 50.0, is_climating=Measured(True, Instant(timedelta(seconds=999))))
+    at(bench, 1010, 50.0, is_climating=Measured(True, Instant(timedelta(seconds=999))))
     assert not bench.lp.charger.is_enabled
 
 

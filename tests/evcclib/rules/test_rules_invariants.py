@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from bench import Bench, loadpoint, run, site_config
@@ -20,7 +21,7 @@ from evcclib.requests import DemandRemotely
 from evcclib.site import Site, step
 
 A, B, C = ChargerStatus.A, ChargerStatus.B, ChargerStatus.C
-SECOND = timedelta(seconds=1)
+SECOND: Any = timedelta(seconds=1)
 
 PLACES = st.builds(
     loadpoint,

@@ -29,6 +29,7 @@ from evcclib.readings import Measured, MeterReading, Missing, VehicleReading
 from evcclib.reasons import ReasonCode
 from evcclib.site import step
 from evcclib.tariff import Rate, Rates
+from evcclib.units import ORIGIN
 
 
 @pytest.mark.rule("LP-1", "PH-13")
@@ -159,18 +160,18 @@ def test_mode_that_a_vehicle_brings_acts_in_the_same_step() -> None:
     bench = home(sporty, has_identity=True)
     bench.at(0)
     bench.box.status = B
-    bench.box.extra["identity"] = Measured("1", ZERO)
+    bench.box.extra["identity"] = Measured("1", ORIGIN)
     assert bench.at(10) == (SetCurrent(16.0), Enable())
 
 
 @pytest.mark.rule("LP-12", "MEA-6")
 def test_voltages_tell_the_phases_of_a_fixed_charger() -> None:
     bench = home(phases=3, status=B)
-    bench.box.extra["voltages_v"] = Measured((230.0, 0.0, 0.0), ZERO)
+    bench.box.extra["voltages_v"] = Measured((230.0, 0.0, 0.0), ORIGIN)
     bench.at(0)
     assert shown(bench).phases_enabled == 1
     assert shown(bench).voltages_v == (230.0, 0.0, 0.0)
-    bench.box.extra["voltages_v"] = Measured((230.0, 231.0, 229.0), ZERO)
+    bench.box.extra["voltages_v"] = Measured((230.0, 231.0, 229.0), ORIGIN)
     bench.at(10)
     assert shown(bench).phases_enabled == 3
 
@@ -209,12 +210,12 @@ def test_what_was_read_long_ago_is_not_shown_as_present() -> None:
     """Who hands readings over keeps the last value of each, however old it is."""
     bench = home(status=B, mode=ChargeMode.NOW, has_duration=True)
     bench.box.extra = {
-        "currents_a": Measured((6.0, 0.0, 0.0), ZERO),
-        "voltages_v": Measured((230.0, 230.0, 230.0), ZERO),
-        "charge_duration": Measured(HOUR, ZERO),
+        "currents_a": Measured((6.0, 0.0, 0.0), ORIGIN),
+        "voltages_v": Measured((230.0, 230.0, 230.0), ORIGIN),
+        "charge_duration": Measured(HOUR, ORIGIN),
     }
-    triple = Measured((100.0, 200.0, 300.0), ZERO)
-    bench.grid = MeterReading(power_w=Measured(600.0, ZERO), powers_w=triple, currents_a=triple)
+    triple = Measured((100.0, 200.0, 300.0), ORIGIN)
+    bench.grid = MeterReading(power_w=Measured(600.0, ORIGIN), powers_w=triple, currents_a=triple)
     bench.at(0)
     assert shown(bench).currents_a == (6.0, 0.0, 0.0)
     assert shown(bench).charge_duration == HOUR
@@ -244,7 +245,7 @@ def test_charge_power_keeps_its_value_until_it_is_too_old() -> None:
     bench.box.is_enabled = True
     bench.box.power_w = 7000.0
     bench.at(0)
-    bench.box.extra["power_w"] = Missing(ZERO)
+    bench.box.extra["power_w"] = Missing(ORIGIN)
     bench.at(30)
     assert shown(bench).charge_power_w == 7000.0
     bench.at(30.000001)
@@ -341,7 +342,7 @@ def test_sun_for_exactly_the_minimum_is_enough() -> None:
 @pytest.mark.rule("PRIO-1", "DEF-20", "STR-8")
 def test_what_charges_by_a_plan_gives_nothing_up() -> None:
     bench = Bench(site_config(loadpoint(phases=3, vehicle="zoe"), loadpoint(phases=3, priority=1), vehicles=(CAR,)))
-    bench.vehicles = {"zoe": VehicleReading(soc_pct=Measured(40.0, ZERO))}
+    bench.vehicles = {"zoe": VehicleReading(soc_pct=Measured(40.0, ORIGIN))}
     for box in bench.boxes:
         box.status = B
     bench.set("target_time", NOON + HOUR, 0)
@@ -371,7 +372,7 @@ def test_mode_that_a_vehicle_brings_acts_between_two_ticks_too() -> None:
     bench = home(sporty, has_identity=True)
     bench.at(0)
     bench.box.status = B
-    bench.box.extra["identity"] = Measured("1", ZERO)
+    bench.box.extra["identity"] = Measured("1", ORIGIN)
     assert bench.at(3, Cause.STATUS) == (SetCurrent(16.0), Enable())
 
 

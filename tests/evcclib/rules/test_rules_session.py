@@ -18,6 +18,7 @@ from evcclib.model import ChargeMode, PollMode, TariffKind
 from evcclib.readings import Measured, Reading, VehicleReading
 from evcclib.requests import AssignVehicle
 from evcclib.tariff import CO2_UNIT, Rate, Rates
+from evcclib.units import ORIGIN, Instant
 
 
 @pytest.mark.rule("LP-15", "MET-3", "LP-16")
@@ -247,7 +248,7 @@ def test_answer_to_poll_mode_always_is_shown_without_a_car_too() -> None:
 @pytest.mark.rule("SOC-7", "EST-3", "SOC-6")
 def test_vehicle_is_not_asked_while_the_charger_tells_its_soc() -> None:
     bench = home(CAR, vehicle="zoe", status=B, has_soc=True)
-    bench.box.extra["soc_pct"] = Measured(61.0, ZERO)
+    bench.box.extra["soc_pct"] = Measured(61.0, ORIGIN)
     bench.at(0)
     assert not bench.reads
     assert shown(bench).vehicle_soc_pct == 61.0
@@ -273,7 +274,7 @@ def test_soc_of_the_last_connection_is_not_taken_for_new() -> None:
 def test_chargers_soc_of_the_last_car_is_not_that_of_the_next() -> None:
     """A car that the charger cannot ask leaves the value of the one before standing."""
     bench = home(CAR, status=B, has_soc=True)
-    bench.box.extra["soc_pct"] = Measured(61.0, ZERO)
+    bench.box.extra["soc_pct"] = Measured(61.0, ORIGIN)
     bench.at(0)
     assert shown(bench).vehicle_soc_pct == 61.0
     bench.box.status = A
@@ -314,7 +315,7 @@ def test_status_of_the_vehicle_from_before_the_answer_says_nothing_about_it() ->
         bench.t = timedelta(seconds=second)
         counter(bench, kwh)
         bench.vehicles = {
-            "zoe": VehicleReading(soc_pct=Measured(soc_pct, bench.t), status=Measured(B, timedelta(seconds=5)))
+            "zoe": VehicleReading(soc_pct=Measured(soc_pct, bench.t), status=Measured(B, Instant(timedelta(seconds=5))))
         }
         bench.at(second)
     assert bench.lp.soc.kwh_per_pct == pytest.approx(0.75)
@@ -324,7 +325,7 @@ def test_status_of_the_vehicle_from_before_the_answer_says_nothing_about_it() ->
 def test_remaining_energy_and_time_look_at_the_lower_limit() -> None:
     bench = home(CAR, vehicle="zoe", status=B)
     bench.set("soc_target_pct", 90)
-    answers(bench, 50.0, soc_limit_pct=Measured(80.9, ZERO), range_km=Measured(210.0, ZERO))
+    answers(bench, 50.0, soc_limit_pct=Measured(80.9, ORIGIN), range_km=Measured(210.0, ORIGIN))
     bench.at(0)
     view = shown(bench)
     assert view.remaining_energy_kwh == pytest.approx(30 * 60 / 90)

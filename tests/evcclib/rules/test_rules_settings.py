@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from bench import Bench, loadpoint, run, site_config
@@ -23,7 +24,7 @@ from evcclib.requests import (
 from evcclib.settings import SETTINGS, SPECS, Scope, SettingValue
 
 B = ChargerStatus.B
-MINUTE = timedelta(minutes=1)
+MINUTE: Any = timedelta(minutes=1)
 
 
 def home(**values: object) -> Bench:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from bench import NOON, Bench, loadpoint, site_config
@@ -16,11 +17,12 @@ from evcclib.pipeline.sharing import effect_of
 from evcclib.readings import Measured, MeterReading, Missing, Readings
 from evcclib.reasons import ReasonCode
 from evcclib.tariff import CO2_UNIT, Rate, Rates
+from evcclib.units import ORIGIN
 from evcclib.view import SiteView
 
 A, B, C = ChargerStatus.A, ChargerStatus.B, ChargerStatus.C
-SECOND = timedelta(seconds=1)
-HOUR = timedelta(hours=1)
+SECOND: Any = timedelta(seconds=1)
+HOUR: Any = timedelta(hours=1)
 TICK = timedelta(microseconds=1)
 
 
@@ -131,9 +133,9 @@ def test_implausible_battery_soc_is_not_believed(bad: float) -> None:
 def test_phase_values_of_the_grid_are_optional_and_currents_take_the_sign_of_their_power() -> None:
     bench = Bench(site_config(loadpoint(phases=3)), grid_w=-5000.0)
     bench.box.status = B
-    sample = Measured((-2000.0, 500.0, -3500.0), timedelta(0))
+    sample = Measured((-2000.0, 500.0, -3500.0), ORIGIN)
     bench.grid = MeterReading(
-        power_w=Measured(-5000.0, timedelta(0)), powers_w=sample, currents_a=Measured((8.7, 2.2, 15.2), timedelta(0))
+        power_w=Measured(-5000.0, ORIGIN), powers_w=sample, currents_a=Measured((8.7, 2.2, 15.2), ORIGIN)
     )
     assert bench.at(0) == (SetCurrent(6.0), Enable())
     assert shown(bench).grid_powers_w == (-2000.0, 500.0, -3500.0)

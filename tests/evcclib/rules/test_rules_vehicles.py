@@ -14,6 +14,7 @@ from evcclib.events import GuestFound, SessionChanged, SocProgressed, VehicleAss
 from evcclib.model import ChargeMode, ChargerStatus
 from evcclib.readings import Measured, Missing, VehicleReading
 from evcclib.requests import AssignVehicle, ChangeVehicleSetting, DetectVehicle
+from evcclib.units import ORIGIN
 
 A, B, C = ChargerStatus.A, ChargerStatus.B, ChargerStatus.C
 
@@ -293,7 +294,7 @@ def test_id_is_forgotten_with_the_vehicle() -> None:
 @pytest.mark.rule("VEH-8", "EV-13", "SES-1")
 def test_id_that_can_no_longer_be_read_is_not_that_of_the_next_vehicle() -> None:
     bench = home(car("zoe", identifiers=("1",)), has_identity=True)
-    bench.box.extra["identity"] = Measured("1", timedelta(0))
+    bench.box.extra["identity"] = Measured("1", ORIGIN)
     plug(bench, 0)
     assert (bench.lp.vehicle, bench.lp.identity) == ("zoe", "1")
     bench.box.status = A
