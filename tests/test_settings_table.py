@@ -25,8 +25,9 @@ from evcclib import Site
 from evcclib.events import SettingChanged
 from evcclib.model import Now
 from evcclib.settings import SETTINGS, Kind, LoadpointDefaults, Scope, SettingValue, SiteDefaults
+from evcclib.units import Instant
 
-NOW = Now(timedelta(seconds=10), EPOCH)
+NOW = Now(Instant(timedelta(seconds=10)), EPOCH)
 HOME = replace(SITE, loadpoints=(replace(SITE.loadpoints[0], vehicle=None),))
 """With all that a setting can need, and no vehicle whose goals would be the loadpoint's."""
 OWNERS: Mapping[Scope, Owner] = {Scope.SITE: None, Scope.LOADPOINT: 0, Scope.VEHICLE: "golf"}
