@@ -94,7 +94,8 @@ def phases_in_use(currents_a: PhaseTriple) -> int:
     """How many phases carry current; 0 says nothing about the vehicle, nor do phases of which one is not known [MEA-4]."""
     if not are_numbers(currents_a):
         return 0
-    return sum(current > ACTIVE_CURRENT_A for current in currents_a)
+    first, second, third = currents_a
+    return (first > ACTIVE_CURRENT_A) + (second > ACTIVE_CURRENT_A) + (third > ACTIVE_CURRENT_A)
 
 
 def phases_with_voltage(voltages_v: PhaseTriple) -> int:

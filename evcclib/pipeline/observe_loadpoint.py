@@ -471,8 +471,10 @@ READ_BACKS = ("enabled", "phases", "current")
 
 def disagreeing(charger: ChargerState) -> str | None:
     """Which read-back contradicts what was wanted last; of several the one that matters most."""
-    found = zip(READ_BACKS, charger.disagreements, strict=True)
-    return next((name for name, each in found if each is not None and each.is_open), None)
+    for name, each in zip(READ_BACKS, charger.disagreements, strict=True):
+        if each is not None and each.is_open:
+            return name
+    return None
 
 
 def _warn_of_disagreement(lp: LoadpointDesk) -> None:
