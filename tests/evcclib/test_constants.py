@@ -20,7 +20,7 @@ from bench import NOON, Bench, S, loadpoint, site_config
 from evcclib import allowed, config, errors, fixed_tariff, measured, settings, units
 from evcclib.commands import Disable, Enable, SetCurrent
 from evcclib.config import BatteryConfig, CircuitConfig, PollConfig, VehicleConfig
-from evcclib.errors import IncompatibleState, InvalidConfig, InvalidReadings
+from evcclib.errors import IncompatibleState, InvalidConfig, InvalidReadings, InvalidSetting
 from evcclib.events import Warned, WarningCode
 from evcclib.ledger import meter_ledger, savings
 from evcclib.ledger.meter_ledger import LedgerState
@@ -62,7 +62,7 @@ H: Any = 3600 * S
 NAN = float("nan")
 ARBITRARY = MappingProxyType(
     {
-        "pipeline.changes.NUMBER_MAX": "far above the range of any setting, and far below what a float cannot hold",
+        "settings.NUMBER_MAX": "far above the range of any setting, and far below what a float cannot hold",
         "machines.hold.ELAPSED": "a sentinel: longer ago than any delay",
         "planning.planner.UNPRICED": "a sentinel: no number at all",
         "machines.readback._DOUBLINGS_MAX": "keeps numbers small: every wait has reached its longest by then",
@@ -247,6 +247,12 @@ def test_interval_is_a_day_at_most() -> None:
 def test_no_number_of_a_state_is_above_a_million_millions() -> None:
     assert check_state.ANY_NUMBER.holds(1e12)
     assert not check_state.ANY_NUMBER.holds(1.1e12)
+
+
+@witness("errors._SAID_MAX")
+def test_a_refusal_says_the_first_80_characters_of_what_a_client_has_sent() -> None:
+    assert str(InvalidSetting("mode", "x" * 81, "off", "invalid value")).startswith(f"invalid value: {'x' * 80}... (")
+    assert str(InvalidSetting("mode", "x" * 80, "off", "invalid value")).startswith(f"invalid value: {'x' * 80} (")
 
 
 @witness("errors._SHOWN_MAX")

@@ -36,7 +36,7 @@ def test_a_violated_world_fails_and_says_how_to_see_it_again(tmp_path: Path) -> 
     text = "\n".join(lines)
     assert "FAILED" in text
     assert "fuse_never_trips" in text
-    assert f"again: evcc-sim days {broken} --seed 5" in text
+    assert f"again: evcc-sim run {broken} --seed 5 --full-stack" in text
     assert lines[-1].startswith("1 of 2 scenarios ok")
 
 
