@@ -198,6 +198,17 @@ def test_counter_that_starts_again_goes_on_from_its_new_value() -> None:
     assert state.total_kwh == pytest.approx(8.6)
 
 
+@pytest.mark.rule("DEF-23", "MET-4", "MET-6")
+def test_restart_of_which_only_the_zero_was_seen_counts_from_where_the_counter_was() -> None:
+    """The 0 may have stood for a counter that could not be read: 30 kWh before and after it are no energy, whatever flowed."""
+    last = follow((0, 20.0, 11_000.0), (60, 30.0, 0.0), (61, 0.0, 22_000.0))
+    silent = step(step(last, 95, None, 22_000.0), 143, 30.0, 0.0)
+    assert silent.total_kwh == pytest.approx(10 + 22 * 34 / 60)  # what power bridged is not taken back
+    assert step(silent, 203, 52.0, 0.0).total_kwh == pytest.approx(32.0)
+    seen = step(step(last, 95, 22 * 34 / 60, 22_000.0), 143, 30.0, 0.0)
+    assert seen.total_kwh == pytest.approx(40.0)
+
+
 @pytest.mark.rule("DEF-23", "INV-9")
 def test_counter_that_fell_too_far_up_is_no_restart() -> None:
     state = follow((0, 500.0, None), (1, 499.0, None))
@@ -319,19 +330,20 @@ def test_sum_of_sessions_is_what_was_charged_whatever_the_meter_does(
 ) -> None:
     """An honest car, a counter that is silent at times, starts again or says nonsense; the ledger must get all of it.
 
-    A counter that starts again is seen before it is back where it was: else nobody could tell.
+    A counter that starts again is seen before it is back where it was: else nobody could tell. Its 0 does not count as seen.
     """
     minutes, counter_kwh, charged_kwh, sessions = 0.0, 100.0, 0.0, []
     state = meter_ledger.connected(step(EMPTY, 0, counter_kwh, spans[0][1]))
-    restarts, has_restarted = 0, False
+    restarts, is_restart_unseen = 0, False
     for index, (length, power_w, is_readable, incident) in enumerate(spans):
         minutes += length
         energy_kwh = power_w * length / 60_000
         charged_kwh += energy_kwh
         counter_kwh += energy_kwh
         next_w = spans[index + 1][1] if index + 1 < len(spans) else 0.0
-        shown = 9e6 / (index + 2) if incident == "misread" and not has_restarted else counter_kwh
-        is_readable = is_readable or has_restarted
+        must_be_seen = is_restart_unseen and counter_kwh > 0
+        shown = 9e6 / (index + 2) if incident == "misread" and not must_be_seen else counter_kwh
+        is_readable = is_readable or must_be_seen
         before = state.total_kwh
         state = step(state, minutes, shown if is_readable else None, next_w, charging=next_w > 0)
         assert state.total_kwh >= before
@@ -339,9 +351,9 @@ def test_sum_of_sessions_is_what_was_charged_whatever_the_meter_does(
         if incident == "unplug":
             sessions.append(state.session_kwh)
             state = meter_ledger.connected(state)
-        has_restarted = incident == "counter restarts" and is_readable and counter_kwh > 30
-        if has_restarted:
-            counter_kwh, restarts = 0.0, restarts + 1
+        is_restart_unseen = is_restart_unseen and not must_be_seen
+        if incident == "counter restarts" and is_readable and counter_kwh > 30:
+            counter_kwh, restarts, is_restart_unseen = 0.0, restarts + 1, True
     total_kwh = sum(sessions) + state.session_kwh
     assert total_kwh == pytest.approx(state.total_kwh)
     assert total_kwh == pytest.approx(charged_kwh, abs=meter_ledger.JITTER_KWH * (restarts + 1))
