@@ -116,6 +116,7 @@ class SiteConfig(SiteDefaults):
     `evcclib.Site` does so by itself."""
 
     title: str = ""
+    law: str = "classic"  # who decides between demands and limits, by its name in `evcclib.laws.by_name`
     voltage_v: float = 230.0
     interval: timedelta = timedelta(seconds=10)
     time_zone: tzinfo

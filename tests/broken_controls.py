@@ -11,6 +11,7 @@ from evcclib.commands import Batch, Command, Disable, Enable, SetCurrent
 from evcclib.config import SiteConfig
 from evcclib.decision import Decision
 from evcclib.events import Event
+from evcclib.machines.surplus import RESTING
 from evcclib.model import Cause, Now
 from evcclib.readings import Measured, Readings
 from evcclib.requests import Request
@@ -184,7 +185,7 @@ class _Credulous(_Wrapped):
         if not is_grace_over or not isinstance(report, Measured) or report.value is charger.is_enabled:
             return self._counted(super().step(readings, now=now, cause=cause))
         is_on = report.value or (isinstance(power, Measured) and power.value > 0)
-        loadpoint.pv_timer = None
+        loadpoint.memory = replace(loadpoint.memory, timer=RESTING)
         loadpoint.charger = replace(charger, is_enabled=is_on, enable_changed_at=now.instant)
         decision = self._counted(super().step(readings, now=now, cause=cause))
         self._turn += 1

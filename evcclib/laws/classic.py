@@ -1,139 +1,222 @@
 """The classic law: the rules of the reference, as they were meant [PV-1..PV-11, PH-6, DEF-47].
 
-It turns one demand and the site power into one current, and keeps the two timers on the way. It decides on interval ticks and
-requests only; a sample that is older than the loadpoint's last command is no reason to move again.
+It turns one demand and the site power into one current, each loadpoint's when it is asked for it, and keeps the two timers on the
+way. It decides on interval ticks and requests only; a sample that is older than the loadpoint's last command is no reason to move
+again.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from evcclib.laws.demand import Demand, because
-from evcclib.machines.charger import ChargerState, may_switch
-from evcclib.machines.hold import ELAPSED, elapsed
-from evcclib.machines.phases import AT_REST, active_phases_max, is_settling, scale
-from evcclib.machines.surplus import Row, SurplusStep, can_enable, decide, effective_current, steady, target_current
+from evcclib.laws.demand import because
+from evcclib.laws.law import Ask, Law, News, Outlook, Seen, SiteSeen, Sun, Target, Turn
+from evcclib.laws.priorities import flexible_for, flexible_power
+from evcclib.machines import phases, surplus
+from evcclib.machines.charger import may_switch
+from evcclib.machines.hold import elapsed, first_after
+from evcclib.machines.phases import AT_REST, Scaling, active_phases_max, is_settling, scale
+from evcclib.machines.surplus import (
+    ELAPSED,
+    RESTING,
+    Row,
+    SunTimer,
+    SurplusStep,
+    Waiting,
+    can_enable,
+    decide,
+    effective_current,
+    steady,
+    target_current,
+)
 from evcclib.machines.unmetered import measured
-from evcclib.model import PvAction
-from evcclib.pipeline.desk import LoadpointDesk
-from evcclib.pipeline.goals import is_climating
-from evcclib.pipeline.observe_loadpoint import disagreeing
-from evcclib.pipeline.sharing import is_shown
-from evcclib.pipeline.state import LoadpointState
+from evcclib.model import ChargeMode
 from evcclib.reasons import Reason, ReasonCode
+from evcclib.settings import LoadpointSettings
 from evcclib.units import Instant
 
 
-class Sun(NamedTuple):
-    """The site power as one loadpoint sees it [W]; None: the grid meter is silent, and counts as lost at ``lost_at``."""
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What is waited for at a loadpoint: to start or stop, and to switch phases."""
 
-    power_w: float | None
-    sampled_at: Instant
-    lost_at: Instant
-    is_buffered: bool
-    is_buffer_start: bool
-    has_battery_priority: bool
-
-    def shifted(self, power_w: float) -> Sun:
-        """The sun with so much more site power."""
-        if self.power_w is None or power_w == 0.0:
-            return self
-        return self._replace(power_w=self.power_w + power_w)
+    timer: SunTimer = RESTING
+    scaling: Scaling = AT_REST
 
 
-class Target(NamedTuple):
-    """What the law wants of a loadpoint: a current [A], 0 = stop, before any limit; ``phases`` 0: as they are.
+class Classic(Law):
+    """One loadpoint after the other, each for itself."""
 
-    ``may_start``: it would be started for it, too; a current that is only kept until a delay is over is no reason for that.
-    """
+    name = "classic"
+    fresh = Memory()
 
-    current_a: float
-    phases: int
-    is_forced: bool
-    reason: Reason
-    may_start: bool = True
+    def decide(self, seen: SiteSeen) -> tuple[None, Ask]:
+        """Nothing is worked out before it is asked for."""
+        priorities = [each.priority for each in seen.loadpoints]
+
+        def flexible_w(loadpoint: int) -> float:
+            return _flexible(seen.loadpoints[loadpoint], seen.voltage_v)
+
+        def ask(memory: Memory, turn: Turn) -> tuple[Target, Memory]:
+            each, sun = seen.loadpoints[turn.loadpoint], turn.sun
+            if each.settings.mode is ChargeMode.PV:
+                sun = sun.shifted(-flexible_for(turn.loadpoint, priorities, flexible_w))
+            return _target(seen, each, memory, sun, turn.phases_max)
+
+        return None, ask
+
+    def hear(self, memory: Memory, news: News) -> Memory:
+        """The timers go on, rest, or have elapsed."""
+        timer, scaling = memory.timer, memory.scaling
+        match news:
+            case News.HURRY:
+                timer = surplus.elapse(timer)
+            case News.ENABLE_CHANGED | News.PV_LEFT:
+                timer = RESTING
+            case News.SUN_LEFT:
+                timer, scaling = RESTING, AT_REST
+            case News.CHARGE_STOPPED:
+                timer = surplus.rest(timer)
+            case News.PHASES_SWITCHED:
+                timer, scaling = ELAPSED, AT_REST
+            case News.PHASES_BECAME:
+                scaling = AT_REST
+        return _remembered(memory, timer, scaling)
+
+    def outlook(self, memory: Memory, *, settings: LoadpointSettings, is_charging: bool, idle_switches: int) -> Outlook:
+        """Both timers."""
+        timer, scaling = memory.timer, memory.scaling
+        delays = {"enable_delay": settings.enable_delay, "disable_delay": settings.disable_delay}
+        return Outlook(
+            timer.action,
+            surplus.due_at(timer, **delays),
+            scaling.action,
+            phases.due_at(scaling, **delays, is_charging=is_charging, idle_switches=idle_switches),
+        )
+
+    def next_change(self, seen: SiteSeen, memory: None, memories: Sequence[Memory]) -> Instant | None:  # noqa: ARG002
+        """The least of what its timers say; the next tick while one of them still moves."""
+        changes: list[Instant | None] = []
+        for each, after in zip(seen.loadpoints, memories, strict=True):
+            if after.scaling.is_due or (after is not each.memory and _has_moved(each.memory, after)):
+                return seen.instant
+            settings, charger = each.settings, each.charger
+            is_idle = charger.is_enabled and not each.is_charging
+            if is_idle or isinstance(after.timer, Waiting):
+                changes.append(
+                    surplus.next_change(
+                        after.timer,
+                        instant=seen.instant,
+                        enable_delay=settings.enable_delay,
+                        disable_delay=settings.disable_delay,
+                        idle_since=charger.current_changed_at if is_idle else None,
+                    )
+                )
+            if after.scaling.since is not None:
+                changes.append(
+                    phases.next_change(
+                        after.scaling,
+                        None,
+                        instant=seen.instant,
+                        switched_at=None,
+                        enable_delay=settings.enable_delay,
+                        disable_delay=settings.disable_delay,
+                        is_charging=each.is_charging,
+                        idle_switches=each.idle_switches,
+                    )
+                )
+        return first_after(seen.instant, *changes) if changes else None
 
 
-def law(lp: LoadpointDesk, demand: Demand, sun: Sun, *, phases_max: int) -> Target:
-    """Decide for one loadpoint; limits leave room for ``phases_max`` phases [PH-7]."""
-    loadpoint = lp.state
-    if not demand.follows_sun:
-        _rest(loadpoint)
-        return Target(demand.wanted_a, demand.phases, demand.is_forced, demand.reason)
+def _has_moved(before: Memory, after: Memory) -> bool:
+    """Whether another delay runs than before."""
+    return after.scaling.since != before.scaling.since or surplus.is_moved(before.timer, after.timer)
+
+
+def _remembered(before: Memory, timer: SunTimer, scaling: Scaling) -> Memory:
+    """The same object while nothing changes."""
+    if timer is before.timer and scaling is before.scaling:
+        return before
+    return Memory(timer, scaling)
+
+
+def _flexible(seen: Seen, voltage_v: float) -> float:
+    demand = seen.demand
+    return flexible_power(
+        mode=seen.settings.mode,
+        is_charging=seen.is_charging,
+        has_floor=demand.wanted_a > 0 and not demand.follows_sun,
+        power_w=None if seen.taken is None else seen.taken.least_w,
+        current_min_a=seen.minimum_a,
+        phases=seen.active,
+        voltage_v=voltage_v,
+    )
+
+
+def _target(site: SiteSeen, seen: Seen, memory: Memory, sun: Sun, phases_max: int) -> tuple[Target, Memory]:
+    """Decide for one loadpoint, which sees ``sun``."""
+    demand = seen.demand
+    if not demand.follows_sun:  # while something else decides, nothing is waited for [PH-10, STR-8, DEF-4]
+        target = Target(demand.wanted_a, demand.phases, demand.is_forced, demand.reason)
+        return target, _remembered(memory, surplus.rest(memory.timer), AT_REST)
     if sun.power_w is None:
-        target = _without_grid(lp, demand, sun.lost_at)
-    elif not is_shown(loadpoint, sun.sampled_at):
-        charger = loadpoint.charger
+        return _without_grid(seen, sun.lost_at, site.instant), _remembered(memory, RESTING, AT_REST)
+    if not seen.is_shown:
+        charger = seen.charger
         current_a = demand.minimum_a if charger.current_a is None else max(charger.current_a, demand.minimum_a)
-        return Target(current_a if charger.is_enabled else 0.0, 0, False, loadpoint.reason, may_start=False)
-    else:
-        target = _follow(lp, demand, sun, sun.power_w, phases_max)
-    if target.current_a == 0 and not target.phases and is_climating(lp):
-        return Target(demand.minimum_a, 0, True, because(ReasonCode.CLIMATE))  # [STR-9]
-    return target
+        return Target(current_a if charger.is_enabled else 0.0, 0, False, seen.reason, may_start=False), memory
+    return _follow(site, seen, memory, sun, sun.power_w, phases_max)
 
 
-def _rest(loadpoint: LoadpointState) -> None:
-    """While something else than the sun decides, nothing is waited for; what has elapsed stays so [PH-10, STR-8, DEF-4]."""
-    loadpoint.scaling = AT_REST
-    if loadpoint.pv_timer is not None and loadpoint.pv_timer != ELAPSED:
-        loadpoint.pv_timer = None
-        loadpoint.pv_action = PvAction.INACTIVE
-
-
-def _without_grid(lp: LoadpointDesk, demand: Demand, lost_at: Instant) -> Target:
+def _without_grid(seen: Seen, lost_at: Instant, instant: Instant) -> Target:
     """The minimum for a while, then a pause; a guaranteed minimum needs no meter [DEF-47]."""
-    loadpoint = lp.state
-    loadpoint.pv_timer = None
-    loadpoint.pv_action = PvAction.INACTIVE
-    loadpoint.scaling = AT_REST
-    is_lost = lp.instant >= lost_at
+    demand = seen.demand
+    is_lost = instant >= lost_at
     reason = because(ReasonCode.GRID_LOST) if is_lost else Reason(ReasonCode.GRID_STALE, until=lost_at)
     if demand.floor_a > 0:
         return Target(demand.floor_a, 0, False, because(ReasonCode.GRID_STALE))
-    if loadpoint.charger.is_enabled and not is_lost:
+    if seen.charger.is_enabled and not is_lost:
         return Target(demand.minimum_a, 0, False, reason, may_start=False)
     return Target(0.0, 0, is_lost, reason)
 
 
-def _follow(lp: LoadpointDesk, demand: Demand, sun: Sun, site_power_w: float, phases_max: int) -> Target:
-    loadpoint, facts = lp.state, lp.facts
-    settings = loadpoint.settings
-    charger = loadpoint.charger
-    voltage_v = lp.voltage_v
-    if lp.layout.is_switchable:
-        _scale(lp, demand, site_power_w, phases_max)
-        if loadpoint.scaling.is_due:
-            return Target(0.0, loadpoint.scaling.phases, True, because(ReasonCode.PHASE_SWITCH))
+def _follow(
+    site: SiteSeen, seen: Seen, memory: Memory, sun: Sun, site_power_w: float, phases_max: int
+) -> tuple[Target, Memory]:
+    demand, settings, charger = seen.demand, seen.settings, seen.charger
+    scaling = AT_REST
+    if seen.is_switchable:
+        scaling = _scale(site, seen, memory.scaling, site_power_w, phases_max)
+        if scaling.is_due:
+            target = Target(0.0, scaling.phases, True, because(ReasonCode.PHASE_SWITCH))
+            return target, _remembered(memory, memory.timer, scaling)
     effective_a = effective_current(
-        is_charging=facts.is_charging,
-        currents_a=facts.currents_a,
-        current_offered_a=_offered(charger, demand),
+        is_charging=seen.is_charging,
+        currents_a=seen.currents_a,
+        current_offered_a=_offered(seen),
     )
     is_minpv = demand.floor_a > 0
     target_a = target_current(
-        effective_a=effective_a, site_power_w=site_power_w, phases=facts.active, voltage_v=voltage_v
+        effective_a=effective_a, site_power_w=site_power_w, phases=seen.active, voltage_v=site.voltage_v
     )
     step = decide(
-        loadpoint.pv_timer,
-        instant=lp.instant,
+        memory.timer,
+        instant=site.instant,
         target_a=target_a,
         site_power_w=site_power_w,
         current_min_a=demand.minimum_a,
         current_max_a=demand.wanted_a,
         is_enabled=charger.is_enabled,
         is_minpv=is_minpv,
-        is_buffered=(sun.is_buffered and facts.is_charging) or sun.is_buffer_start,
-        is_scaling_phases=loadpoint.scaling.since is not None,
+        is_buffered=(sun.is_buffered and seen.is_charging) or sun.is_buffer_start,
+        is_scaling_phases=scaling.since is not None,
         enable_threshold_w=settings.enable_threshold_w,
         enable_delay=settings.enable_delay,
         disable_threshold_w=settings.disable_threshold_w,
         disable_delay=settings.disable_delay,
     )
-    loadpoint.pv_timer = step.timer
-    loadpoint.pv_action = step.action
-    has_enough = facts.is_charging or can_enable(
+    has_enough = seen.is_charging or can_enable(
         target_a=target_a,
         site_power_w=site_power_w,
         current_min_a=demand.minimum_a,
@@ -142,52 +225,50 @@ def _follow(lp: LoadpointDesk, demand: Demand, sun: Sun, site_power_w: float, ph
     may_start = step.row is not Row.DISABLE_WAIT and step.row is not Row.ENABLED_LOW
     if step.row is Row.FOLLOWING and not is_minpv:
         may_start = has_enough
-    reason = _reason(lp, step, sun, is_minpv=is_minpv)
     current_a = step.current_a
     if step.row is Row.FOLLOWING and charger.is_enabled:
         current_a = steady(
             current_a,
             offered_a=charger.current_a,
-            unchanged_for=elapsed(charger.current_changed_at, lp.instant),
-            is_charging=facts.is_charging,
+            unchanged_for=elapsed(charger.current_changed_at, site.instant),
+            is_charging=seen.is_charging,
             is_exporting=site_power_w <= 0,
             current_min_a=demand.minimum_a,
             current_max_a=demand.wanted_a,
         )
-    return Target(current_a, 0, False, reason, may_start=may_start)
+    reason = _reason(site, seen, step, sun)
+    return Target(current_a, 0, False, reason, may_start=may_start), _remembered(memory, step.timer, scaling)
 
 
-def _offered(charger: ChargerState, demand: Demand) -> float | None:
+def _offered(seen: Seen) -> float | None:
     """What the vehicle is offered, the minimum if nobody knows; None: nothing [A]."""
+    charger = seen.charger
     if not charger.is_enabled:
         return None
-    return demand.minimum_a if charger.current_a is None else charger.current_a
+    return seen.demand.minimum_a if charger.current_a is None else charger.current_a
 
 
-def _scale(lp: LoadpointDesk, demand: Demand, site_power_w: float, phases_max: int) -> None:
-    """Move the phase timer; at rest while a switch settles, and while nobody knows what the vehicle draws [PH-6, DEF-3]."""
-    loadpoint, facts = lp.state, lp.facts
-    charger = loadpoint.charger
-    settles = is_settling(charger.phases_switched_at, lp.instant)
-    if facts.taken is None or settles or not may_switch(charger, lp.instant):
-        loadpoint.scaling = AT_REST
-        return
-    settings = loadpoint.settings
-    drawn = facts.taken if charger.is_enabled or facts.is_charging else measured(0.0)  # else it is not the vehicle's
-    loadpoint.scaling = scale(
-        loadpoint.scaling,
-        instant=lp.instant,
+def _scale(site: SiteSeen, seen: Seen, before: Scaling, site_power_w: float, phases_max: int) -> Scaling:
+    """The phase timer; at rest while a switch settles, and while nobody knows what the vehicle draws [PH-6, DEF-3]."""
+    demand, settings, charger = seen.demand, seen.settings, seen.charger
+    settles = is_settling(charger.phases_switched_at, site.instant)
+    if seen.taken is None or settles or not may_switch(charger, site.instant):
+        return AT_REST
+    drawn = seen.taken if charger.is_enabled or seen.is_charging else measured(0.0)  # else it is not the vehicle's
+    return scale(
+        before,
+        instant=site.instant,
         available_least_w=drawn.least_w - site_power_w,
         available_most_w=drawn.most_w - site_power_w,
         site_power_w=site_power_w,
-        voltage_v=lp.voltage_v,
-        active=facts.active,
+        voltage_v=site.voltage_v,
+        active=seen.active,
         active_max=min(
             phases_max,
             active_phases_max(
-                vehicle=lp.vehicle_phases,
+                vehicle=seen.vehicle_phases,
                 physical=charger.phases,
-                measured=loadpoint.measured_phases,
+                measured=seen.measured_phases,
                 configured=settings.phases_configured,
                 is_switchable=True,
             ),
@@ -199,50 +280,23 @@ def _scale(lp: LoadpointDesk, demand: Demand, site_power_w: float, phases_max: i
         enable_delay=settings.enable_delay,
         disable_delay=settings.disable_delay,
         is_enabled=charger.is_enabled,
-        is_charging=facts.is_charging,
-        idle_switches=loadpoint.idle_switches,
+        is_charging=seen.is_charging,
+        idle_switches=seen.idle_switches,
     )
 
 
-def _reason(lp: LoadpointDesk, step: SurplusStep, sun: Sun, *, is_minpv: bool) -> Reason:
-    row = step.row
+def _reason(site: SiteSeen, seen: Seen, step: SurplusStep, sun: Sun) -> Reason:
+    row, settings = step.row, seen.settings
     if row is Row.FOLLOWING or row is Row.ENABLED_LOW or row is Row.ENABLE_DUE:
         return because(ReasonCode.SURPLUS)
     if row is Row.KEPT_ALIVE:
-        return because(ReasonCode.MINIMUM_POWER if is_minpv else ReasonCode.BATTERY_BUFFER)
-    loadpoint = lp.state
-    settings = loadpoint.settings
-    if row is Row.DISABLE_WAIT:
-        assert step.timer is not None
-        return Reason(ReasonCode.SURPLUS_WAIT_DISABLE, until=step.timer + settings.disable_delay)
-    if row is Row.ENABLE_WAIT:
-        assert step.timer is not None
-        return Reason(ReasonCode.SURPLUS_WAIT_ENABLE, until=step.timer + settings.enable_delay)
-    plan_start = loadpoint.plan.projected_start
-    if plan_start is not None and plan_start > lp.utc:
-        return Reason(ReasonCode.PLAN_WAITING, until_utc=plan_start)
+        return because(ReasonCode.MINIMUM_POWER if seen.demand.floor_a > 0 else ReasonCode.BATTERY_BUFFER)
+    if row is Row.DISABLE_WAIT or row is Row.ENABLE_WAIT:
+        until = surplus.due_at(step.timer, enable_delay=settings.enable_delay, disable_delay=settings.disable_delay)
+        is_stop = row is Row.DISABLE_WAIT
+        return Reason(ReasonCode.SURPLUS_WAIT_DISABLE if is_stop else ReasonCode.SURPLUS_WAIT_ENABLE, until=until)
+    if seen.plan_start is not None and seen.plan_start > site.utc:
+        return Reason(ReasonCode.PLAN_WAITING, until_utc=seen.plan_start)
     if sun.has_battery_priority:
         return because(ReasonCode.BATTERY_PRIORITY)
     return because(ReasonCode.SURPLUS_MISSING)
-
-
-def with_limit(reason: Reason, limit: str | None, *, is_paused: bool) -> Reason:
-    """``reason`` with the limit that holds the current down; a pause is due to the limit alone."""
-    if limit is None:
-        return reason
-    if is_paused:
-        return Reason(ReasonCode.LIMITED, {"wanted": reason.code.value}, limit=limit)
-    return replace(reason, limit=limit)
-
-
-def with_disagreement(reason: Reason, charger: ChargerState) -> Reason:
-    """``reason`` with the read-back that contradicts; it becomes the reason itself where not happens what was wanted."""
-    name = disagreeing(charger)
-    if name is None:
-        return reason
-    params = {**reason.params, "read_back": name}
-    if charger.seems_off or charger.runs_unasked:
-        if reason.code is not ReasonCode.READ_BACK_DISAGREES:
-            params["wanted"] = reason.code.value
-        return replace(reason, code=ReasonCode.READ_BACK_DISAGREES, params=params)
-    return replace(reason, params=params)

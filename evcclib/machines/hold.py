@@ -1,25 +1,20 @@
 """A condition and since when it holds [N-2].
 
-A timer is an instant, or None (not running), or `ELAPSED` (ran out long ago, so that every delay is over).
+A timer is an instant, or None: not running. What waits for more than that has states of its own (`evcclib.machines.surplus`).
 """
 
 from __future__ import annotations
 
 from datetime import timedelta
 
-from evcclib.units import Instant
-
-ELAPSED = Instant(timedelta(days=-365_000))
-"""A symbol, not a time: compare with ``==``; it keeps its meaning when a state moves to another clock [N-2]."""
+from evcclib.units import ZERO, Instant
 
 Timer = Instant | None
 
 
-def remaining(timer: Timer, delay: timedelta, instant: Instant) -> timedelta:
-    """What is left of ``delay``, never negative; nothing of a timer that does not run."""
-    if timer is None or timer == ELAPSED:
-        return timedelta(0)
-    return max(timedelta(0), timer + delay - instant)
+def remaining(until: Timer, instant: Instant) -> timedelta:
+    """How long it is until then, never negative; nothing of what is not waited for."""
+    return ZERO if until is None else max(ZERO, until - instant)
 
 
 def first_after(instant: Instant, *times: Instant | None) -> Instant | None:
@@ -33,4 +28,4 @@ def first_after(instant: Instant, *times: Instant | None) -> Instant | None:
 
 def elapsed(timer: Timer, instant: Instant) -> timedelta:
     """How long a timer runs; one that does not has run for ever."""
-    return instant - (ELAPSED if timer is None else timer)
+    return timedelta.max if timer is None else instant - timer

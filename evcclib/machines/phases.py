@@ -204,6 +204,16 @@ def scale(
     return Scaling(since, action, instant - since >= wait)
 
 
+def due_at(
+    scaling: Scaling, *, enable_delay: timedelta, disable_delay: timedelta, is_charging: bool, idle_switches: int
+) -> Timer:
+    """When the delay that runs is over."""
+    if scaling.since is None:
+        return None
+    delay = enable_delay if scaling.action is PhaseAction.SCALE_3P else disable_delay
+    return scaling.since + patience(delay, is_charging=is_charging, idle_switches=idle_switches)
+
+
 def next_change(
     scaling: Scaling,
     narrowed: Narrowed | None,

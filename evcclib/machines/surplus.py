@@ -7,15 +7,19 @@
     enabled  --- too little for the disable delay -> 0           (Imin while it waits)
     enabled  --- else -----------------------------> min(target, Imax)
 
-The one timer has no direction: what it waits for follows from the row of the table [PV-4]. It is cleared by the enable change
-it led to [DEF-4], which happens where that change is confirmed (`evcclib.machines.charger`).
+    Resting --- a delay begins -----> Waiting --- the row asks for nothing --> Resting
+    any     --- connect, plan ... --> Elapsed --- the same ------------------> Resting
+
+The one timer has no direction: what it waits for follows from the row of the table [PV-4], and a row of the other direction goes
+on with it. It rests after the enable change that it led to [DEF-4], once that change is confirmed (`evcclib.machines.charger`).
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import Enum
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from evcclib.machines.hold import Timer, first_after
 from evcclib.model import PhaseTriple, PvAction
@@ -47,21 +51,65 @@ class Row(Enum):
     FOLLOWING = "4"
 
 
+@dataclass(frozen=True, slots=True)
+class Resting:
+    """Nothing is waited for."""
+
+    kind: ClassVar[str] = "resting"
+    action: ClassVar[PvAction] = PvAction.INACTIVE
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A delay runs ``since`` then; ``action`` is what it leads to [PV-6]."""
+
+    action: PvAction
+    since: Instant
+    kind: ClassVar[str] = "waiting"
+
+
+@dataclass(frozen=True, slots=True)
+class Elapsed:
+    """Every delay is over, of whatever row; ``action`` is what that has led to by now, but is not confirmed."""
+
+    action: PvAction = PvAction.INACTIVE
+    kind: ClassVar[str] = "elapsed"
+
+
+SunTimer = Resting | Waiting | Elapsed
+RESTING, ELAPSED = Resting(), Elapsed()
+
+
+def rest(timer: SunTimer) -> SunTimer:
+    """Nothing is waited for any more; what has elapsed stays so."""
+    return timer if isinstance(timer, Elapsed) else RESTING
+
+
+def elapse(timer: SunTimer) -> SunTimer:
+    """The next decision waits for nothing [PVT-3]."""
+    return timer if isinstance(timer, Elapsed) else ELAPSED
+
+
+def is_moved(before: SunTimer, after: SunTimer) -> bool:
+    """Whether another delay runs; what it leads to follows from the row anyway."""
+    if isinstance(before, Waiting) and isinstance(after, Waiting):
+        return before.since != after.since
+    return type(before) is not type(after)
+
+
+def due_at(timer: SunTimer, *, enable_delay: timedelta, disable_delay: timedelta) -> Timer:
+    """When a delay that runs is over."""
+    if not isinstance(timer, Waiting):
+        return None
+    return timer.since + (enable_delay if timer.action is PvAction.ENABLE else disable_delay)
+
+
 class SurplusStep(NamedTuple):
     """The current to offer [A], 0 = stop, the timer afterwards, and the row that said so."""
 
     current_a: float
-    timer: Timer
+    timer: SunTimer
     row: Row
-
-    @property
-    def action(self) -> PvAction:
-        """What the running timer will do [PV-6]."""
-        if self.row is Row.DISABLE_DUE or self.row is Row.DISABLE_WAIT:
-            return PvAction.DISABLE
-        if self.row is Row.ENABLE_DUE or self.row is Row.ENABLE_WAIT:
-            return PvAction.ENABLE
-        return PvAction.INACTIVE
 
 
 def busiest(currents_a: PhaseTriple) -> float:
@@ -89,7 +137,7 @@ def target_current(*, effective_a: float, site_power_w: float, phases: int, volt
 
 
 def decide(
-    timer: Timer,
+    timer: SunTimer,
     *,
     instant: Instant,
     target_a: float,
@@ -107,27 +155,38 @@ def decide(
 ) -> SurplusStep:
     """One decision by table PV-4. ``is_buffered``: the home battery keeps the charging alive [PV-11]."""
     if target_a < current_min_a and (is_minpv or is_buffered):
-        return SurplusStep(current_min_a, None, Row.KEPT_ALIVE)  # [DEF-5]
+        return SurplusStep(current_min_a, RESTING, Row.KEPT_ALIVE)  # [DEF-5]
     if target_a >= current_min_a and (is_enabled or is_minpv):
-        return SurplusStep(min(target_a, current_max_a), None, Row.FOLLOWING)
+        return SurplusStep(min(target_a, current_max_a), RESTING, Row.FOLLOWING)
     if is_enabled:
         if site_power_w < disable_threshold_w or is_scaling_phases:  # [PV-8]
-            return SurplusStep(current_min_a, None, Row.ENABLED_LOW)
-        since = instant if timer is None else timer
-        if instant - since >= disable_delay:
-            return SurplusStep(0.0, since, Row.DISABLE_DUE)
-        return SurplusStep(current_min_a, since, Row.DISABLE_WAIT)
+            return SurplusStep(current_min_a, RESTING, Row.ENABLED_LOW)
+        running = _running(timer, PvAction.DISABLE, instant)
+        if _is_over(running, disable_delay, instant):
+            return SurplusStep(0.0, running, Row.DISABLE_DUE)
+        return SurplusStep(current_min_a, running, Row.DISABLE_WAIT)
     if not can_enable(
         target_a=target_a,
         site_power_w=site_power_w,
         current_min_a=current_min_a,
         enable_threshold_w=enable_threshold_w,
     ):
-        return SurplusStep(0.0, None, Row.DISABLED)
-    since = instant if timer is None else timer
-    if instant - since >= enable_delay:
-        return SurplusStep(current_min_a, since, Row.ENABLE_DUE)  # [PV-7]
-    return SurplusStep(0.0, since, Row.ENABLE_WAIT)
+        return SurplusStep(0.0, RESTING, Row.DISABLED)
+    running = _running(timer, PvAction.ENABLE, instant)
+    if _is_over(running, enable_delay, instant):
+        return SurplusStep(current_min_a, running, Row.ENABLE_DUE)  # [PV-7]
+    return SurplusStep(0.0, running, Row.ENABLE_WAIT)
+
+
+def _running(timer: SunTimer, action: PvAction, instant: Instant) -> Waiting | Elapsed:
+    """``timer`` in a row that waits for ``action``: it begins, or goes on."""
+    if isinstance(timer, Resting):
+        return Waiting(action, instant)
+    return timer if timer.action is action else replace(timer, action=action)
+
+
+def _is_over(timer: Waiting | Elapsed, delay: timedelta, instant: Instant) -> bool:
+    return isinstance(timer, Elapsed) or instant - timer.since >= delay
 
 
 def steady(
@@ -156,8 +215,7 @@ def steady(
 
 
 def next_change(
-    timer: Timer,
-    action: PvAction,
+    timer: SunTimer,
     *,
     instant: Instant,
     enable_delay: timedelta,
@@ -168,10 +226,8 @@ def next_change(
 
     ``idle_since``: from when on a vehicle that does not charge has been offered the same, None if it charges.
     """
-    delay = enable_delay if action is PvAction.ENABLE else disable_delay
-    return first_after(
-        instant, None if timer is None else timer + delay, None if idle_since is None else idle_since + IDLE_REST
-    )
+    due = due_at(timer, enable_delay=enable_delay, disable_delay=disable_delay)
+    return first_after(instant, due, None if idle_since is None else idle_since + IDLE_REST)
 
 
 def can_enable(*, target_a: float, site_power_w: float, current_min_a: float, enable_threshold_w: float) -> bool:

@@ -9,13 +9,12 @@ from dataclasses import replace
 
 from evcclib.config import Actions
 from evcclib.events import GuestFound, SessionChanged, SettingChanged, VehicleAssigned
+from evcclib.laws.law import News
 from evcclib.ledger import meter_ledger, session
 from evcclib.machines import asking, detection, soc
-from evcclib.machines.hold import ELAPSED
-from evcclib.machines.phases import AT_REST
 from evcclib.machines.unmetered import NOTHING_SEEN
-from evcclib.model import ChargeMode, PvAction
-from evcclib.pipeline.desk import LoadpointDesk, SiteDesk
+from evcclib.model import ChargeMode
+from evcclib.pipeline.desk import LoadpointDesk, SiteDesk, tell_law
 from evcclib.pipeline.lookup import VehicleLayout
 from evcclib.planning import plan_follow
 from evcclib.settings import Scope, VehicleSettings
@@ -28,10 +27,9 @@ def set_mode(lp: LoadpointDesk, mode: ChargeMode) -> None:
         return
     lp.change(mode=mode)
     if mode is not ChargeMode.PV:
-        state.pv_timer = None
-        state.pv_action = PvAction.INACTIVE
+        tell_law(lp, News.PV_LEFT)
     if mode is ChargeMode.NOW or mode is ChargeMode.OFF:
-        state.scaling = AT_REST
+        tell_law(lp, News.SUN_LEFT)
         state.plan = plan_follow.IDLE
 
 
@@ -51,7 +49,7 @@ def assign(site: SiteDesk, lp: LoadpointDesk, name: str | None) -> None:
     state.soc = soc.UNKNOWN
     state.progress_pct = 0.0
     state.odometer_km = None
-    state.odometer_asked_at = None
+    state.wants_odometer, state.odometer_asked_at = False, None
     lp.events.append(VehicleAssigned(lp.index, name))
     vehicle = lp.vehicle
     if vehicle is None:
@@ -203,7 +201,7 @@ def ask_odometer(lp: LoadpointDesk) -> None:
     """Have the next step ask once; the answer is taken whenever it comes [VEH-7]."""
     vehicle = lp.vehicle
     if vehicle is not None and vehicle.config.has_odometer:
-        lp.state.odometer_asked_at = ELAPSED
+        lp.state.wants_odometer, lp.state.odometer_asked_at = True, None
 
 
 def describe_session(

@@ -38,6 +38,7 @@ from evcclib.config import (
     VehicleConfig,
 )
 from evcclib.errors import InvalidConfig
+from evcclib.laws.by_name import LAWS
 from evcclib.model import ChargeMode, PollMode, VehicleFeature
 from evcclib.settings import SPECS, Kind, LoadpointDefaults, Scope, SiteDefaults
 
@@ -144,6 +145,7 @@ def _of_settings(scope: Scope, of: type) -> dict[str, Allowed]:
     return {each.name: of_setting(scope, each.name) for each in fields(of)}
 
 
+_LAW = Allowed(f"one of {', '.join(LAWS)}", lambda value: isinstance(value, str) and value in LAWS)
 _ROTATION = Allowed(
     "the three phases in some order, such as (1, 2, 3)",
     lambda value: isinstance(value, tuple) and all(type(each) is int for each in value) and sorted(value) == [1, 2, 3],
@@ -155,6 +157,7 @@ _FEATURES = Allowed(
 TABLE: Table = {
     SiteConfig: {
         "title": TEXT,
+        "law": _LAW,
         "voltage_v": number(50, 500, "V"),
         "interval": duration(0.1, DAY_S),
         "time_zone": ZONE,

@@ -30,9 +30,12 @@ ANY_NUMBER = number(-NUMBER_MAX, NUMBER_MAX)
 ANY_INTEGER = whole(-(10**9), 10**9)
 
 
-def check_state(part: object, where: str) -> None:
-    """Raises `evcclib.errors.IncompatibleState` if a field of this part of a state, found at ``where``, is out of its range."""
-    for name, allowed in IN_STATE.get(type(part), {}).items():
+def check_state(part: object, where: str, table: Table | None = None) -> None:
+    """Raises `evcclib.errors.IncompatibleState` if a field of this part of a state, found at ``where``, is out of its range.
+
+    ``table``: a law's own ranges, for what it remembers.
+    """
+    for name, allowed in (IN_STATE if table is None else table).get(type(part), {}).items():
         allowed.check(f"{where}.{name}", getattr(part, name), IncompatibleState)
     for names, allowed in TOGETHER.get(type(part), {}).items():
         values = tuple(getattr(part, name) for name in names)

@@ -10,14 +10,13 @@ from datetime import datetime
 
 from evcclib.commands import Batch, Read
 from evcclib.events import Event, SettingChanged, Warned, WarningCode
+from evcclib.laws.law import News
 from evcclib.machines.charger import Report
-from evcclib.machines.hold import ELAPSED
-from evcclib.machines.phases import AT_REST
 from evcclib.machines.soc import EstimatorConfig
 from evcclib.machines.unmetered import Taken
-from evcclib.model import Now, PhaseTriple, PvAction
+from evcclib.model import Now, PhaseTriple
 from evcclib.pipeline.lookup import Bounds, LoadpointLayout, SiteLayout, VehicleLayout
-from evcclib.pipeline.state import Balance, LoadpointState, SiteState
+from evcclib.pipeline.state import Balance, LoadpointState, SiteState, begin_afresh
 from evcclib.readings import ChargerReading, Missing, Readings, VehicleReading
 from evcclib.settings import LoadpointSettings, Scope, SettingValue
 from evcclib.units import Instant
@@ -154,6 +153,8 @@ class SiteDesk:
 def begin(layout: SiteLayout, state: SiteState, readings: Readings, now: Now) -> SiteDesk:
     """The desks with a copy of ``state`` on them."""
     state, chargers = state.copy(), readings.chargers or (SILENT,) * len(layout.loadpoints)
+    if state.law != layout.law.name:
+        begin_afresh(state, layout.law)
     instant, utc = now.instant, now.utc
     oldest, voltage_v = instant - layout.age_max, layout.voltage_v
     events: list[Event] = []
@@ -180,13 +181,19 @@ def begin(layout: SiteLayout, state: SiteState, readings: Readings, now: Now) ->
     return SiteDesk(layout, state, readings, now, instant, utc, oldest, events, reads, batches, desks)
 
 
-def elapse(lp: LoadpointDesk) -> None:
-    """Make the next decision on surplus immediate [PVT-3]."""
-    state = lp.state
-    if state.pv_timer != ELAPSED:
-        state.pv_timer = ELAPSED
-        state.pv_action = PvAction.INACTIVE
-        state.charger = replace(state.charger, guard=None)
+def tell_law(lp: LoadpointDesk, news: News) -> None:
+    """Let the law hear what has happened."""
+    lp.state.memory = lp.site_layout.law.hear(lp.state.memory, news)
+
+
+def elapse(lp: LoadpointDesk) -> bool:
+    """Make the next decision on surplus immediate, whatever guard runs; False: it is already, and the guard stays [PVT-3]."""
+    before = lp.state.memory
+    tell_law(lp, News.HURRY)
+    is_news = lp.state.memory is not before
+    if is_news:
+        lp.state.charger = replace(lp.state.charger, guard=None)
+    return is_news
 
 
 def phases_became(lp: LoadpointDesk, phases: int) -> None:
@@ -194,5 +201,5 @@ def phases_became(lp: LoadpointDesk, phases: int) -> None:
     state = lp.state
     if state.charger.phases != phases:
         state.charger = replace(state.charger, phases=phases)
-    state.scaling = AT_REST
+    tell_law(lp, News.PHASES_BECAME)
     state.measured_phases = state.proven_phases = 0

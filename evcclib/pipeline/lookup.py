@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from evcclib.config import ChargerConfig, LoadpointConfig, SiteConfig, VehicleConfig
+from evcclib.laws.law import Law
 from evcclib.machines.charger import COARSE_STEP_A, ceil_to_step, floor_to_step
 from evcclib.machines.soc import EstimatorConfig
 from evcclib.model import VehicleFeature
@@ -44,10 +45,11 @@ class LoadpointLayout:
 
 
 class SiteLayout:
-    """Everything looked up from one `SiteConfig`."""
+    """Everything looked up from one `SiteConfig`, and the law that decides."""
 
-    def __init__(self, config: SiteConfig) -> None:
+    def __init__(self, config: SiteConfig, law: Law) -> None:
         self.config = config
+        self.law = law
         self.voltage_v = config.voltage_v
         self.interval = config.interval
         self.age_max = config.reading_age_max

@@ -19,10 +19,10 @@ from evcclib.events import (
     VehicleDisconnected,
     WarningCode,
 )
+from evcclib.laws.law import News
 from evcclib.ledger import meter_ledger, session
 from evcclib.machines import asking, plausible, soc
 from evcclib.machines.charger import DRAWING_W, SYNC_GRACE, ChargerState, Report, confirm, see_phases, sync
-from evcclib.machines.hold import ELAPSED
 from evcclib.machines.phases import (
     ACTIVE_CURRENT_A,
     active_phases,
@@ -39,9 +39,9 @@ from evcclib.machines.rounding import hear
 from evcclib.machines.status import FAULTS, Transition, transitions
 from evcclib.machines.surplus import busiest
 from evcclib.machines.unmetered import Offered, Taken, measured, taken, unknown_offer
-from evcclib.model import ChargerStatus, PhaseTriple, PollMode, PvAction
+from evcclib.model import ChargerStatus, PhaseTriple, PollMode
 from evcclib.pipeline.assignment import connect, describe_session, disconnect, identify, open_session, store_session
-from evcclib.pipeline.desk import Facts, LoadpointDesk, SiteDesk, elapse, phases_became
+from evcclib.pipeline.desk import Facts, LoadpointDesk, SiteDesk, elapse, phases_became, tell_law
 from evcclib.pipeline.samples import fresh, fresh_value
 from evcclib.pipeline.sharing import OBEDIENCE
 from evcclib.pipeline.state import NO_EFFECT
@@ -74,11 +74,9 @@ def take_outcome(lp: LoadpointDesk, outcome: Outcome, *, warning: WarningCode = 
     if confirmed.is_phase_switched:
         phases_became(lp, confirmed.state.phases)
         state.idle_switches += 1
-        state.pv_timer = ELAPSED
-        state.pv_action = PvAction.INACTIVE
+        tell_law(lp, News.PHASES_SWITCHED)
     elif confirmed.is_pv_timer_cleared:
-        state.pv_timer = None
-        state.pv_action = PvAction.INACTIVE
+        tell_law(lp, News.ENABLE_CHANGED)
     if before.phases and not confirmed.state.phases:
         state.measured_phases = state.proven_phases = 0  # counted on phases that may be others now
     is_failed = outcome.result is not Result.DONE
@@ -350,9 +348,7 @@ def _handle(site: SiteDesk, lp: LoadpointDesk, happened: tuple[Transition, ...],
             if state.charger.is_enabled:
                 state.charger = replace(state.charger, wake_timer=lp.instant)  # [DEF-28]
             state.poll = asking.charge_stopped(state.poll)
-            if state.pv_timer != ELAPSED:
-                state.pv_timer = None
-                state.pv_action = PvAction.INACTIVE
+            tell_law(lp, News.CHARGE_STOPPED)
             if state.session is not None:
                 counted = session.charge(
                     state.session,
@@ -399,8 +395,8 @@ def _see_soc(lp: LoadpointDesk, *, is_connected: bool, is_charging: bool) -> Non
                 and answers.status.sampled_at >= vehicle_soc.sampled_at
             ):
                 statuses_agree = answers.status.value is state.status
-        if state.odometer_asked_at == ELAPSED:
-            state.odometer_asked_at = lp.instant
+        if state.wants_odometer:
+            state.wants_odometer, state.odometer_asked_at = False, lp.instant
             lp.reads.add(Read(name, VehicleRead.ODOMETER))
         if (
             state.odometer_asked_at is not None

@@ -13,7 +13,7 @@ from datetime import timedelta
 from math import isfinite
 
 from evcclib.events import Warned, WarningCode
-from evcclib.laws.classic import Sun
+from evcclib.laws.law import Sun
 from evcclib.machines.balance import NO_BATTERY, SitePower, home_power, site_power, sum_batteries
 from evcclib.machines.hold import first_after
 from evcclib.machines.plausible import is_soc

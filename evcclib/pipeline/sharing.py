@@ -6,14 +6,13 @@ power after what the others' latest commands will change of it, so that no surpl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 
 from evcclib.commands import Command, Disable, Enable, SetCurrent, SwitchPhases
 from evcclib.machines.hold import Timer, first_after
 from evcclib.machines.surplus import CURRENT_SLACK_A
 from evcclib.machines.unmetered import Taken
-from evcclib.model import ChargeMode
 from evcclib.pipeline.state import NO_EFFECT, Effect, LoadpointState
 from evcclib.units import Instant
 
@@ -23,39 +22,15 @@ OBEDIENCE = timedelta(seconds=5)
 """A vehicle follows another offer within so long (IEC 61851-1); what is measured sooner does not show it."""
 
 
+def priority_of(loadpoint: LoadpointState) -> int:
+    """The vehicle's priority if it has one, else the loadpoint's [DEF-20]."""
+    own = loadpoint.priority_of_vehicle
+    return loadpoint.settings.priority if own is None else own
+
+
 def order(priorities: Sequence[int]) -> list[int]:
     """Positions of the loadpoints, the highest priority first [DEF-49]."""
     return sorted(range(len(priorities)), key=priorities.__getitem__, reverse=True)
-
-
-def flexible_power(
-    *,
-    mode: ChargeMode,
-    is_charging: bool,
-    has_floor: bool,
-    power_w: float | None,
-    current_min_a: float,
-    phases: int,
-    voltage_v: float,
-) -> float:
-    """What a loadpoint would give up for one of higher priority [W], never negative [PRIO-1, DEF-20].
-
-    ``power_w`` is what it surely draws: nobody can have what was only offered. ``has_floor``: it charges for a plan, a minimum
-    SoC or a low price, and gives up nothing.
-    """
-    if mode is ChargeMode.NOW or not is_charging or has_floor or power_w is None:
-        return 0.0
-    kept_w = 0.0 if mode is ChargeMode.PV else voltage_v * current_min_a * phases
-    return max(0.0, power_w - kept_w)
-
-
-def flexible_for(index: int, priorities: Sequence[int], flexible_w: Callable[[int], float]) -> float:
-    """What loadpoint ``index`` may count on from those of lower priority [W] [PRIO-2]; ``flexible_w``: what each gives up."""
-    mine, all_w = priorities[index], 0.0
-    for other, priority in enumerate(priorities):
-        if priority < mine:
-            all_w += flexible_w(other)
-    return all_w
 
 
 def effect_of(

@@ -3,6 +3,8 @@
 Instants are stored relative to the time of the export in microseconds, so that a site restarted on another clock goes on
 exactly; the time it was down counts for timers, as it did for the world, but not for meters, which nobody asked then. A batch in
 flight at export is one whose end nobody will hear of: what it would have changed is unknown and said again.
+
+What the law remembers stands beside the site, under the law's name; another law begins afresh.
 """
 
 from __future__ import annotations
@@ -17,22 +19,25 @@ from typing import Any, NamedTuple, TypeVar, Union, get_args, get_origin, get_ty
 
 from evcclib.allowed import INSTANT_MAX, TEXT, TIME, TRUTH, Allowed, instance
 from evcclib.errors import IncompatibleState, shown
+from evcclib.laws.law import Law
 from evcclib.machines.charger import doubt
-from evcclib.machines.hold import ELAPSED
 from evcclib.model import Now
 from evcclib.pipeline.check_state import ANY_INTEGER, ANY_NUMBER, check_state
-from evcclib.pipeline.state import LoadpointState, SiteState
+from evcclib.pipeline.state import LoadpointState, SiteState, begin_afresh
 from evcclib.units import TICK, Instant
 
-VERSION = 1
+VERSION = 2
 TRANSIENT = frozenset(
     {
         (SiteState, "readings"),
         (SiteState, "figures"),
         (SiteState, "layout"),
+        (SiteState, "law"),
+        (SiteState, "memory"),
         (SiteState, "meters"),
         (SiteState, "load"),
         (SiteState, "voltage"),
+        (LoadpointState, "memory"),
         (LoadpointState, "watch"),
         (LoadpointState, "drawn"),
         (LoadpointState, "offer"),
@@ -40,8 +45,8 @@ TRANSIENT = frozenset(
         (LoadpointState, "remote_source"),
     }
 )
-"""Made anew by the first step, or forgotten: a limit whose meter is silent after a restart is not proven, and a remote demand
-has to be raised again (who raised it may be gone)."""
+"""Exported apart, made anew by the first step, or forgotten: a limit whose meter is silent after a restart is not proven, and a
+remote demand has to be raised again (who raised it may be gone)."""
 
 
 def exported(state: SiteState, *, now: Now) -> dict[str, object]:
@@ -56,10 +61,16 @@ def exported(state: SiteState, *, now: Now) -> dict[str, object]:
             )
             if charger.phases and not loadpoint.charger.phases:
                 loadpoint.measured_phases = loadpoint.proven_phases = 0  # counted on phases that may be others now
+    clock = _Clock(now.instant)
     return {
         "version": VERSION,
         "at": now.utc.isoformat(),
-        "site": _encode(state, SiteState, _Clock(now.instant)),
+        "site": _encode(state, SiteState, clock),
+        "law": {
+            "name": state.law,
+            "site": _encode(state.memory, type(state.memory), clock),
+            "loadpoints": [_encode(each.memory, type(each.memory), clock) for each in state.loadpoints],
+        },
     }
 
 
@@ -69,14 +80,64 @@ def restored(data: Mapping[str, object], fresh: SiteState, *, now: Now) -> SiteS
     A loadpoint that was not there before starts fresh. Raises `IncompatibleState` if the data cannot be understood.
     """
     _MAPPING.check("state", data, IncompatibleState)
-    if data.get("version") != VERSION:
-        raise IncompatibleState("version", data.get("version"), str(VERSION))
+    version = data.get("version")
+    if version == 1:
+        data = _from_version_1(data)
+    elif version != VERSION:
+        raise IncompatibleState("version", version, f"1..{VERSION}")
     down = max(now.utc - _time(data.get("at"), "at"), timedelta(0))
-    state = _decode(SiteState, data.get("site"), _Clock(now.instant - down), "site")
+    clock = _Clock(now.instant - down)
+    state = _decode(SiteState, data.get("site"), clock, "site")
     assert isinstance(state, SiteState)
+    assert fresh.layout is not None
+    _remember(state, fresh.layout.law, data.get("law"), clock)
     if down > timedelta(0):
         state.started_at = now.instant
     return _fitted(state, fresh)
+
+
+def _remember(state: SiteState, law: Law, data: object, clock: _Clock) -> None:
+    """Put in place what ``law`` remembered; nothing if it was another law that did."""
+    stored = _checked(_MAPPING, data, "law")
+    begin_afresh(state, law)
+    if _checked(TEXT, stored.get("name"), "law.name") != law.name:
+        return
+    memories = _checked(_LIST, stored.get("loadpoints"), "law.loadpoints")
+    if len(memories) != len(state.loadpoints):
+        raise IncompatibleState("law.loadpoints", memories, f"a list of {len(state.loadpoints)}, as in site")
+    state.memory = _memory(law, law.fresh_site, stored.get("site"), clock, "law.site")
+    for index, (loadpoint, memory) in enumerate(zip(state.loadpoints, memories, strict=True)):
+        loadpoint.memory = _memory(law, law.fresh, memory, clock, f"law.loadpoints[{index}]")
+
+
+def _memory(law: Law, fresh: object, data: object, clock: _Clock, where: str) -> object:
+    if fresh is None:
+        return None
+    memory = _decode(type(fresh), data, clock, where)
+    check_state(memory, where, law.allowed)
+    return memory
+
+
+def _from_version_1(data: Mapping[str, object]) -> dict[str, object]:
+    """``data`` as it is written today: what the one law of that time remembered stood among the rest, and timers were that had
+    elapsed for ever."""
+    site = _checked(_MAPPING, data.get("site"), "site")
+    memories: list[dict[str, object]] = []
+    todays: list[dict[str, object]] = []
+    for index, each in enumerate(_checked(_LIST, site.get("loadpoints"), "site.loadpoints")):
+        found = _checked(_MAPPING, each, f"site.loadpoints[{index}]")
+        timer, action = found.get("pv_timer"), found.get("pv_action", "inactive")
+        if timer is None:
+            now: dict[str, object] = {"kind": "resting"}
+        elif timer == "elapsed":
+            now = {"kind": "elapsed", "action": action}
+        else:
+            now = {"kind": "waiting", "action": action, "since": timer}
+        memories.append({"timer": now} | {key: found[key] for key in ("scaling",) if key in found})
+        wants = found.get("odometer_asked_at") == "elapsed"
+        todays.append({**found, "wants_odometer": True, "odometer_asked_at": None} if wants else {**found})
+    law = {"name": "classic", "site": None, "loadpoints": memories}
+    return {**data, "version": VERSION, "site": {**site, "loadpoints": todays}, "law": law}
 
 
 def _fitted(state: SiteState, fresh: SiteState) -> SiteState:
@@ -117,13 +178,12 @@ def _encode(value: object, kind: Any, clock: _Clock) -> object:
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, timedelta):
-        if value == ELAPSED:
-            return "elapsed"
         return (value - clock.origin if Instant in _options(kind) else value) // TICK
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat()
     if is_dataclass(value) and not isinstance(value, type):
-        return {name: _encode(getattr(value, name), hint, clock) for name, hint in _exported(type(value))}
+        tag = {"kind": value.kind} if hasattr(value, "kind") else {}
+        return tag | {name: _encode(getattr(value, name), hint, clock) for name, hint in _exported(type(value))}
     if isinstance(value, Mapping):
         inner = get_args(kind)[1]
         return {str(key): _encode(item, inner, clock) for key, item in value.items()}
@@ -168,10 +228,10 @@ def _decode(kind: Any, data: Any, clock: _Clock, where: str) -> Any:
         options = _options(kind)
         if data is None and len(options) < len(get_args(kind)):
             return None
+        if len(options) > 1 and all(map(is_dataclass, options)):
+            return _decode_one_of(options, data, clock, where)
         if len(options) > 1:
             return _checked(_PLAIN, data, where)
-        if options == (Instant,) and data == "elapsed":  # a Timer; no other time has run out for ever
-            return ELAPSED
         return _decode(options[0], data, clock, where)
     if kind is Instant:
         return clock.origin + _checked(_TICKS, data, where) * TICK
@@ -208,6 +268,17 @@ def _decode(kind: Any, data: Any, clock: _Clock, where: str) -> Any:
     inner = get_args(kind)[1]
     named = _checked(_MAPPING, data, where).items()
     return {str(key): _decode(inner, item, clock, f"{where}[{shown(key)}]") for key, item in named}
+
+
+def _decode_one_of(kinds: tuple[Any, ...], data: object, clock: _Clock, where: str) -> Any:
+    """One of several dataclasses, which one its ``kind`` tells."""
+    by_kind = {each.kind: each for each in kinds}
+    stored = _checked(_MAPPING, data, where)
+    name = stored.get("kind")
+    found = by_kind.get(name) if isinstance(name, str) else None
+    if found is None:
+        raise IncompatibleState(f"{where}.kind", name, f"one of {', '.join(by_kind)}")
+    return _decode_dataclass(found, found, stored, clock, where)
 
 
 def _decode_dataclass(plain: type, kind: Any, data: Mapping[str, Any], clock: _Clock, where: str) -> Any:
@@ -251,7 +322,7 @@ _LIST = instance(list, "a list")
 _PLAIN = Allowed("a number or a string", lambda value: isinstance(value, str) or ANY_NUMBER.holds(value))
 _TICKS_MAX = INSTANT_MAX // TICK
 _TICKS = Allowed(
-    "a time in whole microseconds, or (of a timer) elapsed",
+    "a time in whole microseconds",
     lambda value: type(value) is int and -_TICKS_MAX <= value <= _TICKS_MAX,
 )
 _SIMPLE: Mapping[type, Allowed] = {int: ANY_INTEGER, bool: TRUTH, str: TEXT}

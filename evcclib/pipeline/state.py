@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from operator import attrgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from evcclib.events import WarningCode
+from evcclib.laws.law import Law
 from evcclib.ledger import meter_ledger
 from evcclib.ledger.savings import SavingsState
 from evcclib.ledger.session import SessionState
@@ -22,9 +23,9 @@ from evcclib.machines.balance import NO_BATTERY, BatterySum
 from evcclib.machines.charger import ChargerState
 from evcclib.machines.circuits import Load
 from evcclib.machines.hold import Timer
-from evcclib.machines.phases import AT_REST, Narrowed, Scaling
+from evcclib.machines.phases import Narrowed
 from evcclib.machines.unmetered import NOTHING_SEEN, UNWATCHED, Doubts, Watch
-from evcclib.model import ChargerStatus, PvAction, RemoteDemand
+from evcclib.model import ChargerStatus, RemoteDemand
 from evcclib.pipeline.lookup import SiteLayout
 from evcclib.planning import plan_follow
 from evcclib.readings import Measured, MeterReading, Readings
@@ -67,7 +68,8 @@ class LoadpointState:
     ``measured_phases`` are those that the law has counted [MEA-4], ``proven_phases`` those that limits count on; 0: unknown.
     ``idle_switches`` counts the switches of phases since the vehicle has charged.
     ``doubts`` are what was learned of a vehicle without a meter, ``watch`` what is being learned; the latter is not exported.
-    ``odometer_asked_at`` is `ELAPSED` while it is still to be asked for.
+    ``memory`` is the law's; it is exported under that law's name.
+    ``wants_odometer``: it is still to be asked for.
     """
 
     settings: LoadpointSettings
@@ -76,9 +78,7 @@ class LoadpointState:
     is_silent: bool = False
     is_faulty: bool = False
     connected_at: Timer = None
-    pv_timer: Timer = None
-    pv_action: PvAction = PvAction.INACTIVE
-    scaling: Scaling = AT_REST
+    memory: Any = None
     measured_phases: int = 0
     proven_phases: int = 0
     idle_switches: int = 0
@@ -98,6 +98,7 @@ class LoadpointState:
     detection: vehicles.DetectionState = vehicles.IDLE
     poll: asking.PollState = asking.NEVER_ASKED
     climate_poll: asking.PollState = asking.NEVER_ASKED
+    wants_odometer: bool = False
     odometer_asked_at: Timer = None
     odometer_km: float | None = None
     soc: soc.SocState = soc.UNKNOWN
@@ -149,13 +150,15 @@ class SiteState:
     """A whole site. ``grid`` is the newest grid power, measured or worked out [SITE-9]; ``readings`` and ``figures`` are those of
     the last step, ``meters`` the newest values of meters on which a limit depends (by circuit, the grid's under ""), ``load``
     what no meter explained when every vehicle without one had last settled, ``voltage`` the highest that limits count with if it
-    is above the assumed one; none of them is exported."""
+    is above the assumed one; none of them is exported. ``memory`` is that of the law called ``law``, exported under its name."""
 
     settings: SiteSettings
     vehicle_settings: Mapping[str, VehicleSettings]
     loadpoints: tuple[LoadpointState, ...]
     savings: SavingsState
     started_at: Instant
+    law: str = ""
+    memory: Any = None
     tick_at: Timer = None
     grid: Measured[float] | None = None
     pv: tuple[Measured[float] | None, ...] = ()
@@ -180,3 +183,10 @@ class SiteState:
 
 
 _SITE_VALUES = attrgetter(*(each.name for each in fields(SiteState)))
+
+
+def begin_afresh(state: SiteState, law: Law) -> None:
+    """Let ``law`` decide from now on, which remembers nothing."""
+    state.law, state.memory = law.name, law.fresh_site
+    for loadpoint in state.loadpoints:
+        loadpoint.memory = law.fresh

@@ -10,15 +10,14 @@ from evcclib.decision import PlanPreview
 from evcclib.ledger import meter_ledger, savings, session
 from evcclib.machines import plausible, soc
 from evcclib.machines.hold import remaining
-from evcclib.machines.phases import active_phases, patience
-from evcclib.model import ChargerStatus, PhaseAction, PvAction, TariffKind
+from evcclib.machines.phases import active_phases
+from evcclib.model import ChargerStatus, TariffKind
 from evcclib.pipeline.assignment import title_of
 from evcclib.pipeline.circuit_loads import signed_currents
 from evcclib.pipeline.desk import LoadpointDesk, SiteDesk
 from evcclib.pipeline.goals import make_plan, planner_rates, power_max_w
 from evcclib.pipeline.observe_loadpoint import estimate, meter_total_kwh
 from evcclib.pipeline.samples import age, fresh, fresh_value
-from evcclib.pipeline.state import LoadpointState
 from evcclib.planning import plan_follow
 from evcclib.readings import ABSENT, Measured, Reading
 from evcclib.settings import VehicleSettings
@@ -124,6 +123,9 @@ def _loadpoint_view(lp: LoadpointDesk) -> LoadpointView:
     left = None
     if is_charging and power_w is not None:
         left = soc.remaining_duration(state.soc, limit_pct, power_w, estimator)
+    waits = lp.site_layout.law.outlook(
+        state.memory, settings=settings, is_charging=is_charging, idle_switches=state.idle_switches
+    )
     is_timed = layout.charger.has_duration and fresh(reading.charge_duration, oldest) is not None
     return LoadpointView(
         loadpoint=lp.index,
@@ -148,10 +150,10 @@ def _loadpoint_view(lp: LoadpointDesk) -> LoadpointView:
         can_switch_phases=layout.is_switchable,
         phases_enabled=charger.phases,
         phases_active=active_phases(vehicle=lp.vehicle_phases, physical=charger.phases, measured=state.measured_phases),
-        phase_action=state.scaling.action,
-        phase_remaining=_phase_remaining(state, lp.instant),
-        pv_action=state.pv_action,
-        pv_remaining=_pv_remaining(state, lp.instant),
+        phase_action=waits.phase_action,
+        phase_remaining=remaining(waits.phase_at, lp.instant),
+        pv_action=waits.pv_action,
+        pv_remaining=remaining(waits.pv_at, lp.instant),
         plan_is_active=state.plan.is_active,
         plan_projected_start=state.plan.projected_start,
         plan_overrun=plan_follow.overrun(state.plan, settings.target_time, lp.utc),
@@ -186,27 +188,6 @@ def _power(lp: LoadpointDesk, *, is_charging: bool) -> float | None:
     if currents_a is not None and is_charging and plausible.are_numbers(currents_a):
         return sum(currents_a) * lp.voltage_v
     return estimate(lp, is_charging=is_charging).likely_w
-
-
-def _pv_remaining(state: LoadpointState, instant: Instant) -> timedelta:
-    if state.pv_action is PvAction.INACTIVE:
-        return ZERO
-    settings = state.settings
-    delay = settings.enable_delay if state.pv_action is PvAction.ENABLE else settings.disable_delay
-    return remaining(state.pv_timer, delay, instant)
-
-
-def _phase_remaining(state: LoadpointState, instant: Instant) -> timedelta:
-    if state.scaling.action is PhaseAction.INACTIVE:
-        return ZERO
-    settings = state.settings
-    is_up = state.scaling.action is PhaseAction.SCALE_3P
-    wait = patience(
-        settings.enable_delay if is_up else settings.disable_delay,
-        is_charging=state.status is ChargerStatus.C,
-        idle_switches=state.idle_switches,
-    )
-    return remaining(state.scaling.since, wait, instant)
 
 
 def _value(reading: Reading[T]) -> T | None:

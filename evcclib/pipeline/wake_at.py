@@ -10,9 +10,9 @@ from datetime import datetime
 from typing import NamedTuple
 
 from evcclib.laws import demand
-from evcclib.laws.classic import Sun
+from evcclib.laws.law import SiteSeen, Sun
 from evcclib.ledger import savings
-from evcclib.machines import asking, charger, phases, rousing, surplus, unmetered
+from evcclib.machines import asking, charger, phases, rousing, unmetered
 from evcclib.machines.hold import first_after
 from evcclib.model import ChargeMode
 from evcclib.pipeline import circuit_loads, observe_site, sharing
@@ -30,16 +30,21 @@ class Wakes(NamedTuple):
     renewed: Instant | None
 
 
-def next_wake(site: SiteDesk, before: SiteState, sun: Sun, *, decided: bool) -> Wakes:
-    """The tick at which to come back; the very next one while anything still moves."""
+def next_wake(site: SiteDesk, before: SiteState, sun: Sun, seen: SiteSeen | None) -> Wakes:
+    """The tick at which to come back; the very next one while anything still moves. ``seen`` None: no law has decided."""
     instant, state = site.instant, site.state
     anchor = instant if state.tick_at is None else state.tick_at
     interval = site.layout.interval
     next_tick = anchor + ((instant - anchor) // interval + 1) * interval
-    if not decided or site.batches or site.events or site.reads or any(map(_moves, before.loadpoints, site.desks)):
+    if seen is None or site.batches or site.events or site.reads or any(map(_moves, before.loadpoints, site.desks)):
+        return Wakes(next_tick, next_tick)
+    memories = [loadpoint.memory for loadpoint in state.loadpoints]
+    law_at = site.layout.law.next_change(seen, state.memory, memories)
+    if law_at == instant:
         return Wakes(next_tick, next_tick)
     renewed = first_after(
         instant,
+        law_at,
         savings.next_change(state.savings, instant),
         circuit_loads.next_change(site),
         *[_instant_of(site, rates.next_change(site.utc)) for rates in site.readings.tariffs.values()],
@@ -60,9 +65,6 @@ def _moves(before: LoadpointState, lp: LoadpointDesk) -> bool:
         after.charger.pending is not None
         or after.charger.has_failed
         or after.charger is not before.charger
-        or after.pv_timer != before.pv_timer
-        or after.scaling.is_due
-        or after.scaling.since != before.scaling.since
         or after.plan is not before.plan
         or after.poll is not before.poll
         or after.climate_poll is not before.climate_poll
@@ -102,16 +104,8 @@ def _next_change(lp: LoadpointDesk) -> Instant | None:
             guard_duration=config.guard_duration,
             limited_at=state.limited_at,
         ),
-        surplus.next_change(
-            state.pv_timer,
-            state.pv_action,
-            instant=instant,
-            enable_delay=settings.enable_delay,
-            disable_delay=settings.disable_delay,
-            idle_since=charger_state.current_changed_at if is_idle else None,
-        ),
         phases.next_change(
-            state.scaling,
+            phases.AT_REST,
             state.narrowed,
             instant=instant,
             switched_at=charger_state.phases_switched_at,

@@ -63,7 +63,6 @@ NAN = float("nan")
 ARBITRARY = MappingProxyType(
     {
         "settings.NUMBER_MAX": "far above the range of any setting, and far below what a float cannot hold",
-        "machines.hold.ELAPSED": "a sentinel: longer ago than any delay",
         "planning.planner.UNPRICED": "a sentinel: no number at all",
         "machines.readback._DOUBLINGS_MAX": "keeps numbers small: every wait has reached its longest by then",
         "units.ORIGIN": "a name: nothing depends on when a clock began to count",
@@ -284,9 +283,9 @@ def test_price_is_a_thousand_millions_at_most() -> None:
 
 
 @witness("pipeline.snapshot.VERSION", "units.TICK")
-def test_state_is_written_as_version_1_in_microseconds() -> None:
+def test_state_is_written_as_version_2_in_microseconds() -> None:
     exported = Bench(site_config(loadpoint(enable_delay=60 * S))).site.export(now=Now(0 * S, NOON))
-    assert exported["version"] == 1
+    assert exported["version"] == 2
     assert '"enable_delay": 60000000' in json.dumps(exported)
 
 

@@ -66,8 +66,12 @@ from evcclib import (
 from evcclib.config import BatteryConfig, ChargerConfig, CircuitConfig, LoadpointConfig, PollConfig, VehicleConfig
 from evcclib.errors import shown
 from evcclib.fixed_tariff import FixedTariff, Zone, fixed_tariff
+from evcclib.laws.by_name import LAWS
+from evcclib.laws.classic import Memory
+from evcclib.machines.phases import Scaling
+from evcclib.machines.surplus import Elapsed, Waiting
 from evcclib.machines.unmetered import HYPOTHESES
-from evcclib.model import PollMode
+from evcclib.model import PollMode, PvAction
 from evcclib.pipeline.check_config import TABLE, check
 from evcclib.pipeline.check_state import IN_STATE
 from evcclib.pipeline.observe_loadpoint import OUTCOME_DUE
@@ -616,7 +620,17 @@ def filled(kind: Any, truth: bool, value: Any = float) -> Any:
     return plain[value if isinstance(kind, TypeVar) else kind]
 
 
-FILLED = [json.dumps(exported(filled(SiteState, truth), now=now_at(210 * S))) for truth in (True, False)]
+def filled_site(truth: bool) -> SiteState:
+    """`filled`, with what its law remembers."""
+    state: SiteState = filled(SiteState, truth)
+    state.law = "classic"
+    for each in state.loadpoints:
+        timer = Waiting(PvAction.ENABLE, 200 * S) if truth else Elapsed(PvAction.DISABLE)
+        each.memory = Memory(timer, filled(Scaling, truth))
+    return state
+
+
+FILLED = [json.dumps(exported(filled_site(truth), now=now_at(210 * S))) for truth in (True, False)]
 
 
 def leaves(node: object) -> Iterator[tuple[tuple[str | int, ...], Any]]:
@@ -681,14 +695,21 @@ def test_a_mangled_value_anywhere_in_a_whole_snapshot_is_refused_there_or_gone_o
 
 def numbers_without_a_row() -> set[tuple[str, str]]:
     """Fields of a state that are, or hold, a number or a duration, and of which nobody has said what they may be."""
-    found, seen, to_see = set(), set(), [SiteState]
+    laws = LAWS.values()
+    found: set[tuple[str, str]] = set()
+    seen: set[type] = set()
+    to_see: list[type] = [
+        SiteState,
+        *[type(each) for law in laws for each in (law.fresh, law.fresh_site) if each is not None],
+    ]
+    rows = {**IN_STATE, **{kind: table for law in laws for kind, table in law.allowed.items()}}
     while to_see:
         kind = to_see.pop()
         seen.add(kind)
         for name, hint in parts_of(kind).items():
             inside = list(inner_types(hint))
             if set(inside) & {int, float, timedelta, TypeVar}:
-                found |= {(kind.__name__, name)} - {(kind.__name__, each) for each in IN_STATE.get(kind, {})}
+                found |= {(kind.__name__, name)} - {(kind.__name__, each) for each in rows.get(kind, {})}
             to_see += [each for each in inside if is_class_of_state(each) and each not in seen]
     return found
 

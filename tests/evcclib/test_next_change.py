@@ -24,11 +24,12 @@ from evcclib.ledger.savings import SavingsState
 from evcclib.machines import asking, charger, phases, readback, rousing, surplus, unmetered
 from evcclib.machines.asking import PollState
 from evcclib.machines.charger import ChargerState, Report, Wish
-from evcclib.machines.hold import ELAPSED, first_after
+from evcclib.machines.hold import first_after
 from evcclib.machines.phases import AT_REST, Narrowed, Scaling
 from evcclib.machines.readback import Disagreement
+from evcclib.machines.surplus import ELAPSED, RESTING, SunTimer, Waiting
 from evcclib.machines.unmetered import NOTHING, Offered
-from evcclib.model import ChargerStatus, Now, PhaseAction, PollMode
+from evcclib.model import ChargerStatus, Now, PhaseAction, PollMode, PvAction
 from evcclib.pipeline import circuit_loads, observe_site, sharing
 from evcclib.pipeline.desk import NO_VEHICLE, SiteDesk, begin
 from evcclib.pipeline.observe_loadpoint import observe
@@ -64,6 +65,7 @@ def timers(*seconds: float) -> st.SearchStrategy[Instant | None]:
     return st.none() | ago(*seconds)
 
 
+WAITED_FOR = (PvAction.ENABLE, PvAction.DISABLE)
 delays = st.sampled_from([0, 1, 60, 180, 1800]).map(lambda each: each * S)
 flags = st.booleans()
 NO_REPORT = Report(False)
@@ -73,7 +75,7 @@ MORE = Effect(500.0, 900.0)
 
 def of_surplus(
     *,
-    timer: Instant | None = None,
+    timer: SunTimer = RESTING,
     target_a: float = 8.0,
     site_power_w: float = -3000.0,
     is_enabled: bool = False,
@@ -83,7 +85,7 @@ def of_surplus(
     disable_delay: timedelta = 180 * S,
     changed_at: Instant = HERE - 1000 * S,
 ) -> Case:
-    def step(before: Instant | None, at: Instant) -> surplus.SurplusStep:
+    def step(before: SunTimer, at: Instant) -> surplus.SurplusStep:
         return surplus.decide(
             before,
             instant=at,
@@ -115,7 +117,6 @@ def of_surplus(
     here = step(timer, HERE)
     change = surplus.next_change(
         here.timer,
-        here.action,
         instant=HERE,
         enable_delay=enable_delay,
         disable_delay=disable_delay,
@@ -126,7 +127,7 @@ def of_surplus(
 
 any_surplus = st.builds(
     of_surplus,
-    timer=timers(59, 60, 180) | st.just(ELAPSED),
+    timer=st.sampled_from([RESTING, ELAPSED]) | st.builds(Waiting, st.sampled_from(WAITED_FOR), ago(59, 60, 180)),
     target_a=st.sampled_from([0.0, 5.9, 6.0, 8.0, 10.5, 20.0]),
     site_power_w=st.sampled_from([-3000.0, 0.0, 500.0]),
     is_enabled=flags,

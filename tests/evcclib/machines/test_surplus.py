@@ -7,8 +7,23 @@ from typing import Any
 
 import pytest
 
-from evcclib.machines.hold import ELAPSED, Timer
-from evcclib.machines.surplus import IDLE_REST, Row, SurplusStep, decide, effective_current, steady, target_current
+from evcclib.machines.surplus import (
+    ELAPSED,
+    IDLE_REST,
+    RESTING,
+    Elapsed,
+    Row,
+    SunTimer,
+    SurplusStep,
+    Waiting,
+    decide,
+    due_at,
+    effective_current,
+    elapse,
+    rest,
+    steady,
+    target_current,
+)
 from evcclib.model import PvAction
 from evcclib.units import Instant
 
@@ -16,8 +31,16 @@ S: Any = timedelta(seconds=1)
 TICK = timedelta(microseconds=1)
 
 
+def stop(since: Instant) -> Waiting:
+    return Waiting(PvAction.DISABLE, since)
+
+
+def start(since: Instant) -> Waiting:
+    return Waiting(PvAction.ENABLE, since)
+
+
 def row(
-    timer: Timer = None,
+    timer: SunTimer = RESTING,
     *,
     target: float,
     site: float = 0.0,
@@ -66,36 +89,36 @@ def test_target_takes_the_whole_error_and_is_never_negative() -> None:
 
 @pytest.mark.rule("PV-4", "PV-10", "DEF-5")
 def test_row_1_minpv_and_buffer_keep_the_minimum_and_forget_the_timer() -> None:
-    assert row(40 * S, target=5, site=500, minpv=True) == SurplusStep(6, None, Row.KEPT_ALIVE)
-    assert row(40 * S, target=5, site=500, minpv=True, enabled=False) == SurplusStep(6, None, Row.KEPT_ALIVE)
-    assert row(40 * S, target=5, site=500, buffered=True) == SurplusStep(6, None, Row.KEPT_ALIVE)
+    assert row(stop(40 * S), target=5, site=500, minpv=True) == SurplusStep(6, RESTING, Row.KEPT_ALIVE)
+    assert row(start(40 * S), target=5, site=500, minpv=True, enabled=False) == SurplusStep(6, RESTING, Row.KEPT_ALIVE)
+    assert row(stop(40 * S), target=5, site=500, buffered=True) == SurplusStep(6, RESTING, Row.KEPT_ALIVE)
 
 
 @pytest.mark.rule("PV-4", "PVT-1", "PVT-4")
 def test_row_2_too_little_sun_waits_at_the_minimum_then_stops() -> None:
-    assert row(None, target=5, site=0) == SurplusStep(6, 100 * S, Row.DISABLE_WAIT)
-    assert row(40 * S + TICK, target=5, site=0) == SurplusStep(6, 40 * S + TICK, Row.DISABLE_WAIT)
-    assert row(40 * S, target=5, site=0) == SurplusStep(0, 40 * S, Row.DISABLE_DUE)
-    assert row(ELAPSED, target=5, site=0) == SurplusStep(0, ELAPSED, Row.DISABLE_DUE)
+    assert row(RESTING, target=5, site=0) == SurplusStep(6, stop(100 * S), Row.DISABLE_WAIT)
+    assert row(stop(40 * S + TICK), target=5, site=0) == SurplusStep(6, stop(40 * S + TICK), Row.DISABLE_WAIT)
+    assert row(stop(40 * S), target=5, site=0) == SurplusStep(0, stop(40 * S), Row.DISABLE_DUE)
+    assert row(ELAPSED, target=5, site=0) == SurplusStep(0, Elapsed(PvAction.DISABLE), Row.DISABLE_DUE)
 
 
 @pytest.mark.rule("PV-4", "PVT-2")
 def test_row_2c_below_the_threshold_nothing_is_waited_for() -> None:
-    assert row(40 * S, target=5, site=499, disable=500) == SurplusStep(6, None, Row.ENABLED_LOW)
-    assert row(40 * S, target=5, site=500, disable=500).row is Row.DISABLE_DUE
+    assert row(stop(40 * S), target=5, site=499, disable=500) == SurplusStep(6, RESTING, Row.ENABLED_LOW)
+    assert row(stop(40 * S), target=5, site=500, disable=500).row is Row.DISABLE_DUE
 
 
 @pytest.mark.rule("PV-8")
 def test_running_phase_timer_comes_before_stopping() -> None:
-    assert row(40 * S, target=5, site=0, scaling=True) == SurplusStep(6, None, Row.ENABLED_LOW)
+    assert row(stop(40 * S), target=5, site=0, scaling=True) == SurplusStep(6, RESTING, Row.ENABLED_LOW)
 
 
 @pytest.mark.rule("PV-4", "PV-7")
 def test_row_3_enough_sun_waits_then_starts_with_the_minimum() -> None:
-    assert row(None, target=12, enabled=False) == SurplusStep(0, 100 * S, Row.ENABLE_WAIT)
-    assert row(40 * S + TICK, target=12, enabled=False) == SurplusStep(0, 40 * S + TICK, Row.ENABLE_WAIT)
-    assert row(40 * S, target=12, enabled=False) == SurplusStep(6, 40 * S, Row.ENABLE_DUE)
-    assert row(40 * S, target=5.9, enabled=False) == SurplusStep(0, None, Row.DISABLED)
+    assert row(RESTING, target=12, enabled=False) == SurplusStep(0, start(100 * S), Row.ENABLE_WAIT)
+    assert row(start(40 * S + TICK), target=12, enabled=False) == SurplusStep(0, start(40 * S + TICK), Row.ENABLE_WAIT)
+    assert row(start(40 * S), target=12, enabled=False) == SurplusStep(6, start(40 * S), Row.ENABLE_DUE)
+    assert row(start(40 * S), target=5.9, enabled=False) == SurplusStep(0, RESTING, Row.DISABLED)
 
 
 @pytest.mark.rule("PV-5")
@@ -106,34 +129,39 @@ def test_row_3_enough_sun_waits_then_starts_with_the_minimum() -> None:
 def test_threshold_replaces_the_current_as_condition(
     threshold: float, site: float, target: float, starts: bool
 ) -> None:
-    assert (row(0 * S, target=target, site=site, enabled=False, enable=threshold).current_a == 6) is starts
+    assert (row(start(0 * S), target=target, site=site, enabled=False, enable=threshold).current_a == 6) is starts
 
 
 @pytest.mark.rule("PV-4", "PV-9", "PVT-2")
 def test_row_4_follows_up_to_the_maximum_unrounded() -> None:
-    assert row(40 * S, target=7.3) == SurplusStep(7.3, None, Row.FOLLOWING)
-    assert row(40 * S, target=20) == SurplusStep(16, None, Row.FOLLOWING)
-    assert row(40 * S, target=7.3, enabled=False, minpv=True) == SurplusStep(7.3, None, Row.FOLLOWING)
+    assert row(stop(40 * S), target=7.3) == SurplusStep(7.3, RESTING, Row.FOLLOWING)
+    assert row(stop(40 * S), target=20) == SurplusStep(16, RESTING, Row.FOLLOWING)
+    assert row(start(40 * S), target=7.3, enabled=False, minpv=True) == SurplusStep(7.3, RESTING, Row.FOLLOWING)
 
 
 @pytest.mark.rule("PV-11")
 def test_buffer_alone_does_not_start_with_more_than_row_1() -> None:
-    assert row(None, target=12, enabled=False, buffered=True).row is Row.ENABLE_WAIT
+    assert row(RESTING, target=12, enabled=False, buffered=True).row is Row.ENABLE_WAIT
 
 
-@pytest.mark.rule("PV-6")
-def test_waiting_says_for_what() -> None:
-    actions = {each: SurplusStep(0, None, each).action for each in Row}
-    assert actions == {
-        Row.KEPT_ALIVE: PvAction.INACTIVE,
-        Row.DISABLE_DUE: PvAction.DISABLE,
-        Row.DISABLE_WAIT: PvAction.DISABLE,
-        Row.ENABLED_LOW: PvAction.INACTIVE,
-        Row.ENABLE_DUE: PvAction.ENABLE,
-        Row.ENABLE_WAIT: PvAction.ENABLE,
-        Row.DISABLED: PvAction.INACTIVE,
-        Row.FOLLOWING: PvAction.INACTIVE,
-    }
+@pytest.mark.rule("PV-4", "PV-6")
+def test_timer_has_no_direction_and_says_what_the_row_waits_for() -> None:
+    assert row(stop(40 * S + TICK), target=12, enabled=False) == SurplusStep(0, start(40 * S + TICK), Row.ENABLE_WAIT)
+    assert row(start(40 * S + TICK), target=5, site=0) == SurplusStep(6, stop(40 * S + TICK), Row.DISABLE_WAIT)
+    assert row(Elapsed(PvAction.DISABLE), target=12, enabled=False).timer == Elapsed(PvAction.ENABLE)
+    assert RESTING.action is ELAPSED.action is PvAction.INACTIVE
+
+
+@pytest.mark.rule("PVT-2", "PVT-3")
+def test_what_has_elapsed_outlives_a_rest_and_waits_for_nothing() -> None:
+    assert rest(stop(40 * S)) == rest(RESTING) == RESTING
+    assert rest(ELAPSED) is ELAPSED
+    assert elapse(stop(40 * S)) == elapse(RESTING) == ELAPSED
+    led = Elapsed(PvAction.ENABLE)
+    assert elapse(led) is led
+    dues = [due_at(each, enable_delay=60 * S, disable_delay=180 * S) for each in (start(5 * S), stop(5 * S))]
+    assert dues == [65 * S, 185 * S]
+    assert due_at(ELAPSED, enable_delay=60 * S, disable_delay=60 * S) is None
 
 
 Series = list[tuple[Instant, float, float]]
@@ -149,7 +177,7 @@ DISABLE_DIP: Series = [(0 * S, 500, 6), (59 * S, 499, 6), (60 * S, 500, 6), (120
     ("enabled", "series"), [(False, ENABLE), (False, ENABLE_DIP), (True, DISABLE), (True, DISABLE_DIP)]
 )
 def test_hysteresis(enabled: bool, series: Series) -> None:
-    timer: Timer = None
+    timer: SunTimer = RESTING
     for at, site, current in series:
         target = target_current(effective_a=0, site_power_w=site, phases=3, voltage_v=100)
         step = row(timer, target=target, site=site, at=at, enabled=enabled, enable=-500, disable=500)

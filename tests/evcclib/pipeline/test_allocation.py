@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evcclib.commands import Disable, Enable, SetCurrent, SwitchPhases
+from evcclib.laws.priorities import flexible_for, flexible_power
 from evcclib.machines.charger import ChargerState
 from evcclib.machines.unmetered import measured
 from evcclib.model import ChargeMode
-from evcclib.pipeline.sharing import effect_of, flexible_for, flexible_power, order, outstanding
+from evcclib.pipeline.sharing import effect_of, order, outstanding
 from evcclib.pipeline.state import Effect, LoadpointState
 from evcclib.settings import LoadpointSettings
 

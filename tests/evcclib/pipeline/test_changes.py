@@ -11,9 +11,10 @@ from bench import NOON, Bench, loadpoint, run, site_config
 from evcclib.config import BatteryConfig, ChargerConfig, VehicleConfig
 from evcclib.errors import InvalidSetting, UnknownTarget
 from evcclib.events import SettingChanged, Warned, WarningCode
-from evcclib.machines.hold import ELAPSED
+from evcclib.laws.classic import Memory
 from evcclib.machines.phases import Scaling
-from evcclib.model import Cause, ChargeMode, ChargerStatus, PhaseAction, RemoteDemand
+from evcclib.machines.surplus import RESTING, Waiting
+from evcclib.model import Cause, ChargeMode, ChargerStatus, PhaseAction, PvAction, RemoteDemand
 from evcclib.planning.plan_follow import IDLE, PlanState
 from evcclib.requests import (
     AssignVehicle,
@@ -170,12 +171,12 @@ def test_unknown_targets(request_: Any) -> None:
 )
 def test_mode_resets_timers(mode: ChargeMode, keeps_pv_timer: bool, keeps_phase_timer: bool, keeps_plan: bool) -> None:
     site = bench(loadpoint={"mode": ChargeMode.PV if mode is not ChargeMode.PV else ChargeMode.MINPV})
-    site.lp.pv_timer, site.lp.plan = 5 * S, PlanState(is_active=True)
-    site.lp.scaling = Scaling(1 * S, PhaseAction.SCALE_1P, False)
+    site.lp.memory = Memory(Waiting(PvAction.DISABLE, 5 * S), Scaling(1 * S, PhaseAction.SCALE_1P, False))
+    site.lp.plan = PlanState(is_active=True)
     events = site.set("mode", mode)
     assert events == (SettingChanged(Scope.LOADPOINT, 0, "mode", mode),)
-    assert (site.lp.pv_timer is not None) is keeps_pv_timer
-    assert (site.lp.scaling.since is not None) is keeps_phase_timer
+    assert (site.lp.memory.timer is not RESTING) is keeps_pv_timer
+    assert (site.lp.memory.scaling.since is not None) is keeps_phase_timer
     assert (site.lp.plan is not IDLE) is keeps_plan
     assert site.set("mode", mode) == ()
 
@@ -265,8 +266,3 @@ def test_remote_demand_is_stored_with_its_source() -> None:
     with pytest.raises(InvalidSetting):
         site.submit(DemandRemotely(0, "loud", "hems"))  # type: ignore[arg-type]
     assert site.lp.remote_demand is RemoteDemand.SOFT
-
-
-@pytest.mark.rule("PVT-3")
-def test_elapsed_is_a_symbol() -> None:
-    assert timedelta(days=-300_000) > ELAPSED

@@ -44,10 +44,10 @@ def test_what_is_said_again_touches_neither_guard_nor_timers() -> None:
     site = bench(PV)
     site.box.extra = {"is_enabled": Measured(False, FOREVER)}
     run(site, range(0, 50, 10), sun_w=8000.0)
-    guard, scaling = site.lp.charger.guard, site.lp.scaling
+    guard, memory = site.lp.charger.guard, site.lp.memory
     sent = run(site, range(50, 400, 10), sun_w=8000.0)
     assert said(sent, Enable) == [60, 360]
-    assert (site.lp.charger.guard, site.lp.scaling) == (guard, scaling)
+    assert (site.lp.charger.guard, site.lp.memory.scaling) == (guard, memory.scaling)
 
 
 @pytest.mark.rule("SYN-3", "LIM-8")

@@ -20,12 +20,12 @@ from evcclib import Site
 from evcclib.commands import Batch, Disable, Outcome, Result, SetCurrent
 from evcclib.config import CircuitConfig, LoadpointConfig, SiteConfig
 from evcclib.errors import InvalidSetting
+from evcclib.laws.law import ON_TICKS_AND_REQUESTS
 from evcclib.machines.charger import COMMAND_RETRY, forget_current
 from evcclib.model import Cause, ChargeMode, ChargerStatus, PhaseTriple
 from evcclib.pipeline.circuit_loads import METER_LAG
 from evcclib.pipeline.sharing import OBEDIENCE, RAMP
 from evcclib.readings import ChargerReading, Measured, MeterReading, Missing, OperatorLimit, Readings
-from evcclib.site import DECIDING
 
 A, B, C = ChargerStatus.A, ChargerStatus.B, ChargerStatus.C
 UNDISTURBED = OBEDIENCE + METER_LAG
@@ -131,7 +131,7 @@ class Story(Bench):
         readings: Readings = self.readings()
         decision = self.site.step(readings, now=self.now, cause=cause)
         for index, batch in decision.commands.items():
-            if cause not in DECIDING:
+            if cause not in ON_TICKS_AND_REQUESTS:
                 self.check_that_nothing_is_raised(index, batch)
             self.obey(index, batch)
         if self.outcomes:

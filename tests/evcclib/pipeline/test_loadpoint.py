@@ -27,12 +27,12 @@ from evcclib.events import (
     Warned,
     WarningCode,
 )
-from evcclib.machines.hold import ELAPSED
-from evcclib.model import Cause, ChargeMode, ChargerStatus
+from evcclib.laws.classic import Memory
+from evcclib.machines.surplus import ELAPSED, RESTING, SunTimer, Waiting
+from evcclib.model import Cause, ChargeMode, ChargerStatus, PvAction
 from evcclib.readings import Measured, Missing, OperatorLimit
 from evcclib.reasons import Reason, ReasonCode
 from evcclib.settings import Scope
-from evcclib.units import Instant
 
 # --- status ---------------------------------------------------------------------------------------------------------
 
@@ -88,17 +88,17 @@ def test_connect_makes_the_first_decision_immediate() -> None:
 
 
 @pytest.mark.rule("EV-12", "PVT-2")
-@pytest.mark.parametrize(("timer", "later"), [(5 * S, None), (ELAPSED, ELAPSED)])
-def test_stop_resets_a_running_timer_only(timer: Instant, later: timedelta | None) -> None:
+@pytest.mark.parametrize(("timer", "later"), [(Waiting(PvAction.DISABLE, 5 * S), RESTING), (ELAPSED, ELAPSED)])
+def test_stop_resets_a_running_timer_only(timer: SunTimer, later: SunTimer) -> None:
     site = bench()
     site.box.is_enabled, site.box.offered_a, site.box.status = True, 6.0, C
     site.grid_w = 0.0
     site.at(0)
     site.at(10)
-    site.lp.pv_timer = timer
+    site.lp.memory = Memory(timer)
     site.box.status = B
     site.at(15, Cause.STATUS)
-    assert site.lp.pv_timer == later
+    assert site.lp.memory.timer == later
 
 
 @pytest.mark.rule("EV-13", "DEF-33")

@@ -23,7 +23,7 @@ from evcclib.events import (
     Warned,
     WarningCode,
 )
-from evcclib.machines.hold import ELAPSED
+from evcclib.machines.surplus import ELAPSED
 from evcclib.model import Cause, ChargeMode, PollMode, RemoteDemand, TariffKind, VehicleFeature
 from evcclib.readings import Measured
 from evcclib.reasons import ReasonCode
@@ -94,7 +94,7 @@ def test_below_min_soc_it_charges_fast_and_the_next_surplus_decision_is_immediat
     assert site.at(10) == (SetCurrent(16.0), Enable())
     assert reason(site) is ReasonCode.MIN_SOC
     site.at(20)
-    assert (site.lp.pv_timer, site.lp.charger.guard) == (ELAPSED, None)
+    assert (site.lp.memory.timer, site.lp.charger.guard) == (ELAPSED, None)
     site.t = 30 * S
     with_soc(site, 20.0)
     site.grid_w = 11000.0

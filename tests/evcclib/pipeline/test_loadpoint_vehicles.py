@@ -26,10 +26,10 @@ from evcclib.events import (
     Warned,
     WarningCode,
 )
+from evcclib.pipeline.sharing import priority_of
 from evcclib.readings import Measured, VehicleReading
 from evcclib.reasons import ReasonCode
 from evcclib.requests import AssignVehicle
-from evcclib.site import priority_of
 
 # --- vehicles -------------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from bench import NOON, Bench, S, loadpoint, run, site_config
 from evcclib.commands import Command, Disable, Enable, Result, SetCurrent, SwitchPhases
 from evcclib.config import BatteryConfig, VehicleConfig
 from evcclib.events import Warned, WarningCode
-from evcclib.machines.hold import ELAPSED
+from evcclib.machines.surplus import ELAPSED, RESTING, Waiting
 from evcclib.model import Cause, ChargeMode, ChargerStatus, VehicleFeature
 from evcclib.reasons import ReasonCode
 from evcclib.requests import ChangeSiteSetting
@@ -85,7 +85,7 @@ def test_due_phase_switch_comes_before_the_current() -> None:
     bench.box.status = ChargerStatus.B
     bench.grid_w = 500.0
     assert bench.at(0) == (SwitchPhases(1),)  # not charging: nothing to wait for
-    assert bench.lp.pv_timer == ELAPSED
+    assert bench.lp.memory.timer == ELAPSED
     assert bench.at(10) == (SetCurrent(6.0), Enable())
 
 
@@ -114,10 +114,10 @@ def test_end_of_the_buffer_waits_the_whole_delay() -> None:
     bench.battery = [(0.0, 40.0)]
     run(bench, range(0, 310, 10), sun_w=5000)
     run(bench, range(310, 400, 10), sun_w=3000)
-    assert bench.lp.pv_timer is not None
+    assert isinstance(bench.lp.memory.timer, Waiting)
     bench.battery = [(1000.0, 60.0)]
     run(bench, range(400, 600, 10), sun_w=3000)
-    assert (bench.lp.pv_timer, bench.lp.reason.code) == (None, ReasonCode.BATTERY_BUFFER)
+    assert (bench.lp.memory.timer, bench.lp.reason.code) == (RESTING, ReasonCode.BATTERY_BUFFER)
     bench.battery = [(0.0, 40.0)]
     assert run(bench, range(600, 800, 10), sun_w=3000) == {780: (Disable(),)}
 

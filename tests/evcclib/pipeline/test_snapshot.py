@@ -31,10 +31,11 @@ from evcclib import (
 from evcclib.commands import Result
 from evcclib.config import BatteryConfig
 from evcclib.events import Warned, WarningCode
+from evcclib.laws.classic import Memory
 from evcclib.ledger.meter_ledger import LedgerState, TimerState
 from evcclib.machines.charger import CurrentRange
-from evcclib.machines.hold import ELAPSED
 from evcclib.machines.phases import Narrowed
+from evcclib.machines.surplus import ELAPSED
 from evcclib.pipeline.snapshot import TRANSIENT
 from evcclib.pipeline.state import LoadpointState, SiteState
 from evcclib.readings import OperatorLimit
@@ -96,11 +97,11 @@ def test_restored_site_goes_on_exactly() -> None:
 @pytest.mark.rule("N-2")
 def test_instants_move_with_the_clock_and_durations_do_not() -> None:
     bench = lived_in()
-    bench.lp.pv_timer = ELAPSED
+    bench.lp.memory = Memory(ELAPSED)
     there = moved(bench.site, bench.config, bench.now, origin=-1000 * S)
     shift = -1000 * S - bench.t
     before, after = bench.site.state, there.state
-    assert after.loadpoints[0].pv_timer == ELAPSED
+    assert after.loadpoints[0].memory == Memory(ELAPSED)
     assert before.loadpoints[0].connected_at is not None
     assert after.loadpoints[0].connected_at == before.loadpoints[0].connected_at + shift
     assert after.loadpoints[0].settings == before.loadpoints[0].settings

@@ -24,6 +24,7 @@ from evcclib.events import (
     Warned,
     WarningCode,
 )
+from evcclib.machines.surplus import RESTING, Waiting
 from evcclib.model import Cause, ChargeMode, ChargerStatus, TariffKind
 from evcclib.readings import Measured, MeterReading, Missing, VehicleReading
 from evcclib.reasons import ReasonCode
@@ -334,9 +335,9 @@ def test_sun_for_exactly_the_minimum_is_enough() -> None:
     bench = home(status=B, mode=ChargeMode.PV)
     run(bench, range(0, 600, 10), sun_w=3 * 6 * 230.0)
     assert bench.lp.charger.is_enabled
-    assert bench.lp.pv_timer is None
+    assert bench.lp.memory.timer == RESTING
     run(bench, range(600, 620, 10), sun_w=3 * 6 * 230.0 - 0.1)
-    assert bench.lp.pv_timer is not None
+    assert isinstance(bench.lp.memory.timer, Waiting)
 
 
 @pytest.mark.rule("PRIO-1", "DEF-20", "STR-8")

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from evcclib.config import BatteryConfig, VehicleConfig
 from evcclib.errors import EvccError, InvalidSetting, UnknownTarget
 from evcclib.events import SettingChanged, Warned, WarningCode
+from evcclib.laws.classic import Memory
+from evcclib.machines.surplus import RESTING, Waiting
 from evcclib.model import ChargeMode, ChargerStatus, PhaseAction, PvAction, RemoteDemand
 from evcclib.requests import (
     AssignVehicle,
@@ -85,14 +87,12 @@ def test_new_mode_clears_what_no_longer_applies(
     bench.box.status = B
     run(bench, range(0, 60, 10), sun_w=5000)
     run(bench, range(60, 120, 10), sun_w=2000)
-    assert bench.lp.scaling.action is PhaseAction.SCALE_1P
-    bench.lp.pv_timer = bench.t
-    bench.lp.pv_action = PvAction.DISABLE
-    before = bench.lp.scaling
+    assert bench.lp.memory.scaling.action is PhaseAction.SCALE_1P
+    bench.lp.memory = before = Memory(Waiting(PvAction.DISABLE, bench.t), bench.lp.memory.scaling)
     bench.set("mode", mode)
-    assert (bench.lp.pv_timer is not None) is keeps_pv_timer
-    assert (bench.lp.pv_action is not PvAction.INACTIVE) is keeps_pv_timer
-    assert (bench.lp.scaling == before) is keeps_phase_timer
+    assert (bench.lp.memory.timer == before.timer) is keeps_pv_timer
+    assert (bench.lp.memory.timer == RESTING) is not keeps_pv_timer
+    assert (bench.lp.memory.scaling == before.scaling) is keeps_phase_timer
 
 
 @pytest.mark.rule("SET-3", "SET-4", "SET-5", "SET-6", "SITE-21", "CUT-6")

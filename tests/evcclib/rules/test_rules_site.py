@@ -11,8 +11,9 @@ from bench import NOON, Bench, loadpoint, site_config
 from evcclib.commands import Command, Disable, Enable, SetCurrent
 from evcclib.config import BatteryConfig
 from evcclib.events import Warned, WarningCode
+from evcclib.machines.surplus import RESTING, Waiting
 from evcclib.machines.unmetered import measured
-from evcclib.model import Cause, ChargeMode, ChargerStatus, TariffKind
+from evcclib.model import Cause, ChargeMode, ChargerStatus, PvAction, TariffKind
 from evcclib.pipeline.sharing import effect_of
 from evcclib.readings import Measured, MeterReading, Missing, Readings
 from evcclib.reasons import ReasonCode
@@ -291,9 +292,9 @@ def test_new_sample_alone_is_no_reason_to_decide() -> None:
     bench.grid_w = -9000.0
     assert bench.at(3, Cause.SAMPLE) == ()
     assert shown(bench).grid_power_w == -9000.0
-    assert bench.lp.pv_timer is None
+    assert bench.lp.memory.timer == RESTING
     bench.at(10)
-    assert bench.lp.pv_timer == 10 * SECOND
+    assert bench.lp.memory.timer == Waiting(PvAction.ENABLE, 10 * SECOND)
 
 
 @pytest.mark.rule("TAR-9", "U-12", "GRN-1")
