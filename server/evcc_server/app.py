@@ -185,7 +185,7 @@ async def _server(
             _log.warning("%s: not confirmed by anybody: %s", name, point)
     await _meet_chargers(devices)
     site_config = to_site_config(config, devices)
-    site = await restored_site(site_config, store, clock.now(), keeps_settings=config.persists)
+    site = await restored_site(site_config, store, clock.now(), keeps_settings=config.persists, law=options.law)
     hub = Hub(_labels(config))
     persistence = Persistence(store, clock, site, keeps_settings=config.persists)
     wiring = _wiring(config)

@@ -25,6 +25,7 @@ from evcc_server.log import set_up_logging
 from evcc_server.mqtt.broker_link import MqttError
 from evcc_server.tools.commands import CONFIG_PROBLEM, DEVICE_PROBLEM, OK, add_tools
 from evcclib.errors import InvalidConfig
+from evcclib.laws.by_name import LAWS, by_name
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -66,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--ui", type=_folder, metavar="DIR", help="serve these files instead of the built-in page")
     run.add_argument("--database", type=_word, metavar="FILE", help="SQLite file, or :memory:")
     run.add_argument("--log", choices=LOG_LEVELS, help="log level")
+    run.add_argument("--law", choices=tuple(LAWS), help="who decides between demands and limits")
     run.set_defaults(run=_run)
     add_tools(commands, add_config)
     return parser
@@ -112,7 +114,14 @@ def _run(options: argparse.Namespace) -> int:
     set_up_logging(options.log or config.log, config.levels, config.secrets)
     for warning in config.warnings:
         logging.getLogger("evcc_server.config").warning("%s", warning)
-    overrides = Options(host=options.host, port=options.port, ui=options.ui, database=options.database, log=options.log)
+    overrides = Options(
+        host=options.host,
+        port=options.port,
+        ui=options.ui,
+        database=options.database,
+        log=options.log,
+        law=None if options.law is None else by_name(options.law),
+    )
     return run_server(config, overrides)
 
 

@@ -44,6 +44,7 @@ def problems_of(text: str) -> list[str]:
 MISTAKES = [
     ("minCurrent: 6", "minCurent: 6", "22: loadpoints[0].minCurent: unknown key, did you mean minCurrent?"),
     ("title: Home", "titel: Home", "2: site.titel: unknown key, did you mean title?"),
+    ("title: Home", "law: clasic", "2: site.law: 'clasic' is not known, did you mean classic?"),
     ("title: Home", "zzz: 1", "2: site.zzz: unknown key, allowed here: meters, title,"),
     (
         "minCurrent: 6",

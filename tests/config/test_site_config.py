@@ -38,6 +38,13 @@ def test_everything_arrives() -> None:
     assert (car.has_soc, car.has_range, blue.has_soc) == (True, False, False)
 
 
+def test_the_law_that_is_named_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert site_of(SMALLEST).law == "classic"
+    for where in ("evcclib.pipeline.check_config", "evcc_server.config.read_site"):
+        monkeypatch.setattr(f"{where}.LAWS", {"classic": None, "other": None})
+    assert site_of(SMALLEST.replace("site:", "site:\n  law: Other", 1)).law == "other"
+
+
 def test_a_separate_meter_overrides_the_chargers_own() -> None:
     with_meter = site_of(WHOLE).loadpoints[0].charger  # its meter has a power only
     without = site_of(WHOLE.replace("  meter: house\n", "")).loadpoints[0].charger

@@ -46,6 +46,7 @@ class Site(SiteDefaults):
     """The ``site`` section; meters by name."""
 
     title: str = ""
+    law: str = "classic"
     grid: str | None = None
     pv: tuple[str, ...] = ()
     battery: tuple[str, ...] = ()

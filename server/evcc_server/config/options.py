@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from evcclib.laws.law import Law
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
@@ -15,3 +17,4 @@ class Options:
     ui: Path | None = None  # serve these files instead of the built-in page
     database: str | None = None  # path, or ":memory:"
     log: str | None = None
+    law: Law | None = None

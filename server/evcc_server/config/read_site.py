@@ -11,6 +11,7 @@ from evcc_server.config.read_settings import read_settings
 from evcc_server.config.section import Section
 from evcc_server.quoting import quoted
 from evcclib.config import PollConfig
+from evcclib.laws.by_name import LAWS
 from evcclib.model import PollMode
 from evcclib.settings import Scope
 
@@ -35,6 +36,7 @@ def read_site(section: Section) -> Site:
         section.problem("meters", "missing either grid or pv meter")
     site = Site(
         title=section.text("title", default=""),
+        law=section.word("law", LAWS) or "classic",
         grid=grid,
         pv=pv,
         battery=battery,

@@ -18,6 +18,7 @@ from evcc_server.settings import request as setting_request
 from evcclib import Site
 from evcclib.config import SiteConfig
 from evcclib.errors import EvccError, IncompatibleState
+from evcclib.laws.law import Law
 from evcclib.model import Now
 from evcclib.requests import ChangeLoadpointSetting, ChangeSiteSetting, Request
 from evcclib.settings import Scope
@@ -28,15 +29,20 @@ GOALS = frozenset(row.name for row in TABLE if row.scope is Scope.LOADPOINT and 
 """What no file says; these go on as they were."""
 
 
-async def restored_site(config: SiteConfig, store: Store, now: Now, *, keeps_settings: bool) -> Site:
-    """The site to go on with; ``keeps_settings`` False: nothing that a client has set. Raises `StoreError`, `InvalidConfig`."""
-    fresh = Site(config, now=now)
+async def restored_site(
+    config: SiteConfig, store: Store, now: Now, *, keeps_settings: bool, law: Law | None = None
+) -> Site:
+    """The site to go on with; ``keeps_settings`` False: nothing that a client has set; ``law`` None: the configured one.
+
+    Raises `StoreError`, `InvalidConfig`.
+    """
+    fresh = Site(config, now=now, law=law)
     stored = await store.load_snapshot(SNAPSHOT)
     if stored is None:
         site = fresh
     else:
         try:
-            site = Site.restore(config, stored[0], now=now)
+            site = Site.restore(config, stored[0], now=now, law=law)
         except IncompatibleState as error:
             _log.warning("the stored state is not continued: %s", error)
             site = fresh

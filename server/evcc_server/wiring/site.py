@@ -62,6 +62,7 @@ def to_site_config(config: Config, devices: BuiltDevices) -> SiteConfig:
     """The site for evcclib. Raises `ConfigError` when evcclib cannot run it."""
     site = SiteConfig(
         title=config.site.title,
+        law=config.site.law,
         voltage_v=config.site.voltage_v,
         interval=config.interval,
         time_zone=time_zone(config),
