@@ -50,6 +50,12 @@ def _parser() -> argparse.ArgumentParser:
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
+def _add_law(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--law", default="", metavar="NAME", help="another law than the scenario's: a name, or MODULE:LAW"
+    )
+
+
 def _add_runs(commands: Commands) -> None:
     run = commands.add_parser("run", help="run a scenario and show its numbers")
     run.add_argument(
@@ -64,17 +70,22 @@ def _add_runs(commands: Commands) -> None:
         "--allow", type=_invariant, action="append", default=[], metavar="INVARIANT", help="it need not hold here"
     )
     run.add_argument("--full-stack", action="store_true", help="through the whole server, in virtual time")
+    _add_law(run)
     run.add_argument("--control", default="", metavar="MODULE:FACTORY", help="another control than the library's")
     run.add_argument("--plot", type=_picture, metavar="day.png", help="write a picture")
     run.add_argument("--html", type=_new_file, metavar="report.html", help="write a report")
     run.add_argument("--json", action="store_true", help="print the numbers as JSON")
     run.set_defaults(command=_run)
 
-    compare = commands.add_parser("compare", help="compare two worlds or controls over seeds")
+    compare = commands.add_parser("compare", help="compare two worlds, laws or controls over seeds")
     compare.add_argument("first", help="a scenario, with changes after commas: clear-day,site.interval_s=30")
-    compare.add_argument("second", nargs="?", help="the other one (default: the same, with --second-control)")
+    compare.add_argument(
+        "second", nargs="?", help="the other one (default: the same, with --second-law or --second-control)"
+    )
     compare.add_argument("--seeds", type=_seeds, default=list(range(1, 6)), help="a number of seeds, or a range 3-12")
     compare.add_argument("--days", type=_length)
+    _add_law(compare)
+    compare.add_argument("--second-law", default="", metavar="NAME")
     compare.add_argument("--control", default="", metavar="MODULE:FACTORY", help="the control of the first")
     compare.add_argument("--second-control", default="", metavar="MODULE:FACTORY")
     compare.add_argument("--workers", type=_positive)
@@ -87,6 +98,7 @@ def _add_runs(commands: Commands) -> None:
         "--set", action="append", default=[], metavar="KEY=A|B|C", help="every combination of these values"
     )
     sweep.add_argument("--days", type=_length)
+    _add_law(sweep)
     sweep.add_argument("--control", default="", metavar="MODULE:FACTORY")
     sweep.add_argument("--workers", type=_positive, help="processes (default: all cores)")
     sweep.add_argument(
@@ -127,6 +139,7 @@ def _add_whole_servers(commands: Commands) -> None:
     days.add_argument("scenarios", nargs="*", help="default: the whole library")
     days.add_argument("--days", type=_length, help="how many days (default: one)")
     days.add_argument("--seed", type=_count)
+    _add_law(days)
     days.add_argument("--workers", type=_positive)
     days.set_defaults(command=_days)
 
@@ -165,6 +178,8 @@ def _add_recordings(commands: Commands) -> None:
     replay = commands.add_parser("replay", help="live through a recording again, charging decided anew")
     replay.add_argument("file", type=Path)
     replay.add_argument("--time-zone", type=_time_zone, default="Europe/Berlin")
+    _add_law(replay)
+    replay.add_argument("--control", default="", metavar="MODULE:FACTORY", help="another control than the library's")
     replay.add_argument("--plot", type=_picture)
     replay.add_argument("--html", type=_new_file)
     replay.set_defaults(command=_replay)
@@ -308,9 +323,11 @@ SEEDS_MAX = 1_000_000
 def _run(options: argparse.Namespace) -> int:
     from evcc_sim.runs.replay import command
     from evcc_sim.show.terminal import Progress
+    from evcc_sim.worlds.laws import with_law
     from evcc_sim.worlds.variants import resolve
 
     scenario = resolve(options.scenario, seed=options.seed, changes=options.set)
+    scenario = with_law(scenario, options.law, control=options.control)
     scenario = replace(scenario, allowed=(*scenario.allowed, *options.allow))
     with Progress(f"{scenario.name}") as progress:
         if options.full_stack:
@@ -375,8 +392,8 @@ def _compare(options: argparse.Namespace) -> int:
 
     second = options.second or options.first
     return compare(
-        Side(options.first, options.control),
-        Side(second, options.second_control),
+        Side(options.first, options.law, options.control),
+        Side(second, options.second_law, options.second_control),
         seeds=options.seeds,
         days=options.days,
         workers=options.workers,
@@ -391,6 +408,7 @@ def _sweep(options: argparse.Namespace) -> int:
         seeds=options.seeds,
         days=options.days,
         values=options.set,
+        law=options.law,
         control=options.control,
         workers=options.workers,
         scheduler=options.scheduler,
@@ -439,7 +457,7 @@ def _first_cause(error: BaseException) -> BaseException:
 def _days(options: argparse.Namespace) -> int:
     whole_days = importlib.import_module("evcc_sim.runs.days")
     status: int = whole_days.run_days(
-        options.scenarios or None, days=options.days, seed=options.seed, workers=options.workers
+        options.scenarios or None, days=options.days, seed=options.seed, law=options.law, workers=options.workers
     )
     return status
 
@@ -518,14 +536,19 @@ def _record(options: argparse.Namespace) -> int:
 
 def _replay(options: argparse.Namespace) -> int:
     from evcc_sim.commands import record
+    from evcc_sim.runs.controls import control_of
     from evcc_sim.runs.inprocess import simulate
     from evcc_sim.show.terminal import Progress
+    from evcc_sim.worlds.laws import with_law
 
     spec = record.replayed(record.read(options.file), name=options.file.stem, time_zone=options.time_zone)
+    spec = with_law(spec, options.law, control=options.control)
     with Progress(spec.name) as progress:
-        result = simulate(spec, progress=progress)
-    zone = ["--time-zone", options.time_zone]
-    result = replace(result, typed=shlex.join(["evcc-sim", "replay", str(options.file), *zone]))
+        result = simulate(spec, control=control_of(options.control), progress=progress)
+    words = ["--time-zone", options.time_zone]
+    words += ["--law", options.law] if options.law else []
+    words += ["--control", options.control] if options.control else []
+    result = replace(result, typed=shlex.join(["evcc-sim", "replay", str(options.file), *words]))
     _print_result(result)
     _write_pictures(result, options)
     return OK if result.ok else FAILED

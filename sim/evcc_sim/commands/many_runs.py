@@ -35,18 +35,20 @@ _FIELDS = ("charged_kwh", "import_in_pv_mode_kwh", "contactor_switches", "phase_
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One of two things to compare: a scenario with its changes, and a control (empty: the library's own)."""
+    """One of two things to compare: a scenario with its changes, a law (empty: its own), a control (empty: the library's)."""
 
     scenario: str
+    law: str = ""
     control: str = ""
 
     def __str__(self) -> str:
-        return f"{self.scenario} ({self.control})" if self.control else self.scenario
+        who = self.law or self.control
+        return f"{self.scenario} ({who})" if who else self.scenario
 
 
 def compare(first: Side, second: Side, *, seeds: Sequence[int], days: int | None, workers: int | None) -> int:
     """Print means over ``seeds`` beside each other; returns the exit status. Raises `InvalidScenario`."""
-    jobs = [jobs_for([side.scenario], seeds, days=days, control=side.control) for side in (first, second)]
+    jobs = [jobs_for([side.scenario], seeds, days=days, law=side.law, control=side.control) for side in (first, second)]
     outcomes = _gather([*jobs[0], *jobs[1]], workers, None)
     one, two = outcomes[: len(jobs[0])], outcomes[len(jobs[0]) :]
     table = Table(title=f"mean of {len(seeds)} seeds")
@@ -65,6 +67,7 @@ def sweep(
     seeds: Sequence[int],
     days: int | None = None,
     values: Sequence[str] = (),
+    law: str = "",
     control: str = "",
     workers: int | None = None,
     scheduler: str | None = None,
@@ -74,7 +77,7 @@ def sweep(
 
     ``file`` gets every outcome as JSON. Raises `InvalidScenario`.
     """
-    jobs = jobs_for(names or _all_worlds(), seeds, days=days, values=values, control=control)
+    jobs = jobs_for(names or _all_worlds(), seeds, days=days, values=values, law=law, control=control)
     outcomes = _gather(jobs, workers, scheduler)
     table = Table(title=f"{len(outcomes)} runs")
     for heading in _HEADINGS:
@@ -104,14 +107,14 @@ def _by_world(outcomes: Sequence[JobOutcome]) -> dict[str, list[JobOutcome]]:
 
 def _gather(jobs: Sequence[Job], workers: int | None, scheduler: str | None) -> list[JobOutcome]:
     """The outcomes, in the order of the jobs."""
-    positions: dict[tuple[str, int, str], list[int]] = {}
+    positions: dict[tuple[str, int, str, str], list[int]] = {}
     for index, job in enumerate(jobs):
-        positions.setdefault((job.scenario.name, job.seed, job.control), []).append(index)
+        positions.setdefault((job.scenario.name, job.seed, job.scenario.site.law, job.control), []).append(index)
     found: list[tuple[int, JobOutcome]] = []
     failed = 0
     with Progress(f"{len(jobs)} runs", len(jobs)) as progress:
         for outcome in _running(jobs, workers, scheduler):
-            index = positions[(outcome.name, outcome.seed, outcome.control)].pop(0)
+            index = positions[(outcome.name, outcome.seed, outcome.law, outcome.control)].pop(0)
             found.append((index, outcome))
             failed += not outcome.ok
             progress(len(found), f"{failed} failed")

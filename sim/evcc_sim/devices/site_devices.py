@@ -26,6 +26,7 @@ from evcc_sim.plants.meter import Meter
 from evcc_sim.worlds.house import House
 from evcc_sim.worlds.scenario import ChargerSpec, LoadpointSpec, Scenario, SiteSpec
 from evcc_sim.worlds.site_config import is_guest
+from evcclib.laws.by_name import LAWS
 from evcclib.model import ChargerStatus, TariffKind
 from evcclib.settings import Scope, values_of
 
@@ -215,6 +216,7 @@ def _site(scenario: Scenario, extras: Extras) -> dict[str, object]:
         meters["battery"] = [spec.name for spec in scenario.battery]
     return {
         "title": extras.title,
+        "law": site.law if site.law in LAWS else "classic",
         "meters": meters,
         **_settings(site, Scope.SITE),
         "voltage": site.voltage_v,

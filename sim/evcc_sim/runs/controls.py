@@ -10,6 +10,7 @@ from evcc_sim.worlds.scenario import InvalidScenario
 from evcclib.config import SiteConfig
 from evcclib.decision import Decision
 from evcclib.events import Event
+from evcclib.laws.law import Law
 from evcclib.model import Cause, Now
 from evcclib.readings import Readings
 from evcclib.requests import Request
@@ -34,11 +35,13 @@ class ControlFactory(Protocol):
     def __call__(self, config: SiteConfig, restored: dict[str, object] | None, *, now: Now) -> Control: ...
 
 
-def classic(config: SiteConfig, restored: dict[str, object] | None, *, now: Now) -> Control:
-    """The library's own site."""
+def classic(config: SiteConfig, restored: dict[str, object] | None, *, now: Now, law: Law | None = None) -> Control:
+    """The library's own site, with the law that its configuration names, or with another."""
     from evcclib.site import Site
 
-    return Site(config, now=now) if restored is None else Site.restore(config, restored, now=now)
+    if restored is None:
+        return Site(config, now=now, law=law)
+    return Site.restore(config, restored, now=now, law=law)
 
 
 def control_of(name: str) -> ControlFactory:

@@ -13,6 +13,7 @@ from time import perf_counter
 from evcc_sim.quiet import quiet
 from evcc_sim.runs.replay import command
 from evcc_sim.worlds import scenario
+from evcc_sim.worlds.laws import with_law
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,17 +47,19 @@ def run_days(
     *,
     days: int | None = None,
     seed: int | None = None,
+    law: str = "",
     workers: int | None = None,
     say: Callable[[str], None] = say_at_once,
 ) -> int:
     """Run the named scenarios (all of the library by default), each for ``days`` (one by default; less where the scenario says
-    how many hours); returns the exit status: 0 if every one is without violation, 2 for a name that nobody knows.
+    how many hours) and by ``law`` (its own by default); returns the exit status: 0 if every one is without violation, 2 for a
+    name that nobody knows.
     """
     known = scenario.names()
     chosen = list(names or known)
     try:
         for name in chosen:
-            scenario.load(name)
+            with_law(scenario.load(name), law)
     except scenario.InvalidScenario as error:
         print(f"evcc-sim days: {error}", file=sys.stderr)
         return 2
@@ -65,7 +68,7 @@ def run_days(
     processes = workers or os.cpu_count() or 1
     # Fresh interpreters, but not one for each run: replacing workers can hang the pool (CPython issue 115634).
     with ProcessPoolExecutor(min(processes, len(chosen)), mp_context=get_context("spawn")) as pool:
-        runs: list[Future[Verdict]] = [pool.submit(run_one, name, days, seed) for name in chosen]
+        runs: list[Future[Verdict]] = [pool.submit(run_one, name, days, seed, law) for name in chosen]
         for run in as_completed(runs):
             verdict = run.result()
             say(verdict.line())
@@ -79,11 +82,11 @@ def run_days(
 
 
 @quiet()
-def run_one(name: str, days: int | None, seed: int | None) -> Verdict:
+def run_one(name: str, days: int | None, seed: int | None, law: str = "") -> Verdict:
     """One scenario in this process. An error of the server is a failed run, not the end of all."""
     from evcc_sim.runs.fullstack import run_scenario  # the web stack is slow to import, and the parent does not need it
 
-    world = scenario.load(name)
+    world = with_law(scenario.load(name), law)
     if days is None and world.hours is None:
         days = 1
     started = perf_counter()

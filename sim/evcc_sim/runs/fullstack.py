@@ -49,12 +49,14 @@ from evcc_sim.runs.virtual_time import run_virtually
 from evcc_sim.runs.world_clock import WorldClock
 from evcc_sim.worlds.actions import Due, operator_limit_at, operator_spans, requests_of
 from evcc_sim.worlds.house import House
+from evcc_sim.worlds.laws import law_of
 from evcc_sim.worlds.scenario import InvalidScenario, Scenario
 from evcclib import Site
 from evcclib.commands import Command
 from evcclib.decision import Decision
 from evcclib.errors import EvccError
 from evcclib.events import Event, SessionRecord
+from evcclib.laws.law import Law
 from evcclib.model import Now
 from evcclib.requests import Request
 from evcclib.view import SiteView
@@ -146,6 +148,7 @@ class FullStack:
     steps: Steps | None = None
     house: House = field(init=False)
     recorder: Recorder = field(init=False)
+    _law: Law = field(init=False)
     _clock: WorldClock = field(init=False)
     _network: VirtualNetwork = field(init=False)
     _offset: timedelta = timedelta(0)
@@ -168,6 +171,7 @@ class FullStack:
             raise InvalidScenario(f"{self.scenario.name}: the server needs at least one charger")
         self.house = House(self.scenario, seed=self.seed, days=self.days)
         self.recorder = Recorder(self.house)
+        self._law = law_of(self.scenario.site.law)
         self._requests.extend(requests_of(self.scenario, self.house.days))
 
     async def main(self) -> FullStackResult:
@@ -249,7 +253,7 @@ class FullStack:
         clock = Clock(epoch=self.house.base.utc(self._clock.now_s) + self._offset)
         async with open_server(
             config,
-            options=Options(database=str(self.database)),
+            options=Options(database=str(self.database), law=self._law),
             clock=clock,
             run_blocking=life.door,
             opener=self._network.open,
@@ -333,7 +337,7 @@ class FullStack:
     def _asked(self, server: Server) -> SiteView:
         """What becomes of the site if what it is just being asked is done."""
         now = server.clock.now()
-        future = Site.restore(server.site_config, server.site.export(now=now), now=now)
+        future = Site.restore(server.site_config, server.site.export(now=now), now=now, law=self._law)
         if self._asking is not None:
             with suppress(EvccError):
                 future.submit(self._asking, now=now)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from datetime import timedelta
+from functools import partial
 
 import simpy
 
@@ -25,6 +26,7 @@ from evcc_sim.runs.result import RunResult, summarize
 from evcc_sim.runs.rounds import Rounds, are_needed
 from evcc_sim.worlds.actions import operator_spans, requests_of
 from evcc_sim.worlds.house import House
+from evcc_sim.worlds.laws import law_of
 from evcc_sim.worlds.scenario import Scenario
 from evcc_sim.worlds.site_config import site_config
 from evcclib.commands import (
@@ -88,7 +90,8 @@ class Run:
         self.recorder = Recorder(self.house)
         self.length_s = scenario.length_s(days)
         self.config = site_config(scenario)
-        self._factory = control
+        law = law_of(scenario.site.law)
+        self._factory: ControlFactory = partial(classic, law=law) if control is classic else control
         self._offset = timedelta(0)  # of the control's UTC, after a clock jump
         self._spans = operator_spans(scenario, self.house.days)
         self._requests = requests_of(scenario, self.house.days)
@@ -107,7 +110,7 @@ class Run:
         for box in self.house.wallboxes:
             if box.spec.watchdog_s > 0:
                 self.house.env.process(self._keep_awake(box))
-        self.site = made(control(self.config, None, now=self.now))
+        self.site = made(self._factory(self.config, None, now=self.now))
         self.recorder.begins(self.site.view(now=self.now))
         self._decide(Cause.START)
 

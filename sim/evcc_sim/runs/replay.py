@@ -34,13 +34,19 @@ def command(
 
 
 def _words(scenario: Scenario) -> list[str] | None:
-    """How a command calls a world; a seed of its own and more that is allowed can be said beside. None: nothing calls it so."""
+    """How a command calls a world; a seed of its own, a law and more that is allowed can be said beside.
+
+    None: nothing calls it so.
+    """
     origin = scenario.origin
     if origin is None:
         return None
-    seen = replace(scenario, seed=origin.world.seed, allowed=origin.world.allowed)
+    law = origin.world.site.law
+    site = replace(scenario.site, law=law)
+    seen = replace(scenario, seed=origin.world.seed, allowed=origin.world.allowed, site=site)
     more = [name for name in scenario.allowed if name not in origin.world.allowed]
     if seen != origin.world or not set(origin.world.allowed) <= set(scenario.allowed):
         return None
     changes = [word for change in origin.changes for word in ("--set", change)]
+    changes += [] if scenario.site.law == law else ["--law", scenario.site.law]
     return [origin.text, *changes, *(word for name in more for word in ("--allow", name))]

@@ -15,6 +15,7 @@ from evcc_sim.runs.controls import control_of
 from evcc_sim.runs.inprocess import simulate
 from evcc_sim.runs.replay import command
 from evcc_sim.runs.result import RunResult, Summary
+from evcc_sim.worlds.laws import with_law
 from evcc_sim.worlds.scenario import InvalidScenario, Scenario
 from evcc_sim.worlds.variants import resolve
 
@@ -40,6 +41,7 @@ class JobOutcome:
 
     name: str
     seed: int
+    law: str
     control: str
     summary: Summary | None
     violations: tuple[str, ...]
@@ -62,6 +64,7 @@ def run_job(job: Job) -> JobOutcome:
         return JobOutcome(
             name=job.scenario.name,
             seed=job.seed,
+            law=job.scenario.site.law,
             control=job.control,
             summary=None,
             violations=(),
@@ -77,6 +80,7 @@ def outcome_of(result: RunResult, job: Job) -> JobOutcome:
     return JobOutcome(
         name=job.scenario.name,
         seed=job.seed,
+        law=job.scenario.site.law,
         control=job.control,
         summary=result.summary,
         violations=tuple(str(violation) for violation in result.violations),
@@ -91,13 +95,18 @@ def jobs_for(
     *,
     days: int | None = None,
     values: Sequence[str] = (),
+    law: str = "",
     control: str = "",
 ) -> list[Job]:
     """Every world with every seed and every combination of ``values`` (``key=a|b|c``). Raises `InvalidScenario`."""
     control_of(control)
     axes = [_options(value) for value in values]
+
+    def world_of(name: str, seed: int, changes: Sequence[str]) -> Scenario:
+        return with_law(resolve(name, seed=seed, changes=changes), law, control=control)
+
     return [
-        Job(scenario=resolve(world, seed=seed, changes=changes), seed=seed, days=days, control=control)
+        Job(scenario=world_of(world, seed, changes), seed=seed, days=days, control=control)
         for world in worlds
         for changes in itertools.product(*axes)
         for seed in seeds

@@ -49,12 +49,14 @@ NO_KEY: Mapping[str, bool] = {"is_key": False}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiteSpec(SiteDefaults):
-    """The grid connection and the site's settings. ``fuse_a`` is the main fuse of the house, for each phase."""
+    """The grid connection and the site's settings. ``fuse_a`` is the main fuse of the house, for each phase; ``law`` as in
+    `evcc_sim.worlds.laws`."""
 
     latitude: float = 48.14
     longitude: float = 11.58
     time_zone: str = "Europe/Berlin"
     start: date = date(2026, 6, 15)
+    law: str = "classic"
     interval_s: float = 10.0
     voltage_v: float = 230.0  # what the control assumes
     true_voltage_v: float | None = None  # what the grid delivers

@@ -15,6 +15,7 @@ from evcclib.config import (
     SiteConfig,
     VehicleConfig,
 )
+from evcclib.laws.by_name import LAWS
 from evcclib.model import PollMode, VehicleFeature
 from evcclib.settings import values_of
 
@@ -24,6 +25,7 @@ def site_config(scenario: Scenario) -> SiteConfig:
     site = scenario.site
     return SiteConfig(
         title=scenario.title or scenario.name,
+        law=site.law if site.law in LAWS else "classic",  # anybody's is handed to the site itself
         voltage_v=site.voltage_v,
         interval=timedelta(seconds=site.interval_s),
         time_zone=scenario.base.zone,
