@@ -254,16 +254,18 @@ def _drawn_at(lp: LoadpointDesk, metered_at: Instant, voltage_v: float) -> Range
     state = lp.state
     if not lp.facts.is_measured:
         return _estimated_at(lp, metered_at, voltage_v)
-    samples = state.drawn
-    newest = fresh(samples[-1], lp.oldest) if samples else None
-    if newest is None:
-        return _span([NO_LOAD, _load(lp, state.offer.drawable_a, voltage_v)])  # nobody knows
-    if not lp.facts.is_connected and newest.sampled_at <= metered_at + ROUND:
-        # what a vehicle that has left was drawing before is no excuse for what the meter shows now
-        return _span([newest.value] if newest.sampled_at >= metered_at - ROUND else [NO_LOAD, newest.value])
     shown_from = metered_at - METER_LAG
     offer, commanded_at = state.offer, state.effect_at
     is_obeyed = commanded_at is not None and commanded_at + OBEDIENCE <= shown_from
+    # whoever has had the time to follow is no excuse for more, although nobody may have seen it since
+    offered_a = offer.current_a if is_obeyed else offer.drawable_a
+    samples = state.drawn
+    newest = fresh(samples[-1], lp.oldest) if samples else None
+    if newest is None:
+        return _span([NO_LOAD, _load(lp, offered_a, voltage_v)])
+    if not lp.facts.is_connected and newest.sampled_at <= metered_at + ROUND:
+        # what a vehicle that has left was drawing before is no excuse for what the meter shows now
+        return _span([newest.value] if newest.sampled_at >= metered_at - ROUND else [NO_LOAD, newest.value])
     around = [each.value for each in samples if each.sampled_at > shown_from]
     before = next((each.value for each in reversed(samples) if each.sampled_at <= shown_from), None)
     if before is not None:
@@ -271,7 +273,7 @@ def _drawn_at(lp: LoadpointDesk, metered_at: Instant, voltage_v: float) -> Range
     is_ramping = offer.raised_at is not None and newest.sampled_at < offer.raised_at + RAMP
     if is_ramping or newest.sampled_at < metered_at - ROUND:
         # the meter may show what no sample does yet: how a command takes effect, or a vehicle that begins by itself
-        around.append(_load(lp, offer.current_a if is_obeyed else offer.drawable_a, voltage_v))
+        around.append(_load(lp, offered_a, voltage_v))
     standing_a = state.charger.standing_a
     if standing_a is not None and newest.sampled_at < metered_at - ROUND:  # it may have been lowered since
         around.append(_at_most(newest.value, standing_a.least_a, voltage_v))

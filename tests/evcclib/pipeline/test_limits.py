@@ -729,6 +729,29 @@ def test_who_is_silent_keeps_all_it_may_be_drawing_and_others_give_way(cause: Ca
     assert [box.is_enabled for box in bench.boxes] == [True, False]
 
 
+@pytest.mark.rule("INV-2", "DEF-47")
+@pytest.mark.parametrize("cause", [Cause.INTERVAL, Cause.SAMPLE])
+def test_who_fell_silent_before_it_was_lowered_is_no_excuse_for_what_the_meter_shows(cause: Cause) -> None:
+    bench = house(
+        *[loadpoint(mode=mode, phases=3, circuit="house") for mode in (NOW, ChargeMode.OFF)], current_max_a=16.0
+    )
+    grid(bench, (0.0, 0.0, 0.0))
+    bench.at(0)
+    bench.boxes[0].status = None  # nobody has seen it draw less than 16 A
+    bench.t = 10 * S
+    grid(bench, (25.0, 25.0, 25.0))
+    assert bench.step() == (SetCurrent(7.0),)
+    bench.set("mode", NOW, 1)
+    bench.t = 20 * S
+    grid(bench, (0.0, 0.0, 0.0))  # the sun covers its 7 A
+    bench.step()
+    assert [(box.is_enabled, box.offered_a) for box in bench.boxes] == [(True, 7.0), (True, 7.0)]
+    bench.t = 60 * S
+    grid(bench, (22.0, 22.0, 22.0))  # the sun has gone, and the house takes 8 A
+    bench.step(cause)
+    assert [(box.is_enabled, box.offered_a) for box in bench.boxes] == [(True, 6.0), (False, 7.0)]
+
+
 SMALL = VehicleConfig(name="small", phases=1)
 
 
