@@ -256,9 +256,9 @@ def _drawn_at(lp: LoadpointDesk, metered_at: Instant, voltage_v: float) -> Range
         return _estimated_at(lp, metered_at, voltage_v)
     shown_from = metered_at - METER_LAG
     offer, commanded_at = state.offer, state.effect_at
-    is_obeyed = commanded_at is not None and commanded_at + OBEDIENCE <= shown_from
-    # whoever has had the time to follow is no excuse for more, although nobody may have seen it since
-    offered_a = offer.current_a if is_obeyed else offer.drawable_a
+    may_follow = commanded_at is not None and commanded_at + OBEDIENCE > shown_from
+    # who was told nothing, or has had the time to follow, is no excuse for more, although nobody may have seen it since
+    offered_a = offer.drawable_a if may_follow else offer.current_a
     samples = state.drawn
     newest = fresh(samples[-1], lp.oldest) if samples else None
     if newest is None:
@@ -269,6 +269,7 @@ def _drawn_at(lp: LoadpointDesk, metered_at: Instant, voltage_v: float) -> Range
     around = [each.value for each in samples if each.sampled_at > shown_from]
     before = next((each.value for each in reversed(samples) if each.sampled_at <= shown_from), None)
     if before is not None:
+        is_obeyed = commanded_at is not None and not may_follow
         around.append(_at_most(before, offer.current_a, voltage_v) if is_obeyed else before)
     is_ramping = offer.raised_at is not None and newest.sampled_at < offer.raised_at + RAMP
     if is_ramping or newest.sampled_at < metered_at - ROUND:

@@ -752,6 +752,24 @@ def test_who_fell_silent_before_it_was_lowered_is_no_excuse_for_what_the_meter_s
     assert [(box.is_enabled, box.offered_a) for box in bench.boxes] == [(True, 6.0), (False, 7.0)]
 
 
+@pytest.mark.rule("INV-2", "DEF-47")
+@pytest.mark.parametrize("cause", [Cause.INTERVAL, Cause.SAMPLE])
+def test_maximum_that_is_lowered_makes_a_station_that_was_never_heard_no_excuse(cause: Cause) -> None:
+    bench = house(
+        *[loadpoint(mode=mode, phases=3, circuit="house") for mode in (ChargeMode.PV, NOW)], current_max_a=16.0
+    )
+    bench.boxes[0].status = None
+    grid(bench, (-16.0, -16.0, -16.0))
+    bench.at(0)
+    assert bench.boxes[1].offered_a == 16.0
+    bench.set("current_max_a", 7.0)  # nothing is sent: until it is heard it may still be offering 16 A
+    for second, metered_a in ((10, 17.0), (20, 16.0)):
+        bench.t = second * S
+        grid(bench, (metered_a, metered_a, metered_a))
+        bench.step(cause)
+        assert bench.boxes[1].offered_a == 15.0
+
+
 SMALL = VehicleConfig(name="small", phases=1)
 
 
