@@ -68,6 +68,7 @@ class Story(Bench):
         self.operator_w: float | None = None
         self.has_restarted = False
         self.settled_at = timedelta(0)  # until then it is open what the meter shows of cars
+        self.is_metered = any(circuit.uses_grid_meter for circuit in config.circuits)
         self.is_open = False
         self.disobeyed: set[int] = set()
         self.refused_until: dict[int, timedelta] = {}  # what has just been refused is not said again at once
@@ -81,7 +82,7 @@ class Story(Bench):
     def tell(self, moment: Moment) -> None:
         """One moment, and everything that follows from it at once."""
         self.t += moment.after_s * S
-        self.is_open = self.t < self.settled_at and any(circuit.uses_grid_meter for circuit in self.config.circuits)
+        self.is_open = self.t < self.settled_at and self.is_metered
         self.answers, self.disobeyed, self.has_restarted = (), set(), False
         for name, value in moment.events:
             getattr(self, name)(value)
@@ -110,6 +111,9 @@ class Story(Bench):
         self.settled_at = self.t + RAMP
 
     def silence(self, silent: frozenset[int]) -> None:
+        if self.silent - silent:  # whoever is heard again may have stopped just now: the meter may still show it
+            self.settled_at = max(self.settled_at, self.t + METER_LAG)
+            self.is_open |= self.is_metered
         self.silent = silent
 
     def answer_with(self, answers: tuple[Answer, ...]) -> None:
