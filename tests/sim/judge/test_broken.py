@@ -69,8 +69,8 @@ BREAKS = (
     Break(
         "a stale grid reading is believed",
         "pipeline/observe_site",
-        "grid.value if grid is not None and grid.sampled_at >= oldest else None",
-        "grid.value if grid is not None else None",
+        "grid_w = fresh_value(grid, oldest)",
+        "grid_w = grid.value if grid is not None else None",
         "dead-bus,hours=12.1",
         "stale_grid_is_safe",
     ),
