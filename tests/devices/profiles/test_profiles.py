@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from evcc_server.devices.template.common import formulas_of
 from evcc_server.devices.template.plan import READ_FUNCTION
 from evcc_server.devices.template.polled import find_register, keys_of
+from evcc_server.devices.template.profile_values import formulas_of
 from evcc_server.profiles.formula import names_in
 from evcc_server.profiles.profile import (
     FOLDER,

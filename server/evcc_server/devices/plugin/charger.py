@@ -8,11 +8,11 @@ import anyio
 
 from evcc_server.config.model import CustomCharger
 from evcc_server.devices import plausible
+from evcc_server.devices.blanks import without_blanks
 from evcc_server.devices.contract import ChargerValues
 from evcc_server.devices.plugin.meter import POWER_AGE_MAX, number, optional_reader, triple, triple_reader, value_of
 from evcc_server.devices.plugin.sources import Plugins
 from evcc_server.devices.plugin.values import as_text, as_truth
-from evcc_server.devices.template.common import without_blanks
 from evcc_server.errors import DeviceImplausible
 from evcc_server.json_path import JsonValue
 from evcclib.config import ChargerConfig

@@ -10,10 +10,10 @@ import anyio
 from evcc_server.config.model import CustomMeter
 from evcc_server.config.sources import Source, Triple
 from evcc_server.devices import plausible
+from evcc_server.devices.blanks import is_blank
 from evcc_server.devices.contract import MeterValues
 from evcc_server.devices.plugin.sources import Plugins, Read
 from evcc_server.devices.plugin.values import as_number, is_truth
-from evcc_server.devices.template.common import is_blank
 from evcc_server.errors import DeviceError, DeviceImplausible
 from evcc_server.json_path import JsonValue
 from evcc_server.quoting import quoted

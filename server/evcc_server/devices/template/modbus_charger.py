@@ -18,10 +18,11 @@ import anyio
 import msgspec
 
 from evcc_server.devices import plausible
+from evcc_server.devices.blanks import without_blanks
 from evcc_server.devices.contract import ChargerValues
-from evcc_server.devices.template.common import formulas_of, port_for, read_triple, without_blanks
 from evcc_server.devices.template.device_registers import DeviceRegisters
 from evcc_server.devices.template.polled import Polled, keys_of
+from evcc_server.devices.template.profile_values import formulas_of, port_for, read_triple
 from evcc_server.devices.template.told import Told
 from evcc_server.errors import DeviceError, DeviceImplausible
 from evcc_server.modbus.link import Link

@@ -13,10 +13,11 @@ from datetime import timedelta
 import anyio
 
 from evcc_server.devices import plausible
+from evcc_server.devices.blanks import is_blank
 from evcc_server.devices.contract import MeterValues
-from evcc_server.devices.template.common import formulas_of, is_blank, port_for, read_triple
 from evcc_server.devices.template.device_registers import DeviceRegisters
 from evcc_server.devices.template.polled import keys_of
+from evcc_server.devices.template.profile_values import formulas_of, port_for, read_triple
 from evcc_server.errors import DeviceError, DeviceImplausible, DeviceRefused
 from evcc_server.modbus.link import Link
 from evcc_server.profiles.formula import names_in

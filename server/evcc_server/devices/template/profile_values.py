@@ -1,16 +1,14 @@
-"""What meters and chargers have in common; most of it is about Modbus."""
+"""What a profile says of its port and formulas, for meters and chargers alike."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from evcc_server.devices import plausible
-from evcc_server.devices.contract import ChargerValues, MeterValues
 from evcc_server.devices.template.polled import Polled
 from evcc_server.modbus.link import Link, Port
 from evcc_server.profiles.profile import Profile, Values
-from evcclib.model import ChargerStatus, PhaseTriple
+from evcclib.model import PhaseTriple
 
 
 def port_for(profile: Profile, link: Link, unit: int | None = None, *, timeout_s: float | None = None) -> Port:
@@ -24,27 +22,6 @@ def port_for(profile: Profile, link: Link, unit: int | None = None, *, timeout_s
         min_delay_s=connection.min_delay_ms / 1000,
         doubles=connection.doubles,
     )
-
-
-def is_blank(values: MeterValues, answers: plausible.BlankAnswers) -> bool:
-    """Whether a meter has answered nothing but zeros though it has counted before."""
-    return answers.is_one(
-        (values.energy_import_kwh, values.energy_export_kwh),
-        (values.power_w, values.powers_w, values.currents_a, values.voltages_v, values.soc_pct),
-    )
-
-
-def without_blanks(values: ChargerValues, answers: plausible.BlankAnswers) -> ChargerValues:
-    """``values`` without those of a built-in meter that answers nothing but zeros though it has counted before.
-
-    At rest the zeros but for the counter's are true.
-    """
-    measured = (values.power_w, values.currents_a, values.voltages_v)
-    if not answers.is_one((values.energy_total_kwh,), measured):
-        return values
-    if values.status is not ChargerStatus.C:
-        return replace(values, energy_total_kwh=None)
-    return replace(values, energy_total_kwh=None, power_w=None, currents_a=None, voltages_v=None)
 
 
 def formulas_of(values: Values) -> list[str | None]:
