@@ -127,9 +127,9 @@ def test_every_scenario_of_the_readme_exists() -> None:
 @pytest.mark.parametrize(
     ("module", "missing", "said"),
     [
-        ("evcc_server.__main__", "trio", "evcc-server: trio is missing: pip install 'evcclib[server]'\n"),
-        ("evcc_sim.__main__", "simpy", "evcc-sim: simpy is missing: pip install 'evcclib[sim]'\n"),
-        ("evcc_sim.__main__", "rich", "evcc-sim: rich is missing: pip install 'evcclib[sim]'\n"),
+        ("evcc_server.__main__", "trio", "evcc-server: trio is missing: install evcclib with its extra, [server]\n"),
+        ("evcc_sim.__main__", "simpy", "evcc-sim: simpy is missing: install evcclib with its extra, [sim]\n"),
+        ("evcc_sim.__main__", "rich", "evcc-sim: rich is missing: install evcclib with its extra, [sim]\n"),
     ],
 )
 def test_a_plain_install_says_what_its_commands_need(module: str, missing: str, said: str) -> None:

@@ -13,7 +13,7 @@ def main() -> int:
         package = (error.name or "").partition(".")[0]
         if package.startswith("evcc"):
             raise
-        print(f"evcc-server: {package} is missing: pip install 'evcclib[server]'", file=sys.stderr)
+        print(f"evcc-server: {package} is missing: install evcclib with its extra, [server]", file=sys.stderr)
         return 2
 
 

@@ -147,7 +147,7 @@ _CASTS.update({"tonumber": _to_number, "tostring": _to_text, "not": _not, "lengt
 
 def _compile_program(path: str) -> Path:
     if importlib.util.find_spec("jq") is None:
-        raise PathError(f"{quoted(path)} is no plain path such as .a.b[0]; programs need: pip install 'evcclib[jq]'")
+        raise PathError(f"{quoted(path)} is no plain path such as .a.b[0]; programs need evcclib's extra, [jq]")
     import jq
 
     try:

@@ -14,7 +14,7 @@ def main() -> int:
         if package.startswith("evcc"):
             raise
         extra = "cluster" if package in ("distributed", "dask") else "sim"
-        print(f"evcc-sim: {package} is missing: pip install 'evcclib[{extra}]'", file=sys.stderr)
+        print(f"evcc-sim: {package} is missing: install evcclib with its extra, [{extra}]", file=sys.stderr)
         return 2
 
 

@@ -50,4 +50,4 @@ async def test_a_filter_that_is_wrong_endless_or_nosy_is_refused() -> None:
 async def test_without_the_library_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jq_filter, "find_spec", lambda name: None)
     async with served() as api:
-        await api.refuses("GET", "/api/state", 501, "pip install evcclib[jq]", params={"jq": ".gridPower"})
+        await api.refuses("GET", "/api/state", 501, "install evcclib with its extra, [jq]", params={"jq": ".gridPower"})

@@ -42,7 +42,7 @@ class JqFilter:
     async def run(self, program: str, document: str) -> bytes:
         """The filter's outputs as JSON, one a line. Raises `Refused`: 501 without the library, 400 for a bad program."""
         if find_spec("jq") is None:
-            raise Refused(501, "jq is not installed: pip install evcclib[jq]")
+            raise Refused(501, "jq is not installed: install evcclib with its extra, [jq]")
         if len(program) > FILTER_LENGTH_MAX or "\0" in program or "import" in program or "include" in program:
             raise Refused(400, "invalid jq filter: too long or not allowed")
         async with self._limit:

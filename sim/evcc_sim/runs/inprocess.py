@@ -1,5 +1,7 @@
 """Way 1: plants and library in one process, in virtual time, without I/O.
 
+    from evcc_sim.scenario import load
+
     result = simulate(load("april-clouds"), seed=7, days=2)
 
 The control is asked at every interval, at every request and after every batch of commands, as the server would ask it, and
