@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import time, timedelta
 
@@ -21,6 +21,7 @@ from evcc_sim.plants.wallbox import Wallbox, WallboxSpec
 from evcc_sim.runs.controls import ControlFactory, classic
 from evcc_sim.runs.fullstack import run_scenario
 from evcc_sim.runs.inprocess import simulate
+from evcc_sim.runs.result import RunResult
 from evcc_sim.worlds.scenario import (
     ActionSpec,
     ChargerSpec,
@@ -319,6 +320,19 @@ def test_both_ways_record_the_same_wishes() -> None:
     assert one.in_force(6000.0).loadpoints[0].mode is ChargeMode.NOW
     assert one.in_force(6000.0).loadpoints[0].disable_delay == timedelta(seconds=700)
     assert one.in_force(6000.0).vehicles == ("car",)
+
+
+@pytest.mark.parametrize(
+    ("profile", "way", "told_a"),
+    [("phoenix-charx", simulate, 13.0), ("phoenix-charx", run_scenario, 16.0), ("alfen-ng9xx", run_scenario, 13.0)],
+)
+def test_a_stations_own_maximum_counts_where_it_is_told(
+    profile: str, way: Callable[[Scenario], RunResult], told_a: float
+) -> None:
+    """A station for 13 A that lets nobody read so is told the 16 A of its loadpoint, and offers what it can."""
+    result = way(world(mode="now", hours=0.3, box=WallboxSpec(name="bay", profile=profile, current_max_a=13.0)))
+    currents = [sent.command.current_a for sent in result.trace.sent if isinstance(sent.command, SetCurrent)]
+    assert (currents[-1], result.violations) == (told_a, ())
 
 
 def test_a_restart_begins_with_what_the_control_then_has() -> None:

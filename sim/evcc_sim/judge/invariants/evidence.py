@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from evcc_server.profiles.profile import load
 from evcc_sim.judge.invariants.excuses import CALMING
 from evcc_sim.judge.invariants.judged import Judged
 from evcc_sim.judge.trace import InForce, Instant
 from evcc_sim.plants.car import CarSpec
+from evcc_sim.worlds.scenario import ChargerSpec
 from evcclib.commands import SwitchPhases
 from evcclib.events import SettingChanged, VehicleAssigned, VehicleConnected
 from evcclib.model import ChargeMode
@@ -40,6 +42,14 @@ def current_max_a(run: Judged, loadpoint: int, settings: LoadpointSettings, car:
     """The most that loadpoint, station and, if it is given, the car allow now [A]."""
     high_a = min(settings.current_max_a, run.scenario.charger[loadpoint].box.current_max_a)
     return high_a if car is None else min(high_a, car.current_max_a)
+
+
+def told_max_a(run: Judged, charger: ChargerSpec) -> float:
+    """The station's own maximum as far as the control can know it [A]: over the wire few stations tell."""
+    is_on_the_wire = run.trace.stored_sessions is not None
+    if is_on_the_wire and (facts := load(charger.box.profile).charger) is not None and facts.max_current is None:
+        return facts.max_a
+    return charger.box.current_max_a
 
 
 def delays_s(settings: LoadpointSettings) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from evcc_sim.judge.invariants.evidence import bounds, current_max_a, is_hungry, takes_offence
+from evcc_sim.judge.invariants.evidence import bounds, current_max_a, is_hungry, takes_offence, told_max_a
 from evcc_sim.judge.invariants.excuses import SETTLING, Grace
 from evcc_sim.judge.invariants.frame import Found, invariant
 from evcc_sim.judge.invariants.judged import REACTION_S, Judged, lasting
@@ -27,7 +27,7 @@ DISOBEDIENT = SILENT | {
 
 @invariant
 def current_within_bounds(run: Judged) -> Found:
-    """A commanded current is within the loadpoint's [min, max], the station's own maximum, and on the station's steps.
+    """A commanded current is within the loadpoint's [min, max], the station's own maximum if it tells one, and on its steps.
 
     What is offered follows a maximum that is lowered within two intervals, unless station or control cannot.
     """
@@ -39,7 +39,7 @@ def current_within_bounds(run: Judged) -> Found:
                 continue
             present = bounds(run, loadpoint, sent.second)
             current_a = sent.command.current_a
-            high_a = min(present.high_a, charger.box.current_max_a)
+            high_a = min(present.high_a, told_max_a(run, charger))
             low_a = min(present.low_a, high_a)
             if not low_a - 1e-6 <= current_a <= high_a + 1e-6:
                 message = f"loadpoint {loadpoint + 1}: {current_a:g} A commanded, allowed {low_a:g}..{high_a:g} A"
