@@ -174,13 +174,17 @@ async def test_sunspec_inverter_is_found_wherever_its_map_begins(base: int) -> N
 
 
 @in_virtual_time
-async def test_sunspec_sentinel_is_missing_and_not_zero() -> None:
+async def test_sunspec_sentinel_is_missing_and_not_zero_but_for_the_power_of_an_inverter_that_sleeps() -> None:
+    fake = sunspec_inverter(model=0)
+    fake.put(1, "holding", 40000 + 77 + 22, 0xFFFF, 0xFFFF)  # WH
+
     async def use(link: Link) -> None:
         values = await ModbusMeter(load("sunspec-inverter"), link, usage="pv").read()
-        assert values.power_w is None
+        assert values.power_w == 0.0
+        assert values.energy_import_kwh is None
         assert values.currents_a is not None
 
-    await with_link(sunspec_inverter(model=0), use)
+    await with_link(fake, use)
 
 
 @in_virtual_time

@@ -112,7 +112,8 @@ def _template(section: Section, *, is_charger: bool) -> TemplateDevice | None:
     profile = candidates[0]
     connection = profile.connection
     serial = (connection.serial.baudrate, connection.serial.comset) if connection.serial else (9600, "8N1")
-    unit = section.integer("id", default=connection.unit_id, low=0, high=255)
+    usual_unit = profile.template_units.get(template.casefold(), connection.unit_id)
+    unit = section.integer("id", default=usual_unit, low=0, high=255)
     address = read_template_address(
         section, transports=connection.transports, default_port=connection.port, default_serial=serial
     )

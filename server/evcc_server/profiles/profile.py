@@ -79,7 +79,8 @@ class Connection(_Data, frozen=True, kw_only=True):
 
 
 class Register(_Data, frozen=True, kw_only=True):
-    """One value. ``nan`` lists raw numbers (words in order, before scaling) that mean "not available".
+    """One value. ``nan`` lists raw numbers (words in order, before scaling) that mean "not available"; where a device says so of
+    something that rests, such as an inverter at night, ``nan_is`` is what it stands for.
 
     ``default``, ``min`` and ``max`` are raw numbers. ``also``: the same value answers at this other function.
     In SunSpec ``address`` is the offset in the data of ``model`` unless ``absolute``; ``sf`` names the scale factor's point.
@@ -97,6 +98,7 @@ class Register(_Data, frozen=True, kw_only=True):
     enum: dict[int, str] = {}
     bits: dict[int, str] = {}
     nan: tuple[int, ...] = ()
+    nan_is: float | None = None
     default: int | str | float | None = None
     min: int | None = None
     max: int | None = None
@@ -400,13 +402,17 @@ class BatteryControl(_Data, frozen=True, kw_only=True):
 
 
 class Profile(_Data, frozen=True, kw_only=True, dict=True):
-    """One device. ``templates`` are the names users know from their configuration files."""
+    """One device. ``templates`` are the names users know from their configuration files.
+
+    ``template_units``: what the unit id is by default under a name for which it is not the connection's.
+    """
 
     id: str
     kind: Literal["charger", "meter", "inverter", "battery", "hybrid"]
     vendor: str
     products: tuple[str, ...] = ()
     templates: tuple[str, ...] = ()
+    template_units: dict[str, int] = {}
     connection: Connection
     registers: tuple[Register, ...]
     sunspec: Sunspec | None = None

@@ -1,8 +1,9 @@
 """Registers to numbers and back.
 
-A number is ``((word >> shift) & mask) * scale * 10**sf * sign``. What a device marks as not available, what is not a number, and
-what no house can have (a power of a megawatt, 700 V, 130 %) is None. Writing divides and truncates towards zero, so a limit
-is never exceeded by rounding; only a hair below a whole number counts as that number.
+A number is ``((word >> shift) & mask) * scale * 10**sf * sign``. What a device marks as not available is None, or what the
+profile says that it stands for; what is not a number, and what no house can have (a power of a megawatt, 700 V, 130 %), is
+None. Writing divides and truncates towards zero, so a limit is never exceeded by rounding; only a hair below a whole number
+counts as that number.
 """
 
 from __future__ import annotations
@@ -93,18 +94,18 @@ def decode(
     register: Register, words: Words, word_order: WordOrder = "high_first", *, sf: int | None = 0
 ) -> float | None:
     """The value in the register's unit, or None. ``sf``: exponent of ten; None: the scale itself is not available."""
-    if sf is None:
-        return None
     if register.type in _FLOATS:
         number = raw_number(register, words, word_order)
-        if is_not_available(register, number):
-            return None
         (value,) = struct.unpack(_FLOATS[register.type], number.to_bytes(2 * register.count, "big"))
+        if is_not_available(register, number) or math.isnan(value):
+            return register.nan_is
     else:
         raw = decode_raw(register, words, word_order)
         if raw is None:
-            return None
+            return register.nan_is
         value = float(raw)
+    if sf is None:
+        return None
     return plausible(value * register.scale * register.sign * 10.0**sf, register.unit)
 
 
@@ -118,6 +119,7 @@ def decoder(
     unavailable = frozenset(register.nan)
     if register.model is not None:
         unavailable |= frozenset(SUNSPEC_NAN.get(register.type, ()))
+    nan_is = register.nan_is
     low, high = PLAUSIBLE.get(register.unit, (-_LARGEST, _LARGEST))
 
     def any_kind(words: Words) -> float | None:
@@ -126,23 +128,23 @@ def decoder(
     def single(words: Words) -> float | None:
         number = words[0]
         if number in unavailable:
-            return None
+            return nan_is
         value = float(number - 0x1_0000 if signed and number & 0x8000 else number) * scale * power
         return value + 0.0 if low <= value <= high else None
 
     def double(words: Words) -> float | None:
         number = words[0] << 16 | words[1] if straight else words[1] << 16 | words[0]
         if number in unavailable:
-            return None
+            return nan_is
         value = float(number - 0x1_0000_0000 if signed and number & 0x8000_0000 else number) * scale * power
         return value + 0.0 if low <= value <= high else None
 
     def floats(words: Words) -> float | None:
         data = _TWO_WORDS.pack(*words) if straight else _TWO_WORDS.pack(*reversed(words))
-        if data in absent:
-            return None
         value: float = _FLOAT.unpack(data)[0] * scale * power
-        return value + 0.0 if low <= value <= high else None  # no number, and infinity, are not between
+        if data in absent or value != value:
+            return nan_is
+        return value + 0.0 if low <= value <= high else None  # infinity is not between
 
     absent = frozenset(number.to_bytes(4, "big") for number in unavailable if number < 1 << 32)
     if register.mask is not None or register.shift:

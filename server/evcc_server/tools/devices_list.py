@@ -86,6 +86,7 @@ def describe(profile: Profile) -> list[str]:
         f"templates: {', '.join(profile.templates) or '-'}",
         f"can: {', '.join(features(profile))}",
         f"transports: {', '.join(connection.transports)}; unit id {connection.unit_id}"
+        + "".join(f" (as {template}: {unit})" for template, unit in profile.template_units.items())
         + (f", port {connection.port}" if connection.port else "")
         + (f", {connection.serial.baudrate} baud {connection.serial.comset}" if connection.serial else ""),
     ]
@@ -120,7 +121,7 @@ def example(profile: Profile) -> list[str]:
         lines += ["    modbus: udp", "    host: 192.0.2.2"]
     else:
         lines += ["    modbus: rs485serial", "    device: /dev/ttyUSB0"]
-    lines.append(f"    id: {profile.connection.unit_id}")
+    lines.append(f"    id: {profile.template_units.get(name, profile.connection.unit_id)}")
     return lines
 
 

@@ -176,3 +176,9 @@ def test_a_misspelt_key_in_a_profile_is_an_error() -> None:
         parse("id: x\nkind: meter\nvendor: v\nconnection: {transports: [tcp]}\nregisters: [{name: a, adress: 1}]\n")
     with pytest.raises(KeyError):
         load("../profiles/keba-p30")
+
+
+@EVERY
+def test_what_not_available_stands_for_can_be_told_from_a_value(name: str) -> None:
+    for register in load(name).registers:
+        assert register.nan_is is None or register.nan or register.model is not None, register.key

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from evcc_server.profiles.formula import compiled, names_in
 from evcc_server.profiles.profile import Condition, Profile, Register
-from evcc_server.profiles.registers import decode_raw, decoder, raw_decoder
+from evcc_server.profiles.registers import decode, decode_raw, decoder, raw_decoder
 
 _EXPONENT_MAX = 10
 
@@ -56,7 +56,7 @@ class Decoders:
         return (self._known.get(key) or self._look_up(key)).raw(own)
 
     def value(self, key: str, words: Mapping[str, Sequence[int]]) -> float | None:
-        """The value of ``key`` in its unit; None also when its scale factor is not available."""
+        """The value of ``key`` in its unit; None also when it has a value, but no scale factor."""
         own = words.get(key)
         if own is None:
             return None
@@ -68,7 +68,7 @@ class Decoders:
             return None
         exponent = decode_raw((self._known.get(known.scale) or self._look_up(known.scale)).register, scale)
         if exponent is None or not -_EXPONENT_MAX <= exponent <= _EXPONENT_MAX:
-            return None
+            return decode(known.register, own, self._profile.connection.word_order, sf=None)
         scaled = self._scaled.get((key, exponent))
         if scaled is None:
             scaled = decoder(known.register, self._profile.connection.word_order, sf=exponent)
