@@ -27,8 +27,8 @@ def _sections() -> Mapping[str, str]:
 
 @functools.cache
 def profiles_for(template: str) -> tuple[Profile, ...]:
-    """Profiles that users know as ``template``, or whose id it is, in any case; the richest map comes first."""
+    """Profiles that users know as ``template``, or whose id it is, in any case: that one first, then the richest map."""
     wanted = template.casefold()
     candidates = [profiles.load(name) for name, text in _sections().items() if name == wanted or wanted in text]
     exact = [p for p in candidates if wanted == p.id or wanted in (known.casefold() for known in p.templates)]
-    return tuple(sorted(exact, key=lambda profile: -len(profile.registers)))
+    return tuple(sorted(exact, key=lambda profile: (profile.id != wanted, -len(profile.registers))))

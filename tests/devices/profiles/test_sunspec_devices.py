@@ -84,6 +84,15 @@ async def read(fake: FakeDevice, template: str, usage: str) -> MeterValues:
 HYBRID = (inverter(1700), modules(3000, 1200, 0, 2500), model(124, 24, {6: 7350, 20: 0xFFFE}))
 
 
+@in_virtual_time
+async def test_a_hybrid_is_two_strings_and_a_battery() -> None:
+    assert (await read(chain(*HYBRID), "sunspec-hybrid", "pv")).power_w == 4200.0
+    battery = await read(chain(*HYBRID), "sunspec-hybrid", "battery")
+    assert (battery.power_w, battery.soc_pct) == (2500.0, 73.5)
+    charging = (inverter(1700), modules(3000, 1200, 2500, 0), HYBRID[2])
+    assert (await read(chain(*charging), "sunspec-hybrid", "battery")).power_w == -2500.0
+
+
 @pytest.mark.parametrize(
     ("powers", "battery_w"),
     [
@@ -92,7 +101,7 @@ HYBRID = (inverter(1700), modules(3000, 1200, 0, 2500), model(124, 24, {6: 7350,
         ((3000, UINT16_NAN, 800, UINT16_NAN), -800.0),
     ],
 )
-@pytest.mark.parametrize("template", ["fronius-gen24"])
+@pytest.mark.parametrize("template", ["sunspec-hybrid", "fronius-gen24"])
 @in_virtual_time
 async def test_a_module_that_is_not_implemented_has_no_power(
     template: str, powers: tuple[int, ...], battery_w: float
@@ -103,8 +112,16 @@ async def test_a_module_that_is_not_implemented_has_no_power(
     assert (battery.power_w, battery.soc_pct) == (battery_w, 73.5)
 
 
+@in_virtual_time
+async def test_a_hybrid_without_battery_modules_does_not_know_its_power() -> None:
+    battery = await read(chain(inverter(1700), modules(3000, 1200), HYBRID[2]), "sunspec-hybrid", "battery")
+    assert (battery.power_w, battery.soc_pct) == (None, 73.5)
+
+
 @pytest.mark.parametrize("form", [203, 213])
-@pytest.mark.parametrize(("template", "unit"), [("sunspec-inverter", 1), ("kostal-ksem", 71), ("fronius-gen24", 200)])
+@pytest.mark.parametrize(
+    ("template", "unit"), [("sunspec-hybrid", 1), ("sunspec-inverter", 1), ("kostal-ksem", 71), ("fronius-gen24", 200)]
+)
 @in_virtual_time
 async def test_a_grid_meter_is_read_in_either_form(template: str, unit: int, form: int) -> None:
     power = -2345 & 0xFFFF
@@ -129,7 +146,7 @@ async def test_an_inverter_that_sleeps_generates_nothing(template: str, scale: i
     assert values.energy_import_kwh is None
 
 
-@pytest.mark.parametrize("template", ["sunspec-mppt", "fronius-gen24", "kostal-plenticore"])
+@pytest.mark.parametrize("template", ["sunspec-hybrid", "sunspec-mppt", "fronius-gen24", "kostal-plenticore"])
 @in_virtual_time
 async def test_strings_that_sleep_generate_nothing(template: str) -> None:
     asleep = modules(UINT16_NAN, UINT16_NAN, UINT16_NAN, UINT16_NAN)
