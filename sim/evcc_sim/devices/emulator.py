@@ -106,12 +106,13 @@ def _absolute(source: Source) -> Source:
 
 # -- meters, inverters, batteries ---------------------------------------------------------------------------------------
 
-PLANT_WIDE = frozenset({"sma-data-manager", "sungrow-sg"})
+PLANT_WIDE = frozenset({"sma-data-manager", "solaredge-inverter", "sungrow-sg"})
 """Called meter or inverter, but they show the grid connection too."""
 
 MAGNITUDES: Mapping[str, frozenset[str]] = {
     "sma-hybrid": frozenset({"grid_current_l1", "grid_current_l2", "grid_current_l3"}),
     "solaredge-hybrid": frozenset({"203.AphA", "203.AphB", "203.AphC"}),
+    "solaredge-inverter": frozenset({"203.AphA", "203.AphB", "203.AphC"}),
 }
 """Signed registers in which the device shows a current without its direction, says its documentation."""
 
@@ -192,7 +193,8 @@ def hybrid_emulator(
     by_model: dict[int, Quantities] = {}
     if pv is not None:
         values |= of_inverter(pv) | of_pv(pv)
-        by_model |= dict.fromkeys(INVERTER_MODELS, of_inverter(pv) | _behind_battery(pv, battery))
+        behind = battery if "battery" in profile.usages else None
+        by_model |= dict.fromkeys(INVERTER_MODELS, of_inverter(pv) | _behind_battery(pv, behind))
     if battery is not None:
         values |= of_battery(battery) | of_battery(battery, "battery1_")
         by_model |= dict.fromkeys(BATTERY_MODELS, of_battery(battery, ""))

@@ -138,7 +138,7 @@ async def test_a_grid_meter_is_read_in_either_form(template: str, unit: int, for
 
 
 @pytest.mark.parametrize("scale", [0, INT16_NAN])
-@pytest.mark.parametrize("template", ["sunspec-inverter"])
+@pytest.mark.parametrize("template", ["sunspec-inverter", "solaredge-inverter"])
 @in_virtual_time
 async def test_an_inverter_that_sleeps_generates_nothing(template: str, scale: int) -> None:
     values = await read(chain(inverter(INT16_NAN, scale=scale)), template, "pv")
@@ -181,6 +181,13 @@ BATTERY_NAN = (0xFFFF, 0xFF7F)  # -3.4e38, low word first
 
 
 @in_virtual_time
+async def test_solaredge_without_battery_is_measured_where_its_power_leaves_it() -> None:
+    fake = chain(inverter(6240, dc=6400))
+    assert (await read(fake, "solaredge-inverter", "pv")).power_w == 6240.0
+    assert (await read(fake, "solaredge-hybrid", "pv")).power_w == 6400.0
+
+
+@in_virtual_time
 async def test_a_solaredge_battery_that_rests_has_no_power() -> None:
     fake = chain(inverter(2000, dc=2100))
     fake.put(1, "holding", 57716, *BATTERY_NAN)
@@ -188,3 +195,4 @@ async def test_a_solaredge_battery_that_rests_has_no_power() -> None:
     assert (await read(fake, "solaredge-hybrid", "pv")).power_w == 2100.0
     fake.put(1, "holding", 57716, 0x0000, 0x447A)  # 1000.0: charging
     assert (await read(fake, "solaredge-hybrid", "pv")).power_w == 3100.0
+    assert (await read(fake, "solaredge-inverter", "battery")).power_w == -1000.0
