@@ -437,3 +437,12 @@ def test_a_charger_or_a_name_cannot_be_used_twice() -> None:
     ]
     twice = BASE.replace("vehicles:\n", "vehicles:\n- {name: blue}\n")
     assert problems_of(twice) == ["evcc.yaml:18: vehicles[1].name: vehicle 'blue' already exists, see line 17"]
+
+
+def test_a_load_meter_of_a_gx_device_needs_its_unit() -> None:
+    text = BASE.replace(
+        "template: eastron\n  usage: grid\n  modbus: rs485tcpip", "template: victron-gx\n  usage: charge"
+    )
+    assert problems_of(text) == [
+        "evcc.yaml:5: meters[0].id: missing, expected the unit of this meter, as the device's list shows it"
+    ]

@@ -205,6 +205,40 @@ def test_a_template_takes_the_devices_own_defaults() -> None:
     assert (box.profile, box.unit, box.usage) == ("keba-p30", 255, "charge")
 
 
+@pytest.mark.parametrize(
+    ("template", "port", "unit"),
+    [
+        ("kostal-ksem", 502, 71),
+        ("kostal-ksem-inverter", 1502, 71),
+        ("phoenix-charx", 502, 255),
+        ("peblar", 502, 1),
+        ("bender-icc", 502, 1),
+        ("Bender-ICC", 502, 1),
+        ("bender", 502, 255),
+        ("bender-cc", 502, 255),
+    ],
+)
+def test_port_and_unit_are_those_that_the_template_is_known_for(template: str, port: int, unit: int) -> None:
+    is_meter = template.startswith("kostal")
+    section = "meters" if is_meter else "chargers"
+    usage = ", usage: grid" if is_meter else ""
+    text = f"{section}:\n- {{name: new, type: template, template: {template}, host: 192.0.2.9{usage}}}\n"
+    config = parse_config(SMALLEST.replace(f"{section}:\n", text), environment={})
+    device = config.meter("new").device if is_meter else config.charger("new").device
+    assert isinstance(device, TemplateDevice)
+    assert device.address == NetworkAddress(host="192.0.2.9", port=port, transport=Transport.TCP)
+    assert device.unit == unit
+
+
+@pytest.mark.parametrize("key", ["id", "meterid"])
+@pytest.mark.parametrize("usage", ["charge", "aux"])
+def test_a_load_meter_of_a_gx_device_is_named_by_its_id(usage: str, key: str) -> None:
+    text = f"meters:\n- {{name: new, type: template, template: victron-gx, usage: {usage}, host: x, {key}: 33}}\n"
+    device = parse_config(SMALLEST.replace("meters:\n", text), environment={}).meter("new").device
+    assert isinstance(device, TemplateDevice)
+    assert device.meter_unit == 33
+
+
 def test_what_has_no_effect_is_accepted_with_a_warning_that_names_its_line() -> None:
     text = SMALLEST + "  soc: {min: 20}\n  enable: {threshold: 100}\nsponsortoken: abc\nuri: 0.0.0.0:7071\n"
     config = parse_config(text, environment={})

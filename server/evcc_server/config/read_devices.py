@@ -112,8 +112,7 @@ def _template(section: Section, *, is_charger: bool) -> TemplateDevice | None:
     profile = candidates[0]
     connection = profile.connection
     serial = (connection.serial.baudrate, connection.serial.comset) if connection.serial else (9600, "8N1")
-    usual_unit = profile.template_units.get(template.casefold(), connection.unit_id)
-    unit = section.integer("id", default=usual_unit, low=0, high=255)
+    unit, meter_unit = _read_units(section, profile, template=template, usage=usage)
     address = read_template_address(
         section, transports=connection.transports, default_port=connection.port, default_serial=serial
     )
@@ -123,9 +122,6 @@ def _template(section: Section, *, is_charger: bool) -> TemplateDevice | None:
         connector = section.integer(
             "connector", default=profile.connectors.first, low=profile.connectors.first, high=last
         )
-    meter_unit = None
-    if any(register.unit_id is not None for register in profile.registers):
-        meter_unit = section.integer("meterid", low=0, high=255)
     parameters = {
         name: value for name in profile.params if (value := section.number(name)) is not None
     }  # a profile's own numbers, such as the power of a forced battery charge
@@ -143,6 +139,20 @@ def _template(section: Section, *, is_charger: bool) -> TemplateDevice | None:
         timeout=timeout,
         parameters=parameters,
     )
+
+
+def _read_units(section: Section, profile: Profile, *, template: str, usage: str | None) -> tuple[int, int | None]:
+    """The unit of the device, and that of a meter behind it where the owner names one."""
+    usual = profile.template_units.get(template.casefold(), profile.connection.unit_id)
+    unit = section.integer("id", default=usual, low=0, high=255)
+    meter_unit = None
+    if any(register.unit_id is not None for register in profile.registers):
+        meter_unit = section.integer("meterid", low=0, high=255)
+    if meter_unit is None and any(str(name) == usage and values.own_unit for name, values in profile.usages.items()):
+        meter_unit = unit
+        if not section.has("id"):
+            section.problem("id", "missing, expected the unit of this meter, as the device's list shows it")
+    return unit, meter_unit
 
 
 def _custom_meter(section: Section) -> CustomMeter:

@@ -201,6 +201,7 @@ class Values(_Data, frozen=True, kw_only=True):
     """Sources of what one poll reads; absent: the device has no such value. Triples are L1, L2, L3.
 
     ``measured_when``: power, energies, currents and voltages exist only where this holds (an optional meter).
+    ``own_unit``: all of it is at a unit that differs from house to house: the owner's ``id``.
     ``lingers``: power and currents keep their last values after charging; unless the status is C they are 0, or unknown with it.
     """
 
@@ -216,6 +217,7 @@ class Values(_Data, frozen=True, kw_only=True):
     soc: str | None = None
     current_offered: str | None = None
     measured_when: tuple[Condition, ...] = ()
+    own_unit: bool = False
     lingers: bool = False
 
 
