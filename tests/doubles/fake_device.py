@@ -60,6 +60,7 @@ class Fault:
     extra_words: int = 0
     closes: bool = False
     noise_before: bytes = b""
+    noise_after: bytes = b""
 
 
 class Pipe(StapledObjectStream[bytes]):
@@ -88,6 +89,8 @@ class FakeDevice:
     is_reachable: bool = True
     connections: int = 0
     silent_units: set[int] = field(default_factory=set)
+    echoes: bool = False  # the adapter hears what it sends
+    ascii_start: bytes = b":"  # of answers
     on_write: Callable[[int, int, int], None] | None = None  # unit, address, word
     _group: anyio.abc.TaskGroup | None = None
 
@@ -140,6 +143,9 @@ class FakeDevice:
                 received += await stream.receive()
                 while (request := self._cut(received)) is not None:
                     transaction, unit, pdu, used = request
+                    if self.echoes:
+                        await stream.send(received[:used])
+                        await anyio.sleep(0.002)
                     received = received[used:]
                     await self._answer(stream, transaction, unit, pdu)
         except (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError):
@@ -184,13 +190,13 @@ class FakeDevice:
         frame = {
             Framing.SOCKET: lambda: mbap(transaction, unit, answer),
             Framing.RTU: lambda: rtu(unit, answer),
-            Framing.ASCII: lambda: ascii_frame(unit, answer),
+            Framing.ASCII: lambda: self.ascii_start + ascii_frame(unit, answer)[1:],
         }[self.framing]()
         if fault.flipped is not None:
             flipped = bytearray(frame)
             flipped[fault.flipped] ^= 0x01
             frame = bytes(flipped)
-        frame = fault.noise_before + frame[: fault.cut_to]
+        frame = fault.noise_before + frame[: fault.cut_to] + fault.noise_after
         if fault.late_s:
             await anyio.sleep(fault.late_s)
         if fault.closes:

@@ -389,3 +389,38 @@ async def test_a_silent_unit_on_a_shared_bus_takes_ever_less_time_from_the_other
         group.cancel_scope.cancel()
     assert len(answered) >= 105
     assert sum(unit == 1 for unit, _ in fake.requests) <= 15
+
+
+@pytest.mark.parametrize("framing", [Framing.RTU, Framing.ASCII])
+@in_virtual_time
+async def test_the_echo_of_an_adapter_confirms_nothing(framing: Framing) -> None:
+    fake = device(framing)
+    fake.echoes = True
+
+    async def use(port: Port, link: Link) -> None:
+        assert await port.read(3, 10, 2) == (100, 110)
+        await port.write(6, 10, (7,))
+        fake.faults = [Fault(exception=2)]
+        with pytest.raises(ModbusRefused) as refusal:
+            await port.write(6, 10, (8,))
+        assert refusal.value.left_unchanged
+        await port.write(16, 10, (9, 9))
+        assert await port.read(3, 10, 2) == (9, 9)
+
+    await with_link(fake, use)
+    assert fake.connections == 1
+
+
+@pytest.mark.parametrize("framing", [Framing.RTU, Framing.ASCII])
+@in_virtual_time
+async def test_zeros_of_a_line_driver_spoil_no_answer(framing: Framing) -> None:
+    fake = device(framing)
+    fake.faults = [Fault(noise_after=b"\0\0"), Fault(noise_before=b"\0\0"), Fault(noise_after=b"\0")]
+
+    async def use(port: Port, link: Link) -> None:
+        for _ in range(2):
+            assert await port.read(3, 10, 2) == (100, 110)
+        await port.write(6, 10, (7,))
+
+    await with_link(fake, use)
+    assert fake.connections == 1

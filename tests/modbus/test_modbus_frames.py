@@ -78,6 +78,75 @@ def test_an_answer_may_come_in_any_pieces(framing: Framing, cuts: list[int]) -> 
     assert found == Answer(values=WORDS)
 
 
+SERIAL = st.sampled_from([Framing.RTU, Framing.ASCII])
+
+
+@settings(deadline=None)
+@given(SERIAL, st.integers(0, 4), st.integers(0, 8), st.integers(0, 12))
+def test_zeros_around_a_serial_answer_are_none_of_it(framing: Framing, before: int, after: int, cut: int) -> None:
+    exchange, received = Exchange(framing, READ, 9), bytes(before) + FRAMES[framing] + bytes(after)
+    assert exchange.feed(received[:cut]) is None
+    assert exchange.feed(received[cut:]) == Answer(values=WORDS)
+
+
+def test_an_ascii_answer_may_begin_with_another_sign() -> None:
+    assert fed(Framing.ASCII, READ, b">" + FRAMES[Framing.ASCII][1:]) == Answer(values=WORDS)
+    with pytest.raises(WireError):
+        fed(Framing.ASCII, READ, FRAMES[Framing.ASCII][1:])
+
+
+WRITE = Request(unit=3, function=6, address=100, values=(7,))
+WRITE_MANY = Request(unit=3, function=16, address=100, values=(7, 8))
+CONFIRMED, CONFIRMED_MANY = bytes.fromhex("0600640007"), bytes.fromhex("1000640002")
+WRAPPED = {Framing.RTU: rtu, Framing.ASCII: ascii_frame}
+
+
+@settings(deadline=None)
+@given(SERIAL, st.sampled_from([READ, WRITE, WRITE_MANY]), st.booleans(), st.lists(st.integers(1, 80), max_size=4))
+def test_what_an_adapter_echoes_is_no_answer(
+    framing: Framing, request_: Request, is_refused: bool, cuts: list[int]
+) -> None:
+    exchange = Exchange(framing, request_, echoes=True)
+    done = {3: PDU, 6: CONFIRMED, 16: CONFIRMED_MANY}[request_.function]
+    pdu = bytes([request_.function | 0x80, 2]) if is_refused else done
+    received = exchange.frame() + WRAPPED[framing](3, pdu)
+    edges = sorted({0, len(received), *(cut for cut in cuts if cut < len(received))})
+    answers = [exchange.feed(received[start:end]) for start, end in itertools.pairwise(edges)]
+    values = WORDS if request_ is READ else ()
+    assert answers[-1] == (Answer(exception=2) if is_refused else Answer(values=values))
+    assert answers[:-1] == [None] * (len(answers) - 1)
+
+
+@pytest.mark.parametrize("framing", [Framing.RTU, Framing.ASCII])
+def test_a_refusal_that_comes_with_the_echo_counts_though_nobody_knew_of_echoes(framing: Framing) -> None:
+    exchange = Exchange(framing, WRITE)
+    assert exchange.feed(exchange.frame() + WRAPPED[framing](3, bytes([0x86, 2]))) == Answer(exception=2)
+    exchange = Exchange(framing, WRITE)
+    assert exchange.feed(exchange.frame()) == Answer()
+
+
+@pytest.mark.parametrize("framing", [Framing.RTU, Framing.ASCII])
+def test_a_line_is_known_to_echo_from_what_cannot_be_an_answer(framing: Framing) -> None:
+    for request_, is_echoed, told in [(READ, True, True), (READ, False, False), (WRITE, False, None)]:
+        exchange = Exchange(framing, request_)
+        echo = exchange.frame() if is_echoed else b""
+        assert exchange.feed(echo + (exchange.frame() if request_ is WRITE else FRAMES[framing])) is not None
+        assert exchange.heard_echo is told
+
+
+def test_a_confirmation_that_the_request_begins_with_is_an_answer() -> None:
+    """Its checksum (here 0x6804) may be what comes next in the request: a count of bytes and the first of them."""
+    confirmed = next(
+        (address, rtu(3, bytes([16]) + struct.pack(">HH", address, 2)))
+        for address in range(0x10000)
+        if rtu(3, bytes([16]) + struct.pack(">HH", address, 2))[-2] == 4
+    )
+    address, frame = confirmed
+    exchange = Exchange(Framing.RTU, Request(unit=3, function=16, address=address, values=(frame[-1] << 8, 0)))
+    assert exchange.frame().startswith(frame)
+    assert exchange.feed(frame) == Answer()
+
+
 @settings(deadline=None)
 @given(st.lists(st.integers(0, 8 * len(FRAMES[Framing.RTU]) - 1), min_size=1, max_size=3, unique=True))
 def test_up_to_three_flipped_bits_on_a_serial_line_are_always_noticed(flips: list[int]) -> None:

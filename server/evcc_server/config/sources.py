@@ -72,7 +72,7 @@ class RegisterSource:
     data_type: str  # uint16 int16 uint32 int32 uint64 int64 float32 float64 bool string
     count: int
     is_low_word_first: bool = False
-    has_sentinel: bool = False  # all ones (unsigned), lowest number (signed) mean "not available"
+    has_sentinel: bool = False  # all ones (unsigned), the highest and lowest number (signed) mean "not available"
     mask: int | None = None
 
 

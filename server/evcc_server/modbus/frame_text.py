@@ -34,7 +34,7 @@ def _message(data: bytes, framing: Framing) -> bytes | None:
     if framing is Framing.RTU:
         return data[:-2] if len(data) >= 4 and crc16(data[:-2]) == data[-2:] else None
     text = data.strip()
-    if not text.startswith(b":"):
+    if not text.startswith((b":", b">")):
         return None
     try:
         binary = bytes.fromhex(text[1:].decode("ascii"))

@@ -100,6 +100,7 @@ class Link:
         self._failures = 0  # to open the connection, or losses without an answer since it was opened
         self._retry_at = 0.0
         self._is_unsettled = False
+        self._echoes = False  # the line brings back what is sent
         self._sendings = 0  # of the request whose turn it is
         self.delays_s: dict[int, float] = {}  # by unit: the pause it needs, whoever asks
         self._heard_at: dict[int, float] = {}
@@ -276,7 +277,7 @@ class Link:
                 await _discard_pending(stream)
         self._sendings += 1
         self._transaction = self._transaction % 0xFFFF + 1
-        exchange = Exchange(self.framing, request, self._transaction)
+        exchange = Exchange(self.framing, request, self._transaction, echoes=self._echoes)
         frame = exchange.frame()
         if self.trace is not None:
             self.trace(True, frame)
@@ -287,6 +288,8 @@ class Link:
                 self.trace(False, received)
             answer = exchange.feed(received)
             if answer is not None:
+                if exchange.heard_echo is not None:
+                    self._echoes = exchange.heard_echo
                 return answer
 
     async def _open(self) -> ByteStream:

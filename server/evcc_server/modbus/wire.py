@@ -1,7 +1,9 @@
 """Modbus frames without I/O: bytes out for a request, an answer or an error in for bytes. The only user of pymodbus.
 
 An answer is taken only if it is whole, its checksum is right, and unit, function, address and length are those of the request;
-with the TCP framing also its transaction id. Anything else is an error, so no answer can be mistaken for another.
+with the TCP framing also its transaction id. Anything else is an error, so no answer can be mistaken for another. On serial lines
+zeros before and after a frame are none of it (a driver that is being switched), and the request itself may come back first (an
+adapter that hears what it sends). Some stations begin their ASCII answers with ``>``.
 """
 
 from __future__ import annotations
@@ -134,14 +136,22 @@ def crc16(frame: bytes) -> bytes:
 
 
 class Exchange:
-    """One request and the bytes that come back for it."""
+    """One request and the bytes that come back for it.
 
-    def __init__(self, framing: Framing, request: Request, transaction: int = 0) -> None:
+    ``echoes``: the line is known to bring back what is sent. A function 5 or 6 is confirmed by the same bytes: there the first of
+    them are no answer then. ``heard_echo``: whether it did so this time, None where nobody can tell.
+    """
+
+    def __init__(self, framing: Framing, request: Request, transaction: int = 0, *, echoes: bool = False) -> None:
         self._framing = framing
         self._framer = _FRAMERS[framing]
         self._request = request
         self._transaction = transaction if framing is Framing.SOCKET else 0
         self._received = b""
+        self._sent = b""
+        self._echoes = echoes
+        self._is_behind_echo = framing is Framing.SOCKET
+        self.heard_echo: bool | None = None
         self._is_fast = framing is Framing.SOCKET and fast_read.is_possible(
             request.unit, request.function, request.address, request.count
         )
@@ -153,8 +163,8 @@ class Exchange:
             return fast_read.question(self._transaction, request.unit, request.function, request.address, request.count)
         if any(not 0 <= value <= 0xFFFF for value in request.values):
             raise ValueError(f"{request}: a register holds 0 to 65535")
-        frame: bytes = self._framer.buildFrame(_pdu(self._request, self._transaction))
-        return frame
+        self._sent = self._framer.buildFrame(_pdu(self._request, self._transaction))
+        return self._sent
 
     def feed(self, received: bytes) -> Answer | None:
         """Take more bytes; the answer once it is whole, None while it is not. Raises `WireError`."""
@@ -166,6 +176,8 @@ class Exchange:
         self._received += received
         if len(self._received) > FRAME_BYTES_MAX:
             raise WireError(f"{self._request}: more bytes than any answer has")
+        if not self._is_behind_echo and not self._skip_echo():
+            return None
         match self._framing:
             case Framing.SOCKET:
                 return self._feed_socket()
@@ -173,6 +185,30 @@ class Exchange:
                 return self._feed_rtu()
             case Framing.ASCII:
                 return self._feed_ascii()
+
+    def _skip_echo(self) -> bool:
+        """Whether what has been received is of the answer; the echo is thrown away."""
+        received, sent = self._received, self._sent
+        if self._request.unit:
+            self._received = received = received.lstrip(b"\0")
+        is_confirmed_by_the_same = self._request.function in (WRITE_COIL, WRITE_REGISTER)
+        if sent and received.startswith(sent):
+            rest = received[len(sent) :].lstrip(b"\0")
+            if not is_confirmed_by_the_same or rest or self._echoes:
+                self._received = rest
+                self.heard_echo = None if is_confirmed_by_the_same else True
+                self._is_behind_echo = True
+                return bool(rest)
+        elif sent.startswith(received) and not self._is_whole_frame(received):
+            return False
+        elif not is_confirmed_by_the_same:
+            self.heard_echo = False
+        self._is_behind_echo = True
+        return True
+
+    def _is_whole_frame(self, received: bytes) -> bool:
+        """The confirmation of a write of several registers may be what the request begins with."""
+        return self._framing is Framing.RTU and len(received) > 4 and crc16(received[:-2]) == received[-2:]
 
     def _feed_socket(self) -> Answer | None:
         while len(self._received) >= 8:
@@ -200,9 +236,9 @@ class Exchange:
             return None
         if not pdu:
             raise WireError(f"{self._request}: checksum error")
-        surplus = len(self._received) - start - (1 + len(pdu) + 2)
+        surplus = self._received[start + 1 + len(pdu) + 2 :].strip(b"\0")
         if surplus:
-            raise WireError(f"{self._request}: {surplus} bytes too many")
+            raise WireError(f"{self._request}: {len(surplus)} bytes too many")
         self._received = b""
         return self._whole(unit, pdu)
 
@@ -218,8 +254,9 @@ class Exchange:
         end = self._received.find(b"\r\n")
         if end < 0:
             return None
-        line, surplus = self._received[:end], self._received[end + 2 :]
-        line = line[line.rfind(b":") :]
+        line, surplus = self._received[:end], self._received[end + 2 :].strip(b"\0")
+        start = max(line.rfind(b":"), line.rfind(b">"))
+        line = b":" + line[start + 1 :] if start >= 0 else b""
         if surplus:
             raise WireError(f"{self._request}: {len(surplus)} bytes too many")
         self._received = b""

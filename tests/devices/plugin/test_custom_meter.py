@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import anyio
 import httpx
 import pytest
@@ -202,6 +204,38 @@ soc: {source: modbus, uri: "plc.test:502", id: 3, register: {address: 40, type: 
         assert values.currents_a == (100.0, 11.0, 3.0)
         assert values.soc_pct is None
         assert fake.connections == 1  # one link for all of them
+
+
+@pytest.mark.parametrize(
+    ("decode", "words", "missing"),
+    [
+        ("int16nan", (0x8000,), True),
+        ("int16nan", (0x7FFF,), True),
+        ("int16nan", (0xFFFF,), False),
+        ("uint16nan", (0xFFFF,), True),
+        ("uint16nan", (0x7FFF,), False),
+        ("int32nan", (0x8000, 0), True),
+        ("int32nan", (0x7FFF, 0xFFFF), True),
+        ("int32snan", (0xFFFF, 0x7FFF), True),
+        ("uint32nan", (0xFFFF, 0xFFFF), True),
+        ("uint32nan", (0x8000, 0), False),
+        ("int64nan", (0x7FFF, 0xFFFF, 0xFFFF, 0xFFFF), True),
+        ("int64nan", (0x8000, 0, 0, 0), True),
+        ("uint64nan", (0xFFFF, 0xFFFF, 0xFFFF, 0xFFFF), True),
+        ("float32nan", (0x7FC0, 0), True),
+        ("int16", (0x7FFF,), False),
+    ],
+)
+@in_virtual_time
+async def test_what_a_decoder_with_nan_takes_for_missing(decode: str, words: tuple[int, ...], missing: bool) -> None:
+    fake = FakeDevice()
+    fake.put(1, "holding", 40, *words)
+    register = f"{{source: modbus, uri: plc.test, register: {{address: 40, decode: {decode}}}, scale: 1e-12}}"
+    plugin = f"power: {{source: const, value: 0}}\npowers: [{register}, {{source: const, value: 1}}, {register}]"
+    async with plugin_site(meter=plugin, fakes={"plc.test": fake}) as devices:
+        powers_w = (await devices.meter("grid").read()).powers_w
+        assert powers_w is not None
+        assert math.isnan(powers_w[0]) is missing
 
 
 def test_frames_are_logged_when_the_log_asks_for_them(caplog: pytest.LogCaptureFixture) -> None:

@@ -15,11 +15,10 @@ from evcc_server.profiles.profile import load
 async def read(name: str, fake: FakeDevice) -> MeterValues:
     async with anyio.create_task_group() as group:
         link = fake.link(group)
-        try:
-            return await ModbusMeter(load(name), link, usage="grid").read()
-        finally:
-            await link.aclose()
-            group.cancel_scope.cancel()
+        values = await ModbusMeter(load(name), link, usage="grid").read()
+        await link.aclose()
+        group.cancel_scope.cancel()
+    return values
 
 
 def huawei(exported: tuple[int, int], imported: tuple[int, int]) -> FakeDevice:

@@ -39,7 +39,7 @@ def plain(pdu: bytes | str) -> str:
 
 
 def device(data: dict[str, Any]) -> FakeDevice:
-    fake = FakeDevice(Framing(data["framing"]))
+    fake = FakeDevice(Framing(data["framing"]), ascii_start=data.get("ascii_start", ":").encode())
     for place, words in data["registers"].items():
         unit, space, address = place.split()
         fake.put(int(unit), space, int(address), *(int(word, 16) for word in words.split()))

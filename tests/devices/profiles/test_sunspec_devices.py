@@ -74,11 +74,10 @@ async def read(fake: FakeDevice, template: str, usage: str) -> MeterValues:
     device = configured(template, usage)
     async with anyio.create_task_group() as group:
         link = fake.link(group)
-        try:
-            return await ModbusMeter(load(device.profile), link, device.unit, usage=usage).read()
-        finally:
-            await link.aclose()
-            group.cancel_scope.cancel()
+        values = await ModbusMeter(load(device.profile), link, device.unit, usage=usage).read()
+        await link.aclose()
+        group.cancel_scope.cancel()
+    return values
 
 
 HYBRID = (inverter(1700), modules(3000, 1200, 0, 2500), model(124, 24, {6: 7350, 20: 0xFFFE}))

@@ -8,13 +8,13 @@ from evcc_server.config.sources import RegisterAccess, RegisterSource
 from evcc_server.modbus import wire
 from evcc_server.profiles.profile import DataType, Function, Register
 
-_SENTINELS = {
-    "uint16": 0xFFFF,
-    "int16": 0x8000,
-    "uint32": 0xFFFFFFFF,
-    "int32": 0x80000000,
-    "uint64": 0xFFFFFFFFFFFFFFFF,
-    "int64": 0x8000000000000000,
+_SENTINELS: dict[str, tuple[int, ...]] = {
+    "uint16": (0xFFFF,),
+    "int16": (0x7FFF, 0x8000),
+    "uint32": (0xFFFFFFFF,),
+    "int32": (0x7FFFFFFF, 0x80000000),
+    "uint64": (0xFFFFFFFFFFFFFFFF,),
+    "int64": (0x7FFFFFFFFFFFFFFF, 0x8000000000000000),
 }
 _READ = {
     RegisterAccess.HOLDING: wire.READ_HOLDING,
@@ -48,7 +48,6 @@ def write_function(access: RegisterAccess, count: int) -> int:
 
 def register_of(source: RegisterSource, scale: float) -> Register:
     """The register of a plugin; ``scale`` multiplies what is read, and what is written."""
-    sentinel = _SENTINELS.get(source.data_type)
     shift = 0 if source.mask is None else (source.mask & -source.mask).bit_length() - 1
     is_written = source.access in _WRITTEN
     return Register(
@@ -58,7 +57,7 @@ def register_of(source: RegisterSource, scale: float) -> Register:
         type=cast(DataType, source.data_type),  # the configuration lets only these through
         count=source.count,
         scale=1 / scale if is_written else scale,
-        nan=(sentinel,) if source.has_sentinel and sentinel is not None else (),
+        nan=_SENTINELS.get(source.data_type, ()) if source.has_sentinel else (),
         word_order="low_first" if source.is_low_word_first else "high_first",
         mask=None if source.mask is None else source.mask >> shift,
         shift=shift,
