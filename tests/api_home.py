@@ -121,6 +121,9 @@ class ApiHome:
     def view(self) -> SiteView:
         return self.site.view(now=self.time)
 
+    def ailment(self) -> str:
+        return "the grid meter cannot be read: grid: no answer within 1 s"
+
     def plan(self, loadpoint: int, target_time: datetime | None) -> PlanPreview:
         return self.site.plan(loadpoint, now=self.time, target_time=target_time)
 

@@ -58,6 +58,9 @@ class Home:
     def view(self) -> SiteView:
         return self.site.view(now=self.clock.now())
 
+    def ailment(self) -> str:
+        return "no reading of the grid is known"
+
     def plan(self, loadpoint: int, target_time: datetime | None) -> PlanPreview:
         return self.site.plan(loadpoint, now=self.clock.now(), target_time=target_time)
 

@@ -26,6 +26,9 @@ class Gateway(Protocol):
     def view(self) -> SiteView:
         """The site as it is now."""
 
+    def ailment(self) -> str:
+        """Why `view` is not healthy, in words for the owner; of no meaning while it is."""
+
     def plan(self, loadpoint: int, target_time: datetime | None) -> PlanPreview:
         """The plan for ``target_time``, or for the stored one [PLAN-17]. Raises `UnknownTarget`."""
 

@@ -56,6 +56,7 @@ class Fault:
     flipped: int | None = None  # index of a byte
     exception: int | None = None
     unit: int | None = None
+    transaction: int | None = None
     function: int | None = None
     extra_words: int = 0
     closes: bool = False
@@ -187,6 +188,7 @@ class FakeDevice:
         if fault.function:
             answer = bytes([fault.function]) + answer[1:]
         unit = fault.unit or unit
+        transaction = transaction if fault.transaction is None else fault.transaction
         frame = {
             Framing.SOCKET: lambda: mbap(transaction, unit, answer),
             Framing.RTU: lambda: rtu(unit, answer),

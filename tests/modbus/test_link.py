@@ -424,3 +424,25 @@ async def test_zeros_of_a_line_driver_spoil_no_answer(framing: Framing) -> None:
 
     await with_link(fake, use)
     assert fake.connections == 1
+
+
+@in_virtual_time
+async def test_a_gateway_that_answers_with_another_transaction_id_is_told_as_that() -> None:
+    fake = device(Framing.SOCKET)
+    fake.faults = [None, *[Fault(transaction=0) for _ in range(3)]]
+
+    async def use(port: Port, link: Link) -> None:
+        assert await port.read(3, 10, 2) == (100, 110)
+        for ours in (2, 3):
+            with pytest.raises(
+                DeviceImplausible, match=rf"read 2 from 10 .*: answered with transaction id 0 in place of {ours}$"
+            ):
+                await port.read(3, 10, 2)
+        with pytest.raises(DeviceImplausible, match="answered with transaction id 0 in place of 4") as failure:
+            await port.write(6, 10, (7,))
+        assert not failure.value.left_unchanged
+        fake.faults = [Fault(lost=True)]
+        with pytest.raises(DeviceSilent, match="no answer within 1 s"):
+            await port.read(3, 10, 2)
+
+    await with_link(fake, use)

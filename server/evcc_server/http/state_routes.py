@@ -102,7 +102,7 @@ class _State:
 def _health(home: Home) -> Iterator[Route]:
     async def health(_: Call) -> Answer:
         if not home.gateway.view().is_healthy:
-            raise Refused(500, "control loop stalled")
+            raise Refused(500, home.gateway.ailment())
         return Body(b"OK\n", "text/plain; charset=utf-8")
 
     yield Route(
@@ -115,7 +115,7 @@ def _health(home: Home) -> Iterator[Route]:
         result_example="OK\n",
         content_type="text/plain",
         has_envelope=False,
-        errors={500: "the control loop has not had a good cycle for 60 s and an interval"},
+        errors={500: "the grid has not been read for 60 s and an interval; the text says why"},
     )
 
 

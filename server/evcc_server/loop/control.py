@@ -169,6 +169,14 @@ class ControlLoop:
         """See `Gateway.view`."""
         return self._persistence.shown(self._site.view(now=self._clock.now()), self._shown)
 
+    def ailment(self) -> str:
+        """See `Gateway.ailment`. It is about the grid meter: a loop that stands still answers nobody."""
+        name = self._wiring.grid
+        poller = None if name is None else self._poller_by_name.get(name)
+        if poller is None or poller.health.is_ok:
+            return "no reading of the grid is known"
+        return f"the grid meter cannot be read: {name}: {poller.health.words.removeprefix(f'{name}: ')}"
+
     def plan(self, loadpoint: int, target_time: datetime | None) -> PlanPreview:
         """See `Gateway.plan`."""
         return self._site.plan(loadpoint, now=self._clock.now(), target_time=target_time)

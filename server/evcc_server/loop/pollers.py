@@ -35,13 +35,15 @@ class Health:
     def __init__(self, name: str) -> None:
         self.name = name
         self.is_ok = True
+        self.words = ""  # of the last failure
         self._kind: type[BaseException] | None = None
 
     def failed(self, error: BaseException) -> None:
         """Note a failed exchange."""
+        self.words = str(error) or type(error).__name__
         # The kind of failure decides, not its words: those count down to the next try.
         if self.is_ok or type(error) is not self._kind:
-            _log.warning("%s: %s", self.name, str(error) or type(error).__name__)
+            _log.warning("%s: %s", self.name, self.words)
         self.is_ok = False
         self._kind = type(error)
 

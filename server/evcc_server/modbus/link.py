@@ -101,6 +101,7 @@ class Link:
         self._retry_at = 0.0
         self._is_unsettled = False
         self._echoes = False  # the line brings back what is sent
+        self._strayed: int | None = None  # transaction id of an answer that has come in place of the one awaited
         self._sendings = 0  # of the request whose turn it is
         self.delays_s: dict[int, float] = {}  # by unit: the pause it needs, whoever asks
         self._heard_at: dict[int, float] = {}
@@ -162,6 +163,9 @@ class Link:
                     if patience.cancel_called:
                         break  # it came just in time; the next one must not suffer for that
             if patience.cancelled_caught:
+                if self._strayed is not None:
+                    text = f"answered with transaction id {self._strayed} in place of {self._transaction}"
+                    raise DeviceImplausible(f"{self.name}: {requests[len(answers)]}: {text}")
                 if priority is not Priority.GUEST:  # what others ask of a unit says nothing about our own polls
                     self._note_silence(requests[len(answers)].unit)
                 raise DeviceSilent(f"{self.name}: {requests[len(answers)]}: no answer within {timeout_s:g} s")
@@ -268,6 +272,7 @@ class Link:
         return answer
 
     async def _exchange(self, stream: ByteStream, request: Request) -> Answer:
+        self._strayed = None
         if self._is_unsettled:
             await self._settle(stream)
         elif self.framing is not Framing.SOCKET:
@@ -287,6 +292,7 @@ class Link:
             if self.trace is not None:
                 self.trace(False, received)
             answer = exchange.feed(received)
+            self._strayed = exchange.strayed
             if answer is not None:
                 if exchange.heard_echo is not None:
                     self._echoes = exchange.heard_echo

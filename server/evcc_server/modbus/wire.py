@@ -140,6 +140,7 @@ class Exchange:
 
     ``echoes``: the line is known to bring back what is sent. A function 5 or 6 is confirmed by the same bytes: there the first of
     them are no answer then. ``heard_echo``: whether it did so this time, None where nobody can tell.
+    ``strayed``: the transaction id of the newest answer that was passed over for it.
     """
 
     def __init__(self, framing: Framing, request: Request, transaction: int = 0, *, echoes: bool = False) -> None:
@@ -152,6 +153,7 @@ class Exchange:
         self._echoes = echoes
         self._is_behind_echo = framing is Framing.SOCKET
         self.heard_echo: bool | None = None
+        self.strayed: int | None = None
         self._is_fast = framing is Framing.SOCKET and fast_read.is_possible(
             request.unit, request.function, request.address, request.count
         )
@@ -220,7 +222,8 @@ class Exchange:
             if len(self._received) < length:
                 return None
             frame, self._received = self._received[:length], self._received[length:]
-            if int.from_bytes(frame[0:2], "big") != self._transaction:
+            if (transaction := int.from_bytes(frame[0:2], "big")) != self._transaction:
+                self.strayed = transaction
                 continue  # a late or repeated answer to a former request
             return self._whole(frame[6], frame[7:])
         return None

@@ -135,6 +135,28 @@ def test_what_is_no_possible_power_is_missing(text: str) -> None:
     run()
 
 
+METER_THAT_SPEAKS = [
+    ("power: {source: http, uri: 'http://meter.test/api'}", "unavailable"),
+    ("power: {source: http, uri: 'http://meter.test/api', scale: 1000}", " unavailable "),
+    ("power: {source: http, uri: 'http://meter.test/api', jq: .state}", '{"state": "unavailable"}'),
+    (
+        "power: {source: calc, add: [{source: const, value: 1}, {source: http, uri: 'http://meter.test/api'}]}",
+        "unavailable",
+    ),
+]
+
+
+@pytest.mark.parametrize(("plugin", "text"), METER_THAT_SPEAKS)
+def test_a_word_in_place_of_a_power_is_told(plugin: str, text: str) -> None:
+    @in_virtual_time
+    async def run() -> None:
+        async with plugin_site(meter=plugin, web=Web({"GET /api": text})) as devices:
+            with pytest.raises(DeviceImplausible, match=r"^grid: ' ?unavailable ?' is no number$"):
+                await devices.meter("grid").read()
+
+    run()
+
+
 @pytest.mark.parametrize("text", ['{"w": true}', '{"w": false}', '{"w": "on"}', '{"w": "False"}'])
 def test_true_and_false_are_no_power(text: str) -> None:
     @in_virtual_time

@@ -55,6 +55,7 @@ class House:
         self.amps = 6
         self.commands: list[str] = []
         self.is_down = False
+        self.grid: str | None = None  # in place of its power
 
     async def __call__(self, request: httpx.Request) -> httpx.Response:
         await trio.lowlevel.checkpoint()
@@ -66,7 +67,8 @@ class House:
             self.is_enabled = json.loads(request.url.params.get("enabled", json.dumps(self.is_enabled)))
         charge_w = self.amps * 230 if self.is_enabled else 0
         status = "C" if self.is_enabled else "B"
-        state = {"grid": charge_w - self.surplus_w, "charge": charge_w, "status": status, "soc": 40}
+        grid = charge_w - self.surplus_w if self.grid is None else self.grid
+        state = {"grid": grid, "charge": charge_w, "status": status, "soc": 40}
         return httpx.Response(200, json=state | {"enabled": self.is_enabled})
 
 
@@ -102,4 +104,32 @@ async def test_a_car_follows_the_sun_through_plugins_and_stops_on_request() -> N
         await server.loop.submit(ChangeLoadpointSetting(0, "mode", ChargeMode.PV))
         await trio.sleep(600)
         assert (house.is_enabled, house.amps) == (True, 7)
+        nursery.cancel_scope.cancel()
+
+
+@in_virtual_time
+async def test_what_the_grid_meter_says_in_place_of_a_power_is_what_ails_the_site() -> None:
+    house = House(surplus_w=2500)
+    async with (
+        open_server(
+            parse_config(SITE, environment={}),
+            clock=Clock(epoch=datetime(2023, 6, 1, 10, tzinfo=UTC)),
+            run_blocking=inline,
+            http=HttpClient(httpx.MockTransport(house)),
+        ) as server,
+        trio.open_nursery() as nursery,
+    ):
+        assert server.loop.ailment() == "no reading of the grid is known"
+        await nursery.start(server.run)
+        await trio.sleep(30)
+        assert server.loop.view().is_healthy
+        house.grid = "unavailable"
+        steps = server.loop.steps
+        await trio.sleep(120)
+        assert server.loop.steps > steps
+        assert not server.loop.view().is_healthy
+        assert server.loop.ailment() == "the grid meter cannot be read: grid: 'unavailable' is no number"
+        house.grid = None
+        await trio.sleep(30)
+        assert server.loop.view().is_healthy
         nursery.cancel_scope.cancel()

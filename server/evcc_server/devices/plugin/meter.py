@@ -13,7 +13,7 @@ from evcc_server.devices import plausible
 from evcc_server.devices.blanks import is_blank
 from evcc_server.devices.contract import MeterValues
 from evcc_server.devices.plugin.sources import Plugins, Read
-from evcc_server.devices.plugin.values import as_number, is_truth
+from evcc_server.devices.plugin.values import as_number, is_truth, is_word
 from evcc_server.errors import DeviceError, DeviceImplausible
 from evcc_server.json_path import JsonValue
 from evcc_server.quoting import quoted
@@ -53,7 +53,7 @@ class PluginMeter:
     async def read(self) -> MeterValues:
         """See `Meter.read`. All zeros from a meter that has counted before are a failure."""
         found = MeterValues(
-            power_w=plausible.within(number_of(await self._power(), self._name), plausible.POWER_W),
+            power_w=await self._power_w(),
             powers_w=await triple(self._powers, plausible.POWER_W),
             currents_a=await triple(self._currents, plausible.CURRENT_A),
             voltages_v=await triple(self._voltages, plausible.VOLTAGE_V),
@@ -64,6 +64,13 @@ class PluginMeter:
         if is_blank(found, self._blank):
             raise DeviceImplausible(f"{self._name}: all zeros, the counters too, after it has counted")
         return found
+
+    async def _power_w(self) -> float | None:
+        """Raises `DeviceImplausible` for a word: it says why there is no power, such as ``unavailable``."""
+        value = await self._power()
+        if is_word(value):
+            raise DeviceImplausible(f"{self._name}: {quoted(value)} is no number")
+        return plausible.within(number_of(value, self._name), plausible.POWER_W)
 
 
 def optional_reader(source: Source | None, plugins: Plugins, *, max_age: timedelta | None = None) -> Read | None:

@@ -31,7 +31,7 @@ from evcc_server.devices.plugin.http import TIMEOUT_S, HttpClient
 from evcc_server.devices.plugin.mqtt import Topics
 from evcc_server.devices.plugin.register import read_function, register_of, write_function
 from evcc_server.devices.plugin.sunspec import SunspecPoints
-from evcc_server.devices.plugin.values import as_number, as_sent_number, as_truth, filled_in
+from evcc_server.devices.plugin.values import as_number, as_sent_number, as_truth, filled_in, is_word
 from evcc_server.errors import DeviceImplausible, DeviceSilent
 from evcc_server.json_path import JsonValue, PathError, read_path
 from evcc_server.modbus.link import Link, Port
@@ -217,9 +217,10 @@ def _calculated(source: CalcSource, operands: Sequence[Read]) -> Read:
     async def read() -> JsonValue:
         numbers: list[float] = []
         for operand in operands:
-            number = as_number(await operand())
+            value = await operand()
+            number = as_number(value)
             if number is None:
-                return None
+                return value if is_word(value) else None
             numbers.append(number)
         return _calculate(source.operation, numbers)
 

@@ -10,6 +10,7 @@ from evcc_server.json_path import JsonValue
 
 _TRUE = frozenset({"true", "t", "yes", "on"})
 _FALSE = frozenset({"false", "f", "no", "off"})
+_NO_NUMBER = frozenset({"nan", "inf", "infinity", "null", "none"})
 _HAIR = 1e-6
 _DIGITS_MAX = 6
 
@@ -34,6 +35,12 @@ def as_sent_number(value: JsonValue) -> float | None:
 def is_truth(value: JsonValue) -> bool:
     """Whether ``value`` can be nothing else than true or false."""
     return isinstance(value, bool) or (isinstance(value, str) and value.strip().casefold() in _TRUE | _FALSE)
+
+
+def is_word(value: JsonValue) -> bool:
+    """Whether ``value`` is a text that begins with a letter and is no spelling of a missing number."""
+    text = value.strip().casefold() if isinstance(value, str) else ""
+    return text[:1].isalpha() and text not in _NO_NUMBER
 
 
 def as_truth(value: JsonValue) -> bool | None:
