@@ -170,8 +170,17 @@ def test_scan_finds_the_units_of_a_host(tmp_path: Path, capsys: pytest.CaptureFi
         grid = world.addresses["grid"]
         assert await tool("scan", f"{grid.host}:{grid.port}", "--rtu", "--units", "1", has_config=False) == 0
         assert "unit 1: " in capsys.readouterr().out
+        for target, options, hint in [
+            (grid, (), "a gateway that passes serial frames through (transparent, raw) wants --rtu"),
+            (address, ("--rtu",), "a gateway that speaks Modbus TCP itself wants no --rtu"),
+        ]:
+            place = f"{target.host}:{target.port}"
+            assert await tool("scan", place, *options, "--units", "1", "--timeout", "0.2", has_config=False) == 1
+            assert capsys.readouterr().err.endswith(f"evcc-server: {hint}\n")
         assert await tool("scan", "127.0.0.1:9", "--units", "1", has_config=False) == 1
-        assert "127.0.0.1:9: cannot connect" in capsys.readouterr().err
+        said = capsys.readouterr().err
+        assert "127.0.0.1:9: cannot connect" in said
+        assert "--rtu" not in said
 
     with_home(test, tmp_path)
 
@@ -204,6 +213,8 @@ def test_a_device_on_a_serial_bus_is_found_and_read(tmp_path: Path, capsys: pyte
             assert re.search(r"power +-3500 W", capsys.readouterr().out)
             assert await tool("scan", port, "--units", "1-2", has_config=False) == 0
             assert "1 of 2 units answer" in capsys.readouterr().out
+            assert await tool("scan", port, "--units", "2", "--timeout", "0.2", has_config=False) == 1
+            assert "9600 baud 8N1: the device may want other --baudrate or --comset" in capsys.readouterr().err
             tasks.cancel_scope.cancel()
 
     with_home(test, tmp_path)

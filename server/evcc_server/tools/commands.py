@@ -185,20 +185,33 @@ def run_scan_with(options: argparse.Namespace, opener: Opener) -> int:
 
     async def work() -> int:
         link = Links(opener).get(address)
-        found = 0
+        found, failure = 0, ""
         try:
             async for unit in scan(link, options.units, timeout_s=options.timeout):
                 print(f"unit {unit.number}: {unit.description}", flush=True)
                 found += 1
         except DeviceError as error:
-            print(f"evcc-server: {error}", file=sys.stderr)
-            return DEVICE_PROBLEM
+            failure = str(error)
         finally:
             await link.aclose()
-        print(f"{found} of {len(options.units)} units answer")
-        return OK if found else DEVICE_PROBLEM
+        if failure:
+            print(f"evcc-server: {failure}", file=sys.stderr)
+        else:
+            print(f"{found} of {len(options.units)} units answer")
+        if not found and link.openings:
+            print(f"evcc-server: {_scan_hint(address)}", file=sys.stderr)
+        return OK if found and not failure else DEVICE_PROBLEM
 
     return trio.run(work)
+
+
+def _scan_hint(address: ModbusAddress) -> str:
+    """What to try when no unit has answered."""
+    if isinstance(address, SerialAddress):
+        return f"{address.baudrate} baud {address.comset}: the device may want other --baudrate or --comset"
+    if address.transport is Transport.TCP:
+        return "a gateway that passes serial frames through (transparent, raw) wants --rtu"
+    return "a gateway that speaks Modbus TCP itself wants no --rtu"
 
 
 def _scan_address(options: argparse.Namespace) -> ModbusAddress:
