@@ -221,7 +221,7 @@ HOUSES = (
         (
             ("blocking", "clock", "errors", "gateway", "quoting", "secrets"),
             ("json_path", "log", "settings"),
-            ("modbus", "profiles", "state"),
+            ("modbus", "profiles", "state", "texts"),
             ("devices", "keeping", "mqtt"),
             ("config", "devices.template", "http", "loop"),
             ("devices.plugin", "listening"),

@@ -178,7 +178,7 @@ async def _server(
     config: Config, options: Options, store: Store, *, clock: Clock, opener: Opener, http: HttpClient | None
 ) -> Server:
     topics = BrokerTopics(config.mqtt.broker, config.mqtt) if config.mqtt.broker else None
-    devices = build(config, opener=opener, topics=topics, http=http)
+    devices = build(config, opener=opener, topics=topics, http=http, utc=clock.utc)
     batteries = {name: devices.meters[name] for name in config.site.battery}
     for name, built in {**batteries, **devices.chargers}.items():  # what is written to must be known for sure
         for point in built.open_points:

@@ -10,6 +10,11 @@ from evcclib.model import Now
 from evcclib.units import Instant
 
 
+def system_utc() -> datetime:
+    """Timezone-aware UTC of the system."""
+    return datetime.now(UTC)
+
+
 class Clock:
     """Monotonic time from trio's clock, UTC from the system's, or from ``epoch`` when the world is virtual.
 
@@ -28,7 +33,7 @@ class Clock:
     def utc(self) -> datetime:
         """Timezone-aware UTC."""
         if self._epoch is None:
-            return datetime.now(UTC)
+            return system_utc()
         return self._epoch + self._offset + self.instant()
 
     def now(self) -> Now:

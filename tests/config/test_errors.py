@@ -326,6 +326,19 @@ PLUGINS = [
     ("{source: http, uri: 'http://x', scale: 0}", "power.scale: must not be 0"),
     ("{source: http, uri: 'http://x', jq: '.a['}", "power.jq: '.a['"),
     ("{source: http, uri: 'http://x', urii: y}", "power.urii: unknown key, did you mean uri?"),
+    (
+        "{source: http, uri: 'http://x/${soc}'}",
+        "power.uri: '${soc}' is not known here, nothing is written here; an env",
+    ),
+    (
+        "{source: http, uri: 'http://x', body: '{{.soc}}'}",
+        "power.body: {{ .soc }} is not known here, nothing is written",
+    ),
+    (
+        "{source: http, uri: 'http://x', headers: {X-Key: '${key}'}}",
+        "power.headers: X-Key stays as it stands; ${...} and {{...}} are for uri, body and payload",
+    ),
+    ("{source: mqtt, topic: 'a/{{ now.Unix }}'}", "power.topic: it stays as it stands; ${...} and {{...}} are for uri"),
     ("{source: mqtt}", "power.topic: missing, expected an MQTT topic"),
     ("{source: mqtt, topic: a/+}", "power.topic: 'a/+' is no topic"),
     ("{source: mqtt, topic: a, payload: x}", "power.payload: only for what is written"),
@@ -374,6 +387,10 @@ def test_all_mistakes_of_a_file_are_reported_at_once_in_its_order() -> None:
 
 def test_a_file_that_is_no_yaml_names_the_line() -> None:
     assert problems_of("mqtt: {user: ${USER}}\n")[0].endswith("put ${NAME} in quotes where it stands inside { } or [ ]")
+    assert problems_of("site:\n  title: {{ .title }}\n") == [
+        "evcc.yaml:2: site.title: a key must be a word; put a text with {{ }} in quotes"
+    ]
+    assert problems_of("site:\n  title: {{ if .a }}b{{ end }}\n")[0].endswith("put a text with {{ }} in quotes")
     assert problems_of("site:\n  title: [a\n")[0].startswith("evcc.yaml:")
     assert problems_of("a: b: c\n") == ["evcc.yaml:1: YAML: mapping values are not allowed here"]
     assert problems_of("- a\n") == ["evcc.yaml:1: expected a mapping (key: value) with site and loadpoints"]

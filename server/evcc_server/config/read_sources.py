@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 from evcc_server.config.problems import expected_one_of
@@ -28,6 +28,7 @@ from evcc_server.config.yaml_nodes import Items, Scalar, Table
 from evcc_server.json_path import PathError, compile_path
 from evcc_server.profiles.sunspec_points import point_key
 from evcc_server.quoting import quoted
+from evcc_server.texts.placeholders import problem_of
 
 _DECODERS: dict[str, tuple[str, int]] = {
     "int16": ("int16", 1),
@@ -50,13 +51,11 @@ _ACCESS = {access.value: access for access in RegisterAccess} | {
 }
 _WRITES = frozenset({RegisterAccess.WRITE_SINGLE, RegisterAccess.WRITE_MULTIPLE, RegisterAccess.WRITE_COIL})
 _POINT = re.compile(r"\d+:(?:\d+:)?\w+")
-PLACEHOLDER = re.compile(r"\$\{(?P<name>[a-z][A-Za-z0-9]*)(?::(?P<format>%[^}]*))?\}")
-_FORMAT = re.compile(r"%(?:\.\d)?f|%[dsvt]")
 
 
-def read_source(section: Section, *, is_setter: bool = False) -> Source | None:
-    """One plugin; None after a problem has been noted. ``is_setter``: it will be written, not read."""
-    readers: dict[str, Callable[[Section, bool], Source | None]] = {
+def read_source(section: Section, *, sets: str | None = None) -> Source | None:
+    """One plugin; None after a problem has been noted. ``sets``: it is written, and that is the name of the value."""
+    readers: dict[str, Callable[[Section, str | None], Source | None]] = {
         "const": _const,
         "http": _http,
         "mqtt": _mqtt,
@@ -76,18 +75,18 @@ def read_source(section: Section, *, is_setter: bool = False) -> Source | None:
     if reader is None:
         section.problem("source", f"{quoted(kind)} is not supported, {expected_one_of(kind, readers)}")
         return None
-    source = reader(section, is_setter)
+    source = reader(section, sets)
     section.close()
     return source
 
 
-def optional_source(parent: Section, *keys: str, is_setter: bool = False) -> Source | None:
+def optional_source(parent: Section, *keys: str, sets: str | None = None) -> Source | None:
     """The plugin under the first of ``keys``, if there is one. A bare value is a constant."""
     node = parent.node(*keys)
     if isinstance(node, Scalar):
         return ConstSource(value=node.text)
     section = parent.section(*keys)
-    return None if section is None else read_source(section, is_setter=is_setter)
+    return None if section is None else read_source(section, sets=sets)
 
 
 def optional_number(parent: Section, *keys: str) -> Source | None:
@@ -117,9 +116,9 @@ def _is_number(text: str) -> bool:
         return False
 
 
-def required_source(parent: Section, *keys: str, is_setter: bool = False) -> Source:
+def required_source(parent: Section, *keys: str, sets: str | None = None) -> Source:
     """As `optional_source`, noting a problem when it is missing."""
-    source = optional_source(parent, *keys, is_setter=is_setter)
+    source = optional_source(parent, *keys, sets=sets)
     if source is None:
         if parent.node(*keys) is None:
             parent.problem(keys[0], "missing, expected a plugin (source: ...)")
@@ -144,15 +143,15 @@ def optional_triple(parent: Section, *keys: str) -> Triple | None:
     return first, second, third
 
 
-def _const(section: Section, is_setter: bool) -> Source | None:
+def _const(section: Section, sets: str | None) -> Source | None:
     value = section.text("value")
-    if value is None and not is_setter:
+    if value is None and sets is None:
         section.problem("value", "missing, expected a value")
         return None
     return ConstSource(value=value or "")
 
 
-def _http(section: Section, _is_setter: bool) -> Source | None:
+def _http(section: Section, sets: str | None) -> Source | None:
     uri = section.required_text("uri", "url", allowed="an address such as http://host/path")
     if uri and not re.match(r"https?://[^\s/]+", uri):
         section.problem("uri", f"{_shown(uri)} is no address, expected http://host/path or https://host/path")
@@ -166,14 +165,14 @@ def _http(section: Section, _is_setter: bool) -> Source | None:
         token = token or auth_token
         if kind == "bearer" and not token:
             auth.problem("token", "missing, expected the bearer token")
-    _check_placeholders(section, "uri", uri)
     body = section.text("body")
-    _check_placeholders(section, "body", body)
+    _check_text(section, "uri", uri, sets)
+    _check_text(section, "body", body, sets)
     return HttpSource(
         uri=uri,
         method=section.word("method", ("GET", "POST", "PUT", "PATCH", "DELETE"), default="POST" if body else "GET")
         or "GET",
-        headers=section.pairs("headers"),
+        headers=_headers(section),
         user=user,
         password=password,
         token=token,
@@ -186,7 +185,7 @@ def _http(section: Section, _is_setter: bool) -> Source | None:
     )
 
 
-def _mqtt(section: Section, is_setter: bool) -> Source | None:
+def _mqtt(section: Section, sets: str | None) -> Source | None:
     topic = section.required_text("topic", allowed="an MQTT topic")
     if topic and (len(topic.encode()) > 65535 or "\0" in topic or "#" in topic or "+" in topic):
         section.problem("topic", f"{quoted(topic)} is no topic, expected one without # and +")
@@ -194,9 +193,14 @@ def _mqtt(section: Section, is_setter: bool) -> Source | None:
         section.text("broker")
         section.problem("broker", "a plugin's own broker is not supported; the one of the section mqtt is used")
     payload = section.text("payload")
-    if payload is not None and not is_setter:
+    if payload is not None and sets is None:
         section.problem("payload", "only for what is written, such as enable and maxcurrent")
-    _check_placeholders(section, "payload", payload)
+    else:
+        _check_text(section, "payload", payload, sets)
+    if sets is None:
+        _check_fixed(section, "topic", topic)
+    else:
+        _check_text(section, "topic", topic, sets)
     return MqttSource(
         topic=topic,
         payload=payload,
@@ -207,7 +211,7 @@ def _mqtt(section: Section, is_setter: bool) -> Source | None:
     )
 
 
-def _modbus(section: Section, is_setter: bool) -> Source | None:
+def _modbus(section: Section, sets: str | None) -> Source | None:
     if section.has("model"):
         section.text("model")
         section.text("value")
@@ -219,14 +223,14 @@ def _modbus(section: Section, is_setter: bool) -> Source | None:
         if section.node("register") is None:
             section.problem("register", "missing, expected address, type and decode")
         return None
-    register = _register(register_section, is_setter)
+    register = _register(register_section, is_setter=sets is not None)
     scale, timeout = _scale(section), _timeout(section)
     if address is None or register is None:
         return None
     return ModbusSource(address=address, unit=unit, register=register, scale=scale, timeout=timeout)
 
 
-def _register(section: Section, is_setter: bool) -> RegisterSource | None:
+def _register(section: Section, *, is_setter: bool) -> RegisterSource | None:
     address = section.integer("address", low=0, high=65535)
     if address is None and section.node("address") is None:
         section.problem("address", "missing, expected a register number from 0 to 65535")
@@ -267,7 +271,7 @@ def _register(section: Section, is_setter: bool) -> RegisterSource | None:
     )
 
 
-def _sunspec(section: Section, is_setter: bool) -> Source | None:
+def _sunspec(section: Section, sets: str | None) -> Source | None:
     address = read_plugin_address(section)
     unit = section.integer("id", default=1, low=0, high=255)
     subdevice = section.integer("subdevice", default=0, low=0, high=20)
@@ -286,15 +290,15 @@ def _sunspec(section: Section, is_setter: bool) -> Source | None:
             section.problem(
                 "value", f"{quoted(point)} is no point, expected model:point or model:block:point, such as 160:1:DCW"
             )
-    if is_setter:
+    if sets is not None:
         section.problem("source", "sunspec can only be read here; write with source: modbus")
     if address is None or not points:
         return None
     return SunspecSource(address=address, unit=unit, points=points, subdevice=subdevice, scale=scale, timeout=timeout)
 
 
-def _calc(section: Section, is_setter: bool) -> Source | None:
-    if is_setter:
+def _calc(section: Section, sets: str | None) -> Source | None:
+    if sets is not None:
         section.problem("source", "calc can only be read")
     given = [operation for operation in CalcOperation if section.has(operation.value)]
     names = ", ".join(operation.value for operation in CalcOperation)
@@ -321,8 +325,8 @@ def _calc(section: Section, is_setter: bool) -> Source | None:
     return CalcSource(operation=operation, operands=complete, scale=scale)
 
 
-def _combined(section: Section, is_setter: bool) -> Source | None:
-    if is_setter:
+def _combined(section: Section, sets: str | None) -> Source | None:
+    if sets is not None:
         section.problem("source", "combined can only be read")
     return CombinedSource(plugged=required_source(section, "plugged"), charging=required_source(section, "charging"))
 
@@ -348,11 +352,24 @@ def _jq(section: Section) -> str:
     return path
 
 
-def _check_placeholders(section: Section, key: str, text: str | None) -> None:
-    for match in PLACEHOLDER.finditer(text or ""):
-        pattern = match["format"]
-        if pattern is not None and not _FORMAT.fullmatch(pattern):
-            section.problem(key, f"{quoted(pattern)} is no format, expected %d, %s, %t or such as %.1f")
+def _headers(section: Section) -> Mapping[str, str]:
+    headers = section.pairs("headers")
+    for name, value in headers.items():
+        _check_fixed(section, "headers", value, what=name)
+    return headers
+
+
+def _check_text(section: Section, key: str, text: str | None, sets: str | None) -> None:
+    """What stands in ``text`` for a value must be known now, so that it is never sent as it stands."""
+    problem = problem_of(text or "", sets)
+    if problem is not None:
+        section.problem(key, problem)
+
+
+def _check_fixed(section: Section, key: str, text: str, *, what: str = "it") -> None:
+    """As `_check_text`, where nothing is ever put in."""
+    if problem_of(text, None) is not None or "{{" in text:
+        section.problem(key, f"{what} stays as it stands; ${{...}} and {{{{...}}}} are for uri, body and payload")
 
 
 def _shown(uri: str) -> str:

@@ -55,7 +55,7 @@ def read_vehicle(section: Section) -> VehicleEntry:
         odometer=optional_number(section, "odometer") if is_custom else None,
         status=optional_source(section, "status") if is_custom else None,
         climater=optional_source(section, "climater") if is_custom else None,
-        wakeup=optional_source(section, "wakeup", is_setter=True) if is_custom else None,
+        wakeup=optional_source(section, "wakeup", sets="wakeup") if is_custom else None,
     )
     section.close()
     return vehicle

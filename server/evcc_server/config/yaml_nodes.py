@@ -21,6 +21,7 @@ from evcc_server.config.problems import ConfigError, Problem
 _NULL_TAG = "tag:yaml.org,2002:null"
 _VARIABLE = re.compile(r"\$\{([A-Z_][A-Z0-9_]*)(?::-([^}]*))?\}")
 _NODES_MAX = 100_000
+_QUOTE_TEMPLATES = "put a text with {{ }} in quotes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,10 @@ def read_document(text: str, name: str, environment: Mapping[str, str]) -> Node:
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         reason = error.problem or error.context or "not readable"
-        if mark and "${" in "".join(text.splitlines()[mark.line : mark.line + 1]):
+        line = "".join(text.splitlines()[mark.line : mark.line + 1]) if mark else ""
+        if "{{" in line:
+            reason += f"; {_QUOTE_TEMPLATES}"
+        elif "${" in line:
             reason += "; put ${NAME} in quotes where it stands inside { } or [ ]"
         raise ConfigError([Problem(name, mark.line + 1 if mark else 1, "", f"YAML: {reason}")]) from error
     except RecursionError as error:
@@ -124,7 +128,8 @@ class _Reader:
         for key_node, value_node in source.value:
             line = key_node.start_mark.line + 1
             if not isinstance(key_node, ScalarNode):
-                self._problem(line, path, "a key must be a word")
+                hint = f"; {_QUOTE_TEMPLATES}" if isinstance(key_node, MappingNode) and key_node.flow_style else ""
+                self._problem(line, path, f"a key must be a word{hint}")
                 continue
             key: str = key_node.value
             child_path = f"{path}.{key}" if path else key

@@ -16,11 +16,11 @@ import anyio
 from evcc_server.clock import Clock
 from evcc_server.config.model import Config, CustomTariff, FixedTariff, ProviderTariff, Tariff
 from evcc_server.devices.plugin.sources import Plugins, Read
-from evcc_server.devices.plugin.values import as_number
 from evcc_server.errors import DeviceError
 from evcc_server.quoting import quoted
 from evcc_server.secrets import redact
 from evcc_server.tariffs.providers import PriceListError, parse_list, provider_of
+from evcc_server.texts.values import as_number
 from evcc_server.wiring.factory import Devices
 from evcc_server.wiring.site import time_zone
 from evcclib.errors import InvalidReadings

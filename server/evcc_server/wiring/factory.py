@@ -10,12 +10,13 @@ import logging
 import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import cast
 
 import anyio
 from anyio.abc import ByteStream
 
+from evcc_server.clock import system_utc
 from evcc_server.config.links import link_key
 from evcc_server.config.model import (
     ChargerEntry,
@@ -44,6 +45,7 @@ from evcc_server.modbus.link import Link, Trace
 from evcc_server.modbus.serial import open_serial
 from evcc_server.modbus.udp import open_udp
 from evcc_server.profiles import profile as profiles
+from evcc_server.wiring.site import time_zone
 
 _frames_log = logging.getLogger("evcc_server.modbus.frames")
 
@@ -153,12 +155,14 @@ def build(
     http: HttpClient | None = None,
     trace: Callable[[ModbusAddress], Trace] | None = None,
     everything: bool = False,
+    utc: Callable[[], datetime] = system_utc,
 ) -> Devices:
     """The devices of ``config`` that its site uses; with ``everything`` also those that it does not."""
     links = Links(opener, trace=trace)
     http = http or HttpClient()
     topics = topics or NoTopics()
-    plugins = Plugins(links=links, http=http, topics=topics)
+    zone = time_zone(config)
+    plugins = Plugins(links=links, http=http, topics=topics, now=lambda: utc().astimezone(zone))
     used = used_meters(config)
     guards = {circuit.meter for circuit in config.circuits if circuit.meter}
     return Devices(

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evcc_server.devices.plugin.values import as_number, as_text, as_truth, filled_in
 from evcc_server.json_path import JsonValue
+from evcc_server.texts.placeholders import filled_in
+from evcc_server.texts.values import as_number, as_text, as_truth
 
 VALUES: list[tuple[JsonValue, float | None, bool | None, str | None]] = [
     # value, number, truth, text

@@ -12,9 +12,9 @@ from evcc_server.devices.blanks import without_blanks
 from evcc_server.devices.contract import ChargerValues
 from evcc_server.devices.plugin.meter import POWER_AGE_MAX, number, optional_reader, triple, triple_reader, value_of
 from evcc_server.devices.plugin.sources import Plugins
-from evcc_server.devices.plugin.values import as_text, as_truth
 from evcc_server.errors import DeviceImplausible
 from evcc_server.json_path import JsonValue
+from evcc_server.texts.values import as_text, as_truth
 from evcclib.config import ChargerConfig
 from evcclib.model import ChargerStatus
 

@@ -13,10 +13,10 @@ from evcc_server.devices import plausible
 from evcc_server.devices.blanks import is_blank
 from evcc_server.devices.contract import MeterValues
 from evcc_server.devices.plugin.sources import Plugins, Read
-from evcc_server.devices.plugin.values import as_number, is_truth, is_word
 from evcc_server.errors import DeviceError, DeviceImplausible
 from evcc_server.json_path import JsonValue
 from evcc_server.quoting import quoted
+from evcc_server.texts.values import as_number, is_truth, is_word
 from evcclib.model import PhaseTriple
 
 POWER_AGE_MAX = timedelta(minutes=1)

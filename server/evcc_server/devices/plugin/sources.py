@@ -1,14 +1,14 @@
 """Plugin sources made live: a value to read, or a place to write to.
 
-Values travel as JSON values (text, number, truth) until someone says what they should be, see `plugin_values`.
+Values travel as JSON values (text, number, truth) until someone says what they should be, see `evcc_server.texts.values`.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import anyio
@@ -31,12 +31,14 @@ from evcc_server.devices.plugin.http import TIMEOUT_S, HttpClient
 from evcc_server.devices.plugin.mqtt import Topics
 from evcc_server.devices.plugin.register import read_function, register_of, write_function
 from evcc_server.devices.plugin.sunspec import SunspecPoints
-from evcc_server.devices.plugin.values import as_number, as_sent_number, as_truth, filled_in, is_word
 from evcc_server.errors import DeviceImplausible, DeviceSilent
 from evcc_server.json_path import JsonValue, PathError, read_path
 from evcc_server.modbus.link import Link, Port
 from evcc_server.profiles.registers import decode, decode_raw, encode
 from evcc_server.quoting import quoted
+from evcc_server.texts.go_functions import TemplateError
+from evcc_server.texts.placeholders import filled_in
+from evcc_server.texts.values import as_number, as_sent_number, as_truth, is_word
 
 Read = Callable[[], Awaitable[JsonValue]]
 Write = Callable[[JsonValue], Awaitable[None]]
@@ -57,6 +59,8 @@ class Plugins:
     links: _Links
     http: HttpClient
     topics: Topics
+    now: Callable[[], datetime]
+    """The time where the house is, for the templates in texts."""
 
     def reader(self, source: Source, *, max_age: timedelta | None = None) -> Read:
         """How to read ``source``. ``max_age``: an MQTT message older than that is missing, where the source doesn't say.
@@ -88,16 +92,17 @@ class Plugins:
             case HttpSource():
 
                 async def request(value: JsonValue) -> None:
-                    body = None if source.body is None else filled_in(source.body, name, value, source.scale)
-                    await self.http.send(source, uri=filled_in(source.uri, name, value, source.scale), body=body)
+                    body = None if source.body is None else self._filled_in(source.body, name, value, source.scale)
+                    uri = self._filled_in(source.uri, name, value, source.scale)
+                    await self.http.send(source, uri=uri, body=body)
 
                 return request
             case MqttSource():
                 payload = f"${{{name}}}" if source.payload is None else source.payload
 
                 async def publish(value: JsonValue) -> None:
-                    text = filled_in(payload, name, value, source.scale)
-                    topic = filled_in(source.topic, name, value, source.scale)
+                    text = self._filled_in(payload, name, value, source.scale)
+                    topic = self._filled_in(source.topic, name, value, source.scale)
                     await self.topics.publish(topic, text, is_retained=source.is_retained)
 
                 return publish
@@ -105,6 +110,12 @@ class Plugins:
                 return self._modbus_writer(source)
             case _:
                 return _nowhere
+
+    def _filled_in(self, text: str, name: str | None, value: JsonValue = None, scale: float = 1.0) -> str:
+        try:
+            return filled_in(text, name, value, scale, now=self.now())
+        except TemplateError as error:
+            raise DeviceImplausible(f"{quoted(text)}: {error}", left_unchanged=True) from error
 
     def deadline(self, owner: object) -> timedelta:
         """How long a poll of the custom device ``owner`` may take: the time-outs of its sources, one after the other."""
@@ -119,8 +130,10 @@ class Plugins:
 
     def _http_reader(self, source: HttpSource) -> Read:
         async def read() -> JsonValue:
-            text = await self.http.fetch(source)
-            return _extract(text, source.jq, source.uri.split("?")[0])
+            body = None if source.body is None else self._filled_in(source.body, None)
+            asked = replace(source, uri=self._filled_in(source.uri, None), body=body)
+            text = await self.http.fetch(asked)
+            return _extract(text, asked.jq, asked.uri.split("?")[0])
 
         return _scaled(read, source.scale)
 

@@ -12,8 +12,8 @@ from evcc_server.devices.contract import VehicleValues
 from evcc_server.devices.plugin.charger import status_of
 from evcc_server.devices.plugin.meter import number, number_of, optional_reader, value_of
 from evcc_server.devices.plugin.sources import Plugins
-from evcc_server.devices.plugin.values import as_truth
 from evcc_server.errors import DeviceError, DeviceImplausible, DeviceSilent
+from evcc_server.texts.values import as_truth
 
 BACKOFF = timedelta(seconds=5)
 BACKOFF_MAX = timedelta(hours=1)

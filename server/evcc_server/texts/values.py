@@ -1,11 +1,10 @@
-"""What a plugin's value may be taken for, and how a value is put into a plugin's text. Pure."""
+"""What a plugin's value may be taken for, and how it is written in a format. Pure."""
 
 from __future__ import annotations
 
 import math
 import re
 
-from evcc_server.config.read_sources import PLACEHOLDER
 from evcc_server.json_path import JsonValue
 
 _TRUE = frozenset({"true", "t", "yes", "on"})
@@ -13,6 +12,8 @@ _FALSE = frozenset({"false", "f", "no", "off"})
 _NO_NUMBER = frozenset({"nan", "inf", "infinity", "null", "none"})
 _HAIR = 1e-6
 _DIGITS_MAX = 6
+FORMAT = re.compile(r"%(?:0?\d{0,2}(?:[dxX]|(?:\.(?P<digits>\d))?f)|[svt])")
+"""The formats of Go's ``printf`` that devices need."""
 
 
 def as_number(value: JsonValue) -> float | None:
@@ -69,31 +70,21 @@ def as_text(value: JsonValue) -> str | None:
     return str(value) if isinstance(value, int | float) else None
 
 
-def filled_in(text: str, name: str, value: JsonValue, scale: float = 1.0) -> str:
-    """``text`` with ``${name}`` replaced by ``value`` times ``scale``, in the format given there.
+def formatted(value: JsonValue, pattern: str) -> str:
+    """``value`` in a format that `FORMAT` knows.
 
-    Digits that a format has no room for are cut, not rounded: a limit is never exceeded by its spelling.
+    Digits that it has no room for are cut, not rounded: a limit is never exceeded by its spelling.
     """
-    number = as_number(value)
-    scaled = value if number is None else number * scale
-
-    def replace(match: re.Match[str]) -> str:
-        if match["name"].casefold() != name.casefold():
-            return match[0]
-        return _formatted(scaled, match["format"] or "%v")
-
-    return PLACEHOLDER.sub(replace, text)
-
-
-def _formatted(value: JsonValue, pattern: str) -> str:
-    verb = pattern[-1]
-    number = as_sent_number(value)
+    verb, number = pattern[-1], as_sent_number(value)
     if verb == "t":
         return "true" if as_truth(value) else "false"
-    if verb in "df" and number is not None:
-        digits = int(pattern[2:-1] or 0) if verb == "f" and "." in pattern else 0 if verb == "d" else _DIGITS_MAX
-        return f"{_cut(number, digits):.{digits}f}"
-    return as_text(value) or ""
+    if verb in "sv" or number is None:
+        return as_text(value) or ""
+    if verb != "f":
+        return pattern % int(_cut(number, 0))
+    match = FORMAT.fullmatch(pattern)
+    digits = match["digits"] if match else None
+    return pattern % _cut(number, _DIGITS_MAX if digits is None else int(digits))
 
 
 def _cut(number: float, digits: int) -> float:
