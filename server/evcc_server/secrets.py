@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 SECRET_KEYS = frozenset(
     {"password", "token", "accesstoken", "refreshtoken", "user", "username", "secret", "apikey", "authorization"}
-    | {"clientsecret", "sponsortoken", "pin", "cookie", "x-api-key", "auth"}
+    | {"clientsecret", "sponsortoken", "securitytoken", "pin", "cookie", "x-api-key", "auth"}
 )
 """Keys, lower case, whose values are secret wherever they stand."""
 

@@ -281,6 +281,21 @@ MISTAKES = [
         "16: tariffs.grid.price: missing, expected a price per kWh",
     ),
     ("vehicles:\n", "tariffs: {grid: {type: tibber}}\nvehicles:\n", "16: tariffs.grid.token: missing"),
+    (
+        "vehicles:\n",
+        "tariffs: {grid: {type: entsoe, securitytoken: t}}\nvehicles:\n",
+        "16: tariffs.grid.domain: missing, expected the bidding zone, such as DE-LU, or its code",
+    ),
+    (
+        "vehicles:\n",
+        "tariffs: {grid: {type: entsoe, securitytoken: t, domain: BZN|DE}}\nvehicles:\n",
+        "16: tariffs.grid.domain: 'BZN|DE' is no bidding zone, expected one of AT, BE, BG",
+    ),
+    (
+        "vehicles:\n",
+        "tariffs: {grid: {type: template, template: octopus-api, apikey: k, region: c}}\nvehicles:\n",
+        "16: tariffs.grid.productcode: missing, expected the product, such as AGILE-24-10-01; no account is asked for it",
+    ),
     ("vehicles:\n", "tariffs: {currency: Euro}\nvehicles:\n", "16: tariffs.currency: 'EURO' is no currency"),
     (
         "vehicles:\n",

@@ -47,9 +47,10 @@ class Seen:
 @asynccontextmanager
 async def service(tariffs: str, web: Web) -> AsyncIterator[tuple[TariffService, Seen]]:
     config = parse_config(SITE.format(tariffs=tariffs), environment={})
-    devices = build(config, http=web.client())
+    clock = Clock(epoch=NOON)
+    devices = build(config, http=web.client(), utc=clock.utc)
     seen = Seen()
-    running = TariffService(config, devices, clock=Clock(epoch=NOON))
+    running = TariffService(config, devices, clock=clock)
     async with anyio.create_task_group() as group:
         group.start_soon(running.run, seen)
         yield running, seen
@@ -155,3 +156,19 @@ async def test_a_present_price_counts_while_it_is_renewed() -> None:
         grid = seen.grid()
         assert grid is not None
         assert [rate.price for rate in grid.rates] == [0.42]
+
+
+@in_virtual_time
+async def test_a_custom_list_may_be_asked_for_by_day() -> None:
+    """In the time of the house, where it is Wednesday an hour earlier."""
+    web = Web({"GET /2023-03-07": LIST, "GET /2023-03-08": LIST.replace("0.3", "0.4")})
+    uri = '"http://p.test/{{ now.Format `2006-01-02` }}"'
+    async with service(f"{{grid: {{type: custom, forecast: {{source: http, uri: {uri}}}}}}}", web) as (_running, seen):
+        await anyio.sleep(1)
+        grid = seen.grid()
+        assert grid is not None
+        assert [rate.price for rate in grid.rates] == [0.3]
+        await anyio.sleep(11 * HOUR_S)
+        grid = seen.grid()
+        assert grid is not None
+        assert [rate.price for rate in grid.rates] == [0.4]

@@ -205,7 +205,7 @@ class FixedTariff:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderTariff:
-    """Prices, or emissions, fetched from a provider; ``kind`` as in `evcc_server.tariff_providers`."""
+    """Prices, or emissions, fetched from a provider; ``kind`` as in `evcc_server.tariffs.providers`."""
 
     kind: str
     region: str = ""
@@ -214,6 +214,7 @@ class ProviderTariff:
     product: str = ""
     uri: str = ""
     charges: float = 0.0  # added to each price
+    by_direct_debit: bool = True  # how the owner pays, where the price depends on it
     tax: float = 0.0  # share on top, 0.19 for 19 %
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from evcc_server.config.bidding_zones import CODES, zone_code
 from evcc_server.config.model import CustomTariff, FixedTariff, ProviderTariff, Tariff, Tariffs, Zone
 from evcc_server.config.problems import expected_one_of
 from evcc_server.config.read_sources import optional_number, optional_source
@@ -11,14 +12,21 @@ from evcclib.errors import InvalidConfig
 from evcclib.fixed_tariff import fixed_tariff, parse_days, parse_hours
 
 _PRICE_MAX = 100_000.0  # gCO2/kWh use the same numbers
-_PROVIDERS: dict[str, tuple[str, ...]] = {
-    # kind -> the keys it needs
-    "awattar": (),
-    "tibber": ("token",),
-    "octopusenergy": (),
-    "energycharts": (),
-    "gruenstromindex": ("zip",),
-    "electricitymaps": ("token",),
+_PROVIDERS: dict[str, dict[tuple[str, ...], str]] = {
+    # kind -> the keys it needs, each by any of its names, and what is expected there
+    "awattar": {},
+    "tibber": {("token",): "the access token"},
+    "octopusenergy": {
+        ("productcode", "tariff"): "the product, such as AGILE-24-10-01; no account is asked for it",
+        ("region",): "the letter of the region, such as C",
+    },
+    "energycharts": {},
+    "gruenstromindex": {("zip", "region"): "the postcode"},
+    "electricitymaps": {("token", "apikey"): "the access token"},
+    "entsoe": {
+        ("securitytoken", "token"): "the security token of the Web API",
+        ("domain", "region"): "the bidding zone, such as DE-LU, or its code",
+    },
 }
 _OTHER_NAMES = {
     "octopus": "octopusenergy",
@@ -45,7 +53,7 @@ def read_tariffs(section: Section) -> Tariffs:
         feed_in=_tariff(section.section("feedin")),
         planner=_tariff(section.section("planner", "co2")),
     )
-    section.close()
+    section.close(ignored=dict.fromkeys(("solar", "temperature"), "without effect here, forecasts of it are not used"))
     return tariffs
 
 
@@ -108,17 +116,24 @@ def _custom(section: Section) -> CustomTariff:
 
 
 def _provider(section: Section, kind: str) -> ProviderTariff:
-    for key in _PROVIDERS[kind]:
-        if not section.has(key):
-            section.problem(key, "missing")
-    tax = section.number("tax", default=0.0, low=0, high=10)
+    for keys, expected in _PROVIDERS[kind].items():
+        if not any(section.has(key) for key in keys):
+            section.problem(keys[0], f"missing, expected {expected}")
+    region = section.text("region", "zone", "zip", "bzn", "domain", default="")
+    if kind == "entsoe" and region:
+        code = zone_code(region)
+        if code is None:
+            known = expected_one_of(region, CODES, at_most=len(CODES))
+            section.problem("domain", f"{quoted(region)} is no bidding zone, {known}, or its code (EIC)")
+        region = code or region
     return ProviderTariff(
         kind=kind,
-        region=section.text("region", "zone", "zip", "bzn", default=""),
-        token=section.text("token", "apikey"),
+        region=region,
+        token=section.text("token", "apikey", "securitytoken"),
         home=section.text("homeid", default=""),
         product=section.text("productcode", "tariff", default=""),
         uri=section.text("uri", default=""),
         charges=section.number("charges", default=0.0, low=-10, high=10),
-        tax=tax,
+        tax=section.number("tax", default=0.0, low=0, high=10),
+        by_direct_debit=section.boolean("directDebit", default=True),
     )

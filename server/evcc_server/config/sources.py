@@ -110,7 +110,7 @@ class SunspecSource:
 class HttpSource:
     """An HTTP request. ``jq`` is a path into the JSON answer, "" the whole text."""
 
-    uri: str
+    uri: str = field(repr=False)  # secrets stand in it, too
     method: str = "GET"
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     user: str | None = field(default=None, repr=False)

@@ -19,7 +19,8 @@ from evcc_server.devices.plugin.sources import Plugins, Read
 from evcc_server.errors import DeviceError
 from evcc_server.quoting import quoted
 from evcc_server.secrets import redact
-from evcc_server.tariffs.providers import PriceListError, parse_list, provider_of
+from evcc_server.tariffs.price_list import PriceListError
+from evcc_server.tariffs.providers import parse_list, provider_of
 from evcc_server.texts.values import as_number
 from evcc_server.wiring.factory import Devices
 from evcc_server.wiring.site import time_zone
@@ -125,7 +126,7 @@ def _source(tariff: Tariff, currency: str, plugins: Plugins, zone: tzinfo) -> _S
         case FixedTariff():
             return _fixed(tariff, currency, zone)
         case ProviderTariff():
-            return _provider(tariff, currency, plugins)
+            return _provider(tariff, currency, plugins, zone)
         case CustomTariff(price=price, forecast=forecast):
             if forecast is not None:
                 return _list(plugins.reader(forecast), currency)
@@ -144,10 +145,9 @@ def _fixed(tariff: FixedTariff, currency: str, zone: tzinfo) -> _Source:
     return _Source(fetch)
 
 
-def _provider(tariff: ProviderTariff, currency: str, plugins: Plugins) -> _Source:
-    provider = provider_of(tariff)
-
-    async def fetch(_now: datetime) -> Rates:
+def _provider(tariff: ProviderTariff, currency: str, plugins: Plugins, zone: tzinfo) -> _Source:
+    async def fetch(now: datetime) -> Rates:
+        provider = provider_of(tariff, now.astimezone(zone))
         listed = provider.parse(await plugins.http.fetch(provider.request))
         rates = (Rate(r.start, r.end, (r.price + tariff.charges) * (1 + tariff.tax)) for r in listed)
         return Rates(tuple(rates), provider.unit or currency)

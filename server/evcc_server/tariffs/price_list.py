@@ -1,0 +1,52 @@
+"""What the lists of all providers have in common: slots, and errors. Pure."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from evcclib.tariff import Rate
+
+HOUR = timedelta(hours=1)
+RATES_MAX = 5000
+
+
+class PriceListError(ValueError):
+    """The answer is no price list of this provider."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A time with a price. ``end`` None: it is not said; ``price`` None: it is not known."""
+
+    start: datetime
+    end: datetime | None
+    price: float | None
+
+
+def rates_of(slots: Iterable[Slot]) -> tuple[Rate, ...]:
+    """The slots with a price; the others are gaps. Raises `PriceListError`.
+
+    Where no end is said a slot lasts until the next one begins, with a price or without, at most an hour; the last one as long
+    as the one before it.
+    """
+    ordered = sorted(slots, key=lambda slot: slot.start)
+    if not ordered:
+        raise PriceListError("the list is empty")
+    starts = sorted({slot.start for slot in ordered})
+    next_start = dict(itertools.pairwise(starts))
+    rates: list[Rate] = []
+    length = HOUR
+    for slot in ordered:
+        if slot.start in next_start:
+            length = min(next_start[slot.start] - slot.start, HOUR)
+        end = slot.start + length if slot.end is None else slot.end
+        if end <= slot.start:
+            raise PriceListError(f"a price ends at {end.isoformat()} before it begins")
+        if slot.price is not None:
+            rates.append(Rate(slot.start, end, slot.price))
+    if not rates:
+        raise PriceListError("the list has no price")
+    return tuple(rates)
