@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from evcc_server.profiles import profile as profiles
+from evcc_server.profiles.near_names import advice
 from evcc_server.profiles.profile import Profile
 from evcc_server.profiles.template_index import profiles_for
 from evcc_server.tools.values_text import table
@@ -27,7 +28,9 @@ def list_devices(words: Iterable[str]) -> tuple[list[str], bool]:
         profile for profile in found if len(words) == 1 and words[0].casefold() in (profile.id, *profile.templates)
     ]
     if not found:
-        return [f"no device matches {' '.join(words)}"], False
+        names = [name for profile in profiles.all_profiles() for name in (profile.id, *profile.templates)]
+        instead = advice("-".join(words), names)
+        return [f"no device matches {' '.join(words)}{f', {instead}' if instead else ''}"], False
     if len(found) == 1 or len(exact) == 1:
         return describe(exact[0] if exact else found[0]), True
     rows = [
