@@ -77,13 +77,7 @@ def keys_accepted_in(text: str) -> frozenset[str]:
 
 
 def _config(root: Section, document: Table) -> Config:
-    site_section = root.section("site")
-    if site_section is None:
-        if root.node("site") is None:
-            root.problem("site", "missing, expected the section site with its meters")
-        site = Site()
-    else:
-        site = read_site(site_section)
+    site = _site(root)
     meters = root.each("meters", read_meter)
     chargers = root.each("chargers", read_charger)
     vehicles = root.each("vehicles", read_vehicle)
@@ -133,6 +127,16 @@ def _config(root: Section, document: Table) -> Config:
     )
     root.close(ignored=_IGNORED, unsupported=_UNSUPPORTED)
     return _finished(config, root.findings)
+
+
+def _site(root: Section) -> Site:
+    """The site; a list of one is read as well."""
+    sections = root.sections("site")
+    if root.node("site") is None:
+        root.problem("site", "missing, expected the section site with its meters")
+    elif len(sections) > 1:
+        root.problem("site", "expected one site, not several")
+    return read_site(sections[0]) if len(sections) == 1 else Site()
 
 
 def _finished(config: Config, findings: Findings) -> Config:

@@ -18,11 +18,42 @@ from evcc_server.config.read_sources import (
 from evcc_server.config.section import Section
 from evcc_server.config.sources import ConstSource
 from evcc_server.profiles import profile as profiles
+from evcc_server.profiles.near_names import advice
 from evcc_server.profiles.profile import Profile
 from evcc_server.profiles.template_index import profiles_for
 from evcc_server.quoting import quoted
 
 CHARGE = "charge"
+_MODELS = {
+    "abb": "abb-ab",
+    "cgem24": "cg-em24",
+    "cgex3x0": "cg-emt3xx",
+    "dzg": "dzg",
+    "iem3000": "schneider-iem3000",
+    "inepro": "inepro",
+    "janitza": "janitza",
+    "mpm": "mpm3pm",
+    "orno1p": "orno-we514_515",
+    "orno3p": "orno",
+    "sdm": "eastron",
+    "sdm220": "eastron-sdm220_230",
+    "sdm54": "eastron-sdm54",
+    "sdm72": "eastron-sdm72",
+}
+"""Templates of the meters that files had as ``type: modbus`` with a ``model``."""
+_NO_BATTERY = "without effect, no battery is commanded here"
+_WITHOUT_EFFECT = {
+    "integer": "without effect, whole numbers and floats are both read",
+    "maxacpower": "without effect, the power that is measured counts",
+    "endianness": "without effect, the device's list of registers says it",
+    "delay": "without effect, the pauses that a device needs are known",
+    "connectdelay": "without effect, the pauses that a device needs are known",
+    "tos": "not needed here, ignored",
+    **dict.fromkeys(("watchdog", "minsoc", "maxsoc", "maxchargepower", "maxdischargepower"), _NO_BATTERY),
+}
+"""Keys of evcc's templates, this year's or earlier ones, that a file need not lose."""
+_BATTERY_TYPES = {"lv": 1.0, "hv": 10.0}
+"""How many watts a step of the power is."""
 METER_USAGES = ("grid", "pv", "battery", "charge", "aux")
 
 
@@ -37,9 +68,9 @@ def read_meter(section: Section) -> MeterEntry:
     elif kind == "custom":
         device = _custom_meter(section)
     elif kind:
-        _wrong_type(section, kind)
+        _wrong_type(section, kind, is_charger=False)
         return _no_meter(section, name)
-    section.close()
+    section.close(ignored=_WITHOUT_EFFECT)
     if device is None:
         return _no_meter(section, name)
     return MeterEntry(name=name, line=section.line, place=section.path, device=device, capacity_kwh=capacity or None)
@@ -55,16 +86,26 @@ def read_charger(section: Section) -> ChargerEntry:
     elif kind == "custom":
         device = _custom_charger(section)
     elif kind:
-        _wrong_type(section, kind)
+        _wrong_type(section, kind, is_charger=True)
         return _no_charger(section, name)
-    section.close()
+    section.close(ignored=_WITHOUT_EFFECT)
     if device is None:
         return _no_charger(section, name)
     return ChargerEntry(name=name, line=section.line, place=section.path, device=device)
 
 
-def _wrong_type(section: Section, kind: str) -> None:
-    hint = f"write type: template, template: {kind}" if profiles_for(kind) else "expected template or custom"
+def _wrong_type(section: Section, kind: str, *, is_charger: bool) -> None:
+    model = section.text("model", default="").casefold()
+    if profiles_for(kind):
+        hint = f"write type: template, template: {kind}"
+    elif model in _MODELS:
+        hint = f"write type: template, template: {_MODELS[model]} (for model: {model})"
+    elif model == "sunspec":
+        hint = 'write type: custom, power: {source: sunspec, uri: ..., id: ..., value: "103:W"}'
+    else:
+        hint = "expected template or custom"
+        instead = advice(kind, template_names(is_charger=is_charger))
+        hint += f"; {instead}" if instead else ""
     section.problem("type", f"{quoted(kind)} is not known, {hint}")
 
 
@@ -87,6 +128,13 @@ def usages_of(candidates: Iterable[Profile]) -> tuple[str, ...]:
     return tuple(usage for usage in METER_USAGES if usage in found)
 
 
+def _unknown_template(section: Section, template: str, *, is_charger: bool) -> None:
+    names = template_names(is_charger=is_charger)
+    elsewhere = " (it is a charger)" if not is_charger and profiles_for(template) else ""
+    hint = advice(template, names) or expected_one_of(template, names)
+    section.problem("template", f"{quoted(template)} is not a supported device{elsewhere}, {hint}")
+
+
 def _template(section: Section, *, is_charger: bool) -> TemplateDevice | None:
     template = section.required_text("template", allowed="the name of a device, see: evcc-server devices")
     candidates = [p for p in profiles_for(template) if _can_be(p, is_charger=is_charger)]
@@ -95,9 +143,7 @@ def _template(section: Section, *, is_charger: bool) -> TemplateDevice | None:
         usage = section.word("usage", usages_of(candidates) or METER_USAGES)
     if not candidates:
         if template:
-            hint = expected_one_of(template, template_names(is_charger=is_charger))
-            elsewhere = " (it is a charger)" if not is_charger and profiles_for(template) else ""
-            section.problem("template", f"{quoted(template)} is not a supported device{elsewhere}, {hint}")
+            _unknown_template(section, template, is_charger=is_charger)
         section.close_quietly()
         return None
     if not is_charger:
@@ -122,9 +168,9 @@ def _template(section: Section, *, is_charger: bool) -> TemplateDevice | None:
         connector = section.integer(
             "connector", default=profile.connectors.first, low=profile.connectors.first, high=last
         )
-    parameters = {
-        name: value for name in profile.params if (value := section.number(name)) is not None
-    }  # a profile's own numbers, such as the power of a forced battery charge
+    parameters = _parameters(section, profile)
+    if profile.charger is not None:
+        _check_phase_switching(section, profile)
     timeout = section.duration("timeout", low=timedelta(milliseconds=50))
     if address is None:
         return None
@@ -153,6 +199,32 @@ def _read_units(section: Section, profile: Profile, *, template: str, usage: str
         if not section.has("id"):
             section.problem("id", "missing, expected the unit of this meter, as the device's list shows it")
     return unit, meter_unit
+
+
+def _parameters(section: Section, profile: Profile) -> dict[str, float]:
+    """A profile's own numbers, such as the power of a forced battery charge."""
+    found = {name: value for name in profile.params if (value := section.number(name)) is not None}
+    if "powerunit" in profile.params:
+        kind = section.word("batterytype", _BATTERY_TYPES)
+        if kind is not None:
+            found.setdefault("powerunit", _BATTERY_TYPES[kind])
+    if "battery" in profile.usages:
+        storage = section.integer("storageunit", "battery", default=1)
+        if storage != 1:
+            key = "storageunit" if section.has("storageunit") else "battery"
+            section.problem(key, f"{storage} is not allowed, only the first storage (1) can be read here")
+    return found
+
+
+def _check_phase_switching(section: Section, profile: Profile) -> None:
+    """What a station can is known of it; ``phases1p3p`` need not be said, and cannot be taken away."""
+    wanted = section.boolean("phases1p3p", default=True)
+    facts = profile.charger
+    assert facts is not None
+    can = any(kind.phase_switch is not None for kind in (facts, *map(facts.as_variant, facts.variants)))
+    if section.has("phases1p3p") and wanted != can:
+        known = "without effect, it is not known how this station switches phases"
+        section.warn("phases1p3p", known if wanted else "without effect, give the loadpoint phases: 1 or phases: 3")
 
 
 def _custom_meter(section: Section) -> CustomMeter:

@@ -60,7 +60,7 @@ def read_loadpoint(section: Section) -> Loadpoint:
         place=section.path,
         title=section.text("title", default=""),
         charger=section.required_text("charger", allowed="the name of a charger"),
-        meter=section.text("meter"),
+        meter=section.text("meter") or _charge_meter(section),
         vehicle=section.text("vehicle"),
         circuit=section.text("circuit"),
         phases=settings.pop("phases_configured"),
@@ -84,6 +84,16 @@ def read_loadpoint(section: Section) -> Loadpoint:
         }
     )
     return loadpoint
+
+
+def _charge_meter(section: Section) -> str | None:
+    """``meters: {charge: NAME}``, as files had it before there was ``meter``."""
+    meters = section.section("meters")
+    if meters is None:
+        return None
+    name = meters.text("charge")
+    meters.close()
+    return name
 
 
 def read_circuit(section: Section) -> Circuit:

@@ -163,8 +163,10 @@ def _http(section: Section, sets: str | None) -> Source | None:
         auth.close()
         user, password = user or auth_user, password or auth_password
         token = token or auth_token
-        if kind == "bearer" and not token:
-            auth.problem("token", "missing, expected the bearer token")
+        if kind == "bearer":
+            token, password = token or password, None
+            if not token:
+                auth.problem("token", "missing, expected the bearer token")
     body = section.text("body")
     _check_text(section, "uri", uri, sets)
     _check_text(section, "body", body, sets)
@@ -213,9 +215,13 @@ def _mqtt(section: Section, sets: str | None) -> Source | None:
 
 def _modbus(section: Section, sets: str | None) -> Source | None:
     if section.has("model"):
-        section.text("model")
-        section.text("value")
-        section.problem("model", "not supported in a plugin; use type: template, or give register")
+        if section.text("model", default="").casefold() == "sunspec":
+            instead = "write source: sunspec with the same uri, id and value"
+        else:
+            instead = "use type: template, or give register"
+        section.problem("model", f"not supported in a plugin, {instead}")
+        section.close_quietly()
+        return None
     address = read_plugin_address(section)
     unit = section.integer("id", default=1, low=0, high=255)
     register_section = section.section("register")

@@ -349,12 +349,11 @@ class Section:
                 return []
 
     def pairs(self, key: str) -> Mapping[str, str]:
-        """The table under ``key`` with words as values, such as HTTP headers."""
-        section = self.section(key)
-        if section is None:
-            return {}
-        values = {name: section.text(name, default="") for name in section.names()}
-        section.close()
+        """The table under ``key`` with words as values, such as HTTP headers; a list of tables counts as one."""
+        values: dict[str, str] = {}
+        for section in self.sections(key):
+            values |= {name: section.text(name, default="") for name in section.names()}
+            section.close()
         return values
 
     def each(self, key: str, read: Callable[[Section], T]) -> tuple[T, ...]:
