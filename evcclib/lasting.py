@@ -6,8 +6,8 @@ A value to compare: what is on the disk, what a request would make of it, what t
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
-from typing import TypeVar
+from dataclasses import fields
+from typing import NamedTuple, TypeVar
 
 from evcclib.events import SettingChanged
 from evcclib.pipeline.state import SiteState
@@ -16,8 +16,7 @@ from evcclib.settings import LoadpointSettings, Scope, SiteSettings, VehicleSett
 _Settings = TypeVar("_Settings", SiteSettings, LoadpointSettings, VehicleSettings)
 
 
-@dataclass(frozen=True, slots=True)
-class Lasting:
+class Lasting(NamedTuple):
     """``vehicle_settings`` holds the vehicles for which something has been set, ``vehicles`` the configured name of the one at
     each loadpoint; None: a guest, or nobody."""
 

@@ -55,8 +55,7 @@ class Bound(NamedTuple):
     problem: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SettingSpec:
+class SettingSpec(NamedTuple):
     """One writable value: its field in the settings class of its scope, kind, inclusive range and unit.
 
     ``quantity`` is what a sentence calls it. ``at_most`` and ``at_least`` bound it by another setting of its owner.

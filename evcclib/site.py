@@ -10,8 +10,8 @@ fulfilled (nothing has changed then), `IncompatibleState` for a state that canno
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from evcclib.allowed import instance
 from evcclib.config import SiteConfig
@@ -156,8 +156,7 @@ def _initial_loadpoint(loadpoint: LoadpointLayout) -> LoadpointState:
     return LoadpointState(settings=settings, charger=ChargerState(phases=phases))  # [LP-1]
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(NamedTuple):
     """Requests that have been checked and could be fulfilled: what would happen, while nothing has. See `Site.prepare`."""
 
     before: SiteState

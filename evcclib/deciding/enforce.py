@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from evcclib.commands import Command, Disable, SetCurrent
 from evcclib.deciding.bounding import can_be_told, grant_held, lowered_to
 from evcclib.deciding.explain import with_limit
@@ -65,7 +63,7 @@ def lower_unheard(lp: LoadpointDesk, limits: Allotment | None) -> None:
     broken = lowered_to(lp, most_a, wanted_a, limits, is_known=is_known) if most_a > 0 else None
     if broken is None or not _lower(lp, broken):
         return
-    loadpoint.charger = replace(loadpoint.charger, unheard_at=lp.instant, unheard_tries=charger.unheard_tries + 1)
+    loadpoint.charger = loadpoint.charger._replace(unheard_at=lp.instant, unheard_tries=charger.unheard_tries + 1)
     loadpoint.reason = reason
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from evcclib.commands import Command, SwitchPhases
 from evcclib.events import WarningCode
 from evcclib.machines.charger import Planned, Wish, issue, plan
@@ -29,7 +27,7 @@ def planned(lp: LoadpointDesk, wish: Wish) -> Planned:
 def want(loadpoint: LoadpointState, current_a: float) -> None:
     """Remember what has been decided, which may take a while to arrive or never do."""
     if loadpoint.charger.wanted_a != current_a:
-        loadpoint.charger = replace(loadpoint.charger, wanted_a=current_a)
+        loadpoint.charger = loadpoint.charger._replace(wanted_a=current_a)
 
 
 def wake_up(lp: LoadpointDesk) -> tuple[Command, ...]:
@@ -47,7 +45,7 @@ def wake_up(lp: LoadpointDesk) -> tuple[Command, ...]:
         soc_target_pct=loadpoint.settings.soc_target_pct,
     ):
         return ()
-    loadpoint.charger = replace(charger, wake_timer=None)
+    loadpoint.charger = charger._replace(wake_timer=None)
     vehicle = lp.vehicle
     commands = wake_commands(
         charger_has_wakeup=lp.layout.charger.has_wakeup,

@@ -7,16 +7,15 @@ The first of these that holds decides:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
+from typing import NamedTuple
 
 from evcclib.machines.hold import Timer, first_after
 from evcclib.reasons import Reason, ReasonCode
 from evcclib.units import Instant
 
 
-@dataclass(frozen=True, slots=True)
-class Demand:
+class Demand(NamedTuple):
     """What a loadpoint wants [A].
 
     ``wanted_a`` is the most it would take (0: it shall not charge), ``floor_a`` what it is to get whatever the sun does, so a

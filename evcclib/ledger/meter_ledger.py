@@ -13,8 +13,8 @@ of its readings, so that the sum of all sessions is what the meter counted, what
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import NamedTuple
 
 from evcclib.machines.hold import Timer
 from evcclib.machines.plausible import CHARGE_POWER_MAX_W, charged_at_most, is_counter_step
@@ -33,8 +33,7 @@ REPLACED_AFTER = timedelta(minutes=1)
 """A counter that keeps showing a value out of reach for so long is a new meter."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LedgerState:
+class LedgerState(NamedTuple):
     """``total_kwh`` is all that was ever counted, bridged gaps included; ``session_start_kwh`` its value at the connect.
 
     What the counter gains takes time: ``reach_duration`` and what has passed since ``reach_at`` (None: ``counter_at``). Time in
@@ -66,7 +65,7 @@ EMPTY = LedgerState()
 
 def connected(state: LedgerState) -> LedgerState:
     """A new session starts here [EV-10, MET-2]."""
-    return state if state.session_start_kwh == state.total_kwh else replace(state, session_start_kwh=state.total_kwh)
+    return state if state.session_start_kwh == state.total_kwh else state._replace(session_start_kwh=state.total_kwh)
 
 
 def step(
@@ -95,7 +94,7 @@ def step(
         last = state.counter_kwh
         if read is not None and is_believed and last is not None and read.value > last:  # the usual case, in one go
             return _counted(state, read, read.value - last, (power_w, now))
-        state = replace(state, power_w=power_w, power_at=now)
+        state = state._replace(power_w=power_w, power_at=now)
     if read is None:
         return state
     if not is_believed:
@@ -138,13 +137,13 @@ def _idle(state: LedgerState, read: Measured[float], *, is_charging: bool) -> Le
     """Let no time count in which the counter stands where it stood, while nothing is charged."""
     last = state.counter_kwh
     if is_charging:
-        return replace(state, is_idle=False) if state.is_idle else state
+        return state._replace(is_idle=False) if state.is_idle else state
     if last is None or abs(read.value - last) > JITTER_KWH:
         return state
     if not state.is_idle:  # it may still show what was charged until now, however late
-        return replace(state, reach_duration=_meanwhile(state, read), reach_at=read.sampled_at, is_idle=True)
+        return state._replace(reach_duration=_meanwhile(state, read), reach_at=read.sampled_at, is_idle=True)
     if state.reach_at is not None and read.sampled_at - state.reach_at >= IDLE_STRIDE:
-        return replace(state, reach_at=read.sampled_at)
+        return state._replace(reach_at=read.sampled_at)
     return state
 
 
@@ -178,7 +177,7 @@ def _read(state: LedgerState, read: Measured[float]) -> LedgerState:
         return _counted(state, read, read.value - last)
     if read.value >= last - JITTER_KWH:
         is_settled = state.doubt_kwh is None and state.bridge_kwh == 0.0
-        return state if is_settled else replace(state, doubt_kwh=None, bridge_kwh=0.0)
+        return state if is_settled else state._replace(doubt_kwh=None, bridge_kwh=0.0)
     return _counted(state, read, max(read.value, state.bridge_kwh))
 
 
@@ -188,8 +187,7 @@ def _counted(
     """Count ``charged_kwh``; ``held`` is the power from now on, with its time, if it changes too."""
     counted_kwh = state.counted_kwh + charged_kwh
     power_w, power_at = (state.power_w, state.power_at) if held is None else held
-    return replace(
-        state,
+    return state._replace(
         power_w=power_w,
         power_at=power_at,
         counter_kwh=read.value,
@@ -210,14 +208,13 @@ def _doubted(state: LedgerState, read: Measured[float], power_max_w: float) -> L
     if state.doubt_kwh is None or not (
         read.value >= state.doubt_kwh and is_counter_step(read.value - state.doubt_kwh, meanwhile, power_max_w)
     ):
-        return replace(state, doubt_kwh=read.value, doubt_at=read.sampled_at)
+        return state._replace(doubt_kwh=read.value, doubt_at=read.sampled_at)
     if read.sampled_at - state.doubt_at < REPLACED_AFTER:
         return state
     return _counted(state, read, state.bridge_kwh)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimerState:
+class TimerState(NamedTuple):
     """Charging time of the session: ``duration`` up to ``since``, from which on it has been running; None: it stands."""
 
     duration: timedelta = ZERO

@@ -5,7 +5,6 @@ Energy is the power held since the last step: a step more or less in between cha
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -24,8 +23,7 @@ HELD_MAX = GAP_MAX / 4
 """How long what is held may go uncounted while it stays the same."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SavingsState:
+class SavingsState(NamedTuple):
     """Totals since ``since`` in kWh and currency, and the power, share and prices that hold from ``updated_at`` on.
 
     ``unknown_kwh`` is what was charged while nobody knew whose energy it was: part of neither side.

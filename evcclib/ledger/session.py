@@ -6,14 +6,13 @@ record.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import NamedTuple
 
 from evcclib.events import SessionRecord
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mix:
+class Mix(NamedTuple):
     """What a kWh is made of at present: green share 0..1, price per kWh, emissions [g/kWh]; None: unknown."""
 
     green_share: float | None = None
@@ -24,8 +23,7 @@ class Mix:
 UNKNOWN_MIX = Mix()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionState:
+class SessionState(NamedTuple):
     """A session in the making; ``created`` None: nothing has been charged yet, nothing is to be stored [SES-1]."""
 
     key: str
@@ -62,7 +60,7 @@ def connect(
 
 def start(state: SessionState, *, now: datetime) -> SessionState:
     """Charging began: from the first time on there is something to store [SES-2]."""
-    return state if state.created is not None else replace(state, created=now)
+    return state if state.created is not None else state._replace(created=now)
 
 
 def charge(state: SessionState, *, energy_kwh: float, mix: Mix, meter_kwh: float | None = None) -> SessionState:
@@ -78,7 +76,7 @@ def charge(state: SessionState, *, energy_kwh: float, mix: Mix, meter_kwh: float
     if charged_kwh <= 0:
         if mix == state.mix and meter_start_kwh == state.meter_start_kwh:
             return state
-        return replace(state, mix=mix, meter_start_kwh=meter_start_kwh)
+        return state._replace(mix=mix, meter_start_kwh=meter_start_kwh)
     held = mix if state.mix == UNKNOWN_MIX else state.mix
     shared_kwh, solar_kwh = _added(state.shared_kwh, state.solar_kwh, charged_kwh, held.green_share)
     priced_kwh, price = _added(state.priced_kwh, state.price, charged_kwh, held.price_per_kwh)
@@ -108,15 +106,14 @@ def stop(state: SessionState, *, meter_kwh: float | None, now: datetime) -> Sess
     """Charging ended, for now; nothing happens if it never started [SES-3]."""
     if state.created is None:
         return state
-    return replace(state, finished=now, meter_stop_kwh=state.meter_stop_kwh if meter_kwh is None else meter_kwh)
+    return state._replace(finished=now, meter_stop_kwh=state.meter_stop_kwh if meter_kwh is None else meter_kwh)
 
 
 def describe(
     state: SessionState, *, vehicle: str | None = None, identifier: str | None = None, odometer_km: float | None = None
 ) -> SessionState:
     """Write what has become known of the vehicle into the session; None leaves it alone [SES-4]."""
-    described = replace(
-        state,
+    described = state._replace(
         vehicle=state.vehicle if vehicle is None else vehicle,
         identifier=state.identifier if identifier is None else identifier,
         odometer_km=state.odometer_km if odometer_km is None else odometer_km,

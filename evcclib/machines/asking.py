@@ -6,8 +6,8 @@ events or errors can overdraw: a burst of `BURST` reads, refilled with one for e
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import NamedTuple
 
 from evcclib.commands import Read, VehicleRead
 from evcclib.config import PollConfig
@@ -25,8 +25,7 @@ BURST = 6
 DEFAULT_INTERVAL = timedelta(minutes=60)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PollState:
+class PollState(NamedTuple):
     """``asked_at`` None: ask at the next opportunity. ``accepts_from``: samples before it belong to an earlier connection.
 
     ``answered_from``: a sample from then on answers the last wish. ``paid_until`` is the budget: the instant at which it will
@@ -51,12 +50,12 @@ def connected(state: PollState) -> PollState:
 
 def charge_started(state: PollState) -> PollState:
     """After charging started: ask again."""
-    return replace(state, asked_at=None)
+    return state._replace(asked_at=None)
 
 
 def charge_stopped(state: PollState) -> PollState:
     """After charging stopped: ask once more, and not the cache [DEF-27]."""
-    return replace(state, asked_at=None, wants_fresh=True)
+    return state._replace(asked_at=None, wants_fresh=True)
 
 
 def step(

@@ -15,7 +15,6 @@ is decided from the report.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -55,8 +54,7 @@ COARSE_STEP_A = 1.0
 """A charger is set in steps of this at most, and for a vehicle that takes whole amperes only in steps of this."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
+class Pending(NamedTuple):
     """A batch in flight. ``starts_guard`` and ``clears_pv_timer`` say what its enable change will do when confirmed."""
 
     batch: Batch
@@ -72,8 +70,7 @@ class CurrentRange(NamedTuple):
     most_a: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChargerState:
+class ChargerState(NamedTuple):
     """What is confirmed of a charger. ``current_a`` None: not known, or forgotten by disabling [DEF-7].
 
     ``is_certain`` False: nobody knows whether it is enabled, so the next decision says it explicitly. ``current_range_a`` is what
@@ -340,11 +337,11 @@ def _note_repeated(state: ChargerState, commands: tuple[Command, ...], *, instan
     kinds = {type(command) for command in commands}
     later = state
     if SetCurrent in kinds:
-        later = replace(later, current_disagreement=told(later.current_disagreement, instant=instant))
+        later = later._replace(current_disagreement=told(later.current_disagreement, instant=instant))
     if SwitchPhases in kinds:
-        later = replace(later, phases_disagreement=told(state.phases_disagreement, instant=instant))
+        later = later._replace(phases_disagreement=told(state.phases_disagreement, instant=instant))
     if Enable in kinds or Disable in kinds:
-        later = replace(later, enabled_disagreement=told(state.enabled_disagreement, instant=instant))
+        later = later._replace(enabled_disagreement=told(state.enabled_disagreement, instant=instant))
     return later
 
 
@@ -364,7 +361,7 @@ def issue(
         starts_guard = clears_pv_timer = False
     batch = Batch(state.number + 1, commands)
     pending = Pending(batch, instant, starts_guard, clears_pv_timer)
-    return replace(state, number=batch.number, pending=pending), batch
+    return state._replace(number=batch.number, pending=pending), batch
 
 
 class Confirmed(NamedTuple):
@@ -384,24 +381,23 @@ def confirm(state: ChargerState, outcome: Outcome) -> Confirmed:
         applied = len(pending.batch.commands)
     else:
         applied = min(outcome.applied, len(pending.batch.commands))
-    later = replace(state, pending=None, has_failed=outcome.result is not Result.DONE)
+    later = state._replace(pending=None, has_failed=outcome.result is not Result.DONE)
     if outcome.result is Result.DONE:
-        later = replace(later, refused_at=None, refusals=0)
+        later = later._replace(refused_at=None, refusals=0)
     switches = any(isinstance(command, SwitchPhases) for command in pending.batch.commands)
     is_phase_switched = is_cleared = False
     for command in pending.batch.commands[:applied]:
         if isinstance(command, SetCurrent):
             if command.current_a != later.current_a:
                 was_wrong = later.current_disagreement
-                later = replace(later, current_disagreement=agreed(was_wrong, instant=pending.issued_at))
-            later = replace(
-                later, current_a=command.current_a, current_range_a=None, current_changed_at=pending.issued_at
+                later = later._replace(current_disagreement=agreed(was_wrong, instant=pending.issued_at))
+            later = later._replace(
+                current_a=command.current_a, current_range_a=None, current_changed_at=pending.issued_at
             )
         elif isinstance(command, SwitchPhases):
             is_other = command.phases != later.phases
             is_phase_switched = is_phase_switched or is_other
-            later = replace(
-                later,
+            later = later._replace(
                 phases=command.phases,
                 phases_switched_at=pending.issued_at,
                 phases_refused_at=None,
@@ -410,7 +406,7 @@ def confirm(state: ChargerState, outcome: Outcome) -> Confirmed:
             )
             if is_other:
                 was_wrong = later.phases_disagreement
-                later = replace(later, phases_disagreement=overtaken(was_wrong, instant=pending.issued_at))
+                later = later._replace(phases_disagreement=overtaken(was_wrong, instant=pending.issued_at))
         elif isinstance(command, Enable | Disable):
             is_on = isinstance(command, Enable)
             # a pause for switching phases is not to be followed by a guard [DEF-2]
@@ -418,8 +414,7 @@ def confirm(state: ChargerState, outcome: Outcome) -> Confirmed:
             wake_timer = None
             if is_on:
                 wake_timer = pending.issued_at if later.wake_timer is None else later.wake_timer
-            later = replace(
-                later,
+            later = later._replace(
                 is_enabled=is_on,
                 is_certain=True,
                 current_a=later.current_a if is_on else None,
@@ -431,20 +426,18 @@ def confirm(state: ChargerState, outcome: Outcome) -> Confirmed:
             is_cleared = is_cleared or (pending.clears_pv_timer and not switches and is_on is not state.is_enabled)
     if later.is_enabled is not state.is_enabled:
         was_wrong = later.enabled_disagreement
-        later = replace(later, enabled_disagreement=overtaken(was_wrong, instant=pending.issued_at))
+        later = later._replace(enabled_disagreement=overtaken(was_wrong, instant=pending.issued_at))
     if applied < len(pending.batch.commands) and isinstance(pending.batch.commands[applied], SwitchPhases):
-        later = replace(later, phases_refused_at=pending.issued_at, phases_refusals=later.phases_refusals + 1)
+        later = later._replace(phases_refused_at=pending.issued_at, phases_refusals=later.phases_refusals + 1)
     elif outcome.result is Result.FAILED and applied < len(pending.batch.commands):
-        later = replace(
-            later,
+        later = later._replace(
             refused_at=pending.issued_at,
             refusals=state.refusals + 1,
             is_lowering_refused=lowers(state, pending.batch.commands[applied:]),
         )
     elif state.has_failed and outcome.result is Result.UNKNOWN and applied < len(pending.batch.commands):
         # once it is said again at once, then only as often as needs be
-        later = replace(
-            later,
+        later = later._replace(
             refused_at=pending.issued_at,
             refusals=max(state.refusals, 1),
             is_lowering_refused=lowers(state, pending.batch.commands[applied:]),
@@ -470,17 +463,17 @@ def doubt(state: ChargerState, commands: tuple[Command, ...], *, issued_at: Inst
                 standing_a = CurrentRange(min(least_a, command.current_a), max(most_a, command.current_a))
             elif is_unset:
                 standing_a = CurrentRange(command.current_a, command.current_a)
-            state = replace(state, current_a=None, current_range_a=standing_a)
+            state = state._replace(current_a=None, current_range_a=standing_a)
         elif isinstance(command, SwitchPhases):
-            state = replace(state, phases=0, phases_switched_at=issued_at)
+            state = state._replace(phases=0, phases_switched_at=issued_at)
         elif isinstance(command, Enable | Disable):
-            state = replace(state, is_certain=False, doubted_at=issued_at, current_a=None, current_range_a=standing_a)
+            state = state._replace(is_certain=False, doubted_at=issued_at, current_a=None, current_range_a=standing_a)
     return state
 
 
 def forget_current(state: ChargerState) -> ChargerState:
     """Nobody has looked after the charger for a while: it may offer anything, and is told again what was wanted."""
-    return replace(state, current_a=None, current_range_a=None)
+    return state._replace(current_a=None, current_range_a=None)
 
 
 class Report(NamedTuple):
@@ -512,8 +505,7 @@ def sync(state: ChargerState, report: Report, *, instant: Instant) -> ChargerSta
 def _adopt(state: ChargerState, report: Report, is_enabled: bool, *, instant: Instant) -> ChargerState:
     draws = report.is_drawing is not None and report.is_drawing.value
     is_contradicting = not is_enabled and (draws or report.is_charging)
-    return replace(
-        state,
+    return state._replace(
         is_adopted=True,
         is_certain=not is_contradicting,
         is_enabled=is_enabled or (is_contradicting and draws),
@@ -555,7 +547,7 @@ def _settled_off(state: ChargerState, report: Report) -> bool:
 def _sync_enabled(state: ChargerState, report: Report, *, instant: Instant) -> ChargerState:
     if _settled_off(state, report):
         sent_at = state.doubted_at
-        return replace(state, is_enabled=False, is_certain=True, enable_changed_at=sent_at, guard=sent_at)
+        return state._replace(is_enabled=False, is_certain=True, enable_changed_at=sent_at, guard=sent_at)
     since = state.enable_changed_at
     samples = [each for each in (report.is_enabled, report.is_drawing) if each is not None]
     if since is not None and any(each.sampled_at <= since for each in samples):
@@ -563,7 +555,7 @@ def _sync_enabled(state: ChargerState, report: Report, *, instant: Instant) -> C
     before = state.enabled_disagreement
     if not contradicts_enabled(state, report):
         later = agreed(before, instant=instant)
-        return state if later is before else replace(state, enabled_disagreement=later)
+        return state if later is before else state._replace(enabled_disagreement=later)
     if since is not None and instant - since < SYNC_GRACE:
         return state
     says_enabled = report.is_enabled is not None and report.is_enabled.value
@@ -576,9 +568,9 @@ def _sync_enabled(state: ChargerState, report: Report, *, instant: Instant) -> C
         is_urgent=not state.is_enabled and draws and says_enabled,
     )
     if later is not before:
-        state = replace(state, enabled_disagreement=later)
+        state = state._replace(enabled_disagreement=later)
     if state.seems_off and state.wake_timer is not None:
-        state = replace(state, wake_timer=None)
+        state = state._replace(wake_timer=None)
     return state
 
 
@@ -614,7 +606,7 @@ def _sync_current(state: ChargerState, report: Report, *, instant: Instant) -> C
     else:
         resists = _draws_more(report, state.current_a)
         later = contradicted(before, instant=instant, is_resisted=resists, is_urgent=resists)
-    return state if later is before else replace(state, current_disagreement=later)
+    return state if later is before else state._replace(current_disagreement=later)
 
 
 def see_phases(state: ChargerState, reported: int | None, *, measured: int, instant: Instant) -> ChargerState:
@@ -631,17 +623,17 @@ def see_phases(state: ChargerState, reported: int | None, *, measured: int, inst
             later = told(contradicted(before, instant=instant, is_resisted=True), instant=instant)
         else:
             later = contradicted(before, instant=instant, is_refuted=True) if reported == 1 else before
-        return replace(state, phases=3, phases_disagreement=later)
+        return state._replace(phases=3, phases_disagreement=later)
     if reported is None:
         return state
     if reported == state.phases:
         later = agreed(before, instant=instant)
     elif state.phases == 0 or (not has_switched and before is None):
-        return replace(state, phases=reported)
+        return state._replace(phases=reported)
     else:
         is_refuted = measured > reported or 0 < measured == state.phases
         later = contradicted(before, instant=instant, is_refuted=is_refuted)
-    return state if later is before else replace(state, phases_disagreement=later)
+    return state if later is before else state._replace(phases_disagreement=later)
 
 
 def next_change(

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -76,8 +76,7 @@ def vehicle_by_identity(identifier: str, vehicles: Iterable[VehicleConfig]) -> s
     return None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DetectionState:
+class DetectionState(NamedTuple):
     """``started_at`` None: not searching. ``asked_at``: when all candidates were last asked for their status."""
 
     started_at: Instant | None = None
@@ -98,12 +97,12 @@ class Detection(NamedTuple):
 
 def search(state: DetectionState, now: Instant) -> DetectionState:
     """Start searching [VEH-12]; only for a loadpoint without an active vehicle [DEF-36]."""
-    return replace(state, started_at=now)
+    return state._replace(started_at=now)
 
 
 def stop_searching(state: DetectionState) -> DetectionState:
     """Stop, whether it was running or not [VEH-12]."""
-    return state if state.started_at is None else replace(state, started_at=None)
+    return state if state.started_at is None else state._replace(started_at=None)
 
 
 def candidates(vehicles: Iterable[VehicleConfig], owners: Owners, loadpoint: int) -> tuple[str, ...]:
@@ -133,7 +132,7 @@ def detect(
         return Detection(state=stop_searching(state), vehicle=plugged[0])
     if names and (state.asked_at is None or now - state.asked_at >= DETECTION_REFRESH):
         reads = frozenset(Read(name, VehicleRead.STATUS, True) for name in names)
-        return Detection(state=replace(state, asked_at=now), reads=reads)
+        return Detection(state=state._replace(asked_at=now), reads=reads)
     return Detection(state=state)
 
 

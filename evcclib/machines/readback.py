@@ -10,8 +10,8 @@ and never a start or a stop.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import NamedTuple
 
 from evcclib.machines.hold import Timer, first_after
 from evcclib.units import Instant
@@ -34,8 +34,7 @@ def doubled(wait: timedelta, most: timedelta, *, times: int) -> timedelta:
     return min(wait * (1 << min(times, _DOUBLINGS_MAX)), most)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Disagreement:
+class Disagreement(NamedTuple):
     """A report that contradicts what was wanted last, or did so not long ago (``agreed_at``: since when it does not any more).
 
     ``is_refuted``: what flows shows that the report is wrong. ``is_resisted``: what flows shows that what was wanted last was
@@ -85,9 +84,9 @@ def contradicted(
     if before is None:
         return Disagreement(since=instant, is_refuted=is_refuted, is_resisted=is_resisted, is_urgent=is_urgent)
     if is_urgent and not before.is_urgent:
-        before = replace(before, is_urgent=True, repeats=0)
+        before = before._replace(is_urgent=True, repeats=0)
     since = before.since if before.is_open else instant
-    later = replace(before, since=since, agreed_at=None, is_refuted=is_refuted, is_resisted=is_resisted)
+    later = before._replace(since=since, agreed_at=None, is_refuted=is_refuted, is_resisted=is_resisted)
     return before if later == before else later
 
 
@@ -96,20 +95,20 @@ def agreed(before: Disagreement | None, *, instant: Instant) -> Disagreement | N
     if before is None:
         return None
     if before.agreed_at is None:
-        return replace(before, agreed_at=instant)
+        return before._replace(agreed_at=instant)
     return None if instant - before.agreed_at >= MEMORY else before
 
 
 def told(before: Disagreement | None, *, instant: Instant) -> Disagreement | None:
     """It is told again at ``instant``."""
-    return None if before is None else replace(before, repeats=before.repeats + 1, told_at=instant)
+    return None if before is None else before._replace(repeats=before.repeats + 1, told_at=instant)
 
 
 def overtaken(before: Disagreement | None, *, instant: Instant) -> Disagreement | None:
     """Something else is wanted since ``instant``; how often the report was wrong is not forgotten."""
     if before is None:
         return None
-    return replace(before, agreed_at=instant if before.agreed_at is None else before.agreed_at, is_urgent=False)
+    return before._replace(agreed_at=instant if before.agreed_at is None else before.agreed_at, is_urgent=False)
 
 
 def next_change(disagreement: Disagreement | None, instant: Instant) -> Instant | None:

@@ -9,7 +9,6 @@ it rounds itself. A read-back that is no multiple of the step says that it was n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from evcclib.machines.hold import Timer
@@ -32,8 +31,7 @@ class Heard(NamedTuple):
     shown_a: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rounding:
+class Rounding(NamedTuple):
     """``step_a`` 0: nothing coarser than configured is known. ``heard`` are the last commands, ``told_at`` the newest of them."""
 
     step_a: float = 0.0

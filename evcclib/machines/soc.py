@@ -12,7 +12,6 @@ energy goes into the vehicle is doubted (`is_doubted`).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -49,8 +48,7 @@ class EstimatorConfig(NamedTuple):
         return self.estimates and self.capacity_kwh > 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SocState:
+class SocState(NamedTuple):
     """``soc_pct`` None: not known yet. ``kwh_per_pct`` [kWh of charged energy per %] None: nothing has been learned.
 
     ``initial_pct``: where the rise that teaches the gradient starts. ``moved_pct``: the answer that has moved last.
@@ -90,15 +88,15 @@ def step(
         return state
     energy_kwh = max(energy_kwh, 0.0)
     if state.moved_pct is None or abs(fetched - state.moved_pct) >= MOVED_PCT or energy_kwh < state.moved_energy_kwh:
-        state = replace(state, moved_pct=fetched, moved_energy_kwh=energy_kwh)
+        state = state._replace(moved_pct=fetched, moved_energy_kwh=energy_kwh)
     if not config.is_active:
         if state.soc_pct == fetched and state.fetched_pct == fetched:
             return state
-        return replace(state, soc_pct=fetched, fetched_pct=fetched, fetched_energy_kwh=energy_kwh)
+        return state._replace(soc_pct=fetched, fetched_pct=fetched, fetched_energy_kwh=energy_kwh)
     if fetched == state.fetched_pct and energy_kwh >= state.fetched_energy_kwh:
         per_pct = gradient_kwh_per_pct(state, config)
         soc_pct = min(fetched + (energy_kwh - state.fetched_energy_kwh) / per_pct, FULL_PCT)
-        return state if soc_pct == state.soc_pct else replace(state, soc_pct=soc_pct)
+        return state if soc_pct == state.soc_pct else state._replace(soc_pct=soc_pct)
     return _fetched(state, fetched, energy_kwh, config, statuses_agree=statuses_agree)
 
 
@@ -117,7 +115,7 @@ def by_energy(state: SocState, energy_kwh: float, config: EstimatorConfig) -> So
     if not is_doubted(state, energy_kwh, config):
         return state
     risen_pct = (energy_kwh - state.moved_energy_kwh) / gradient_kwh_per_pct(state, config)
-    return replace(state, soc_pct=min(state.moved_pct + risen_pct, FULL_PCT))
+    return state._replace(soc_pct=min(state.moved_pct + risen_pct, FULL_PCT))
 
 
 def gradient_kwh_per_pct(state: SocState, config: EstimatorConfig) -> float:

@@ -48,7 +48,7 @@ def fulfil(site: SiteDesk, request: Request) -> None:
         lp = _known_loadpoint(site, request.loadpoint)
         _change_loadpoint(site, lp, request.name, request.value)
         if lp.state.charger.refused_at is not None:  # whoever asks for something else may see it tried at once
-            lp.state.charger = replace(lp.state.charger, refused_at=None)
+            lp.state.charger = lp.state.charger._replace(refused_at=None)
     elif isinstance(request, ChangeVehicleSetting):
         name = _known_vehicle(site, request.vehicle)
         spec = _spec(Scope.VEHICLE, request.name)

@@ -192,7 +192,7 @@ def elapse(lp: LoadpointDesk) -> bool:
     tell_law(lp, News.HURRY)
     is_news = lp.state.memory is not before
     if is_news:
-        lp.state.charger = replace(lp.state.charger, guard=None)
+        lp.state.charger = lp.state.charger._replace(guard=None)
     return is_news
 
 
@@ -200,6 +200,6 @@ def phases_became(lp: LoadpointDesk, phases: int) -> None:
     """So many phases are connected from now on: what was counted, and waited for, on others counts no more."""
     state = lp.state
     if state.charger.phases != phases:
-        state.charger = replace(state.charger, phases=phases)
+        state.charger = state.charger._replace(phases=phases)
     tell_law(lp, News.PHASES_BECAME)
     state.measured_phases = state.proven_phases = 0

@@ -5,7 +5,6 @@ The pure questions are in `evcclib.laws.demand`; here they are asked of a loadpo
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from evcclib.commands import Read, VehicleRead
@@ -44,7 +43,7 @@ def demand(lp: LoadpointDesk) -> Demand:
     if not facts.is_connected:
         return Demand.stop(because(ReasonCode.NOT_CONNECTED))
     if is_switchable and configured and configured != charger.phases:
-        return replace(Demand.stop(because(ReasonCode.PHASE_LOCK)), phases=configured)
+        return Demand.stop(because(ReasonCode.PHASE_LOCK))._replace(phases=configured)
     if state.remote_demand is RemoteDemand.HARD:
         return Demand.stop(Reason(ReasonCode.REMOTE_HARD, {"source": state.remote_source}))
     if mode is ChargeMode.OFF:

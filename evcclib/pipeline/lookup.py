@@ -23,8 +23,7 @@ class Bounds(NamedTuple):
     step_a: float
 
 
-@dataclass(frozen=True, slots=True)
-class VehicleLayout:
+class VehicleLayout(NamedTuple):
     """A vehicle and what follows from its configuration; ``can_tell_soc``: it has a SoC source of its own [DEF-42]."""
 
     config: VehicleConfig

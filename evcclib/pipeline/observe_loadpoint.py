@@ -6,7 +6,6 @@ demand:  goals and mode, the first reason that holds (`evcclib.laws.demand`)
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from math import isfinite
 
@@ -149,7 +148,7 @@ def _see_status(lp: LoadpointDesk, *, started_at: Instant) -> tuple[bool, tuple[
         state.is_silent = is_silent
         lp.warn(WarningCode.CHARGER_SILENT, is_silent)
         if state.charger.unheard_tries:
-            state.charger = replace(state.charger, unheard_at=None, unheard_tries=0)
+            state.charger = state.charger._replace(unheard_at=None, unheard_tries=0)
     if state.is_faulty is not is_faulty:
         state.is_faulty = is_faulty
         lp.warn(WarningCode.CHARGER_FAULT, is_faulty)
@@ -253,7 +252,7 @@ def _hear(lp: LoadpointDesk, report: Report) -> ChargerState:
         is_settled=shown.sampled_at - told_at >= SYNC_GRACE,
         configured_a=lp.layout.charger.current_step_a,
     )
-    return charger if rounding is charger.rounding else replace(charger, rounding=rounding)
+    return charger if rounding is charger.rounding else charger._replace(rounding=rounding)
 
 
 def _is_settling(lp: LoadpointDesk) -> bool:
@@ -336,7 +335,7 @@ def _handle(site: SiteDesk, lp: LoadpointDesk, happened: tuple[Transition, ...],
         elif transition is Transition.START:
             state.timer = meter_ledger.timer_started(state.timer, lp.instant)
             state.idle_switches = 0
-            state.charger = replace(state.charger, wake_timer=None)
+            state.charger = state.charger._replace(wake_timer=None)
             lp.warn(WarningCode.VEHICLE_ASLEEP, False)
             state.poll = asking.charge_started(state.poll)
             if state.session is not None:
@@ -346,7 +345,7 @@ def _handle(site: SiteDesk, lp: LoadpointDesk, happened: tuple[Transition, ...],
         elif transition is Transition.STOP:
             state.timer = meter_ledger.timer_stopped(state.timer, lp.instant)
             if state.charger.is_enabled:
-                state.charger = replace(state.charger, wake_timer=lp.instant)  # [DEF-28]
+                state.charger = state.charger._replace(wake_timer=lp.instant)  # [DEF-28]
             state.poll = asking.charge_stopped(state.poll)
             tell_law(lp, News.CHARGE_STOPPED)
             if state.session is not None:

@@ -10,8 +10,8 @@ What the law remembers stands beside the site, under the law's name; another law
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Mapping
-from dataclasses import MISSING, fields, is_dataclass, replace
+from collections.abc import Mapping
+from dataclasses import MISSING, fields, is_dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from functools import cache
@@ -57,7 +57,7 @@ def exported(state: SiteState, *, now: Now) -> dict[str, object]:
         if charger.pending is not None:
             pending = charger.pending
             loadpoint.charger = doubt(
-                replace(charger, pending=None), pending.batch.commands, issued_at=pending.issued_at
+                charger._replace(pending=None), pending.batch.commands, issued_at=pending.issued_at
             )
             if charger.phases and not loadpoint.charger.phases:
                 loadpoint.measured_phases = loadpoint.proven_phases = 0  # counted on phases that may be others now
@@ -159,7 +159,7 @@ def _fitted(state: SiteState, fresh: SiteState) -> SiteState:
     for index, loadpoint in enumerate(loadpoints):
         layout = fresh.layout.loadpoints[index]
         if not layout.is_switchable and loadpoint.charger.phases == 0:
-            loadpoint.charger = replace(loadpoint.charger, phases=fresh.loadpoints[index].charger.phases)
+            loadpoint.charger = loadpoint.charger._replace(phases=fresh.loadpoints[index].charger.phases)
     state.loadpoints = tuple(loadpoints)
     state.vehicle_settings = {name: own for name, own in state.vehicle_settings.items() if name in known}
     return state
@@ -181,9 +181,10 @@ def _encode(value: object, kind: Any, clock: _Clock) -> object:
         return (value - clock.origin if Instant in _options(kind) else value) // TICK
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat()
-    if is_dataclass(value) and not isinstance(value, type):
+    plain: Any = type(value)
+    if _has_names(plain):
         tag = {"kind": value.kind} if hasattr(value, "kind") else {}
-        return tag | {name: _encode(getattr(value, name), hint, clock) for name, hint in _exported(type(value))}
+        return tag | {name: _encode(getattr(value, name), hint, clock) for name, hint, _ in _exported(plain)}
     if isinstance(value, Mapping):
         inner = get_args(kind)[1]
         return {str(key): _encode(item, inner, clock) for key, item in value.items()}
@@ -201,13 +202,30 @@ def _hints(kind: type) -> dict[str, Any]:
     return get_type_hints(kind)
 
 
+def _has_names(kind: Any) -> bool:
+    """Whether its fields are exported by name: those of dataclasses, and of named tuples that have defaults and so may grow."""
+    return isinstance(kind, type) and (is_dataclass(kind) or bool(getattr(kind, "_field_defaults", None)))
+
+
+class _Field(NamedTuple):
+    """One that is exported, with its annotation; ``is_needed``: it has no default."""
+
+    name: str
+    hint: Any
+    is_needed: bool
+
+
 @cache
-def _exported(kind: type) -> tuple[tuple[str, Any], ...]:
-    """The fields that are exported, each with its annotation."""
+def _exported(kind: Any) -> tuple[_Field, ...]:
+    """The fields of a class that `_has_names`, as far as they are exported."""
+    if is_dataclass(kind):
+        needs = {
+            each.name: each.default is MISSING and each.default_factory is MISSING for each in fields(kind) if each.init
+        }
+    else:
+        needs = {name: name not in kind._field_defaults for name in kind._fields}
     hints = _hints(kind)
-    return tuple(
-        (each.name, hints[each.name]) for each in fields(kind) if each.init and (kind, each.name) not in TRANSIENT
-    )
+    return tuple([_Field(name, hints[name], needed) for name, needed in needs.items() if (kind, name) not in TRANSIENT])
 
 
 def _options(kind: Any) -> tuple[Any, ...]:
@@ -249,8 +267,8 @@ def _decode(kind: Any, data: Any, clock: _Clock, where: str) -> Any:
         if not isinstance(data, str) or data not in words:
             raise IncompatibleState(where, data, f"one of {', '.join(map(str, words))}")
         return words[data]
-    if isinstance(plain, type) and is_dataclass(plain):
-        return _decode_dataclass(plain, kind, _checked(_MAPPING, data, where), clock, where)
+    if _has_names(plain):
+        return _decode_named(plain, kind, _checked(_MAPPING, data, where), clock, where)
     if isinstance(plain, type) and issubclass(plain, tuple) and hasattr(plain, "_fields"):
         hints = _hints(plain)
         names: tuple[str, ...] = plain._fields
@@ -278,26 +296,19 @@ def _decode_one_of(kinds: tuple[Any, ...], data: object, clock: _Clock, where: s
     found = by_kind.get(name) if isinstance(name, str) else None
     if found is None:
         raise IncompatibleState(f"{where}.kind", name, f"one of {', '.join(by_kind)}")
-    return _decode_dataclass(found, found, stored, clock, where)
+    return _decode_named(found, found, stored, clock, where)
 
 
-def _decode_dataclass(plain: type, kind: Any, data: Mapping[str, Any], clock: _Clock, where: str) -> Any:
-    hints = _hints(plain)
+def _decode_named(plain: Any, kind: Any, data: Mapping[str, Any], clock: _Clock, where: str) -> Any:
     arguments = get_args(kind)
     values: dict[str, Any] = {}
-    for each in fields(plain):
-        if not each.init or (plain, each.name) in TRANSIENT:
-            continue
-        if each.name not in data:
-            if each.default is MISSING and each.default_factory is MISSING:
-                raise IncompatibleState(f"{where}.{each.name}", None, "not to be missing")
-            continue
-        hint = hints[each.name]
-        if isinstance(hint, TypeVar):  # the value of a Measured[...]
-            hint = arguments[0]
-        values[each.name] = _decode(hint, data[each.name], clock, f"{where}.{each.name}")
-    make: Callable[..., Any] = plain
-    made = make(**values)
+    for name, hint, is_needed in _exported(plain):
+        if name in data:
+            inner = arguments[0] if isinstance(hint, TypeVar) else hint  # the value of a Measured[...]
+            values[name] = _decode(inner, data[name], clock, f"{where}.{name}")
+        elif is_needed:
+            raise IncompatibleState(f"{where}.{name}", None, "not to be missing")
+    made = plain(**values)
     check_state(made, where)
     return made
 

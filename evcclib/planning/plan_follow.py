@@ -12,8 +12,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from evcclib.planning.planner import Plan
 from evcclib.units import HOUR, TICK, ZERO
@@ -24,8 +24,7 @@ SLOT_LENGTH = HOUR
 """A gap or a rest shorter than this does not interrupt charging [PLAN-15, DEF-12]."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlanState:
+class PlanState(NamedTuple):
     """``slot_end``: the end of the slot in which the plan was last active. ``projected_start``: when it will be, or was due."""
 
     is_active: bool = False

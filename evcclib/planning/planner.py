@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from evcclib.tariff import Rate, Rates
 from evcclib.units import HOUR, ZERO
@@ -19,8 +19,7 @@ UNPRICED = math.nan
 """The price of a slot for which a list of prices has none; without any list a plan's price is 0 [PLAN-6]."""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """``slots`` in time order, disjoint. ``is_met`` False: there is less time than needed, and the slots are all there is.
 
     Slots may add up to less than needed and still meet the goal, when the target lies beyond the known prices: what is missing

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any
@@ -192,31 +192,31 @@ def test_station_at_rest_may_take_230_w() -> None:
 
 @witness("machines.charger.PHASES_GRACE")
 def test_wrong_phases_must_be_reported_for_five_minutes() -> None:
-    state = replace(ON, phases_disagreement=Disagreement(since=0 * S))
+    state = ON._replace(phases_disagreement=Disagreement(since=0 * S))
     assert not charger.may_switch_again(state, 299.9 * S)
     assert charger.may_switch_again(state, 300 * S)
 
 
 @witness("machines.charger.SWITCH_RETRY", "machines.charger.SWITCH_TRIES")
 def test_third_refused_switch_of_phases_has_a_rest_of_five_minutes() -> None:
-    state = replace(ON, phases_refused_at=0 * S)
-    assert charger.switch_retry_at(replace(state, phases_refusals=2)) is None
-    assert charger.switch_retry_at(replace(state, phases_refusals=3)) == 300 * S
+    state = ON._replace(phases_refused_at=0 * S)
+    assert charger.switch_retry_at(state._replace(phases_refusals=2)) is None
+    assert charger.switch_retry_at(state._replace(phases_refusals=3)) == 300 * S
 
 
 @witness("machines.charger.COMMAND_RETRY", "machines.charger.RAISE_RETRY_MAX", "machines.charger.LOWER_RETRY_MAX")
 def test_refused_command_waits_for_10_s_and_then_for_30_s_or_five_minutes() -> None:
-    state = replace(ON, refused_at=0 * S)
-    assert charger.retried_at(replace(state, refusals=1), (Enable(),)) == 10 * S
-    assert charger.retried_at(replace(state, refusals=9), (Enable(),)) == 300 * S
-    assert charger.retried_at(replace(state, refusals=9, is_lowering_refused=True), (Disable(),)) == 30 * S
+    state = ON._replace(refused_at=0 * S)
+    assert charger.retried_at(state._replace(refusals=1), (Enable(),)) == 10 * S
+    assert charger.retried_at(state._replace(refusals=9), (Enable(),)) == 300 * S
+    assert charger.retried_at(state._replace(refusals=9, is_lowering_refused=True), (Disable(),)) == 30 * S
 
 
 @witness("machines.charger.UNHEARD_RETRY", "machines.charger.UNHEARD_RETRY_MAX")
 def test_silent_charger_is_told_again_after_10_s_up_to_a_minute() -> None:
-    state = replace(ON, unheard_at=0 * S)
-    assert charger.unheard_retry_at(replace(state, unheard_tries=1)) == 10 * S
-    assert charger.unheard_retry_at(replace(state, unheard_tries=9)) == 60 * S
+    state = ON._replace(unheard_at=0 * S)
+    assert charger.unheard_retry_at(state._replace(unheard_tries=1)) == 10 * S
+    assert charger.unheard_retry_at(state._replace(unheard_tries=9)) == 60 * S
 
 
 @witness("machines.charger.COARSE_STEP_A")
@@ -598,7 +598,7 @@ def test_switch_of_phases_settles_for_a_minute() -> None:
     bench = Bench(site_config(loadpoint(can_switch_phases=True, mode=ChargeMode.NOW)))
     bench.box.status, bench.box.currents_a = C, (10.0, 0.0, 0.0)  # the car takes a moment to find the other phases
     bench.at(0)
-    bench.lp.charger = replace(bench.lp.charger, phases=3, phases_switched_at=0 * S)
+    bench.lp.charger = bench.lp.charger._replace(phases=3, phases_switched_at=0 * S)
     bench.at(59)
     assert bench.lp.measured_phases == 0
     bench.at(60)
@@ -689,9 +689,9 @@ def test_without_an_interval_a_vehicle_is_asked_every_hour() -> None:
 def test_it_is_told_again_after_five_minutes_up_to_an_hour_and_if_urgent_after_one_up_to_ten() -> None:
     told = Disagreement(since=0 * S, told_at=0 * S, repeats=1)
     assert told.next_at == 300 * S
-    assert replace(told, repeats=9).next_at == 3600 * S
-    assert replace(told, is_urgent=True).next_at == 60 * S
-    assert replace(told, is_urgent=True, repeats=9).next_at == 600 * S
+    assert told._replace(repeats=9).next_at == 3600 * S
+    assert told._replace(is_urgent=True).next_at == 60 * S
+    assert told._replace(is_urgent=True, repeats=9).next_at == 600 * S
 
 
 @witness("machines.readback.MEMORY")

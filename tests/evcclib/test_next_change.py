@@ -500,7 +500,7 @@ def of_site(
     bench = Bench(FUSED)
     state = bench.site.state
     for one, box in zip(state.loadpoints, bench.boxes, strict=True):
-        one.charger = replace(one.charger, is_enabled=True, is_certain=True, is_adopted=True, current_a=8.0)
+        one.charger = one.charger._replace(is_enabled=True, is_certain=True, is_adopted=True, current_a=8.0)
         one.status, one.effect_at, one.offer = ChargerStatus.C, effect_at, Offer(8.0, 12.0, raised_at)
         box.status, box.is_enabled, box.shows_currents = ChargerStatus.C, True, True
     state.voltage = None if voltage_at is None else Measured(240.0, voltage_at)
@@ -631,30 +631,30 @@ EXAMPLES: dict[str, list[Case]] = {
         of_phases(switched_at=HERE - 10 * S, available_w=0.0),
     ],
     "readback": [
-        of_readback(replace(open_since, repeats=1, told_at=HERE)),
-        of_readback(replace(open_since, repeats=3, told_at=HERE, is_urgent=True)),
+        of_readback(open_since._replace(repeats=1, told_at=HERE)),
+        of_readback(open_since._replace(repeats=3, told_at=HERE, is_urgent=True)),
     ],
     "charger": [
-        of_charger(replace(told, guard=HERE - 100 * S), wish=Wish(0.0, 0, False)),
+        of_charger(told._replace(guard=HERE - 100 * S), wish=Wish(0.0, 0, False)),
         of_charger(ChargerState(is_certain=True, is_adopted=True), limited_at=HERE, wish=Wish(0.0, 0, False)),
-        of_charger(replace(told, phases_refused_at=HERE, phases_refusals=4)),
-        of_charger(replace(told, unheard_at=HERE, unheard_tries=2)),
+        of_charger(told._replace(phases_refused_at=HERE, phases_refusals=4)),
+        of_charger(told._replace(unheard_at=HERE, unheard_tries=2)),
         of_charger(
-            replace(told, enable_changed_at=HERE - 30 * S), report=Report(False, is_enabled=Measured(False, HERE))
+            told._replace(enable_changed_at=HERE - 30 * S), report=Report(False, is_enabled=Measured(False, HERE))
         ),
         of_charger(
-            replace(told, current_changed_at=HERE - 30 * S), report=Report(True, offered_a=Measured(16.0, HERE))
+            told._replace(current_changed_at=HERE - 30 * S), report=Report(True, offered_a=Measured(16.0, HERE))
         ),
         of_charger(
-            replace(told, enabled_disagreement=replace(open_since, repeats=2, told_at=HERE)),
+            told._replace(enabled_disagreement=open_since._replace(repeats=2, told_at=HERE)),
             report=Report(False, is_enabled=Measured(False, HERE)),
         ),
         of_charger(
-            replace(told, current_disagreement=replace(open_since, repeats=2, told_at=HERE)),
+            told._replace(current_disagreement=open_since._replace(repeats=2, told_at=HERE)),
             report=Report(True, offered_a=Measured(16.0, HERE)),
         ),
-        of_charger(replace(told, phases_disagreement=open_since)),
-        of_charger(replace(told, phases_disagreement=replace(open_since, since=HERE - H, repeats=2, told_at=HERE))),
+        of_charger(told._replace(phases_disagreement=open_since)),
+        of_charger(told._replace(phases_disagreement=open_since._replace(since=HERE - H, repeats=2, told_at=HERE))),
     ],
     "rousing": [of_rousing(HERE, None), of_rousing(None, HERE)],
     "sharing": [of_sharing(wake_timer=HERE, enable_changed_at=HERE), of_sharing(effect_at=HERE)],

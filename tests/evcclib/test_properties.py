@@ -148,7 +148,7 @@ def test_a_restart_changes_nothing(config: SiteConfig, data: st.DataObject) -> N
         outcomes=tuple(replace(outcome) for outcome in readings.outcomes if outcome.loadpoint not in story.in_flight),
     )
     for each in story.site.state.loadpoints:
-        each.charger = replace(each.charger, pending=None)
+        each.charger = each.charger._replace(pending=None)
         each.remote_demand, each.remote_source = RemoteDemand.ENABLE, ""  # forgotten by a restart, on purpose
     plain = json.loads(json.dumps(story.site.export(now=story.now)))
     twin = Site.restore(config, plain, now=Now(story.t + origin, story.now.utc))

@@ -124,7 +124,7 @@ async def test_what_a_station_offers_is_told_again() -> None:
     store = await Store.open(None, inline)
     site = Site(FILE, now=NOW)
     charger = site.state.loadpoints[0].charger
-    site.state.loadpoints[0].charger = replace(charger, is_enabled=True, is_certain=True, current_a=16.0)
+    site.state.loadpoints[0].charger = charger._replace(is_enabled=True, is_certain=True, current_a=16.0)
     await store.save(snapshot=Snapshot(SNAPSHOT, site.export(now=NOW), NOW.utc))
     found = (await restored_site(FILE, store, LATER, keeps_settings=True)).state.loadpoints[0].charger
     assert (found.is_enabled, found.is_certain, found.current_a) == (True, True, None)

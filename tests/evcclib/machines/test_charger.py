@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -34,7 +33,7 @@ from evcclib.readings import Measured
 S: Any = timedelta(seconds=1)
 GUARD = 300 * S
 KNOWN = ChargerState(is_certain=True, is_adopted=True, phases=3)
-ON = replace(KNOWN, is_enabled=True, current_a=10.0, guard=0 * S, enable_changed_at=0 * S)
+ON = KNOWN._replace(is_enabled=True, current_a=10.0, guard=0 * S, enable_changed_at=0 * S)
 
 
 def planned(
@@ -104,16 +103,15 @@ def test_guard_is_cut_to_whole_seconds() -> None:
 @pytest.mark.rule("LIM-5", "INV-4")
 def test_guard_holds_unforced_changes_back_at_the_minimum() -> None:
     assert planned(ON, 0.0, at=100) == ((SetCurrent(6.0),), True, False)
-    assert planned(replace(ON, current_a=6.0), 0.0, at=100) == ((), True, False)
+    assert planned(ON._replace(current_a=6.0), 0.0, at=100) == ((), True, False)
     assert planned(ON, 0.0, at=100, forced=True) == ((Disable(),), False, False)
-    assert planned(replace(KNOWN, guard=0 * S), 8.0, at=100) == ((SetCurrent(8.0),), True, False)
+    assert planned(KNOWN._replace(guard=0 * S), 8.0, at=100) == ((SetCurrent(8.0),), True, False)
 
 
 @pytest.mark.rule("LIM-7", "CUT-4")
 def test_done_confirms_and_starts_guard_and_wake_timer() -> None:
     on = done(KNOWN, SetCurrent(8.0), Enable(), at=50)
-    assert on == replace(
-        KNOWN,
+    assert on == KNOWN._replace(
         is_enabled=True,
         current_a=8.0,
         current_changed_at=50 * S,
@@ -126,7 +124,7 @@ def test_done_confirms_and_starts_guard_and_wake_timer() -> None:
 
 @pytest.mark.rule("LIM-8", "DEF-7", "WAKE-1")
 def test_disabling_forgets_the_current() -> None:
-    off = done(replace(ON, wake_timer=0 * S), Disable(), at=50)
+    off = done(ON._replace(wake_timer=0 * S), Disable(), at=50)
     assert (off.is_enabled, off.current_a, off.guard, off.wake_timer) == (False, None, 50 * S, None)
     assert planned(off, 10.0).commands == (SetCurrent(10.0), Enable())
 
@@ -137,7 +135,7 @@ def test_failure_confirms_what_came_before_it() -> None:
     assert (failed.current_a, failed.is_enabled, failed.guard, failed.has_failed) == (8.0, False, None, True)
     assert planned(failed, 8.0).commands == (Enable(),)
     untouched = ended(KNOWN, SetCurrent(8.0), Enable(), result=Result.FAILED, applied=0).state
-    assert untouched == replace(KNOWN, number=1, has_failed=True, refused_at=1000 * S, refusals=1)
+    assert untouched == KNOWN._replace(number=1, has_failed=True, refused_at=1000 * S, refusals=1)
 
 
 @pytest.mark.rule("CUT-4")
@@ -164,7 +162,7 @@ def test_outcome_of_another_batch_changes_nothing() -> None:
 def test_batches_are_numbered_upwards() -> None:
     first, one = issue(KNOWN, (Enable(),), instant=0 * S, starts_guard=True, clears_pv_timer=False)
     second, two = issue(
-        replace(first, pending=None), (Disable(),), instant=0 * S, starts_guard=True, clears_pv_timer=False
+        first._replace(pending=None), (Disable(),), instant=0 * S, starts_guard=True, clears_pv_timer=False
     )
     assert (one.number, two.number, second.number) == (1, 2, 2)
 
@@ -256,7 +254,7 @@ def test_report_is_not_believed_but_what_was_wanted_last_is_said_again_after_its
     wrong = synced(ON, reports=False, at=60)
     assert (wrong.is_enabled, wrong.is_certain, wrong.current_a, wrong.guard) == (True, True, 10.0, 0 * S)
     assert planned(wrong, 10.0, at=60) == ((SetCurrent(10.0), Enable()), False, True)
-    off = synced(replace(KNOWN, enable_changed_at=0 * S), reports=True, at=60)
+    off = synced(KNOWN._replace(enable_changed_at=0 * S), reports=True, at=60)
     assert not off.is_enabled
     assert planned(off, 0.0, at=60) == ((Disable(),), False, True)
     assert planned(off, 8.0, at=60) == ((SetCurrent(8.0), Enable()), False, False)  # now something else is wanted
@@ -264,7 +262,7 @@ def test_report_is_not_believed_but_what_was_wanted_last_is_said_again_after_its
 
 @pytest.mark.rule("SYN-2", "SYN-4")
 def test_it_is_said_once_and_then_ever_less_often() -> None:
-    state, said = replace(KNOWN, enable_changed_at=0 * S), []
+    state, said = KNOWN._replace(enable_changed_at=0 * S), []
     for minute in range(1, 600):
         state = synced(state, reports=True, at=minute * 60)
         if planned(state, 0.0, at=minute * 60).commands:
@@ -275,7 +273,7 @@ def test_it_is_said_once_and_then_ever_less_often() -> None:
 
 @pytest.mark.rule("SYN-3", "DEF-6")
 def test_who_really_charges_against_orders_is_told_sooner_but_not_without_end() -> None:
-    state, said = replace(KNOWN, enable_changed_at=0 * S), []
+    state, said = KNOWN._replace(enable_changed_at=0 * S), []
     for minute in range(1, 60):
         state = synced(state, reports=True, charging=True, drawing=True, at=minute * 60)
         assert state.runs_unasked
@@ -288,7 +286,7 @@ def test_who_really_charges_against_orders_is_told_sooner_but_not_without_end() 
 @pytest.mark.rule("SYN-4")
 def test_report_that_flickers_or_a_power_that_does_begins_nothing_anew() -> None:
     for flickers in ("report", "power"):
-        state, said = replace(KNOWN, enable_changed_at=0 * S), 0
+        state, said = KNOWN._replace(enable_changed_at=0 * S), 0
         for second in range(60, 3600, 10):
             is_odd = second // 10 % 2 == 1
             report = not is_odd if flickers == "report" else True
@@ -301,7 +299,7 @@ def test_report_that_flickers_or_a_power_that_does_begins_nothing_anew() -> None
 
 @pytest.mark.rule("SYN-2")
 def test_report_that_agrees_for_two_hours_is_trusted_again() -> None:
-    state = synced(replace(KNOWN, enable_changed_at=0 * S), reports=True, at=60)
+    state = synced(KNOWN._replace(enable_changed_at=0 * S), reports=True, at=60)
     state = synced(told_again(state, 0.0, at=60), reports=False, at=70)
     assert state.enabled_disagreement == Disagreement(since=60 * S, agreed_at=70 * S, repeats=1, told_at=60 * S)
     assert not planned(state, 0.0, at=70).commands
@@ -319,7 +317,7 @@ def test_disabled_but_charging_counts_as_enabled_and_is_told_once() -> None:
         assert planned(contradiction, 10.0, at=1000).commands == (Enable(),)
         assert planned(contradiction, 0.0, at=1000, forced=True).commands == (Disable(),)
         assert not planned(told_again(contradiction, 10.0), 10.0, at=1060).commands
-    off = replace(KNOWN, enable_changed_at=0 * S)
+    off = KNOWN._replace(enable_changed_at=0 * S)
     assert planned(synced(off, reports=False, charging=True), 0.0, forced=True).commands == (Disable(),)
     assert synced(off, reports=False, charging=True, at=30) is off
 
@@ -345,7 +343,7 @@ def test_old_reports_and_batches_in_flight_are_no_contradiction() -> None:
 @pytest.mark.rule("SYN-1")
 def test_without_a_report_only_what_flows_counts() -> None:
     assert synced(ON, charging=False) is ON
-    off = replace(KNOWN, enable_changed_at=0 * S)
+    off = KNOWN._replace(enable_changed_at=0 * S)
     assert synced(off, drawing=False) is off
     assert synced(off, drawing=True, at=60).runs_unasked
     assert synced(ChargerState(phases=3), drawing=True) == ChargerState(phases=3)  # told explicitly anyway
@@ -362,7 +360,7 @@ def test_current_on_its_way_counts_as_drawn() -> None:
 
 @pytest.mark.rule("DEF-6", "SYN-4")
 def test_charger_that_offers_more_than_it_was_told_is_told_again() -> None:
-    told = replace(ON, current_changed_at=0 * S)
+    told = ON._replace(current_changed_at=0 * S)
     wrong = synced(told, offers=16.0)
     assert (wrong.current_a, wrong.committed_a(16.0)) == (10.0, 10.0)
     assert planned(wrong, 10.0) == ((SetCurrent(10.0),), False, True)
@@ -370,13 +368,13 @@ def test_charger_that_offers_more_than_it_was_told_is_told_again() -> None:
     assert synced(told, offers=10.5) is told  # rounded
     assert synced(told, offers=6.0) is told  # its own protection
     assert synced(told, offers=16.0, at=59) is told
-    off = replace(told, is_enabled=False)
+    off = told._replace(is_enabled=False)
     assert synced(off, offers=16.0) is off
 
 
 @pytest.mark.rule("SYN-3", "SYN-4")
 def test_vehicle_that_draws_more_than_it_was_offered_makes_the_current_urgent() -> None:
-    told = replace(ON, current_changed_at=0 * S)
+    told = ON._replace(current_changed_at=0 * S)
     assert synced(told, draws=11.0) is told
     state, said = told, []
     for minute in range(1, 60):
@@ -387,13 +385,13 @@ def test_vehicle_that_draws_more_than_it_was_offered_makes_the_current_urgent() 
     assert said == [1, 2, 4, 8, 16, 26, 36, 46, 56]
 
 
-SWITCHED = replace(ON, phases=1, phases_switched_at=0 * S)
+SWITCHED = ON._replace(phases=1, phases_switched_at=0 * S)
 
 
 @pytest.mark.rule("PH-9", "SYN-2")
 def test_phases_that_were_never_switched_are_as_reported() -> None:
     assert see_phases(ON, 1, measured=0, instant=100 * S).phases == 1
-    assert see_phases(replace(SWITCHED, phases=0), 3, measured=0, instant=100 * S).phases == 3
+    assert see_phases(SWITCHED._replace(phases=0), 3, measured=0, instant=100 * S).phases == 3
 
 
 @pytest.mark.rule("PH-9", "SYN-2")
@@ -422,7 +420,7 @@ def test_currents_tell_more_of_the_phases_than_a_report() -> None:
 
 @pytest.mark.rule("PH-8")
 def test_who_may_be_on_is_disabled_before_its_phases_are_switched() -> None:
-    unasked = synced(replace(KNOWN, enable_changed_at=0 * S), reports=True, drawing=True)
+    unasked = synced(KNOWN._replace(enable_changed_at=0 * S), reports=True, drawing=True)
     assert planned(unasked, 0.0, phases=1).commands == (Disable(), SwitchPhases(1))
 
 
@@ -523,7 +521,7 @@ def again_and_again(state: ChargerState) -> ChargerState:
 def test_stop_without_an_answer_is_settled_by_what_charger_and_meter_show_since(
     says_enabled: bool, draws: bool, after_s: int, is_settled: bool
 ) -> None:
-    lost = replace(ended(ON, Disable(), result=Result.UNKNOWN).state, wanted_a=0.0)
+    lost = ended(ON, Disable(), result=Result.UNKNOWN).state._replace(wanted_a=0.0)
     assert not lost.is_certain
     at = 1000 * S + after_s * S
     seen = sync(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 from bench import Bench, S, loadpoint, site_config
@@ -90,6 +89,6 @@ def test_limit_holds_with_a_station_that_rounds_up_also_after_a_restart() -> Non
     there = Site.restore(config, plain, now=Now(ORIGIN, bench.now.utc))
     known = there.state.loadpoints[0].charger.rounding
     assert known.step_a > 0
-    assert known == replace(bench.lp.charger.rounding, told_at=known.told_at)
+    assert known == bench.lp.charger.rounding._replace(told_at=known.told_at)
     assert known.told_at is not None and bench.lp.charger.rounding.told_at is not None
     assert known.told_at == bench.lp.charger.rounding.told_at - bench.now.instant

@@ -293,7 +293,7 @@ def test_charger_that_reports_its_phases_is_believed_until_it_has_been_switched(
     site.box.extra = {"phases": Measured(2, 10 * S)}
     site.at(10)
     assert site.lp.charger.phases == 1
-    site.lp.charger = replace(site.lp.charger, phases=0, phases_switched_at=10 * S)
+    site.lp.charger = site.lp.charger._replace(phases=0, phases_switched_at=10 * S)
     site.box.extra = {"phases": Measured(3, 20 * S)}
     site.at(20)
     assert site.lp.charger.phases == 3  # a switch whose end nobody knows

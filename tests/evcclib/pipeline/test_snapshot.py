@@ -176,7 +176,7 @@ def test_configuration_may_have_changed() -> None:
     site = Site.restore(larger, plain, now=bench.now)
     assert [each.vehicle for each in site.state.loadpoints] == ["car", None, None]
     fixed = replace(bench.config, loadpoints=(bench.config.loadpoints[0], loadpoint(phases=1)))
-    bench.site.state.loadpoints[1].charger = replace(bench.site.state.loadpoints[1].charger, phases=0)
+    bench.site.state.loadpoints[1].charger = bench.site.state.loadpoints[1].charger._replace(phases=0)
     site = Site.restore(fixed, bench.site.export(now=bench.now), now=bench.now)
     assert site.state.loadpoints[1].charger.phases == 1
 
