@@ -6,7 +6,6 @@ from evcclib.commands import Command, SwitchPhases
 from evcclib.events import WarningCode
 from evcclib.machines.charger import Planned, Wish, issue, plan
 from evcclib.machines.rousing import is_due, wake_commands
-from evcclib.machines.surplus import busiest
 from evcclib.model import ChargerStatus
 from evcclib.pipeline.desk import LoadpointDesk, elapse
 from evcclib.pipeline.sharing import effect_of, is_ramping
@@ -67,12 +66,12 @@ def send(
 ) -> None:
     """Put commands in flight and note what they will change."""
     loadpoint = lp.state
-    charger = loadpoint.charger
+    charger, drawn_a = loadpoint.charger, lp.facts.report.drawn_a
     starts_guard = True
     if elapses:
         starts_guard = not elapse(lp)  # [PVT-3]
         charger = loadpoint.charger
-    switches = any(type(command) is SwitchPhases for command in commands)
+    switches = SwitchPhases in map(type, commands)
     if switches:
         starts_guard = False  # [DEF-2]
     loadpoint.effect = effect_of(
@@ -82,7 +81,7 @@ def send(
         is_ramping=is_ramping(loadpoint, lp.instant),
         current_a=charger.current_a,
         drawn=lp.facts.taken,
-        drawn_a=None if lp.facts.currents_a is None else busiest(lp.facts.currents_a),
+        drawn_a=None if drawn_a is None else drawn_a.value,
         phases=lp.facts.active,
         voltage_v=lp.voltage_v,
     )

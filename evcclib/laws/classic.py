@@ -54,13 +54,14 @@ class Classic(Law):
     def decide(self, seen: SiteSeen) -> tuple[None, Ask]:
         """Nothing is worked out before it is asked for."""
         priorities = [each.priority for each in seen.loadpoints]
+        lowest = min(priorities, default=0)
 
         def flexible_w(loadpoint: int) -> float:
             return _flexible(seen.loadpoints[loadpoint], seen.voltage_v)
 
         def ask(memory: Memory, turn: Turn) -> tuple[Target, Memory]:
             each, sun = seen.loadpoints[turn.loadpoint], turn.sun
-            if each.settings.mode is ChargeMode.PV:
+            if each.settings.mode is ChargeMode.PV and each.priority > lowest:
                 sun = sun.shifted(-flexible_for(turn.loadpoint, priorities, flexible_w))
             return _target(seen, each, memory, sun, turn.phases_max)
 

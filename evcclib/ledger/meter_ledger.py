@@ -151,21 +151,8 @@ def _bridged(state: LedgerState, since: Instant, power_w: float, now: Instant) -
     """Count the power that was held ``since``, and hold ``power_w`` from ``now`` on."""
     held = now - since
     bridge_kwh = state.bridge_kwh + (energy_kwh(state.power_w, held) if held <= HELD_MAX else 0.0)
-    return LedgerState(  # in full: this is every step of every car that charges without a counter
-        total_kwh=max(state.total_kwh, state.counted_kwh + bridge_kwh),
-        session_start_kwh=state.session_start_kwh,
-        counter_kwh=state.counter_kwh,
-        counter_at=state.counter_at,
-        reach_duration=state.reach_duration,
-        reach_at=state.reach_at,
-        is_idle=state.is_idle,
-        counted_kwh=state.counted_kwh,
-        bridge_kwh=bridge_kwh,
-        doubt_kwh=state.doubt_kwh,
-        doubt_at=state.doubt_at,
-        power_w=power_w,
-        power_at=now,
-    )
+    total_kwh = max(state.total_kwh, state.counted_kwh + bridge_kwh)
+    return state._replace(total_kwh=total_kwh, bridge_kwh=bridge_kwh, power_w=power_w, power_at=now)
 
 
 def _read(state: LedgerState, read: Measured[float]) -> LedgerState:

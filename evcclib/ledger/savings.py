@@ -72,15 +72,9 @@ def step(
         and timedelta(0) <= now.instant - state.updated_at < HELD_MAX
     ):
         return state  # what is held goes on
-    totals = _totals(state, now.instant)
     return SavingsState(
-        since=state.since,
-        grid_kwh=totals.grid_kwh,
-        grid_cost=totals.grid_cost,
-        saved_cost=totals.saved_cost,
-        self_kwh=totals.self_kwh,
-        self_cost=totals.self_cost,
-        unknown_kwh=totals.unknown_kwh,
+        state.since,
+        *_totals(state, now.instant),
         updated_at=now.instant,
         power_w=power_w,
         green_share=green_share,
@@ -113,6 +107,8 @@ def view(state: SavingsState, *, now: Now, grid_price: float | None) -> SavingsV
 
 
 class _Totals(NamedTuple):
+    """Those of a `SavingsState`, in the same order."""
+
     grid_kwh: float
     grid_cost: float
     saved_cost: float

@@ -81,16 +81,8 @@ def charge(state: SessionState, *, energy_kwh: float, mix: Mix, meter_kwh: float
     shared_kwh, solar_kwh = _added(state.shared_kwh, state.solar_kwh, charged_kwh, held.green_share)
     priced_kwh, price = _added(state.priced_kwh, state.price, charged_kwh, held.price_per_kwh)
     weighed_kwh, co2_g = _added(state.weighed_kwh, state.co2_g, charged_kwh, held.co2_g_per_kwh)
-    return SessionState(  # in full: this is every step of every car that charges
-        key=state.key,
-        loadpoint=state.loadpoint,
-        identifier=state.identifier,
-        vehicle=state.vehicle,
-        odometer_km=state.odometer_km,
-        created=state.created,
-        finished=state.finished,
+    return state._replace(
         meter_start_kwh=meter_start_kwh,
-        meter_stop_kwh=state.meter_stop_kwh,
         energy_kwh=energy_kwh,
         mix=mix,
         shared_kwh=shared_kwh,

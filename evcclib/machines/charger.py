@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from evcclib.commands import Batch, Command, Disable, Enable, Outcome, Result, SetCurrent, SwitchPhases
 from evcclib.machines import readback
@@ -148,8 +148,11 @@ class ChargerState(NamedTuple):
     @property
     def sure_a(self) -> float:
         """What is offered at least [A], 0 = off or nobody knows."""
-        standing_a = self.standing_a
-        return 0.0 if standing_a is None or not self.is_enabled or not self.is_certain else standing_a.least_a
+        if not self.is_enabled or not self.is_certain:
+            return 0.0
+        if self.current_a is not None:
+            return self.current_a
+        return 0.0 if self.current_range_a is None else self.current_range_a.least_a
 
     def committed_a(self, unknown_a: float) -> float:
         """What the vehicle may be drawing at most: offered, or already on its way [A]; ``unknown_a`` where nobody knows."""
@@ -379,20 +382,22 @@ def confirm(state: ChargerState, outcome: Outcome) -> Confirmed:
         return Confirmed(state)
     if outcome.result is Result.DONE:
         applied = len(pending.batch.commands)
+        later = state._replace(pending=None, has_failed=False, refused_at=None, refusals=0)
     else:
         applied = min(outcome.applied, len(pending.batch.commands))
-    later = state._replace(pending=None, has_failed=outcome.result is not Result.DONE)
-    if outcome.result is Result.DONE:
-        later = later._replace(refused_at=None, refusals=0)
-    switches = any(isinstance(command, SwitchPhases) for command in pending.batch.commands)
+        later = state._replace(pending=None, has_failed=True)
+    switches = SwitchPhases in map(type, pending.batch.commands)
     is_phase_switched = is_cleared = False
     for command in pending.batch.commands[:applied]:
         if isinstance(command, SetCurrent):
+            disagreement = later.current_disagreement
             if command.current_a != later.current_a:
-                was_wrong = later.current_disagreement
-                later = later._replace(current_disagreement=agreed(was_wrong, instant=pending.issued_at))
+                disagreement = agreed(disagreement, instant=pending.issued_at)
             later = later._replace(
-                current_a=command.current_a, current_range_a=None, current_changed_at=pending.issued_at
+                current_a=command.current_a,
+                current_range_a=None,
+                current_changed_at=pending.issued_at,
+                current_disagreement=disagreement,
             )
         elif isinstance(command, SwitchPhases):
             is_other = command.phases != later.phases
@@ -549,8 +554,7 @@ def _sync_enabled(state: ChargerState, report: Report, *, instant: Instant) -> C
         sent_at = state.doubted_at
         return state._replace(is_enabled=False, is_certain=True, enable_changed_at=sent_at, guard=sent_at)
     since = state.enable_changed_at
-    samples = [each for each in (report.is_enabled, report.is_drawing) if each is not None]
-    if since is not None and any(each.sampled_at <= since for each in samples):
+    if _is_older(report.is_enabled, since) or _is_older(report.is_drawing, since):
         return state
     before = state.enabled_disagreement
     if not contradicts_enabled(state, report):
@@ -574,6 +578,11 @@ def _sync_enabled(state: ChargerState, report: Report, *, instant: Instant) -> C
     return state
 
 
+def _is_older(sample: Measured[Any] | None, since: Timer) -> bool:
+    """Whether a sample does not show what was sent at ``since`` yet."""
+    return sample is not None and since is not None and sample.sampled_at <= since
+
+
 def contradicts_current(state: ChargerState, report: Report) -> bool:
     """Whether more is offered or drawn than was told.
 
@@ -595,8 +604,7 @@ def _draws_more(report: Report, current_a: float) -> bool:
 
 def _sync_current(state: ChargerState, report: Report, *, instant: Instant) -> ChargerState:
     since, before = state.current_changed_at, state.current_disagreement
-    samples = [each for each in (report.offered_a, report.drawn_a) if each is not None]
-    if since is not None and any(each.sampled_at <= since for each in samples):
+    if _is_older(report.offered_a, since) or _is_older(report.drawn_a, since):
         return state
     later: Disagreement | None
     if state.current_a is None or not contradicts_current(state, report):

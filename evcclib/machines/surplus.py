@@ -22,6 +22,7 @@ from enum import Enum
 from typing import ClassVar, NamedTuple
 
 from evcclib.machines.hold import Timer, first_after
+from evcclib.machines.plausible import are_numbers
 from evcclib.model import PhaseTriple, PvAction
 from evcclib.units import Instant
 
@@ -114,7 +115,7 @@ class SurplusStep(NamedTuple):
 
 def busiest(currents_a: PhaseTriple) -> float:
     """The highest current that is known [A]; at least one is."""
-    return max(current for current in currents_a if current == current)
+    return max(currents_a) if are_numbers(currents_a) else max(each for each in currents_a if each == each)
 
 
 def effective_current(*, is_charging: bool, currents_a: PhaseTriple | None, current_offered_a: float | None) -> float:

@@ -462,11 +462,15 @@ def _draws(charger: ChargerState, report: Report, *, is_connected: bool) -> bool
 
 READ_BACKS = ("enabled", "phases", "current")
 """In the order of `ChargerState.disagreements`."""
+NO_DISAGREEMENTS = (None, None, None)
 
 
 def disagreeing(charger: ChargerState) -> str | None:
     """Which read-back contradicts what was wanted last; of several the one that matters most."""
-    for name, each in zip(READ_BACKS, charger.disagreements, strict=True):
+    disagreements = charger.disagreements
+    if disagreements == NO_DISAGREEMENTS:
+        return None
+    for name, each in zip(READ_BACKS, disagreements, strict=True):
         if each is not None and each.is_open:
             return name
     return None

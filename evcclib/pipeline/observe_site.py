@@ -41,7 +41,8 @@ def look(site: SiteDesk) -> Sun:
         )
     if layout.config.aux_count:
         state.aux = _kept(state.aux, [meter.power_w for meter in readings.aux], layout.config.aux_count)
-    pv_w = _sum_positive(state.pv, oldest) if layout.config.pv_count else None
+    pv, batteries, aux = _values(state.pv, oldest), _values(state.batteries, oldest), _values(state.aux, oldest)
+    pv_w = _sum_positive(pv) if layout.config.pv_count else None
     charge_w = 0.0
     is_charge_known = True
     for lp in site.desks:
@@ -51,15 +52,10 @@ def look(site: SiteDesk) -> Sun:
             charge_w += lp.facts.power_w
     battery = NO_BATTERY
     if layout.battery_count:
-        battery = sum_batteries(
-            _values(state.batteries, oldest),
-            _socs(state.battery_socs, layout.age_max),
-            layout.capacities_kwh,
-        )
+        battery = sum_batteries(batteries, _socs(state.battery_socs, layout.age_max), layout.capacities_kwh)
     _keep_grid(site, pv_w, charge_w, is_charge_known=is_charge_known)
     grid = state.grid
     grid_w = fresh_value(grid, oldest)
-    aux = _values(state.aux, oldest)
     if not layout.config.pv_count and grid_w is not None and is_charge_known:
         pv_w = max(0.0, charge_w - grid_w + state.settings.residual_power_w)  # [SITE-9]
     balance = None
@@ -76,7 +72,7 @@ def look(site: SiteDesk) -> Sun:
             grid_supply_max_w=layout.config.grid_supply_max_while_battery_charges_w,
         )
     battery_w = battery.power_w if layout.battery_count else 0.0
-    if None in _values(state.batteries, oldest):
+    if None in batteries:
         battery_w, battery = None, battery._replace(power_w=None)
     home_w = None
     if grid_w is not None and pv_w is not None and battery_w is not None and is_charge_known:
@@ -84,7 +80,9 @@ def look(site: SiteDesk) -> Sun:
     site.balance = Balance(grid_w, pv_w, battery, _total(aux), home_w, None if balance is None else balance.power_w)
     since = state.started_at if grid is None else max(grid.sampled_at, state.started_at)
     lost_at = since + layout.lost_after
-    _warn(site, is_grid_known=grid_w is not None, is_lost=site.instant >= lost_at)
+    is_all_well = is_charge_known and None not in (grid_w, *pv, *batteries, *aux)
+    if state.stale or not is_all_well or any(map(_is_reversed, state.pv)):
+        _warn(site, is_grid_known=grid_w is not None, is_lost=site.instant >= lost_at)
     return _sun(balance, since, lost_at)
 
 
@@ -160,11 +158,10 @@ def _kept_socs(old: Kept, new: Sequence[Reading[float]], count: int) -> Kept:
     return _kept(old, believed, count)
 
 
-def _sum_positive(meters: Kept, oldest: Instant) -> float | None:
+def _sum_positive(powers_w: Sequence[float | None]) -> float | None:
     """Sum of the powers, a negative one counts as nothing [SITE-6]; None unless each is known."""
     total = 0.0
-    for meter in meters:
-        power_w = fresh_value(meter, oldest)
+    for power_w in powers_w:
         if power_w is None:
             return None
         total += max(0.0, power_w)
@@ -193,15 +190,13 @@ def _socs(batteries: Kept, age_max: timedelta) -> list[float | None]:
 def _warn(site: SiteDesk, *, is_grid_known: bool, is_lost: bool) -> None:
     """Say when a meter goes silent and when it is back, once each."""
     state = site.state
-    if is_grid_known and not state.stale and _is_all_well(site):
-        return
     stale: list[str] = []
     if state.started_at <= site.oldest:  # before, a meter that was not asked yet is not silent
         stale += _silent(site, is_grid_known=is_grid_known)
     if not is_grid_known and is_lost:
         stale.append("grid_lost")
     for position, meter in enumerate(state.pv):
-        if meter is not None and meter.value < PV_SIGN_W:
+        if _is_reversed(meter):
             stale.append(f"pv_sign{position + 1}")
     now_stale = frozenset(stale)
     for name in sorted(now_stale - state.stale):
@@ -224,14 +219,5 @@ def _silent(site: SiteDesk, *, is_grid_known: bool) -> list[str]:
     return names
 
 
-def _is_all_well(site: SiteDesk) -> bool:
-    """Whether every meter is known and plausible; the grid's aside."""
-    state, oldest = site.state, site.oldest
-    for meter in state.pv:
-        power_w = fresh_value(meter, oldest)
-        if power_w is None or power_w < PV_SIGN_W:
-            return False
-    for meter in (*state.batteries, *state.aux):
-        if fresh(meter, oldest) is None:
-            return False
-    return None not in [lp.facts.power_w for lp in site.desks]
+def _is_reversed(meter: Measured[float] | None) -> bool:
+    return meter is not None and meter.value < PV_SIGN_W
