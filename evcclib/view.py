@@ -7,8 +7,8 @@ between two steps is exact too.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from evcclib.commands import Command
 from evcclib.model import ChargerStatus, PhaseAction, PhaseTriple, PvAction, RemoteDemand
@@ -16,8 +16,7 @@ from evcclib.reasons import Reason
 from evcclib.settings import LoadpointSettings, SiteSettings, VehicleSettings
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SavingsView:
+class SavingsView(NamedTuple):
     """Totals since ``since`` [SAV-4]: energies [kWh], share [%], money in the tariff's currency."""
 
     since: datetime
@@ -29,8 +28,7 @@ class SavingsView:
     amount: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadpointView:
+class LoadpointView(NamedTuple):
     """One loadpoint; ``loadpoint`` is 0-based."""
 
     loadpoint: int
@@ -83,8 +81,7 @@ class LoadpointView:
     session_price: float | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatteryView:
+class BatteryView(NamedTuple):
     """One home battery."""
 
     power_w: float | None
@@ -92,8 +89,7 @@ class BatteryView:
     capacity_kwh: float | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SiteView:
+class SiteView(NamedTuple):
     """The whole site. Ages are those of the newest reading; None: never seen. A total is None unless all its parts are known."""
 
     title: str

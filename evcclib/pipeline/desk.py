@@ -132,7 +132,7 @@ class LoadpointDesk:
             self.events.append(Warned(WarningCode.RECOVERED, self.index, {"code": code.value}))
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class SiteDesk:
     """One step or one request of a whole site. ``state`` and ``oldest`` as in `LoadpointDesk`."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -76,14 +75,14 @@ def test_the_example_home_has_exactly_these_keys_and_values() -> None:
 
 @pytest.mark.api("S-4")
 def test_without_a_battery_only_its_flag_is_there() -> None:
-    shown = encode.rest_document(document(replace(VIEW, has_battery=False, batteries=()), FACTS, NOW))
+    shown = encode.rest_document(document(VIEW._replace(has_battery=False, batteries=()), FACTS, NOW))
     assert [key for key in shown if key.startswith("battery")] == ["batteryConfigured"]
 
 
 @pytest.mark.api("S-4")
 def test_before_the_first_reading_what_is_measured_is_null_and_other_values_are_at_reset() -> None:
-    carport = replace(CARPORT, charge_power_w=None, vehicle_soc_pct=None, currents_a=None, energy_total_kwh=None)
-    view = replace(VIEW, grid_power_w=None, home_power_w=None, grid_powers_w=None, loadpoints=(carport,))
+    carport = CARPORT._replace(charge_power_w=None, vehicle_soc_pct=None, currents_a=None, energy_total_kwh=None)
+    view = VIEW._replace(grid_power_w=None, home_power_w=None, grid_powers_w=None, loadpoints=(carport,))
     shown = document(view, FACTS, NOW)
     assert shown.site["gridPower"] is None
     assert shown.site["homePower"] is None
@@ -105,13 +104,13 @@ def test_what_cannot_be_known_is_null_on_every_channel_and_never_zero() -> None:
         "batteryCapacity": "battery_capacity_kwh",
         "gridPower": "grid_power_w",
     }
-    view = replace(VIEW, **dict.fromkeys(unknown.values()))  # type: ignore[arg-type]  # all of them may be None
+    view = VIEW._replace(**dict.fromkeys(unknown.values()))  # type: ignore[arg-type]  # all of them may be None
     site = document(view, FACTS, NOW).site
     for key in unknown:
         assert encode.rest(site[key]) is None
         assert encode.socket(site[key]) is None
         assert dict(encode.mqtt(key, site[key])) == {key: ""}
-    carport = document(replace(VIEW, loadpoints=(replace(CARPORT, charge_power_w=None),)), FACTS, NOW).loadpoints[0]
+    carport = document(VIEW._replace(loadpoints=(CARPORT._replace(charge_power_w=None),)), FACTS, NOW).loadpoints[0]
     assert encode.rest(carport["chargePower"]) is None
     assert encode.socket(carport["chargePower"]) is None
     assert dict(encode.mqtt("chargePower", carport["chargePower"])) == {"chargePower": ""}
@@ -119,8 +118,8 @@ def test_what_cannot_be_known_is_null_on_every_channel_and_never_zero() -> None:
 
 def test_a_phase_that_is_not_known_is_null_and_so_is_the_sum() -> None:
     nan = float("nan")
-    carport = replace(CARPORT, currents_a=(6.13, nan, nan))
-    currents = document(replace(VIEW, loadpoints=(carport,)), FACTS, NOW).loadpoints[0]["chargeCurrents"]
+    carport = CARPORT._replace(currents_a=(6.13, nan, nan))
+    currents = document(VIEW._replace(loadpoints=(carport,)), FACTS, NOW).loadpoints[0]["chargeCurrents"]
     assert encode.rest(currents) == [6.13, None, None]
     assert encode.socket(currents) == [6.13, None, None]
     assert dict(encode.mqtt("chargeCurrents", currents)) == {
@@ -153,7 +152,7 @@ def test_the_schema_knows_every_key() -> None:
 
 def test_a_reason_carries_code_sentence_and_end() -> None:
     reason = Reason(ReasonCode.SURPLUS_WAIT_ENABLE, {"surplus_w": 1500.0}, until=NOW.instant + timedelta(seconds=60))
-    shown = document(replace(VIEW, loadpoints=(replace(CARPORT, reason=reason),)), FACTS, NOW)
+    shown = document(VIEW._replace(loadpoints=(CARPORT._replace(reason=reason),)), FACTS, NOW)
     assert encode.rest(shown.loadpoints[0]["reason"]) == {
         "code": "surplus_wait_enable",
         "text": "There is enough surplus; charging starts if it lasts. Until 18:01:00.",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 import trio
 from example_home import FACTS, NOW, VIEW
@@ -30,7 +28,7 @@ async def test_a_watcher_gets_everything_first_and_then_what_changed() -> None:
         assert first.values[None, "gridPower"] == -412.5
         assert first.values[1, "title"] == "Garage"
         assert len(first.values) == len(hub.snapshot.site) + sum(len(keys) for keys in hub.snapshot.loadpoints)
-        hub.publish(replace(VIEW, grid_power_w=5.0), NOW)
+        hub.publish(VIEW._replace(grid_power_w=5.0), NOW)
         assert (await watcher.wait()).values == {(None, "gridPower"): 5.0}
 
 
@@ -57,7 +55,7 @@ def test_newer_values_replace_those_not_yet_taken() -> None:
     with hub.subscribe() as watcher:
         watcher.take()
         for power_w in range(1000):
-            hub.publish(replace(VIEW, grid_power_w=float(power_w)), NOW)
+            hub.publish(VIEW._replace(grid_power_w=float(power_w)), NOW)
         assert watcher.take().values == {(None, "gridPower"): 999.0}
 
 
@@ -81,7 +79,7 @@ def test_a_key_that_goes_is_told_as_none() -> None:
     hub.publish(VIEW, NOW)
     with hub.subscribe() as watcher:
         watcher.take()
-        hub.publish(replace(VIEW, tariff_grid=None), NOW)
+        hub.publish(VIEW._replace(tariff_grid=None), NOW)
         assert watcher.take().values == {(None, "tariffGrid"): None}
     assert "tariffGrid" not in hub.snapshot.site
 

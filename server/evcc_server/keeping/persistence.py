@@ -39,7 +39,7 @@ TURN_MAX_S = 15.0
 SNAPSHOT = "site"
 """Name of the stored state."""
 
-_VEHICLE_FIELDS = tuple(each.name for each in fields(LoadpointView) if each.name.startswith("vehicle"))
+_VEHICLE_FIELDS = tuple(name for name in LoadpointView._fields if name.startswith("vehicle"))
 _UNSET = VehicleSettings()
 _Settings = TypeVar("_Settings", SiteSettings, LoadpointSettings, VehicleSettings)
 
@@ -105,13 +105,12 @@ class Persistence:
             ]
         )
         if not self._keeps_settings:
-            return replace(view, loadpoints=loadpoints)
+            return view._replace(loadpoints=loadpoints)
         vehicles = {
             name: _held(now, kept.vehicle_settings.get(name, _UNSET), before.vehicle_settings[name])
             for name, now in view.vehicle_settings.items()
         }
-        return replace(
-            view,
+        return view._replace(
             loadpoints=loadpoints,
             settings=_held(view.settings, kept.settings, before.settings),
             vehicle_settings=vehicles,
@@ -122,8 +121,8 @@ class Persistence:
     ) -> LoadpointView:
         held = _held(now.settings, settings, was.settings) if self._keeps_settings else now.settings
         if now.vehicle != vehicle:
-            return replace(now, settings=held, **{name: getattr(was, name) for name in _VEHICLE_FIELDS})
-        return now if held is now.settings else replace(now, settings=held)
+            return now._replace(settings=held, **{name: getattr(was, name) for name in _VEHICLE_FIELDS})
+        return now if held is now.settings else now._replace(settings=held)
 
     async def run(self, when_kept: Callable[[], None]) -> None:
         """Write what was noted, for ever; a failing disk is retried, nothing is dropped. ``when_kept``: more can be shown."""
