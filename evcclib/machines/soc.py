@@ -16,7 +16,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from evcclib.machines.plausible import is_soc, is_sure_soc
-from evcclib.readings import Measured, Missing, Reading
+from evcclib.readings import ABSENT, Measured, Missing, Reading
 from evcclib.units import HOUR, ZERO, whole_seconds
 
 CHARGE_EFFICIENCY = 0.9
@@ -164,6 +164,8 @@ def progress(threshold_pct: float, soc_pct: float | None) -> float:
 
 
 def _source(charger_soc: Reading[float], vehicle_soc: Reading[float], last_pct: float | None) -> float | None:
+    if charger_soc is ABSENT and vehicle_soc is ABSENT:
+        return last_pct
     if isinstance(charger_soc, Missing) and charger_soc.since is not None:
         return last_pct
     is_zero = False
