@@ -9,10 +9,10 @@ import pytest
 import simpy
 
 from evcc_sim.plants.battery import Battery, BatteryMode, BatterySpec
-from evcc_sim.plants.bus import REFRESH_EVERY, Bus
+from evcc_sim.plants.bus import NOTHING, REFRESH_EVERY, Bus
 from evcc_sim.plants.car import Car, CarSpec
 from evcc_sim.plants.faults import Fault, FaultKind, FaultTable, ReadBack
-from evcc_sim.plants.fuse import Fuse
+from evcc_sim.plants.fuse import Fuse, Trip
 from evcc_sim.plants.meter import Meter, MeterSpec
 from evcc_sim.plants.wallbox import Wallbox, WallboxSpec, WriteRefused
 from evcc_sim.timebase import Timebase, stream
@@ -158,7 +158,7 @@ def test_faulty_meters_freeze_lie_and_go_blank() -> None:
 def fuse_trip_second(factor: float, before: float = 0.0) -> float | None:
     env = simpy.Environment()
     bus = Bus(env)
-    fuse = Fuse(env, lambda: bus.currents_a, rated_a=20.0)
+    fuse = Fuse(env, lambda: bus.currents_a, lambda: NOTHING, rated_a=20.0)
     bus.grid.listeners.append(fuse.changed)
     tap = bus.tap("load")
     if before:
@@ -183,10 +183,44 @@ def test_the_fuse_feels_a_load_that_has_been_there_from_the_start() -> None:
     env = simpy.Environment()
     bus = Bus(env)
     bus.tap("load").set((1.45 * 20 * 230, 0.0, 0.0))
-    fuse = Fuse(env, lambda: bus.currents_a, rated_a=20.0)
+    fuse = Fuse(env, lambda: bus.currents_a, lambda: NOTHING, rated_a=20.0)
     bus.grid.listeners.append(fuse.changed)
     env.run(until=3600)
     assert fuse.trips and fuse.trips[0][0] == fuse_trip_second(1.45)
+
+
+def trips(*hours: tuple[float, float]) -> list[Trip]:
+    """Those of a fuse under what the house and the car take in each hour, in rated currents."""
+    env = simpy.Environment()
+    bus = Bus(env)
+    home, box = bus.tap("home"), bus.tap("box")
+    fuse = Fuse(env, lambda: bus.currents_a, lambda: (box.powers_w[0] / 230, 0.0, 0.0), rated_a=20.0)
+    bus.grid.listeners.append(fuse.changed)
+    for hour, (house, car) in enumerate(hours, start=1):
+        home.set((house * 20 * 230, 0.0, 0.0))
+        box.set((car * 20 * 230, 0.0, 0.0))
+        env.run(until=hour * 3600)
+    return fuse.trips
+
+
+@pytest.mark.parametrize(
+    ("house", "car", "is_houses"),
+    [
+        (1.2, 0.0, True),  # the house alone
+        (1.2, 0.5, True),  # and what a car takes beside it makes no odds once the house suffices
+        (1.1, 0.1, False),  # carried for ever without the car
+        (0.0, 1.2, False),
+        (6.0, 0.0, True),  # at once
+        (0.0, 6.0, False),
+    ],
+)
+def test_a_trip_that_would_have_come_without_cars_is_the_houses(house: float, car: float, is_houses: bool) -> None:
+    assert trips((house, 0.0), (house, car))[-1].is_houses is is_houses
+
+
+def test_what_trips_after_an_overload_of_the_house_is_the_cars_again() -> None:
+    found = trips((1.5, 0.0), (0.5, 1.0))
+    assert {(trip.is_houses, trip.second < 3600) for trip in found} == {(True, True), (False, False)}
 
 
 # -- the battery ------------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypeVar
 
 from evcc_sim.plants.faults import Fault
+from evcc_sim.plants.fuse import Trip
 from evcc_sim.plants.wallbox import Wallbox
 from evcc_sim.worlds.house import House
 from evcc_sim.worlds.scenario import Scenario
@@ -127,7 +128,7 @@ class Trace:
     notes: list[Note] = field(default_factory=list)
     wishes: list[InForce] = field(default_factory=list)  # by time; the first from the start on
     unbalance_w: float = 0.0  # largest difference between the grid and the sum of all taps
-    fuse_trips: list[tuple[float, int]] = field(default_factory=list)
+    fuse_trips: list[Trip] = field(default_factory=list)
     fuse_heat: float = 0.0
     switched_under_load: list[tuple[float, int]] = field(default_factory=list)
     contactor_switches: list[int] = field(default_factory=list)

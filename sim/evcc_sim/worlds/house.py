@@ -22,6 +22,7 @@ from evcc_sim.plants.sunshine import Inverter, PvSpec, Sunshine
 from evcc_sim.plants.wallbox import Wallbox
 from evcc_sim.timebase import Timebase
 from evcc_sim.worlds.scenario import Scenario
+from evcclib.model import PhaseTriple
 
 
 class House:
@@ -64,7 +65,7 @@ class House:
             spec.name: Car(self.env, spec, is_climate_time=self._climate_clock(spec.climate), faults=self.faults)
             for spec in scenario.car
         }
-        self.fuse = Fuse(self.env, lambda: self.bus.currents_a, rated_a=site.fuse_a)
+        self.fuse = Fuse(self.env, lambda: self.bus.currents_a, self._cars_a, rated_a=site.fuse_a)
         self.bus.grid.listeners.append(self.fuse.changed)
         self._add_meters()
         self._let_people_live()
@@ -115,6 +116,11 @@ class House:
 
     def _grid_power_w(self) -> float:
         return self.bus.grid.power_w
+
+    def _cars_a(self) -> PhaseTriple:
+        p = [box.tap.powers_w for box in self.wallboxes]
+        v = self.bus.voltages_v
+        return sum(each[0] for each in p) / v[0], sum(each[1] for each in p) / v[1], sum(each[2] for each in p) / v[2]
 
     def _couple(self) -> None:
         """Who reacts to the grid power, and which battery sits behind the first inverter."""

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 import pytest
-from broken_controls import forgetful, generous, jumpy, restless, timid
+from broken_controls import forgetful, generous, jumpy, overloading, restless, timid
 
 from evcc_sim.judge.invariants import check
 from evcc_sim.judge.trace import Sent, Trace
@@ -80,6 +80,14 @@ def test_without_meters_limits_are_used_as_far_as_one_can_know(name: str, seed: 
 def test_without_meters_too_a_limit_that_is_not_used_is_found() -> None:
     assert violated(simulate(unmetered("breaker_tree", 16), 16, control=timid).trace, "limits_are_used")
     assert violated(simulate(unmetered("breaker_tree", 26), 26, control=forgetful).trace, "nobody_starves")
+
+
+@pytest.mark.parametrize("seed", [55, 60])
+def test_a_fuse_that_the_house_trips_by_itself_is_not_the_controls(seed: int) -> None:
+    world = PACKS["breaker_tree"].draw(seed)
+    blameless = simulate(world, seed).trace
+    assert blameless.fuse_trips and not violated(blameless, "fuse_never_trips")
+    assert violated(simulate(world, seed, control=overloading).trace, "fuse_never_trips")
 
 
 def test_a_raise_beyond_the_limit_is_found() -> None:

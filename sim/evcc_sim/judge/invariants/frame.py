@@ -1,10 +1,10 @@
 """What an invariant is, and what it finds.
 
     @invariant
-    def fuse_never_trips(run: Judged) -> Found:
-        \"\"\"The main fuse stays in.\"\"\"
-        for second, phase in run.trace.fuse_trips:
-            yield second, f"the fuse of L{phase + 1} has tripped"
+    def no_phase_switch_under_load(run: Judged) -> Found:
+        \"\"\"The phase relay moves without current.\"\"\"
+        for second, loadpoint in run.trace.switched_under_load:
+            yield second, f"relay of loadpoint {loadpoint + 1} moved under load"
 
 That is all: the decorator registers it under its name.
 """
