@@ -75,7 +75,8 @@ class ChargerState(NamedTuple):
 
     ``is_certain`` False: nobody knows whether it is enabled, so the next decision says it explicitly. ``current_range_a`` is what
     may stand while ``current_a`` is in doubt, None where nobody knows; ``wanted_a`` what was decided last, whether or not it has
-    arrived (0: off; None: nothing yet). ``rounding`` is what its read-backs tell of its step.
+    arrived (0: off; None: nothing yet). ``unknown_a`` is the most that could be offered at any time since nobody knows what
+    stands: a maximum that is lowered has not arrived yet. ``rounding`` is what its read-backs tell of its step.
     """
 
     is_enabled: bool = False
@@ -84,6 +85,7 @@ class ChargerState(NamedTuple):
     current_a: float | None = None
     current_range_a: CurrentRange | None = None
     wanted_a: float | None = None
+    unknown_a: float = 0.0
     doubted_at: Timer = None  # last Enable or Disable that got no answer
     guard: Timer = None  # since when the contactor rests
     enable_changed_at: Timer = None  # last Enable or Disable that was sent
@@ -159,7 +161,7 @@ class ChargerState(NamedTuple):
         committed_a = 0.0
         if self.may_be_enabled:
             standing_a = self.standing_a
-            committed_a = unknown_a if standing_a is None else standing_a.most_a
+            committed_a = max(unknown_a, self.unknown_a) if standing_a is None else standing_a.most_a
         if self.pending is not None:
             for command in self.pending.batch.commands:
                 if isinstance(command, SetCurrent):
@@ -478,7 +480,16 @@ def doubt(state: ChargerState, commands: tuple[Command, ...], *, issued_at: Inst
 
 def forget_current(state: ChargerState) -> ChargerState:
     """Nobody has looked after the charger for a while: it may offer anything, and is told again what was wanted."""
-    return state._replace(current_a=None, current_range_a=None)
+    standing_a = state.standing_a
+    unknown_a = state.unknown_a if standing_a is None else standing_a.most_a
+    return state._replace(current_a=None, current_range_a=None, unknown_a=unknown_a)
+
+
+def see_unknown(state: ChargerState, possible_a: float) -> ChargerState:
+    """Keep what could be offered, now ``possible_a``, for as long as nobody knows what is."""
+    is_unknown = state.may_be_enabled and state.standing_a is None
+    unknown_a = max(state.unknown_a, possible_a) if is_unknown else 0.0
+    return state if unknown_a == state.unknown_a else state._replace(unknown_a=unknown_a)
 
 
 class Report(NamedTuple):

@@ -89,6 +89,7 @@ IN_STATE: Table = {
     ChargerState: {
         "current_a": optional(_CURRENT),
         "wanted_a": optional(_CURRENT),
+        "unknown_a": _CURRENT,
         "phases": among(0, 1, 2, 3),
         "phases_refusals": _COUNT,
         "refusals": _COUNT,

@@ -96,7 +96,7 @@ def committed_a(lp: LoadpointDesk) -> float:
     Who draws what it was told not to is counted with what is measured.
     """
     charger = lp.state.charger
-    unknown_a = max(lp.facts.bounds.maximum_a, lp.layout.charger.current_max_a or 0.0)
+    unknown_a = lp.layout.offers_a(lp.facts.bounds)
     if charger.runs_unasked:
         drawn = lp.facts.report.drawn_a
         return unknown_a if drawn is None else max(drawn.value, 0.0)

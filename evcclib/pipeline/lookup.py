@@ -42,6 +42,10 @@ class LoadpointLayout:
     is_switchable: bool
     circuits: tuple[str, ...]  # from its own to the root
 
+    def offers_a(self, bounds: Bounds) -> float:
+        """The most that its charger could be offering if nobody knows what it does [A]."""
+        return max(bounds.maximum_a, self.charger.current_max_a or 0.0)
+
 
 class SiteLayout:
     """Everything looked up from one `SiteConfig`, and the law that decides."""

@@ -21,7 +21,16 @@ from evcclib.events import (
 from evcclib.laws.law import News
 from evcclib.ledger import meter_ledger, session
 from evcclib.machines import asking, plausible, soc
-from evcclib.machines.charger import DRAWING_W, SYNC_GRACE, ChargerState, Report, confirm, see_phases, sync
+from evcclib.machines.charger import (
+    DRAWING_W,
+    SYNC_GRACE,
+    ChargerState,
+    Report,
+    confirm,
+    see_phases,
+    see_unknown,
+    sync,
+)
 from evcclib.machines.phases import (
     ACTIVE_CURRENT_A,
     active_phases,
@@ -121,9 +130,11 @@ def observe(site: SiteDesk, lp: LoadpointDesk) -> None:
     if is_usable:
         state.charger = sync(_hear(lp, report), report, instant=lp.instant)
         _warn_of_disagreement(lp)
+    bounds = lp.bounds()
+    state.charger = see_unknown(state.charger, layout.offers_a(bounds))
     _prove_phases(lp, report, currents_a, in_use, is_connected=is_connected)
     lp.facts = Facts(
-        lp.bounds(),
+        bounds,
         power_w,
         drawn,
         is_measured,

@@ -342,3 +342,20 @@ def test_whatever_waits_no_limit_is_exceeded_under_the_sun(
         guard_duration=guard_s * S,
     )
     tell([place], CircuitConfig(name="house", current_max_a=16.0, uses_grid_meter=True), story)
+
+
+@pytest.mark.rule("INV-2", "DEF-47")
+@pytest.mark.parametrize("circuits", [(), (CircuitConfig(name="house", current_max_a=14.0),)])
+def test_a_maximum_that_is_lowered_has_not_arrived_where_nobody_knows_what_stands(
+    circuits: tuple[CircuitConfig, ...],
+) -> None:
+    """After a restart 9 A stand, and what was said of it got no answer: a maximum of 7 A is no reason to count on 7 A."""
+    lost = Answer(Result.UNKNOWN, works=0)
+    place = loadpoint(mode=ChargeMode.NOW, circuit="house" if circuits else None)
+    told = Story(site_config(place, circuits=circuits))
+    told.boxes[0].status = B
+    told.tell(Moment(1, Cause.INTERVAL, [("change", (0, "current_max_a", 9.0))]))
+    told.tell(Moment(1, Cause.INTERVAL, [("restart", True), ("answer_with", (lost,))]))
+    told.tell(Moment(1, Cause.REQUEST, [("change", (0, "current_max_a", 7.0)), ("answer_with", (lost,))]))
+    told.tell(Moment(10, Cause.SAMPLE, [("operate", 6000.0)]))
+    assert told.boxes[0].offered_a == 6.0
