@@ -88,6 +88,12 @@ def site_power(
     return SitePower(grid_w + battery + residual_power_w - aux_w, has_priority, is_buffered, is_buffer_start)
 
 
+def within_sun(power: SitePower, beyond_sun_w: float) -> SitePower:
+    """``power`` while nobody knows what a battery does: what is taken beyond the sun may be out of it, so that the chargers get
+    no more than the sun gives [SITE-15]."""
+    return power._replace(power_w=max(power.power_w, beyond_sun_w))
+
+
 def home_power(*, grid_w: float, pv_w: float, battery_w: float, charge_w: float) -> float:
     """What the house takes without its chargers, aux loads included [SITE-16]."""
     return max(0.0, grid_w + max(0.0, pv_w) + battery_w - charge_w)

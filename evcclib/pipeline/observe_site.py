@@ -14,7 +14,7 @@ from math import isfinite
 
 from evcclib.events import Warned, WarningCode
 from evcclib.laws.law import Sun
-from evcclib.machines.balance import NO_BATTERY, SitePower, home_power, site_power, sum_batteries
+from evcclib.machines.balance import NO_BATTERY, SitePower, home_power, site_power, sum_batteries, within_sun
 from evcclib.machines.hold import first_after
 from evcclib.machines.plausible import is_soc
 from evcclib.pipeline.desk import SiteDesk
@@ -74,6 +74,8 @@ def look(site: SiteDesk) -> Sun:
     battery_w = battery.power_w if layout.battery_count else 0.0
     if None in batteries:
         battery_w, battery = None, battery._replace(power_w=None)
+        if balance is not None and pv_w is not None and is_charge_known:
+            balance = within_sun(balance, charge_w - pv_w + state.settings.residual_power_w)
     home_w = None
     if grid_w is not None and pv_w is not None and battery_w is not None and is_charge_known:
         home_w = home_power(grid_w=grid_w, pv_w=pv_w, battery_w=battery_w, charge_w=charge_w)

@@ -186,6 +186,30 @@ def test_power_of_two_batteries_is_unknown_while_one_is_silent() -> None:
     assert [battery.power_w for battery in found.batteries] == [None, 300]
 
 
+@pytest.mark.rule("DEF-48", "SITE-15")
+@pytest.mark.parametrize(("sun_w", "site_w"), [(0.0, 6900.0), (2000.0, 4900.0), (6900.0, 0.0), (9000.0, 0.0)])
+def test_a_silent_battery_is_not_taken_for_the_sun(sun_w: float, site_w: float) -> None:
+    """It holds the grid at zero; what a car takes beyond the sun may be out of it."""
+    bench = Bench(site_config(pv_count=1, batteries=(BatteryConfig(capacity_kwh=10.0),)))
+    bench.box.status, bench.box.is_enabled, bench.box.power_w = ChargerStatus.C, True, 6900.0
+    bench.pv_w, bench.battery = [sun_w], [(None, None)]
+    bench.at(31)
+    assert view(bench).site_power_w == site_w
+
+
+@pytest.mark.rule("DEF-48", "SITE-15")
+def test_charging_from_the_sun_ends_with_it_while_a_battery_is_silent() -> None:
+    bench = Bench(site_config(loadpoint(enable_delay=0 * S), pv_count=1, batteries=(BatteryConfig(capacity_kwh=10.0),)))
+    bench.box.status = ChargerStatus.B
+    bench.pv_w, bench.battery, bench.grid_w = [9000.0], [(0.0, 90.0)], -9000.0
+    bench.at(0)
+    assert bench.box.is_enabled
+    bench.pv_w, bench.battery, bench.grid_w = [0.0], [(None, None)], 0.0
+    for second in range(10, 310, 10):
+        bench.at(second)
+    assert not bench.box.is_enabled
+
+
 @pytest.mark.rule("SITE-7", "DEF-43")
 def test_home_battery_may_be_empty() -> None:
     bench = off(batteries=(BatteryConfig(capacity_kwh=10.0),))
