@@ -14,7 +14,7 @@ from api_home import Served, served
 from trio_test import in_real_time
 from trio_websocket import WebSocketConnection, open_websocket_url
 
-from evcc_server.http import serve
+from evcc_server.http import connection, serve
 from evcc_server.http.live_socket import frames
 from evcc_server.state.hub import Level, News, Notice
 
@@ -163,7 +163,7 @@ async def test_a_client_that_does_not_read_delays_nobody_and_not_the_end() -> No
 @pytest.mark.api("WS-slow", "DEV-14")
 @in_real_time
 async def test_a_client_that_takes_nothing_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serve, "SEND_MAX_S", 0.3)
+    monkeypatch.setattr(connection, "SEND_MAX_S", 0.3)
     async with served() as api, await trio.open_tcp_stream("127.0.0.1", api.port) as stalled:
         await stalled.send_all(HANDSHAKE)
         with trio.fail_after(20):
@@ -182,7 +182,7 @@ async def test_a_client_that_answers_no_ping_is_dropped_and_an_idle_one_that_doe
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(serve, "PING_INTERVAL_S", 0.3)
-    monkeypatch.setattr(serve, "SILENCE_MAX_S", 0.8)
+    monkeypatch.setattr(connection, "SILENCE_MAX_S", 0.8)
     async with served() as api, await trio.open_tcp_stream("127.0.0.1", api.port) as dead, watching(api) as alive:
         await frame(alive)
         await dead.send_all(HANDSHAKE)

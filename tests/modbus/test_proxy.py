@@ -141,3 +141,16 @@ async def test_a_guest_waits_behind_our_own_polls_and_its_silence_is_not_held_ag
         assert await Port(link, 1).read(3, 1, 1) == (101,)
 
     await with_guest(fake, use)
+
+
+@in_virtual_time
+async def test_a_guest_that_leaves_after_its_requests_has_them_carried_out() -> None:
+    async def use(stream: Pipe, link: Link) -> None:
+        first, second = (mbap(n, 1, struct.pack(">BHH", 6, address, 42)) for n, address in ((1, 3), (2, 4)))
+        await stream.send(first + second)
+        await stream.aclose()
+        await anyio.sleep(10)
+
+    fake = device()
+    await with_guest(fake, use, is_read_only=False)
+    assert [fake.get(1, "holding", address) for address in (3, 4)] == [42, 42]

@@ -1,8 +1,4 @@
-"""Hypercorn on trio, as a task of ours, with an end to every wait.
-
-Hypercorn shields its sends from cancellation, so one client that stops reading would hold up the server's end for ever.
-Here every send has a deadline, after which the connection is dropped.
-"""
+"""Hypercorn on trio, as a task of ours, with an end to every wait."""
 
 from __future__ import annotations
 
@@ -11,30 +7,22 @@ from functools import partial
 
 import trio
 from hypercorn.config import Config
-from hypercorn.events import Closed, Event, RawData
-from hypercorn.protocol.ws_stream import WSStream
 from hypercorn.trio.lifespan import Lifespan
-from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
-from hypercorn.typing import AppWrapper, ConnectionState, LifespanState
+from hypercorn.typing import AppWrapper, LifespanState
 from hypercorn.utils import wrap_app
 from quart_trio import QuartTrio
 
-from evcc_server.http.http1 import speak_http1
+from evcc_server.http.callers import Caller, Callers
+from evcc_server.http.connection import Connection, Sends
+from evcc_server.http.whole_requests import WholeRequests
 
 _log = logging.getLogger(__name__)
 
-READ_SIZE = 65536
-SEND_MAX_S = 10.0
-"""A client that takes nothing for this long is dropped [WS-slow]."""
 LEAVE_S = 0.5
 """How long open requests and connections may take when the server ends."""
 PING_INTERVAL_S = 30.0
-SILENCE_MAX_S = 65.0
-"""Longer than two pings: a WebSocket that answers neither is dropped."""
 IDLE_MAX_S = 120.0
-READ_MAX_S = 125.0
-"""For anything else that begins and does not go on; longer than any answer takes to make."""
 
 
 async def serve_http(
@@ -57,8 +45,8 @@ async def serve_http(
     config.websocket_max_message_size = 64 * 1024
     config.include_server_header = False
 
-    listeners = await trio.open_tcp_listeners(port, host=host)
-    wrapped = wrap_app(app, config.wsgi_max_body_size, "asgi")
+    callers = [Callers(listener) for listener in await trio.open_tcp_listeners(port, host=host)]
+    wrapped = wrap_app(WholeRequests(app), config.wsgi_max_body_size, "asgi")
     state: LifespanState = {}
     context = WorkerContext(None)
     lifespan = Lifespan(wrapped, config, state)
@@ -75,9 +63,9 @@ async def serve_http(
                     handler = partial(_serve_connection, wrapped, config, context, state, sends)
                     async with trio.open_nursery() as listening:
                         await listening.start(
-                            partial(trio.serve_listeners, handler, listeners, handler_nursery=connections)
+                            partial(trio.serve_listeners, handler, callers, handler_nursery=connections)
                         )
-                        task_status.started(listeners[0].socket.getsockname()[1])
+                        task_status.started(callers[0].port)
                         await leaving.wait()
                         listening.cancel_scope.cancel()
                     await context.terminated.set()
@@ -95,92 +83,16 @@ async def _notice_end(stop: trio.Event, leaving: trio.Event) -> None:
         leaving.set()
 
 
-class Sends:
-    """The sends under way, so that the end of the server can shorten them."""
-
-    def __init__(self) -> None:
-        self._scopes: set[trio.CancelScope] = set()
-        self._latest = float("inf")
-
-    def leave_by(self, time: float) -> None:
-        """No send may take longer than until ``time``."""
-        self._latest = time
-        for scope in self._scopes:
-            scope.deadline = min(scope.deadline, time)
-
-    async def send(self, stream: trio.abc.SendStream, data: bytes) -> bool:
-        """False if it was not taken in time, or the peer is gone."""
-        deadline = min(trio.current_time() + SEND_MAX_S, max(self._latest, trio.current_time() + 0.05))
-        with trio.CancelScope(shield=True, deadline=deadline) as scope:
-            self._scopes.add(scope)
-            try:
-                await stream.send_all(data)
-                return True
-            except (trio.BrokenResourceError, trio.ClosedResourceError):
-                return False
-            finally:
-                self._scopes.discard(scope)
-        return False
-
-
-class _Connection(TCPServer):
-    """Hypercorn's connection with a deadline for each send."""
-
-    def __init__(
-        self,
-        app: AppWrapper,
-        config: Config,
-        context: WorkerContext,
-        state: ConnectionState,
-        stream: trio.SocketStream,
-        sends: Sends,
-    ) -> None:
-        super().__init__(app, config, context, state, stream)  # type: ignore[arg-type]  # declared for TLS, used for both
-        self._sends = sends
-        self._has_given_up = False
-
-    async def protocol_send(self, event: Event) -> None:
-        if not isinstance(event, RawData):
-            # The app's task calls this and is cancelled as soon as its request is over: a connection must still be closed
-            # or made ready for the next request.
-            with trio.CancelScope(shield=True):
-                await super().protocol_send(event)
-            return
-        async with self.send_lock:
-            was_taken = not self._has_given_up and await self._sends.send(self.stream, event.data)
-            self._has_given_up = not was_taken
-        if not was_taken:
-            await trio.aclose_forcefully(self.stream)
-            await self.protocol.handle(Closed())
-
-    async def _read_data(self) -> None:
-        speak_http1(self.protocol)
-        while True:
-            limit_s = SILENCE_MAX_S if self._is_websocket() else READ_MAX_S
-            try:
-                with trio.fail_after(limit_s):
-                    data = await self.stream.receive_some(READ_SIZE)
-            except (trio.ClosedResourceError, trio.BrokenResourceError, trio.TooSlowError):
-                break
-            await self.protocol.handle(RawData(bytes(data)))
-            if not data:
-                break
-        await self.protocol.handle(Closed())
-
-    def _is_websocket(self) -> bool:
-        return isinstance(getattr(self.protocol.protocol, "stream", None), WSStream)
-
-
 async def _serve_connection(
     app: AppWrapper,
     config: Config,
     context: WorkerContext,
     state: LifespanState,
     sends: Sends,
-    stream: trio.SocketStream,
+    caller: Caller,
 ) -> None:
     try:
-        await _Connection(app, config, context, ConnectionState(state.copy()), stream, sends).run()
+        await Connection(app, config, context, state.copy(), caller, sends).run()
     except* Exception as errors:  # noqa: BLE001  # whatever it is, the charging goes on
         # What a client sends can bring the protocol libraries out of step; that ends its connection and nothing else.
         _log.info("a connection was given up: %r", _innermost(errors))

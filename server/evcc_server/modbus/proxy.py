@@ -7,6 +7,7 @@ becomes the exception that a gateway would send.
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 
 import anyio
 from anyio.abc import ByteStream, TaskStatus
@@ -56,13 +57,15 @@ async def serve_proxy(
 
 
 async def serve_guest(link: Link, stream: ByteStream, *, is_read_only: bool = True) -> None:
-    """Answer one client until it leaves, or sends something that is not Modbus TCP."""
+    """Answer one client until it leaves, or sends something that is not Modbus TCP; what it asked before is carried out."""
     inbox = Inbox()
     async with stream:
         try:
             while True:
                 for incoming in inbox.feed(await stream.receive(512)):
-                    await stream.send(answer_frame(incoming, await _carry_out(link, incoming, is_read_only)))
+                    answer = answer_frame(incoming, await _carry_out(link, incoming, is_read_only))
+                    with suppress(anyio.BrokenResourceError):  # gone; what came with this request is carried out, too
+                        await stream.send(answer)
         except (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError, WireError) as error:
             _log.debug("guest of %s left: %s", link.name, error)
 

@@ -58,7 +58,7 @@ from evcc_server.mqtt.connection import Connection
 from evcc_server.mqtt.sessions import Limits, Message, Session
 from evcc_server.mqtt.topics import is_filter, is_topic, matches
 from evcc_server.mqtt.who_may_write import WriteRules
-from evcc_server.mqtt.wires import TcpWire, WebSocketWire, Wire
+from evcc_server.mqtt.wires import TcpWire, WebSocketWire, WholeReader, Wire
 
 log = logging.getLogger("evcc_server.mqtt")
 _amqtt_log = logging.getLogger("evcc_server.mqtt.amqtt")
@@ -173,9 +173,13 @@ class HardenedBroker(Broker):  # type: ignore[misc]  # amqtt is untyped
 
     async def _start_listeners(self) -> None:
         listen = self._listen
-        self._servers["tcp"] = _Listener("tcp", await asyncio.start_server(self._on_tcp, listen.host, listen.port))
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(
+            lambda: asyncio.StreamReaderProtocol(WholeReader(), self._on_tcp), listen.host, listen.port
+        )
+        self._servers["tcp"] = _Listener("tcp", server)
         if listen.websocket_port is not None:
-            server = await serve(
+            websocket_server = await serve(
                 self._on_websocket,
                 listen.host,
                 listen.websocket_port,
@@ -187,7 +191,7 @@ class HardenedBroker(Broker):  # type: ignore[misc]  # amqtt is untyped
                 compression=None,
                 logger=_websocket_log,
             )
-            self._servers["websocket"] = _Listener("websocket", server)
+            self._servers["websocket"] = _Listener("websocket", websocket_server)
 
     def _check_origin(self, connection: ServerConnection, request: Request) -> Response | None:
         """Refuse web pages of others, which could switch the charger from any browser in the house."""

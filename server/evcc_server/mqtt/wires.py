@@ -31,13 +31,24 @@ class Wire(Protocol):
         """Send one whole packet without waiting; False: there is no room, nothing was sent."""
 
     async def send(self, data: bytes) -> None:
-        """Send one whole packet. Raises `ConnectionError` when the client is gone, or takes nothing for too long."""
+        """Send one whole packet; to a client that is gone, nothing: what it said before may still have to be read.
+
+        Raises `ConnectionError` when the client takes nothing for too long.
+        """
 
     def close(self) -> None:
         """Close once everything is sent, or after `CLOSE_GRACE_S`."""
 
     def abort(self) -> None:
         """Close at once."""
+
+
+class WholeReader(asyncio.StreamReader):
+    """Gives what has arrived before a reset, and the end after it: a client may reset right after its last command."""
+
+    def set_exception(self, exc: Exception) -> None:  # noqa: ARG002  # an end is an end
+        """Called when the connection has failed."""
+        self.feed_eof()
 
 
 class TcpWire:
@@ -74,11 +85,13 @@ class TcpWire:
 
     async def send(self, data: bytes) -> None:
         if self._transport.is_closing():
-            raise ConnectionResetError("connection is closed")
+            return
         self._writer.write(data)
         try:
             async with asyncio.timeout(self._stall_s):
                 await self._writer.drain()
+        except ConnectionError:
+            return
         except TimeoutError:
             self._transport.abort()
             raise ConnectionAbortedError("client takes nothing") from None
@@ -131,7 +144,7 @@ class WebSocketWire:
             async with asyncio.timeout(self._stall_s):
                 await self._connection.send(data)
         except ConnectionClosed:
-            raise ConnectionResetError("connection is closed") from None
+            return
         except TimeoutError:
             self.abort()
             raise ConnectionAbortedError("client takes nothing") from None
