@@ -219,7 +219,7 @@ HOUSES = (
     House(
         SERVER,
         (
-            ("blocking", "clock", "errors", "gateway", "quoting", "secrets"),
+            ("blocking", "clock", "errors", "gateway", "places", "quoting", "secrets"),
             ("json_path", "log", "settings"),
             ("modbus", "profiles", "state", "texts"),
             ("devices", "keeping", "mqtt"),

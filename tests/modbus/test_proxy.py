@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from functools import partial
 
 import anyio
+import pytest
 from fake_device import FakeDevice, Fault, Pipe, mbap, pipe_pair
-from trio_test import in_virtual_time
+from trio_test import in_real_time, in_virtual_time
 
 from evcc_server.modbus.link import Link, Port
-from evcc_server.modbus.proxy import serve_guest
+from evcc_server.modbus.proxy import PEER_GUESTS_MAX, Guest, serve_proxy
 from evcc_server.modbus.wire import Framing
 
 
@@ -30,7 +33,7 @@ async def with_guest(
         mine, theirs = pipe_pair()
 
         async def guest() -> None:
-            await serve_guest(link, theirs, is_read_only=is_read_only)  # type: ignore[arg-type]  # close enough
+            await Guest(link, theirs, is_read_only=is_read_only).serve()  # type: ignore[arg-type]  # close enough
 
         group.start_soon(guest)
         await use(mine, link)
@@ -154,3 +157,22 @@ async def test_a_guest_that_leaves_after_its_requests_has_them_carried_out() -> 
     fake = device()
     await with_guest(fake, use, is_read_only=False)
     assert [fake.get(1, "holding", address) for address in (3, 4)] == [42, 42]
+
+
+@pytest.mark.wire
+@in_real_time
+async def test_guests_that_say_nothing_lock_nobody_out() -> None:
+    async with anyio.create_task_group() as group, AsyncExitStack() as stack:
+        link = device().link(group)
+        port = await group.start(partial(serve_proxy, link, port=0, host="127.0.0.1"))
+        silent = [
+            await stack.enter_async_context(await anyio.connect_tcp("127.0.0.1", port)) for _ in range(PEER_GUESTS_MAX)
+        ]
+        with anyio.fail_after(10):
+            async with await anyio.connect_tcp("127.0.0.1", port) as guest:
+                await guest.send(read(1, 0, 1))
+                assert await guest.receive() == mbap(1, 1, struct.pack(">BBH", 3, 2, 100))
+            with pytest.raises(anyio.EndOfStream):
+                await silent[0].receive()
+        await link.aclose()
+        group.cancel_scope.cancel()

@@ -162,6 +162,17 @@ async def test_4_connections_beyond_the_limit_are_closed_and_the_others_live() -
 
 
 @in_real_time
+async def test_4_connections_that_say_nothing_lock_nobody_out() -> None:
+    async with serving(Limits(connections=9, peer_connections=3, connect_s=60)) as (_, port), connected(port, "one"):
+        silent = [await dial(port) for _ in range(4)]
+        async with connected(port, "two") as second:
+            assert await second.settle() == []
+        for client in silent[:3]:
+            await client.wait_closed()
+        await silent[3].stream.aclose()
+
+
+@in_real_time
 async def test_5_a_silent_client_is_closed_after_its_keep_alive_and_its_will_is_sent() -> None:
     will = Will(SET, b"off")
     async with serving() as (link, port), connected(port, "silent", keep_alive_s=1, will=will) as silent:

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+import h11
 import trio
 from hypercorn.config import Config
-from hypercorn.events import Closed, Event, RawData
+from hypercorn.events import Closed, Event, RawData, Updated
 from hypercorn.protocol import ProtocolWrapper
+from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.protocol.ws_stream import WSStream
 from hypercorn.trio.task_group import TaskGroup
 from hypercorn.trio.tcp_server import TCPServer
@@ -89,6 +91,22 @@ class Connection(TCPServer):
         self._caller = caller
         self._sends = sends
         self._has_given_up = False
+        self._has_answered = False
+        self._waits_since_s = trio.current_time()
+
+    @property
+    def waits(self) -> tuple[bool, float] | None:
+        """See `evcc_server.places.Holder`: until a request has arrived whole the peer is waited for."""
+        protocol = self.protocol.protocol
+        if isinstance(protocol, H11Protocol):
+            is_waiting = protocol.stream is None or protocol.connection.their_state is h11.SEND_BODY
+        else:
+            is_waiting = protocol.idle
+        return (self._has_answered, self._waits_since_s) if is_waiting else None
+
+    def give_up(self) -> None:
+        """See `evcc_server.places.Holder`."""
+        self.stream.socket.close()
 
     async def run(self) -> None:
         """Serve until the peer sends no more and has its answers; closed at once after that."""
@@ -122,6 +140,8 @@ class Connection(TCPServer):
         return wrapper
 
     async def protocol_send(self, event: Event) -> None:
+        if isinstance(event, Updated) and event.idle:  # ready for the next request
+            self._has_answered, self._waits_since_s = True, trio.current_time()
         if not isinstance(event, RawData):
             # The app's task calls this and is cancelled as soon as its request is over: a connection must still be closed
             # or made ready for the next request.

@@ -16,6 +16,7 @@ from quart_trio import QuartTrio
 from evcc_server.http.callers import Caller, Callers
 from evcc_server.http.connection import Connection, Sends
 from evcc_server.http.whole_requests import WholeRequests
+from evcc_server.places import Places
 
 _log = logging.getLogger(__name__)
 
@@ -23,6 +24,10 @@ LEAVE_S = 0.5
 """How long open requests and connections may take when the server ends."""
 PING_INTERVAL_S = 30.0
 IDLE_MAX_S = 120.0
+PEER_CONNECTIONS_MAX = 200
+"""As many as there may be WebSockets: behind a proxy the whole home is one peer."""
+CONNECTIONS_MAX = 400
+"""With everything else that is open well below the 1,024 descriptors that a process usually has."""
 
 
 async def serve_http(
@@ -51,6 +56,7 @@ async def serve_http(
     context = WorkerContext(None)
     lifespan = Lifespan(wrapped, config, state)
     sends = Sends()
+    places = Places("HTTP", each=PEER_CONNECTIONS_MAX, all_together=CONNECTIONS_MAX)
     leaving = trio.Event()
     async with trio.open_nursery() as outside:
         outside.start_soon(_notice_end, stop, leaving)
@@ -60,7 +66,7 @@ async def serve_http(
                 await lifespan_nursery.start(lifespan.handle_lifespan)
                 await lifespan.wait_for_startup()
                 async with trio.open_nursery() as connections:
-                    handler = partial(_serve_connection, wrapped, config, context, state, sends)
+                    handler = partial(_serve_connection, wrapped, config, context, state, sends, places)
                     async with trio.open_nursery() as listening:
                         await listening.start(
                             partial(trio.serve_listeners, handler, callers, handler_nursery=connections)
@@ -89,13 +95,19 @@ async def _serve_connection(
     context: WorkerContext,
     state: LifespanState,
     sends: Sends,
+    places: Places,
     caller: Caller,
 ) -> None:
+    connection = Connection(app, config, context, state.copy(), caller, sends)
+    if not places.take(connection, caller.address[0]):
+        return
     try:
-        await Connection(app, config, context, state.copy(), caller, sends).run()
+        await connection.run()
     except* Exception as errors:  # noqa: BLE001  # whatever it is, the charging goes on
         # What a client sends can bring the protocol libraries out of step; that ends its connection and nothing else.
         _log.info("a connection was given up: %r", _innermost(errors))
+    finally:
+        places.leave(connection)
 
 
 def _innermost(error: BaseException) -> BaseException:

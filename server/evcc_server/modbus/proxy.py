@@ -10,14 +10,16 @@ import logging
 from contextlib import suppress
 
 import anyio
-from anyio.abc import ByteStream, TaskStatus
+from anyio.abc import ByteStream, SocketAttribute, SocketStream, TaskStatus
 
 from evcc_server.errors import DeviceDown, DeviceError, DeviceSilent
 from evcc_server.modbus.link import Link, ModbusRefused
 from evcc_server.modbus.turns import Priority
 from evcc_server.modbus.wire import Answer, Inbox, Incoming, WireError, answer_frame, is_read
+from evcc_server.places import Places
 
 GUESTS_MAX = 16
+PEER_GUESTS_MAX = 8
 TIMEOUT_S = 3.0
 ILLEGAL_FUNCTION, DEVICE_FAILURE, NO_PATH, NO_RESPONSE = 1, 4, 10, 11
 
@@ -34,21 +36,20 @@ async def serve_proxy(
 ) -> None:
     """Listen on ``port`` until cancelled; starts with the port bound. Raises OSError when it is in use."""
     listener = await anyio.create_tcp_listener(local_host=host, local_port=port)
-    guests = anyio.CapacityLimiter(GUESTS_MAX)
+    places = Places(f"Modbus proxy for {link.name}", each=PEER_GUESTS_MAX, all_together=GUESTS_MAX)
 
-    async def welcome(stream: ByteStream) -> None:
-        try:
-            guests.acquire_on_behalf_of_nowait(stream)
-        except anyio.WouldBlock:
+    async def welcome(stream: SocketStream) -> None:
+        guest = Guest(link, stream, is_read_only=is_read_only)
+        if not places.take(guest, _address(stream)):
             await stream.aclose()
             return
         try:
-            await serve_guest(link, stream, is_read_only=is_read_only)
+            await guest.serve()
         finally:
-            guests.release_on_behalf_of(stream)
+            places.leave(guest)
 
     async with listener:
-        bound = listener.extra(anyio.abc.SocketAttribute.local_port)
+        bound = listener.extra(SocketAttribute.local_port)
         _log.info(
             "Modbus proxy for %s on port %d, %s", link.name, bound, "read only" if is_read_only else "read and write"
         )
@@ -56,18 +57,51 @@ async def serve_proxy(
         await listener.serve(welcome)
 
 
-async def serve_guest(link: Link, stream: ByteStream, *, is_read_only: bool = True) -> None:
-    """Answer one client until it leaves, or sends something that is not Modbus TCP; what it asked before is carried out."""
-    inbox = Inbox()
-    async with stream:
-        try:
-            while True:
-                for incoming in inbox.feed(await stream.receive(512)):
-                    answer = answer_frame(incoming, await _carry_out(link, incoming, is_read_only))
-                    with suppress(anyio.BrokenResourceError):  # gone; what came with this request is carried out, too
-                        await stream.send(answer)
-        except (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError, WireError) as error:
-            _log.debug("guest of %s left: %s", link.name, error)
+class Guest:
+    """One client of a link."""
+
+    def __init__(self, link: Link, stream: ByteStream, *, is_read_only: bool = True) -> None:
+        self._link = link
+        self._stream = stream
+        self._is_read_only = is_read_only
+        self._scope = anyio.CancelScope()
+        self._waits: tuple[bool, float] | None = (False, anyio.current_time())
+
+    @property
+    def waits(self) -> tuple[bool, float] | None:
+        """See `evcc_server.places.Holder`."""
+        return self._waits
+
+    def give_up(self) -> None:
+        """See `evcc_server.places.Holder`."""
+        self._scope.cancel()
+
+    async def serve(self) -> None:
+        """Answer until it leaves, or sends something that is not Modbus TCP; what it asked before is carried out."""
+        inbox = Inbox()
+        with self._scope:
+            async with self._stream:
+                try:
+                    while True:
+                        for incoming in inbox.feed(await self._stream.receive(512)):
+                            self._waits = None
+                            await self._answer(incoming)
+                            self._waits = (True, anyio.current_time())
+                except (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError, WireError) as error:
+                    _log.debug("guest of %s left: %s", self._link.name, error)
+
+    async def _answer(self, incoming: Incoming) -> None:
+        answer = answer_frame(incoming, await _carry_out(self._link, incoming, self._is_read_only))
+        # It may be gone, or take nothing; what came together with this request is carried out all the same.
+        with suppress(anyio.BrokenResourceError), anyio.move_on_after(TIMEOUT_S):
+            await self._stream.send(answer)
+
+
+def _address(stream: SocketStream) -> str:
+    try:
+        return str(stream.extra(SocketAttribute.remote_address)[0])
+    except OSError:  # it has gone again
+        return ""
 
 
 async def _carry_out(link: Link, incoming: Incoming, is_read_only: bool) -> Answer:

@@ -59,6 +59,7 @@ from evcc_server.mqtt.sessions import Limits, Message, Session
 from evcc_server.mqtt.topics import is_filter, is_topic, matches
 from evcc_server.mqtt.who_may_write import WriteRules
 from evcc_server.mqtt.wires import TcpWire, WebSocketWire, WholeReader, Wire
+from evcc_server.places import Places
 
 log = logging.getLogger("evcc_server.mqtt")
 _amqtt_log = logging.getLogger("evcc_server.mqtt.amqtt")
@@ -98,6 +99,17 @@ class OtherVersion(ProtocolViolation):
     """A client speaks another version of MQTT; it is told so."""
 
 
+@dataclass(slots=True, eq=False)
+class _Knock:
+    """A connection's place: `evcc_server.places.Holder`. Waited for is CONNECT; a client that is in may be silent."""
+
+    wire: Wire
+    waits: tuple[bool, float] | None
+
+    def give_up(self) -> None:
+        self.wire.abort()
+
+
 class _Listener(Server):  # type: ignore[misc]  # amqtt is untyped
     """A listener that does not wait for those who connected and say nothing."""
 
@@ -121,6 +133,7 @@ class HardenedBroker(Broker):  # type: ignore[misc]  # amqtt is untyped
         self._on_command = on_command
         self._limits = limits or Limits()
         self._wires: set[Wire] = set()
+        self._places = Places("MQTT", each=self._limits.peer_connections, all_together=self._limits.connections)
         self._here: dict[str, Connection] = {}
         self._away: dict[str, Session] = {}
         self._outgoing: asyncio.Queue[Message] = asyncio.Queue()
@@ -254,19 +267,21 @@ class HardenedBroker(Broker):  # type: ignore[misc]  # amqtt is untyped
         await self._serve(WebSocketWire(connection, stall_s=self._limits.stall_s))
 
     async def _serve(self, wire: Wire) -> None:
-        if self._is_stopping or len(self._wires) >= self._limits.connections:
+        knock = _Knock(wire, (False, asyncio.get_running_loop().time()))
+        if self._is_stopping or not self._places.take(knock, wire.peer.rpartition(":")[0]):
             wire.abort()
             return
         self._wires.add(wire)
         try:
-            await self._welcome(wire)
+            await self._welcome(wire, knock)
         except (ProtocolViolation, ConnectionError, EOFError, TimeoutError) as error:
             log.debug("MQTT connection from %s ended: %s", wire.peer, error or type(error).__name__)
         finally:
             self._wires.discard(wire)
+            self._places.leave(knock)
             wire.close()
 
-    async def _welcome(self, wire: Wire) -> None:
+    async def _welcome(self, wire: Wire, knock: _Knock) -> None:
         """CONNECT: read it in time, authenticate, and only then look at sessions."""
         limits = self._limits
         try:
@@ -287,6 +302,7 @@ class HardenedBroker(Broker):  # type: ignore[misc]  # amqtt is untyped
         if code != CONNECTION_ACCEPTED:
             await wire.send(ConnackPacket.build(0, code).to_bytes())
             return
+        knock.waits = None
         session, is_present = self._session(packet)
         connection = self._here[session.client_id] = Connection(wire, session, limits, _publish)
         is_leaving = False

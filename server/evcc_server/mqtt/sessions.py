@@ -12,7 +12,8 @@ from evcc_server.mqtt.topics import matches
 class Limits:
     """What one client may cost; times in seconds."""
 
-    connections: int = 200
+    connections: int = 300
+    peer_connections: int = 200  # from one address, which may be that of a whole home
     packet_bytes: int = 64 * 1024
     connect_s: float = 5.0
     stall_s: float = 10.0

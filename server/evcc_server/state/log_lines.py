@@ -7,6 +7,7 @@ import logging
 
 import trio
 
+from evcc_server.log import KindLimit
 from evcc_server.secrets import redact
 from evcc_server.state.hub import Hub, Level
 
@@ -34,6 +35,7 @@ class _Teller(logging.Handler):
         self._hub = hub
         self._secrets = secrets
         self._token = token
+        self.addFilter(KindLimit())
 
     def emit(self, record: logging.LogRecord) -> None:
         """Called in any thread, maybe in the midst of a publication: the hub hears of it a moment later."""
