@@ -6,6 +6,7 @@ import json
 import time
 
 import pytest
+import trio
 from api_home import served
 from trio_test import in_real_time
 
@@ -44,6 +45,53 @@ async def test_a_filter_that_is_wrong_endless_or_nosy_is_refused() -> None:
         assert time.perf_counter() - began < 15
         environment = await api.get("/api/state", params={"jq": "env|keys"})
         assert set(environment.json()) <= {"PATH", "LC_CTYPE"}
+
+
+@pytest.mark.parametrize(
+    ("limit", "value", "program", "text"),
+    [
+        ("OUTPUT_MAX", 100, ".loadpoints", "its output is too long (at most 100 bytes)"),
+        (
+            "OUTPUT_MAX",
+            100,
+            ".loadpoints[]|.title,.mode,.title,.mode,.title,.mode,.title,.mode,.title,.mode",
+            "too long",
+        ),
+        ("MEMORY_MAX", 128 << 20, '"x" * 2e8 | length', "it takes too much memory (at most 128 MiB)"),
+        ("TIME_MAX_S", 0.0, ".gridPower", "it takes too long (at most 0 s)"),
+        ("CPU_MAX_S", 0, "[range(1e5)]|length", "it takes too long (at most 0 s)"),
+    ],
+)
+@in_real_time
+async def test_a_filter_that_asks_for_too_much_is_refused(
+    limit: str, value: float, program: str, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jq_filter, limit, value)
+    async with served() as api:
+        await api.refuses("GET", "/api/state", 400, text, params={"jq": program})
+
+
+@in_real_time
+async def test_a_value_that_is_called_imported_is_no_import() -> None:
+    async with served() as api:
+        assert (await api.get("/api/state", params={"jq": ".gridImported"})).json() is None
+
+
+@in_real_time
+async def test_more_filters_than_may_wait_are_told_to_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jq_filter, "AT_ONCE", 1)
+    monkeypatch.setattr(jq_filter, "WAITING_MAX", 2)
+    statuses: list[int] = []
+    async with served() as api:
+
+        async def ask() -> None:
+            statuses.append((await api.get("/api/state", params={"jq": ".gridPower"}, timeout=30)).status_code)
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(8):
+                nursery.start_soon(ask)
+    assert set(statuses) == {200, 503}
+    assert statuses.count(200) >= 3
 
 
 @in_real_time

@@ -66,7 +66,11 @@ def state_routes(home: Home) -> Iterator[Route]:
         result=state_schema(),
         result_example=EXAMPLE_STATE,
         other_result="with jq: the filter's output",
-        errors={400: "the filter is not valid", 501: "jq is not installed", 503: "nothing is known yet"},
+        errors={
+            400: "the filter is not valid or asks for too much",
+            501: "jq is not installed",
+            503: "nothing is known yet, or too many filters at once",
+        },
     )
     yield from _health(home)
     yield from _tariff(home)
