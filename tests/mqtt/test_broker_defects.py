@@ -286,6 +286,56 @@ async def test_10_filters_are_limited() -> None:
 
 
 @in_real_time
+async def test_10_filters_of_all_together_are_limited_and_a_refusal_is_logged_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with (
+        serving(Limits(filters=3, all_filters=4)) as (_, port),
+        connected(port, "a") as a,
+        connected(port, "b") as b,
+    ):
+        assert [await a.subscribe(f"evcc/{index}") for index in range(5)] == [0, 0, 0, 0x80, 0x80]
+        assert [await b.subscribe(f"evcc/{index}") for index in range(3)] == [0, 0x80, 0x80]
+        assert await b.subscribe("evcc/a#") == 0x80
+        assert await a.settle() == []
+    assert [line for line in caplog.messages if "refused" in line] == [
+        "MQTT client 'a': the filter 'evcc/3' and more are refused: too many",
+        "MQTT client 'b': the filter 'evcc/1' and more are refused: too many",
+        "MQTT client 'b': the filter 'evcc/a#' is refused",
+    ]
+
+
+@in_real_time
+async def test_10_a_home_automation_with_hundreds_of_sensors_is_served() -> None:
+    kinds = [f"homeassistant/{kind}/+/config" for kind in range(29)]
+    discovery = [*kinds, *(text.replace("/+/", "/+/+/") for text in kinds)]
+    sensors = [f"evcc/loadpoints/{number % 9 + 1}/value{number}" for number in range(400)]
+    async with serving() as (link, port), connected(port, "hass") as client:
+        await published(link, *(Publication(topic, topic.encode()) for topic in sensors))
+        assert {await client.subscribe(text) for text in (*discovery, "evcc/status", *sensors)} == {0}
+        assert [each.topic for each in await client.settle()] == sensors
+        await published(link, *(Publication(topic, b"new") for topic in sensors))
+        assert [each.payload for each in (await client.settle())[len(sensors) :]] == [b"new"] * len(sensors)
+
+
+@in_real_time
+async def test_commands_of_one_client_are_limited_and_those_of_others_are_not(caplog: pytest.LogCaptureFixture) -> None:
+    limits = Limits(commands=3, commands_per_s=0.0, dropped_commands=2)
+    async with serving(limits) as (link, port), connected(port, "a") as eager, connected(port, "b") as calm:
+        for number in range(5):
+            await eager.publish(SET, str(number).encode())
+        await calm.publish(SET, b"b")
+        assert [await link.receive() for _ in range(4)] == [Received(SET, word) for word in (b"0", b"1", b"2", b"b")]
+        await eager.send(publish_packet(SET, b"9"))
+        await eager.wait_closed()
+        await calm.publish(SET, b"c")
+        assert await link.receive() == Received(SET, b"c")
+    assert [line for line in caplog.messages if "dropped" in line] == [
+        f"MQTT client 'a': too many commands at once, {SET!r} and more are dropped"
+    ]
+
+
+@in_real_time
 async def test_11_a_connection_that_says_nothing_is_closed() -> None:
     async with serving(Limits(connect_s=0.3)) as (link, port):
         silent, slow = await dial(port), await dial(port)

@@ -55,7 +55,8 @@ from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
 from evcc_server.mqtt.connection import Connection
-from evcc_server.mqtt.sessions import Limits, Message, Session
+from evcc_server.mqtt.filters import Filters
+from evcc_server.mqtt.sessions import Allowance, Limits, Message, Session
 from evcc_server.mqtt.topics import is_filter, is_topic, matches
 from evcc_server.mqtt.who_may_write import WriteRules
 from evcc_server.mqtt.wires import TcpWire, WebSocketWire, WholeReader, Wire
@@ -136,6 +137,7 @@ class HardenedBroker(Broker):  # type: ignore[misc]  # amqtt is untyped
         self._places = Places("MQTT", each=self._limits.peer_connections, all_together=self._limits.connections)
         self._here: dict[str, Connection] = {}
         self._away: dict[str, Session] = {}
+        self._filters: Filters[Session] = Filters()
         self._outgoing: asyncio.Queue[Message] = asyncio.Queue()
         self._is_stopping = False
 
@@ -174,12 +176,12 @@ class HardenedBroker(Broker):  # type: ignore[misc]  # amqtt is untyped
 
     def census(self) -> Census:
         """Safe to be called from any thread."""
-        here, away = list(self._here.values()), list(self._away.values())
+        here = list(self._here.values())
         return Census(
             wires=len(self._wires),
             clients=len(here),
-            away=len(away),
-            filters=sum(len(each.filters) for each in (*(client.session for client in here), *away)),
+            away=len(self._away),
+            filters=len(self._filters),
             retained=len(self._retained_messages),
             queued=sum(client.queued for client in here),
         )
@@ -218,7 +220,7 @@ class HardenedBroker(Broker):  # type: ignore[misc]  # amqtt is untyped
             await asyncio.sleep(60)
             oldest_s = asyncio.get_running_loop().time() - self._limits.session_expiry_s
             for session in [session for session in self._away.values() if session.left_s < oldest_s]:
-                del self._away[session.client_id]
+                self._forget(self._away.pop(session.client_id))
 
     # Publishing from inside
 
@@ -250,12 +252,11 @@ class HardenedBroker(Broker):  # type: ignore[misc]  # amqtt is untyped
                 )
         if not self._access.may_read(message.topic):
             return
-        for connection in list(self._here.values()):
-            if (qos := connection.session.granted_qos(message.topic)) is not None:
-                connection.offer(Message(message.topic, message.data, min(qos, message.qos)))
-        for session in self._away.values():
-            qos = min(session.granted_qos(message.topic) or 0, message.qos)
-            if qos and len(session.waiting) < self._limits.stored_messages:
+        for session, granted in self._filters.holders(message.topic).items():
+            qos = min(granted, message.qos)
+            if (connection := self._here.get(session.client_id)) is not None:
+                connection.offer(Message(message.topic, message.data, qos))
+            elif qos and len(session.waiting) < self._limits.stored_messages:
                 session.waiting.append(Message(message.topic, message.data, qos))
 
     # Conversations
@@ -339,16 +340,24 @@ class HardenedBroker(Broker):  # type: ignore[misc]  # amqtt is untyped
         if earlier is not None and not connect.clean_session_flag:
             earlier.will = will
             return earlier, True
+        if earlier is not None:
+            self._forget(earlier)
         is_kept = self._access.has_credentials and not connect.clean_session_flag
-        return Session(client_id=connect.client_id, is_kept=is_kept, will=will), False
+        allowance = Allowance(self._limits, asyncio.get_running_loop().time())
+        return Session(client_id=connect.client_id, is_kept=is_kept, allowance=allowance, will=will), False
 
     def _leave(self, session: Session) -> None:
         if not session.is_kept:
+            self._forget(session)
             return
         session.left_s = asyncio.get_running_loop().time()
         self._away[session.client_id] = session
         if len(self._away) > self._limits.stored_sessions:
-            del self._away[next(iter(self._away))]
+            self._forget(self._away.pop(next(iter(self._away))))
+
+    def _forget(self, session: Session) -> None:
+        for text in session.filters:
+            self._filters.drop(text, session)
 
     async def _converse(self, connection: Connection, *, idle_s: float | None) -> None:
         """Answer packets until the client says goodbye; anything else that ends it is an exception."""
@@ -373,6 +382,7 @@ class HardenedBroker(Broker):  # type: ignore[misc]  # amqtt is untyped
                 case UnsubscribePacket():
                     for wanted in packet.payload.topics:
                         connection.session.filters.pop(wanted, None)
+                        self._filters.drop(wanted, connection.session)
                     await wire.send(UnsubackPacket.build(packet.variable_header.packet_id).to_bytes())
                 case PingReqPacket():
                     await wire.send(PingRespPacket.build().to_bytes())
@@ -404,7 +414,16 @@ class HardenedBroker(Broker):  # type: ignore[misc]  # amqtt is untyped
     def _accept(self, session: Session, message: Message) -> None:
         """Pass on a client's message, if it may write there [M-4]; a command is never retained, it is carried out at once."""
         if not self._access.may_publish(message.topic):
-            log.info("MQTT client %.80r may not write %.200r, ignored", session.client_id, message.topic)
+            self._tell(
+                session, "not its topic", f"it may not write {message.topic[:200]!r}, this and the like are ignored"
+            )
+            return
+        if not session.allowance.allows(asyncio.get_running_loop().time()):
+            self._tell(
+                session, "too many commands", f"too many commands at once, {message.topic[:200]!r} and more are dropped"
+            )
+            if session.allowance.dropped > self._limits.dropped_commands:
+                raise ProtocolViolation("too many commands")
             return
         self._distribute(replace(message, is_retained=False))
         self._on_command(message.topic, message.data)
@@ -419,17 +438,37 @@ class HardenedBroker(Broker):  # type: ignore[misc]  # amqtt is untyped
         for (text, qos), answer in zip(wanted, answers, strict=True):
             if answer == REFUSED:
                 continue
-            for topic, retained in list(self._retained_messages.items()):
-                if matches(topic, text) and self._access.may_read(topic):
-                    connection.offer(Message(topic, bytes(retained.data), min(qos, retained.qos), is_retained=True))
+            for topic, retained in self._retained(text):
+                connection.offer(Message(topic, bytes(retained.data), min(qos, retained.qos), is_retained=True))
+            await asyncio.sleep(0)  # thousands of filters must not starve the others
+
+    def _retained(self, text: str) -> list[tuple[str, RetainedApplicationMessage]]:
+        """What is retained under a filter and may be read."""
+        if "+" in text or "#" in text:
+            topics = [topic for topic in self._retained_messages if matches(topic, text)]
+        else:
+            topics = [text] if text in self._retained_messages else []
+        return [(topic, self._retained_messages[topic]) for topic in topics if self._access.may_read(topic)]
 
     def _subscribe(self, session: Session, text: str, qos: int) -> int:
         """Any legal filter is granted; what is delivered through it is what may be read."""
-        is_room = text in session.filters or len(session.filters) < self._limits.filters
-        if not is_filter(text) or len(text) > self._limits.topic_length or not is_room:
+        limits = self._limits
+        if not is_filter(text) or len(text) > limits.topic_length:
+            self._tell(session, "filters that are none", f"the filter {text[:80]!r} is refused")
+            return REFUSED
+        is_full = len(session.filters) >= limits.filters or len(self._filters) >= limits.all_filters
+        if is_full and text not in session.filters:
+            self._tell(session, "too many filters", f"the filter {text[:80]!r} and more are refused: too many")
             return REFUSED
         session.filters[text] = qos
+        self._filters.put(text, session, qos)
         return qos
+
+    def _tell(self, session: Session, kind: str, text: str) -> None:
+        """Say in the log that a client is refused something; once for each kind."""
+        if kind not in session.told:
+            session.told.add(kind)
+            log.warning("MQTT client %.80r: %s", session.client_id, text)
 
 
 def quieten_libraries() -> None:

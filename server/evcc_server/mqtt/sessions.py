@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from evcc_server.mqtt.topics import matches
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
@@ -20,7 +18,11 @@ class Limits:
     acknowledge_s: float = 20.0
     takeover_s: float = 4.0
     client_id_length: int = 256
-    filters: int = 200
+    filters: int = 5000
+    all_filters: int = 50_000
+    commands: int = 500  # at once
+    commands_per_s: float = 20.0
+    dropped_commands: int = 1000  # whoever sends more than that too fast is closed
     topic_length: int = 512
     queued_messages: int = 2000
     unacknowledged: int = 32
@@ -40,18 +42,37 @@ class Message:
     is_retained: bool = False
 
 
+class Allowance:
+    """How many commands a client may send: `Limits.commands` at once, and so many a second."""
+
+    def __init__(self, limits: Limits, now_s: float) -> None:
+        self._most = limits.commands
+        self._per_s = limits.commands_per_s
+        self._left = float(limits.commands)
+        self._at_s = now_s
+        self.dropped = 0
+
+    def allows(self, now_s: float) -> bool:
+        """Whether one more may pass now; those that may not are counted."""
+        self._left = min(self._most, self._left + (now_s - self._at_s) * self._per_s)
+        self._at_s = now_s
+        if self._left < 1:
+            self.dropped += 1
+            return False
+        self._left -= 1
+        return True
+
+
 @dataclass(slots=True, eq=False, kw_only=True)
 class Session:
     """What the broker knows of a client; kept while it is away when it asked for that and has credentials."""
 
     client_id: str
     is_kept: bool
+    allowance: Allowance
     will: Message | None = None
     filters: dict[str, int] = field(default_factory=dict)
     waiting: deque[Message] = field(default_factory=deque)
     held: dict[int, Message] = field(default_factory=dict)
+    told: set[str] = field(default_factory=set)  # refusals that the log has already
     left_s: float = 0.0
-
-    def granted_qos(self, topic: str) -> int | None:
-        """The highest quality of service among this client's filters for ``topic``; None: not subscribed."""
-        return max((qos for wanted, qos in self.filters.items() if matches(topic, wanted)), default=None)
