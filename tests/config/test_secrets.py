@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -80,6 +81,8 @@ def test_well_known_keys_are_hidden_without_knowing_the_value(secret: str) -> No
         f"password={plain}",
         f'{{"password": "{plain}", "host": "h"}}',
         f"mqtt_password: '{plain}'",
+        f"mqttPassword={plain}",
+        f"GET http://host/path?sponsor_token={plain}&x=1",
         f"http://name:{plain}@host/path",
         f"GET http://host/path?token={plain}&x=1",
         f"Authorization: Bearer {plain}",
@@ -94,3 +97,16 @@ def test_what_is_not_secret_stays_readable() -> None:
     assert redact("mode: pv, host: 192.0.2.1, title: Users' car") == "mode: pv, host: 192.0.2.1, title: Users' car"
     assert not is_secret("host")
     assert is_secret("clientSecret")
+
+
+@pytest.mark.parametrize("secret", ["", "a", "pv", "1", "evcc", "12345", "Installer", "modbus", "charger"])
+def test_a_secret_that_is_none_does_not_turn_the_log_into_stars_and_its_key_hides_it(secret: str) -> None:
+    line = "evcc: charger 1: pv 12345 W, modbus: no answer to the Installer"
+    assert redact(line, [secret]) == line
+    for text in (f"password: {secret or 'x'}", f"user={secret or 'x'}", f'"apiToken": "{secret}"'):
+        assert redact(text, [secret]).endswith("***")
+    assert redact(f"mqtt://{secret}:{secret}@host", [secret]) == "mqtt://***@host"
+
+
+def test_other_secrets_are_hidden_wherever_they_stand() -> None:
+    assert redact("log in with abcdef or abcdefgh", ["abcdef", "abcdefgh"]) == "log in with *** or ***"

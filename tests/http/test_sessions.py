@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -118,6 +120,15 @@ async def test_csv_over_the_wire() -> None:
         assert month.headers["content-disposition"] == 'attachment; filename="session-2023.03.csv"'
         assert month.content == german.content
         assert (await api.get("/api/sessions?format=xlsx")).json()["result"]
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\t=1", " =1"])
+def test_csv_cells_are_no_formulas(text: str) -> None:
+    named = replace(EXAMPLE, loadpoint=text, identifier=text, vehicle=text, energy_charged_kwh=-0.5)
+    content = sessions_csv([StoredSession(session_id=1, session=named)], "en", BERLIN).decode("utf-8-sig")
+    row = list(csv.reader(io.StringIO(content)))[1]
+    assert row[2:5] == [f"'{text}"] * 3
+    assert row[8] == "-0.5"
 
 
 def test_csv_in_other_languages_and_corner_cases() -> None:

@@ -38,6 +38,7 @@ HEADINGS: Mapping[str, tuple[str, ...]] = {
 _COMMA_LANGUAGES = frozenset(
     {"da", "de", "es", "fi", "fr", "hr", "it", "lb", "lt", "nb", "nl", "pl", "pt", "ro", "ru", "sl", "sv", "uk"}
 )
+_FORMULA_SIGNS = ("=", "+", "-", "@")
 _POINT_TAGS = frozenset({"de-ch", "es-mx"})
 
 
@@ -66,14 +67,19 @@ def _cells(stored: StoredSession, zone: tzinfo, point: str) -> tuple[str, ...]:
     return (
         _time(session.created, zone),
         _time(session.finished, zone),
-        session.loadpoint,
-        session.identifier,
-        session.vehicle,
+        _text(session.loadpoint),
+        _text(session.identifier),
+        _text(session.vehicle),
         f"{session.odometer_km or 0.0:.0f}",
         _decimal(session.meter_start_kwh or 0.0, point),
         _decimal(session.meter_stop_kwh or 0.0, point),
         _decimal(session.energy_charged_kwh, point),
     )
+
+
+def _text(text: str) -> str:
+    """``text`` for a cell; what a spreadsheet would take for a formula and calculate is marked as text."""
+    return f"'{text}" if text.lstrip()[:1] in _FORMULA_SIGNS else text
 
 
 def _time(time: datetime | None, zone: tzinfo) -> str:

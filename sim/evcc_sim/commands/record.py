@@ -8,6 +8,7 @@ value; cars come and go as they did; the charging is decided anew.
 from __future__ import annotations
 
 import csv
+import re
 import typing
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -28,6 +29,7 @@ from evcclib.model import ChargeMode
 COLUMNS = ("time", "home_w", "pv_w", "grid_w", "battery_w", "battery_soc_pct")
 LOADPOINT_COLUMNS = ("title", "connected", "charge_w", "soc_pct", "mode")
 MODES = tuple(mode.value for mode in ChargeMode)
+_FORMULA = re.compile(r"\s*[=+\-@]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,8 +114,18 @@ def _row(look: Row) -> list[str]:
     fixed = [look.home_w, look.pv_w, look.grid_w, look.battery_w, look.battery_soc_pct]
     cells = [look.time.astimezone(UTC).isoformat(), *(_cell(value) for value in fixed)]
     for title, connected, charge_w, soc_pct, mode in look.loadpoints:
-        cells += [title, str(int(connected)), _cell(charge_w), _cell(soc_pct), mode]
+        cells += [_text(title), str(int(connected)), _cell(charge_w), _cell(soc_pct), _text(mode)]
     return cells
+
+
+def _text(text: str) -> str:
+    """Whatever the site calls itself: what a spreadsheet would take for a formula and calculate is marked as text."""
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def _plain(cell: str) -> str:
+    """What `_text` was given."""
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell[1:]) else cell
 
 
 def _cell(value: float | None) -> str:
@@ -181,7 +193,7 @@ def _parse(row: Sequence[str], columns: int) -> Row:
         title, connected, charge_w, soc_pct, mode = row[start : start + size]
         if mode not in MODES:
             raise ValueError(f"mode {mode!r} is not allowed, only {', '.join(MODES)}")
-        loadpoints.append((title, connected == "1", _number(charge_w), _number(soc_pct), mode))
+        loadpoints.append((_plain(title), connected == "1", _number(charge_w), _number(soc_pct), mode))
     return Row(
         time=when,
         home_w=_number(row[1]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -38,6 +39,14 @@ def test_a_recording_survives_its_file(tmp_path: Path) -> None:
     file = tmp_path / "site.csv"
     record.write(looks(), file)
     assert record.read(file) == looks()
+
+
+def test_a_title_in_a_recording_is_no_formula(tmp_path: Path) -> None:
+    file = tmp_path / "site.csv"
+    named = [replace(each, loadpoints=(("=1+1", True, 0.0, 41.0, "pv"),)) for each in looks(0.1)]
+    record.write(named, file)
+    assert ",'=1+1," in file.read_text(encoding="utf-8")
+    assert record.read(file) == named
 
 
 def test_what_the_site_did_not_know_is_an_empty_cell_and_no_value(tmp_path: Path) -> None:
