@@ -63,13 +63,20 @@ class MeterReading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatteryReading:
-    """One home battery: power [W], + discharging; SoC [%]. Its capacity is configuration."""
+    """One home battery: power [W], + discharging; SoC [%]; counters [kWh]. Its capacity is configuration."""
 
     power_w: Reading[float]
     soc_pct: Reading[float] = ABSENT
+    energy_discharged_kwh: Reading[float] = ABSENT
+    energy_charged_kwh: Reading[float] = ABSENT
 
     def __post_init__(self) -> None:
-        if not (is_number(self.power_w) and is_number(self.soc_pct)):
+        if not (
+            is_number(self.power_w)
+            and is_number(self.soc_pct)
+            and (self.energy_discharged_kwh is ABSENT or is_number(self.energy_discharged_kwh))
+            and (self.energy_charged_kwh is ABSENT or is_number(self.energy_charged_kwh))
+        ):
             look_at(self, _BATTERY)
 
 
@@ -216,7 +223,7 @@ _METER = {
     "energy_export_kwh": NUMBER,
 }
 _LIMIT = number(0, NUMBER_MAX, "W")
-_BATTERY = {"power_w": NUMBER, "soc_pct": SOC}
+_BATTERY = {"power_w": NUMBER, "soc_pct": SOC, "energy_discharged_kwh": NUMBER, "energy_charged_kwh": NUMBER}
 _CHARGER = {
     "status": one_of(ChargerStatus),
     "is_enabled": TRUTH,

@@ -87,10 +87,15 @@ class BatteryView(NamedTuple):
     power_w: float | None
     soc_pct: float | None
     capacity_kwh: float | None
+    energy_discharged_kwh: float | None
+    energy_charged_kwh: float | None
 
 
 class SiteView(NamedTuple):
-    """The whole site. Ages are those of the newest reading; None: never seen. A total is None unless all its parts are known."""
+    """The whole site. Ages are those of the newest reading; None: never seen. A total is None unless all its parts are known.
+
+    Counters [kWh] stand as they were read last, however old; None: the meter has none.
+    """
 
     title: str
     settings: SiteSettings
@@ -102,9 +107,11 @@ class SiteView(NamedTuple):
     grid_powers_w: PhaseTriple | None
     grid_currents_a: PhaseTriple | None
     grid_energy_kwh: float | None
+    grid_energy_export_kwh: float | None
     grid_age: timedelta | None
     pv_power_w: float | None
     pv_powers_w: tuple[float | None, ...]
+    pv_energies_kwh: tuple[float | None, ...]
     pv_ages: tuple[timedelta | None, ...]
     battery_power_w: float | None
     battery_soc_pct: float | None

@@ -135,14 +135,20 @@ VIEW = SiteView(
     grid_powers_w=(531.3, -446.2, -497.6),
     grid_currents_a=(2.31, -1.94, -2.16),
     grid_energy_kwh=9120.573,
+    grid_energy_export_kwh=None,
     grid_age=timedelta(seconds=2),
     pv_power_w=6240.0,
     pv_powers_w=(4120.0, 2120.0),
+    pv_energies_kwh=(None, None),
     pv_ages=(timedelta(seconds=1), timedelta(seconds=1)),
     battery_power_w=-850.0,
     battery_soc_pct=55.2,
     battery_capacity_kwh=13.4,
-    batteries=(BatteryView(power_w=-850.0, soc_pct=55.0, capacity_kwh=13.4),),
+    batteries=(
+        BatteryView(
+            power_w=-850.0, soc_pct=55.0, capacity_kwh=13.4, energy_discharged_kwh=None, energy_charged_kwh=None
+        ),
+    ),
     aux_power_w=0.0,
     home_power_w=1297.1,
     site_power_w=-1262.5,

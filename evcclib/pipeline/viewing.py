@@ -19,13 +19,15 @@ from evcclib.pipeline.goals import make_plan, planner_rates, power_max_w
 from evcclib.pipeline.observe_loadpoint import estimate, meter_total_kwh
 from evcclib.pipeline.samples import age, fresh, fresh_value
 from evcclib.planning import plan_follow
-from evcclib.readings import ABSENT, Measured, Reading
+from evcclib.readings import ABSENT, BatteryReading, Measured, MeterReading, Reading
 from evcclib.settings import VehicleSettings
 from evcclib.tariff import effective_co2, effective_price
 from evcclib.units import ZERO, Instant, whole_seconds
 from evcclib.view import BatteryView, LoadpointView, SiteView
 
 T = TypeVar("T")
+
+_NO_METER, _NO_BATTERY = MeterReading(power_w=ABSENT), BatteryReading(power_w=ABSENT)
 
 HEALTHY_FOR = timedelta(seconds=60)
 """On top of the interval: how long ago the last good step may be [SITE-18]."""
@@ -55,9 +57,13 @@ def site_view(site: SiteDesk) -> SiteView:
         grid_powers_w=powers,
         grid_currents_a=currents,
         grid_energy_kwh=None if grid is None else _value(grid.energy_import_kwh),
+        grid_energy_export_kwh=None if grid is None else _value(grid.energy_export_kwh),
         grid_age=_age(state.grid, site.instant),
         pv_power_w=balance.pv_w,
         pv_powers_w=tuple(fresh_value(meter, oldest) for meter in state.pv),
+        pv_energies_kwh=tuple(
+            _value(meter.energy_import_kwh) for meter in _padded(readings.pv, config.pv_count, _NO_METER)
+        ),
         pv_ages=tuple(_age(meter, site.instant) for meter in state.pv),
         battery_power_w=balance.battery.power_w,
         battery_soc_pct=balance.battery.soc_pct,
@@ -67,8 +73,12 @@ def site_view(site: SiteDesk) -> SiteView:
                 power_w=fresh_value(_at(state.batteries, position), oldest),
                 soc_pct=fresh_value(_at(state.battery_socs, position), oldest),
                 capacity_kwh=battery.capacity_kwh,
+                energy_discharged_kwh=_value(reading.energy_discharged_kwh),
+                energy_charged_kwh=_value(reading.energy_charged_kwh),
             )
-            for position, battery in enumerate(config.batteries)
+            for position, (battery, reading) in enumerate(
+                zip(config.batteries, _padded(readings.batteries, layout.battery_count, _NO_BATTERY), strict=True)
+            )
         ),
         aux_power_w=balance.aux_w,
         home_power_w=balance.home_w,
@@ -197,6 +207,11 @@ def _value(reading: Reading[T]) -> T | None:
 def _plausible(reading: Reading[float], is_one: Callable[[object], bool]) -> float | None:
     value = _value(reading)
     return value if is_one(value) else None
+
+
+def _padded(readings: tuple[T, ...], count: int, missing: T) -> tuple[T, ...]:
+    """One for each of ``count`` devices, ``missing`` for those that have said nothing yet."""
+    return (readings + (missing,) * count)[:count]
 
 
 def _at(meters: tuple[Measured[float] | None, ...], position: int) -> Measured[float] | None:

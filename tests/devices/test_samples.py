@@ -63,6 +63,17 @@ def test_a_value_that_a_poll_could_not_read_keeps_its_last_sample() -> None:
     assert grid.energy_export_kwh == ABSENT
 
 
+def test_what_a_battery_meter_counts_is_the_batterys() -> None:
+    table = samples()
+    table.meter("hybrid", MeterValues(power_w=100.0, energy_import_kwh=18.25, energy_export_kwh=21.5), at(10))
+    table.meter("hybrid", MeterValues(power_w=200.0), at(20))
+    (battery,) = table.readings().batteries
+    assert (battery.energy_discharged_kwh, battery.energy_charged_kwh) == (
+        Measured(18.25, at(10)),
+        Measured(21.5, at(10)),
+    )
+
+
 @given(st.lists(st.tuples(st.sampled_from(METERS), st.floats(-1e4, 1e4), st.booleans()), max_size=20))
 def test_each_meter_is_everywhere_where_the_site_has_it(polls: list[tuple[str, float, bool]]) -> None:
     table, newest = samples(), {}

@@ -189,7 +189,13 @@ def whole_readings(at: Instant, outcomes: tuple[Outcome, ...] = ()) -> Readings:
         odometer_km=Measured(9000.0, at), status=Measured(ChargerStatus.C, at), is_climating=Measured(False, at),
     )  # fmt: skip
     return Readings(
-        grid=meter, pv=(meter,), batteries=(BatteryReading(power_w=power, soc_pct=Measured(50.0, at)),), aux=(meter,),
+        grid=meter, pv=(meter,), aux=(meter,),
+        batteries=(
+            BatteryReading(
+                power_w=power, soc_pct=Measured(50.0, at),
+                energy_discharged_kwh=Measured(5.0, at), energy_charged_kwh=Measured(5.0, at),
+            ),
+        ),
         chargers=(charger, charger), vehicles={"car": car}, circuits={"inner": meter},
         tariffs={TariffKind.GRID: Rates((Rate(NOON, NOON + 3600 * S, 0.3),))}, outcomes=outcomes,
         operator_limit=OperatorLimit(power_w=50_000.0, expires_at=1000 * S),

@@ -54,7 +54,7 @@ async def test_the_first_frame_is_the_whole_state(path: str) -> None:
         loadpoints = state.pop("loadpoints")
         keys = set(state) | {f"loadpoints.{index}.{key}" for index, keys in enumerate(loadpoints) for key in keys}
         assert set(first) == keys
-        assert first["gridEnergy"] == 9120.6
+        assert first["gridEnergy"] == 9120.573
         assert first["pv"] == [{"power": 4120}, {"power": 2120}]
         assert first["loadpoints.0.mode"] == "pv"
         assert first["loadpoints.0.targetTime"] is None

@@ -31,7 +31,7 @@ evcc/site/gridCurrents -1.79
 evcc/site/gridCurrents/l1 2.31
 evcc/site/gridCurrents/l2 -1.94
 evcc/site/gridCurrents/l3 -2.16
-evcc/site/gridEnergy 9120.6
+evcc/site/gridEnergy 9120.573
 evcc/site/gridPower -412.5
 evcc/site/gridPowers -412.5
 evcc/site/gridPowers/l1 531.3
@@ -69,7 +69,7 @@ evcc/loadpoints/1/chargeDuration 9003
 evcc/loadpoints/1/chargePower 3680.4
 evcc/loadpoints/1/chargeRemainingDuration 13581
 evcc/loadpoints/1/chargeRemainingEnergy 13884
-evcc/loadpoints/1/chargeTotalImport 4211.9
+evcc/loadpoints/1/chargeTotalImport 4211.873
 evcc/loadpoints/1/chargedEnergy 9204.3
 evcc/loadpoints/1/chargerFeatureIntegratedDevice false
 evcc/loadpoints/1/chargerIcon
@@ -108,13 +108,13 @@ evcc/loadpoints/1/vehicleCapacity 44
 evcc/loadpoints/1/vehicleDetectionActive false
 evcc/loadpoints/1/vehicleFeatureOffline false
 evcc/loadpoints/1/vehicleIcon
-evcc/loadpoints/1/vehicleOdometer 12346
+evcc/loadpoints/1/vehicleOdometer 12345.6
 evcc/loadpoints/1/vehiclePresent true
 evcc/loadpoints/1/vehicleRange 181
 evcc/loadpoints/1/vehicleSoc 61.6
 evcc/loadpoints/1/vehicleTargetSoc 100
 evcc/loadpoints/1/vehicleTitle blauer e-Golf
-evcc/loadpoints/2/chargeTotalImport 1877
+evcc/loadpoints/2/chargeTotalImport 1877.04
 evcc/loadpoints/2/enable/threshold -1300
 evcc/loadpoints/2/enableThreshold -1300
 evcc/loadpoints/2/maxCurrent 16

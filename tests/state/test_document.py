@@ -14,6 +14,7 @@ from evcc_server.settings import TABLE
 from evcc_server.state import encode
 from evcc_server.state.document import document
 from evcc_server.state.reasons_text import reason_text, warning_text
+from evcc_server.state.values import Counter
 from evcclib.events import Warned, WarningCode
 from evcclib.pipeline.observe_loadpoint import READ_BACKS
 from evcclib.reasons import Reason, ReasonCode
@@ -114,6 +115,34 @@ def test_what_cannot_be_known_is_null_on_every_channel_and_never_zero() -> None:
     assert encode.rest(carport["chargePower"]) is None
     assert encode.socket(carport["chargePower"]) is None
     assert dict(encode.mqtt("chargePower", carport["chargePower"])) == {"chargePower": ""}
+
+
+COUNTERS = ["gridEnergy", "gridReturnEnergy", "pvEnergy", "batteryEnergy", "batteryReturnEnergy"]
+
+
+def test_energies_are_shown_where_devices_count_them() -> None:
+    battery = replace(VIEW.batteries[0], energy_discharged_kwh=18.25, energy_charged_kwh=21.5)
+    view = replace(VIEW, grid_energy_export_kwh=17654.3214, pv_energies_kwh=(12345.6784, 1.0), batteries=(battery,))
+    site = document(view, FACTS, NOW).site
+    assert [encode.rest(site[key]) for key in COUNTERS] == [9120.573, 17654.3214, 12346.6784, 18.25, 21.5]
+    assert encode.rest(site["pv"]) == [{"power": 4120, "energy": 12345.6784}, {"power": 2120, "energy": 1}]
+    assert encode.rest(site["battery"]) == [
+        {"power": -850, "soc": 55, "capacity": 13.4, "energy": 18.25, "returnEnergy": 21.5}
+    ]
+    site = document(replace(view, pv_energies_kwh=(12345.6784, None)), FACTS, NOW).site
+    assert "pvEnergy" not in site
+    assert encode.rest(site["pv"]) == [{"power": 4120, "energy": 12345.6784}, {"power": 2120}]
+
+
+def test_every_counter_can_be_followed_by_differences() -> None:
+    shown = example_document()
+    counters = {
+        key for keys in (shown.site, *shown.loadpoints) for key, value in keys.items() if type(value) is Counter
+    }
+    assert counters == {
+        *("gridEnergy", "savingsTotalCharged", "savingsGridCharged", "savingsSelfConsumptionCharged"),
+        *("chargedEnergy", "chargeTotalImport", "vehicleOdometer"),
+    }
 
 
 def test_a_phase_that_is_not_known_is_null_and_so_is_the_sum() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from evcc_server.state import encode
 from evcc_server.state.encode import Compat
-from evcc_server.state.values import UNSET_TIME, Names, Phases, Records, Structure
+from evcc_server.state.values import UNSET_TIME, Counter, Names, Phases, Records, Structure
 
 #          value,        REST,          WebSocket,  MQTT
 NUMBERS = [
@@ -34,6 +34,28 @@ def test_numbers(value: float, rest: str, socket: str, mqtt: str) -> None:
     assert encode.dumps(encode.rest(value)) == rest
     assert encode.dumps(encode.socket(value)) == socket
     assert encode.mqtt_scalar(value) == mqtt
+
+
+@pytest.mark.parametrize(
+    ("count", "rest", "socket", "mqtt"),
+    [
+        (12345.6784, "12345.6784", "12345.678", "12345.678"),
+        (1234567.8, "1234567.8", "1234567.8", "1234567.8"),
+        (100000.0, "100000", "100000", "100000"),
+        (0.00001234, "1.234e-05", "0", "0"),
+        (-0.0, "0", "0", "0"),
+        (math.nan, "null", "null", ""),
+        (math.inf, "null", "null", ""),
+    ],
+)
+def test_a_counter_keeps_three_decimals_however_far_it_has_counted(
+    count: float, rest: str, socket: str, mqtt: str
+) -> None:
+    counter = Counter(count)
+    assert encode.dumps(encode.rest(counter)) == rest
+    assert encode.dumps(encode.socket(counter)) == socket
+    assert encode.mqtt_scalar(counter) == mqtt
+    assert dict(encode.mqtt("pv", Records(({"energy": counter},)))) == {"pv/1/energy": mqtt, "pv": "1"}
 
 
 def test_durations_are_nanoseconds_seconds_seconds() -> None:

@@ -10,6 +10,7 @@ from evcclib.settings import Kind, Scope
 
 _NUMBER: Schema = {"type": ["number", "null"]}
 _AMOUNT: Schema = {"type": "number"}
+_ENERGY: Schema = {"type": "number", "description": "kWh"}
 _WHOLE: Schema = {"type": "integer"}
 _FLAG: Schema = {"type": "boolean"}
 _TEXT: Schema = {"type": "string"}
@@ -59,14 +60,27 @@ _SITE_OPTIONAL: dict[str, Schema] = {
     "gridAge": _DURATION,
     "gridPowers": _TRIPLE,
     "gridCurrents": _TRIPLE,
-    "gridEnergy": _NUMBER,
-    "pv": {"type": "array", "items": {"type": "object", "properties": {"power": _NUMBER}}},
+    "gridEnergy": _ENERGY,
+    "gridReturnEnergy": _ENERGY,
+    "pvEnergy": _ENERGY,
+    "pv": {"type": "array", "items": {"type": "object", "properties": {"power": _NUMBER, "energy": _ENERGY}}},
+    "batteryEnergy": _ENERGY,
+    "batteryReturnEnergy": _ENERGY,
     "batteryPower": _NUMBER,
     "batterySoc": _NUMBER,
     "batteryCapacity": _NUMBER,
     "battery": {
         "type": "array",
-        "items": {"type": "object", "properties": {"power": _NUMBER, "soc": _NUMBER, "capacity": _NUMBER}},
+        "items": {
+            "type": "object",
+            "properties": {
+                "power": _NUMBER,
+                "soc": _NUMBER,
+                "capacity": _NUMBER,
+                "energy": _ENERGY,
+                "returnEnergy": _ENERGY,
+            },
+        },
     },
     "tariffGrid": _NUMBER,
     "tariffFeedIn": _NUMBER,

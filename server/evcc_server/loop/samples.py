@@ -105,6 +105,8 @@ class Samples:
             self._batteries[name] = BatteryReading(
                 power_w=_newer(values.power_w, at, battery.power_w),
                 soc_pct=_newer(values.soc_pct, at, battery.soc_pct),
+                energy_discharged_kwh=_newer(values.energy_import_kwh, at, battery.energy_discharged_kwh),
+                energy_charged_kwh=_newer(values.energy_export_kwh, at, battery.energy_charged_kwh),
             )
         self._stale |= uses
         self._readings = None

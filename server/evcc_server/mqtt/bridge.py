@@ -29,7 +29,7 @@ from evcc_server.quoting import quoted
 from evcc_server.settings import Context, Parsed, parse, request
 from evcc_server.state.encode import is_scalar, mqtt, mqtt_scalar
 from evcc_server.state.hub import Hub, Key, News, Subscription
-from evcc_server.state.values import Names, Phases, Unset, Value
+from evcc_server.state.values import Counter, Names, Phases, Unset, Value
 from evcclib.config import SiteConfig
 from evcclib.errors import InvalidSetting, UnknownTarget
 
@@ -48,7 +48,7 @@ class _Shown(NamedTuple):
     publications: tuple[Publication, ...]
 
 
-_IMMUTABLE = frozenset({bool, float, int, str, datetime, timedelta, Phases, Names, Unset, NoneType})
+_IMMUTABLE = frozenset({bool, float, int, str, datetime, timedelta, Counter, Phases, Names, Unset, NoneType})
 
 
 def _looks_same(old: Value, new: Value) -> bool:

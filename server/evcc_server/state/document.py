@@ -8,14 +8,14 @@ the reference's protocol their 0 is the word for "none".
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from operator import attrgetter
 
 from evcc_server.settings import TABLE
 from evcc_server.state.reasons_text import reason_text
-from evcc_server.state.values import UNSET_TIME, Names, Phases, Records, Structure, Unset, Value
+from evcc_server.state.values import UNSET_TIME, Counter, Names, Phases, Records, Structure, Unset, Value
 from evcclib.model import Now, PhaseTriple
 from evcclib.reasons import Reason, ReasonCode
 from evcclib.settings import Kind, LoadpointSettings, Scope, SiteSettings
@@ -106,9 +106,9 @@ def _site(view: SiteView, labels: Labels) -> Keys:
         "homePower": view.home_power_w,
         "greenShare": view.green_share,
         "savingsSince": _local(view.savings.since, labels),
-        "savingsTotalCharged": view.savings.total_charged_kwh,
-        "savingsGridCharged": view.savings.grid_charged_kwh,
-        "savingsSelfConsumptionCharged": view.savings.self_consumption_charged_kwh,
+        "savingsTotalCharged": Counter(view.savings.total_charged_kwh),
+        "savingsGridCharged": Counter(view.savings.grid_charged_kwh),
+        "savingsSelfConsumptionCharged": Counter(view.savings.self_consumption_charged_kwh),
         "savingsSelfConsumptionPercent": view.savings.self_consumption_pct,
         "savingsEffectivePrice": view.savings.effective_price,
         "savingsAmount": view.savings.amount,
@@ -117,7 +117,7 @@ def _site(view: SiteView, labels: Labels) -> Keys:
         keys["gridPower"] = view.grid_power_w
         keys["gridAge"] = _age(view.grid_age)
     if view.has_pv:
-        keys["pv"] = Records(tuple({"power": power} for power in view.pv_powers_w))
+        keys["pv"] = Records(tuple(map(_inverter, view.pv_powers_w, view.pv_energies_kwh)))
     if view.has_battery:
         keys["batteryPower"] = view.battery_power_w
         keys["batterySoc"] = _rounded(view.battery_soc_pct)
@@ -127,7 +127,11 @@ def _site(view: SiteView, labels: Labels) -> Keys:
         {
             "gridPowers": _phases(view.grid_powers_w),
             "gridCurrents": _phases(view.grid_currents_a),
-            "gridEnergy": view.grid_energy_kwh,
+            "gridEnergy": _counter(view.grid_energy_kwh),
+            "gridReturnEnergy": _counter(view.grid_energy_export_kwh),
+            "pvEnergy": _sum(view.pv_energies_kwh),
+            "batteryEnergy": _sum([battery.energy_discharged_kwh for battery in view.batteries]),
+            "batteryReturnEnergy": _sum([battery.energy_charged_kwh for battery in view.batteries]),
             "tariffGrid": view.tariff_grid,
             "tariffFeedIn": view.tariff_feed_in,
             "tariffCo2": view.tariff_co2,
@@ -148,7 +152,7 @@ def _loadpoint(view: LoadpointView, labels: Labels, now: Now) -> Keys:
         "charging": view.is_charging,
         "chargePower": view.charge_power_w,
         "chargeCurrent": view.current_offered_a,
-        "chargedEnergy": view.energy_charged_kwh * 1000.0,
+        "chargedEnergy": Counter(view.energy_charged_kwh * 1000.0),
         "chargeDuration": whole_seconds(view.charge_duration),
         # 0: nothing to tell; clients of 2023 divide the one by 10^9 and hide both at 0
         "chargeRemainingDuration": whole_seconds(view.remaining_duration or ZERO),
@@ -179,7 +183,7 @@ def _loadpoint(view: LoadpointView, labels: Labels, now: Now) -> Keys:
         "vehicleSoc": view.vehicle_soc_pct or 0.0,
         "vehicleRange": round_half_away(view.vehicle_range_km or 0.0),
         "vehicleTargetSoc": view.vehicle_soc_limit_pct or 0.0,
-        "vehicleOdometer": view.vehicle_odometer_km or 0.0,
+        "vehicleOdometer": Counter(view.vehicle_odometer_km or 0.0),
         "vehicleDetectionActive": view.vehicle_detection_is_active,
         "vehicleFeatureOffline": view.vehicle_is_offline,
         "reason": _reason(view.reason, labels, now),
@@ -188,7 +192,7 @@ def _loadpoint(view: LoadpointView, labels: Labels, now: Now) -> Keys:
         {
             "chargeCurrents": _phases(view.currents_a),
             "chargeVoltages": None if view.can_switch_phases else _phases(view.voltages_v),
-            "chargeTotalImport": view.energy_total_kwh,
+            "chargeTotalImport": _counter(view.energy_total_kwh),
             "vehicleIdentity": view.vehicle_identity,
             "climaterActive": view.is_climating,
             "planOverrun": None if view.plan_overrun is None else whole_seconds(view.plan_overrun),
@@ -228,9 +232,29 @@ def _reason_until(reason: Reason, language: str, until: datetime | None) -> Stru
     )
 
 
-def _battery(battery: BatteryView) -> dict[str, float | None]:
+def _inverter(power_w: float | None, energy_kwh: float | None) -> dict[str, float | Counter | None]:
+    return {"power": power_w} | _counted(energy=energy_kwh)
+
+
+def _battery(battery: BatteryView) -> dict[str, float | Counter | None]:
     # a capacity of 0 is the protocol's word for one that is not configured
-    return {"power": battery.power_w, "soc": battery.soc_pct, "capacity": battery.capacity_kwh or 0.0}
+    shown = {"power": battery.power_w, "soc": battery.soc_pct, "capacity": battery.capacity_kwh or 0.0}
+    return shown | _counted(energy=battery.energy_discharged_kwh, returnEnergy=battery.energy_charged_kwh)
+
+
+def _counted(**counts: float | None) -> dict[str, float | Counter | None]:
+    """Those that the device counts."""
+    return {name: Counter(count) for name, count in counts.items() if count is not None}
+
+
+def _counter(count: float | None) -> Counter | None:
+    return None if count is None else Counter(count)
+
+
+def _sum(counts: Sequence[float | None]) -> Counter | None:
+    """Their sum; None unless there are some and each is known."""
+    known = [count for count in counts if count is not None]
+    return Counter(sum(known)) if known and len(known) == len(counts) else None
 
 
 def _known(keys: dict[str, Value]) -> dict[str, Value]:

@@ -15,7 +15,7 @@ from typing import TypeGuard
 
 from evcc_server.settings import TABLE
 from evcc_server.state.document import Document, Keys
-from evcc_server.state.values import Names, Phases, Records, Structure, Unset, Value
+from evcc_server.state.values import Counter, Names, Phases, Records, Structure, Unset, Value
 from evcclib.settings import Scope
 from evcclib.units import SECOND
 
@@ -23,6 +23,8 @@ Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
 
 ZERO_TIME = "0001-01-01T00:00:00Z"
 MICROSECOND = timedelta(microseconds=1)
+COUNTER_DECIMALS = 3
+"""Of kWh, km: an energy dashboard takes differences."""
 
 
 class Compat(Enum):
@@ -45,6 +47,8 @@ def rest(value: Value, compat: Compat = Compat.V0_114) -> Json:
             return time_text(value)
         case timedelta():
             return value // MICROSECOND * 1000 if compat is Compat.V0_114 else whole(value)
+        case Counter(count):
+            return rest(count, compat)
         case Phases(values):
             return [rest(each, compat) for each in values]
         case Records(items):
@@ -67,7 +71,7 @@ def rest_document(snapshot: Document, compat: Compat = Compat.V0_114) -> dict[st
 
 
 def socket(value: Value) -> Json:
-    """``value`` as the WebSocket shows it: five significant digits for scalars, seconds, null for unset times."""
+    """``value`` as the WebSocket shows it: five significant digits for scalars but counters, seconds, null for unset times."""
     match value:
         case bool() | str() | int() | None:
             return value
@@ -79,6 +83,8 @@ def socket(value: Value) -> Json:
             return time_text(value.replace(microsecond=0))
         case timedelta():
             return whole(value)
+        case Counter(count):
+            return number(round(count, COUNTER_DECIMALS))
         case Structure(members):
             return {key: socket(each) for key, each in members.items()}
         case Phases() | Records() | Names():
@@ -100,7 +106,7 @@ def mqtt(key: str, value: Value) -> Iterator[tuple[str, str]]:
         case Records(items):
             for index, item in enumerate(items, 1):
                 for name, part in item.items():
-                    yield f"{key}/{index}/{name}", "" if part is None else mqtt_number(part)
+                    yield f"{key}/{index}/{name}", mqtt_scalar(part)
             yield key, str(len(items))
         case Names(names):
             for index, name in enumerate(names, 1):
@@ -118,8 +124,8 @@ def mqtt(key: str, value: Value) -> Iterator[tuple[str, str]]:
             yield key, mqtt_scalar(value)
 
 
-Scalar = float | int | bool | str | datetime | timedelta | Unset | None
-_SCALARS = frozenset({float, int, bool, str, datetime, timedelta, Unset, NoneType})
+Scalar = float | int | bool | str | datetime | timedelta | Counter | Unset | None
+_SCALARS = frozenset({float, int, bool, str, datetime, timedelta, Counter, Unset, NoneType})
 
 
 def is_scalar(value: Value) -> TypeGuard[Scalar]:
@@ -142,6 +148,8 @@ def mqtt_scalar(value: Scalar) -> str:
             return str(math.floor(value.timestamp()))
         case timedelta():
             return str(whole(value))
+        case Counter(count):
+            return _decimals(count, COUNTER_DECIMALS) if math.isfinite(count) else ""
         case Unset() | None:
             return ""
 
@@ -152,7 +160,13 @@ def mqtt_number(value: float) -> str:
         return ""
     text = f"{value:.5g}"
     if "e" in text:
-        text = f"{value:.0f}" if abs(value) >= 1 else f"{value:.9f}".rstrip("0").rstrip(".")
+        text = f"{value:.0f}" if abs(value) >= 1 else _decimals(value, 9)
+    return "0" if text == "-0" else text
+
+
+def _decimals(value: float, count: int) -> str:
+    """At most ``count``; never an exponent, never ``-0``."""
+    text = f"{value:.{count}f}".rstrip("0").rstrip(".")
     return "0" if text == "-0" else text
 
 

@@ -20,6 +20,13 @@ UNSET_TIME = Unset.TIME
 
 
 @dataclass(frozen=True, slots=True)
+class Counter:
+    """What only grows until it begins anew: with three decimals on every channel, so that differences can be taken."""
+
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
 class Phases:
     """Values of L1, L2, L3."""
 
@@ -30,7 +37,7 @@ class Phases:
 class Records:
     """One mapping for each device of a kind (``pv``, ``battery``)."""
 
-    items: tuple[Mapping[str, float | None], ...]
+    items: tuple[Mapping[str, float | Counter | None], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,4 +55,4 @@ class Structure:
     main: str = ""
 
 
-Value = float | int | bool | str | datetime | timedelta | Unset | Phases | Records | Names | Structure | None
+Value = float | int | bool | str | datetime | timedelta | Unset | Counter | Phases | Records | Names | Structure | None

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 from bench import NOON, Bench, S, loadpoint, run, site_config
 
+from evcclib import Site
 from evcclib.config import BatteryConfig
 from evcclib.events import Warned, WarningCode
-from evcclib.model import ChargeMode, ChargerStatus, TariffKind
-from evcclib.readings import Measured, MeterReading, Missing
+from evcclib.model import Cause, ChargeMode, ChargerStatus, Now, TariffKind
+from evcclib.readings import BatteryReading, Measured, MeterReading, Missing, Readings
 from evcclib.tariff import Rate, Rates
 from evcclib.view import SiteView
 
@@ -39,6 +40,32 @@ def test_failed_inverter_keeps_its_value_then_the_sum_is_unknown_and_said_so() -
     bench.at(40)
     assert Warned(WarningCode.RECOVERED, None, {"meter": "pv1"}) in bench.events
     assert (view(bench).pv_power_w, view(bench).home_power_w) == (3000, 3000)
+
+
+@pytest.mark.rule("SITE-8")
+def test_counters_are_shown_of_each_meter_that_counts_and_stay() -> None:
+    batteries = (BatteryConfig(capacity_kwh=10.0), BatteryConfig(capacity_kwh=5.0))
+    config = site_config(loadpoint(mode=ChargeMode.OFF), pv_count=2, batteries=batteries)
+    site = Site(config, now=Now(0 * S, NOON))
+    assert site.view(now=Now(0 * S, NOON)).pv_energies_kwh == (None, None)
+    power, at = Measured(1000.0, 0 * S), 0 * S
+    readings = Readings(
+        grid=MeterReading(power_w=power, energy_export_kwh=Measured(3.5, at)),
+        pv=(MeterReading(power_w=power, energy_import_kwh=Measured(12345.678, at)), MeterReading(power_w=power)),
+        batteries=(
+            BatteryReading(power_w=power),
+            BatteryReading(
+                power_w=power, energy_discharged_kwh=Measured(18.25, at), energy_charged_kwh=Measured(21.5, at)
+            ),
+        ),
+    )
+    for second in (0, 3600):
+        now = Now(second * S, NOON + second * S)
+        site.step(readings, now=now, cause=Cause.INTERVAL)
+        found = site.view(now=now)
+        assert (found.grid_energy_export_kwh, found.pv_energies_kwh) == (3.5, (12345.678, None))
+        counted = [(battery.energy_discharged_kwh, battery.energy_charged_kwh) for battery in found.batteries]
+        assert counted == [(None, None), (18.25, 21.5)]
 
 
 @pytest.mark.rule("SITE-6")
