@@ -68,18 +68,7 @@ def site_view(site: SiteDesk) -> SiteView:
         battery_power_w=balance.battery.power_w,
         battery_soc_pct=balance.battery.soc_pct,
         battery_capacity_kwh=balance.battery.capacity_kwh,
-        batteries=tuple(
-            BatteryView(
-                power_w=fresh_value(_at(state.batteries, position), oldest),
-                soc_pct=fresh_value(_at(state.battery_socs, position), oldest),
-                capacity_kwh=battery.capacity_kwh,
-                energy_discharged_kwh=_value(reading.energy_discharged_kwh),
-                energy_charged_kwh=_value(reading.energy_charged_kwh),
-            )
-            for position, (battery, reading) in enumerate(
-                zip(config.batteries, _padded(readings.batteries, layout.battery_count, _NO_BATTERY), strict=True)
-            )
-        ),
+        batteries=_batteries(site),
         aux_power_w=balance.aux_w,
         home_power_w=balance.home_w,
         site_power_w=balance.site_w,
@@ -98,6 +87,22 @@ def site_view(site: SiteDesk) -> SiteView:
         is_healthy=last_at is not None and site.instant - last_at < HEALTHY_FOR + layout.interval,
         vehicles=tuple(title_of(vehicle) for vehicle in layout.vehicles.values()),
         loadpoints=tuple(_loadpoint_view(lp) for lp in site.desks),
+    )
+
+
+def _batteries(site: SiteDesk) -> tuple[BatteryView, ...]:
+    state, oldest, configured = site.state, site.oldest, site.layout.config.batteries
+    return tuple(
+        BatteryView(
+            power_w=fresh_value(_at(state.batteries, position), oldest),
+            soc_pct=fresh_value(_at(state.battery_socs, position), oldest),
+            capacity_kwh=battery.capacity_kwh,
+            energy_discharged_kwh=_value(reading.energy_discharged_kwh),
+            energy_charged_kwh=_value(reading.energy_charged_kwh),
+        )
+        for position, (battery, reading) in enumerate(
+            zip(configured, _padded(site.readings.batteries, len(configured), _NO_BATTERY), strict=True)
+        )
     )
 
 

@@ -200,7 +200,7 @@ async def _server(
         hub=hub,
         persistence=persistence,
     )
-    loop.show(is_cycle=True)
+    loop.show()
     if config.telemetry and await store.load_flag(TELEMETRY) is None:
         await store.save_flag(TELEMETRY, True)
     home = Home(

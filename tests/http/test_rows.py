@@ -338,12 +338,13 @@ async def test_vehicles_are_assigned_removed_and_detected() -> None:
 @in_real_time
 async def test_remote_demand_with_and_without_colon() -> None:
     async with served() as api:
+        assert "remoteDisabled" not in await api.loadpoint()
         for word, shown in (("soft", "soft"), ("HARD", "hard"), ("enable", "")):
             for source in ("hems", ":hems"):
                 response = await api.post(f"/api/loadpoints/1/remotedemand/{word}/{source}")
                 assert response.json() == {"result": {"demand": shown, "source": "hems"}}
                 loadpoint = await api.loadpoint()
-                assert (loadpoint["remoteDisabled"], loadpoint["remoteDisabledSource"]) == (shown, "hems")
+                assert (loadpoint["remoteDisabled"], loadpoint["remoteDisabledSource"]) == (shown or None, "hems")
 
 
 @pytest.mark.api("row-28", "row-29", "row-30")

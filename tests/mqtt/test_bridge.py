@@ -101,6 +101,23 @@ async def test_before_the_first_cycle_nothing_is_published() -> None:
 
 
 @in_virtual_time
+async def test_a_state_that_no_cycle_has_measured_is_not_published() -> None:
+    class Starting(Home):
+        def cycle(self) -> None:
+            self.hub.publish(self.view(), self.clock.now(), is_cycle=False)
+
+    async with bridged(home=Starting) as world:
+        world.home.hub.tell(Level.WARN, "a device is away")
+        await world.home.submit(ChangeLoadpointSetting(0, "current_min_a", 8))
+        await wait_all_tasks_blocked()
+        assert {topic for topic, _ in world.since(0)} <= {"evcc/site/warn"}
+        Home.cycle(world.home)
+        await wait_all_tasks_blocked()
+        assert world.broker.payload("evcc/status") == "online"
+        assert world.broker.payload(f"{CARPORT}/minCurrent") == "8"
+
+
+@in_virtual_time
 async def test_a_clean_stop_says_offline() -> None:
     async with bridged() as world:
         pass
@@ -489,8 +506,10 @@ async def test_what_an_earlier_home_left_behind_is_erased() -> None:
     broker = MemoryBroker()
     for topic in ("evcc/loadpoints/3", "evcc/loadpoints/3/mode", "evcc/site/pv/3/power", "evcc/loadpoints/1/custom"):
         broker.publish(Publication(topic, b"1"))
+    broker.publish(Publication(f"{CARPORT}/remoteDisabled", b"soft"))
     async with bridged(broker=broker):
         assert not any("/3" in topic for topic in broker.retained)
+        assert f"{CARPORT}/remoteDisabled" not in broker.retained
         assert broker.payload("evcc/loadpoints/1/custom") == "1"
 
 

@@ -95,8 +95,6 @@ evcc/loadpoints/1/planActive false
 evcc/loadpoints/1/planProjectedStart 1678155217
 evcc/loadpoints/1/pvAction inactive
 evcc/loadpoints/1/pvRemaining 0
-evcc/loadpoints/1/remoteDisabled
-evcc/loadpoints/1/remoteDisabledSource
 evcc/loadpoints/1/target/energy 0
 evcc/loadpoints/1/target/soc 90
 evcc/loadpoints/1/target/time 2023-03-07T06:00:00Z
@@ -188,7 +186,8 @@ def test_auth_has_no_topic() -> None:
 @pytest.mark.api("M-11")
 def test_only_what_an_earlier_home_of_ours_left_behind_is_stale() -> None:
     document = Document(
-        {"pv": Records(({"power": 1.0},)), "vehicles": Names(("a", "b")), "gridPowers": Phases((1, 2, 3))}, ({}, {})
+        {"pv": Records(({"power": 1.0},)), "vehicles": Names(("a", "b")), "gridPowers": Phases((1, 2, 3))},
+        ({"chargeCurrents": Phases((1, 2, 3))}, {}),
     )
     stale = {
         "evcc/loadpoints/3",
@@ -200,10 +199,16 @@ def test_only_what_an_earlier_home_of_ours_left_behind_is_stale() -> None:
         "evcc/site/pv/0/power",
         "evcc/site/battery/1/soc",
         "evcc/site/vehicles/3",
+        "evcc/site/gridEnergy",
+        "evcc/site/gridCurrents/l1",
+        "evcc/loadpoints/1/remoteDisabled",
+        "evcc/loadpoints/1/vehicleIdentity",
+        "evcc/loadpoints/2/chargeCurrents/l1",
     }
     kept = {
         "evcc/loadpoints/2/mode",
         "evcc/loadpoints/1/custom",
+        "evcc/loadpoints/1/chargeCurrents/l1",
         "evcc/site/pv/1/power",
         "evcc/site/pv",
         "evcc/site/vehicles/2",

@@ -12,10 +12,11 @@ from example_home import CARPORT, FACTS, NOW, VIEW, example_document
 from evcc_server.http.state_schema import state_schema
 from evcc_server.settings import TABLE
 from evcc_server.state import encode
-from evcc_server.state.document import document
+from evcc_server.state.document import PASSING_KEYS, document
 from evcc_server.state.reasons_text import reason_text, warning_text
 from evcc_server.state.values import Counter
 from evcclib.events import Warned, WarningCode
+from evcclib.model import RemoteDemand
 from evcclib.pipeline.observe_loadpoint import READ_BACKS
 from evcclib.reasons import Reason, ReasonCode
 from evcclib.settings import Scope
@@ -38,7 +39,7 @@ CARPORT_KEYS = json.loads("""
  "connectedDuration":10020000000000,"disableThreshold":200,"enableThreshold":0,"enabled":true,"maxCurrent":16,
  "minCurrent":6,"minSoc":20,"mode":"pv","phaseAction":"inactive","phaseRemaining":0,"phases":1,"phasesActive":1,
  "phasesConfigured":null,"phasesEnabled":1,"planActive":false,"planProjectedStart":"2023-03-07T03:13:37+01:00",
- "pvAction":"inactive","pvRemaining":0,"remoteDisabled":"","remoteDisabledSource":"","targetEnergy":0,"targetSoc":90,
+ "pvAction":"inactive","pvRemaining":0,"targetEnergy":0,"targetSoc":90,
  "targetTime":"2023-03-07T07:00:00+01:00","title":"Carport","vehicleCapacity":44,"vehicleDetectionActive":false,
  "vehicleFeatureOffline":false,"vehicleIcon":"","vehicleOdometer":12345.6,"vehiclePresent":true,"vehicleRange":181,
  "vehicleSoc":61.6,"vehicleTargetSoc":100,"vehicleTitle":"blauer e-Golf"}""")
@@ -49,7 +50,7 @@ GARAGE_KEYS = json.loads("""
  "enableThreshold":-1300,"enabled":false,"maxCurrent":16,"minCurrent":6,"minSoc":0,"mode":"off",
  "phaseAction":"inactive","phaseRemaining":0,"phases":0,"phasesActive":3,"phasesConfigured":0,"phasesEnabled":3,
  "planActive":false,"planProjectedStart":"0001-01-01T00:00:00Z","pvAction":"inactive","pvRemaining":0,
- "remoteDisabled":"","remoteDisabledSource":"","targetEnergy":0,"targetSoc":75,"targetTime":"0001-01-01T00:00:00Z",
+ "targetEnergy":0,"targetSoc":75,"targetTime":"0001-01-01T00:00:00Z",
  "title":"Garage","vehicleCapacity":80,"vehicleDetectionActive":false,"vehicleFeatureOffline":false,"vehicleIcon":"",
  "vehicleOdometer":0,"vehiclePresent":true,"vehicleRange":0,"vehicleSoc":0,"vehicleTargetSoc":0,
  "vehicleTitle":"weißes Model 3"}""")
@@ -115,6 +116,41 @@ def test_what_cannot_be_known_is_null_on_every_channel_and_never_zero() -> None:
     assert encode.rest(carport["chargePower"]) is None
     assert encode.socket(carport["chargePower"]) is None
     assert dict(encode.mqtt("chargePower", carport["chargePower"])) == {"chargePower": ""}
+
+
+@pytest.mark.api("S-4")
+def test_a_remote_demand_is_shown_from_the_first_on_and_null_when_it_is_over() -> None:
+    def shown(demand: RemoteDemand, source: str) -> list[object]:
+        lp = replace(CARPORT, remote_demand=demand, remote_source=source)
+        keys = document(replace(VIEW, loadpoints=(lp,)), FACTS, NOW).loadpoints[0]
+        return [keys.get(key, "absent") for key in ("remoteDisabled", "remoteDisabledSource")]
+
+    assert shown(RemoteDemand.ENABLE, "") == ["absent", "absent"]
+    assert shown(RemoteDemand.SOFT, "hems") == ["soft", "hems"]
+    assert shown(RemoteDemand.HARD, "") == ["hard", ""]
+    assert shown(RemoteDemand.ENABLE, "hems") == [None, "hems"]
+
+
+@pytest.mark.api("S-4")
+def test_a_home_without_vehicles_has_no_key_about_them_but_what_its_station_tells() -> None:
+    guest = replace(CARPORT, vehicle=None, vehicle_soc_pct=None)
+    view = replace(VIEW, vehicles=(), loadpoints=(guest, replace(guest, vehicle_soc_pct=61.6)))
+    without, told = document(view, FACTS, NOW).loadpoints
+    assert [key for key in without if key.startswith("vehicle")] == ["vehicleDetectionActive"]
+    assert told["vehicleSoc"] == 61.6
+
+
+@pytest.mark.api("S-4")
+def test_a_station_without_an_icon_has_null_for_one() -> None:
+    shown = document(replace(VIEW, loadpoints=(replace(CARPORT, charger_icon=""),)), FACTS, NOW)
+    assert shown.loadpoints[0]["chargerIcon"] is None
+
+
+def test_what_may_be_missing_is_what_the_schema_does_not_demand() -> None:
+    site: Any = state_schema()
+    loadpoint = site["properties"]["loadpoints"]["items"]
+    optional = [key for each in (site, loadpoint) for key in each["properties"] if key not in each["required"]]
+    assert set(optional) == PASSING_KEYS
 
 
 COUNTERS = ["gridEnergy", "gridReturnEnergy", "pvEnergy", "batteryEnergy", "batteryReturnEnergy"]

@@ -106,8 +106,11 @@ class Bridge:
                 self._publish_news(news)
 
     def _announce(self) -> None:
-        """Publish everything, in the order of api 7.2; the broker may know nothing."""
-        if self._hub.is_empty:
+        """Publish everything, in the order of api 7.2; the broker may know nothing.
+
+        Not before the first cycle: an empty payload says that a device is silent, not that it was not asked yet.
+        """
+        if not self._hub.cycled.is_set():
             return
         document = self._hub.snapshot
         self._publish(tree.loadpoint_count(self._root, len(document.loadpoints)))
@@ -203,7 +206,8 @@ class Bridge:
 
     async def _erase_stale(self) -> None:
         found = await self._link.retained((f"{self._root}/site/#", f"{self._root}/loadpoints/#"))
-        if found and not self._hub.is_empty:
+        if found:
+            await self._hub.cycled.wait()
             self._erase(tree.stale(self._root, self._hub.snapshot, found))
 
     def _erase(self, topics: Iterable[str]) -> None:

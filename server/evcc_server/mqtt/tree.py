@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from evcc_server.settings import Owner, Setting
-from evcc_server.state.document import Document
+from evcc_server.state.document import PASSING_KEYS, Document, Keys
 from evcc_server.state.encode import NOT_ON_MQTT, Compat, dumps, mqtt, mqtt_extra, rest_keys
 from evcc_server.state.hub import Key
 from evcc_server.state.values import Names, Records, Value
@@ -91,13 +91,18 @@ def stale(root: str, document: Document, found: Iterable[str]) -> Iterator[str]:
     for topic in found:
         match topic.removeprefix(f"{root}/").split("/"):
             case ["loadpoints", number, *rest] if re.fullmatch(r"[1-9][0-9]*", number):
-                if int(number) > len(document.loadpoints) or (rest and rest[0] in RETIRED_KEYS):
+                if int(number) > len(document.loadpoints) or _is_gone(document.loadpoints[int(number) - 1], rest):
                     yield topic
-            case ["site", name, *_] if name in RETIRED_KEYS:
+            case ["site", *rest] if _is_gone(document.site, rest):
                 yield topic
             case ["site", ("pv" | "battery" | "vehicles") as name, number, *_] if re.fullmatch(r"[0-9]+", number):
                 if not 1 <= int(number) <= _length(document.site.get(name)):
                     yield topic
+
+
+def _is_gone(keys: Keys, levels: list[str]) -> bool:
+    """Whether the topic ``levels`` was a key's that is retired, or that is not among ``keys`` now."""
+    return bool(levels) and (levels[0] in RETIRED_KEYS or levels[0] in PASSING_KEYS - keys.keys())
 
 
 def _length(value: Value) -> int:

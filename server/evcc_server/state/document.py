@@ -12,11 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from operator import attrgetter
+from typing import Final
 
 from evcc_server.settings import TABLE
 from evcc_server.state.reasons_text import reason_text
 from evcc_server.state.values import UNSET_TIME, Counter, Names, Phases, Records, Structure, Unset, Value
-from evcclib.model import Now, PhaseTriple
+from evcclib.model import Now, PhaseTriple, RemoteDemand
 from evcclib.reasons import Reason, ReasonCode
 from evcclib.settings import Kind, LoadpointSettings, Scope, SiteSettings
 from evcclib.units import SECOND, ZERO, round_half_away, whole_seconds
@@ -55,9 +56,27 @@ SETTING_KEYS = frozenset(key for row in TABLE if not row.is_repeated for key in 
 ``mode``, which people also publish to by mistake [M-4]."""
 
 
+PASSING_KEYS: Final = frozenset(
+    {
+        "gridPower", "gridAge", "gridPowers", "gridCurrents", "gridEnergy", "gridReturnEnergy", "pv", "pvEnergy",
+        "batteryPower", "batterySoc", "batteryCapacity", "battery", "batteryEnergy", "batteryReturnEnergy",
+        "tariffGrid", "tariffFeedIn", "tariffCo2", "tariffEffectivePrice", "tariffEffectiveCo2",
+        "chargeCurrents", "chargeVoltages", "chargeTotalImport", "climaterActive", "planOverrun",
+        "sessionSolarPercentage", "sessionPrice", "remoteDisabled", "remoteDisabledSource",
+        "vehiclePresent", "vehicleName", "vehicleTitle", "vehicleIcon", "vehicleCapacity", "vehicleSoc", "vehicleRange",
+        "vehicleTargetSoc", "vehicleOdometer", "vehicleFeatureOffline", "vehicleIdentity",
+    }
+)  # fmt: skip
+"""Keys that not every document has: of what a home can do, what devices tell, what an event has to do first."""
+
+
 def document(view: SiteView, labels: Labels, now: Now) -> Document:
     """The documents of ``view``, which was taken at ``now``."""
-    return Document(_site(view, labels), tuple(_loadpoint(loadpoint, labels, now) for loadpoint in view.loadpoints))
+    shown_of = _vehicle if view.vehicles else _nobodys
+    return Document(
+        _site(view, labels),
+        tuple({**_loadpoint(loadpoint, labels, now), **shown_of(loadpoint)} for loadpoint in view.loadpoints),
+    )
 
 
 _NO_ACCOUNTS = Structure({"vehicles": Structure({})})
@@ -168,26 +187,17 @@ def _loadpoint(view: LoadpointView, labels: Labels, now: Now) -> Keys:
         "pvRemaining": whole_seconds(view.pv_remaining),
         "planActive": view.plan_is_active,
         "planProjectedStart": _local(view.plan_projected_start, labels),
-        "remoteDisabled": view.remote_demand.value,
-        "remoteDisabledSource": view.remote_source,
         "chargerFeatureIntegratedDevice": view.charger_is_integrated,
-        "chargerIcon": view.charger_icon,
+        "chargerIcon": view.charger_icon or None,
         "chargerAge": _age(view.charger_age),
         "commandPending": bool(view.commands_pending),
-        "vehiclePresent": view.vehicle is not None,
-        "vehicleName": view.vehicle or "",
-        "vehicleTitle": view.vehicle_title,
-        "vehicleIcon": view.vehicle_icon,
-        "vehicleCapacity": view.vehicle_capacity_kwh,
-        # 0: unknown, so that clients of 2023 show the vehicle without it
-        "vehicleSoc": view.vehicle_soc_pct or 0.0,
-        "vehicleRange": round_half_away(view.vehicle_range_km or 0.0),
-        "vehicleTargetSoc": view.vehicle_soc_limit_pct or 0.0,
-        "vehicleOdometer": Counter(view.vehicle_odometer_km or 0.0),
         "vehicleDetectionActive": view.vehicle_detection_is_active,
-        "vehicleFeatureOffline": view.vehicle_is_offline,
         "reason": _reason(view.reason, labels, now),
     }
+    if view.remote_source or view.remote_demand is not RemoteDemand.ENABLE:
+        # null, once it is over: to clients of 2023 an empty text is a demand
+        keys["remoteDisabled"] = view.remote_demand.value or None
+        keys["remoteDisabledSource"] = view.remote_source
     keys |= _known(
         {
             "chargeCurrents": _phases(view.currents_a),
@@ -201,6 +211,27 @@ def _loadpoint(view: LoadpointView, labels: Labels, now: Now) -> Keys:
         }
     )
     return keys
+
+
+def _vehicle(view: LoadpointView) -> Keys:
+    return {
+        "vehiclePresent": view.vehicle is not None,
+        "vehicleName": view.vehicle or "",
+        "vehicleTitle": view.vehicle_title,
+        "vehicleIcon": view.vehicle_icon,
+        "vehicleCapacity": view.vehicle_capacity_kwh,
+        # 0: unknown, so that clients of 2023 show the vehicle without it
+        "vehicleSoc": view.vehicle_soc_pct or 0.0,
+        "vehicleRange": round_half_away(view.vehicle_range_km or 0.0),
+        "vehicleTargetSoc": view.vehicle_soc_limit_pct or 0.0,
+        "vehicleOdometer": Counter(view.vehicle_odometer_km or 0.0),
+        "vehicleFeatureOffline": view.vehicle_is_offline,
+    }
+
+
+def _nobodys(view: LoadpointView) -> Keys:
+    """Of a home that names no vehicles: only what the station itself knows of a guest."""
+    return _known({"vehicleSoc": view.vehicle_soc_pct})
 
 
 def _reason(reason: Reason, labels: Labels, now: Now) -> Structure:

@@ -98,6 +98,8 @@ class Hub:
         self.labels = labels
         self._document: Document | None = None
         self._version = 0
+        self.cycled = trio.Event()
+        """Set when the first control cycle has ended: before, what is measured is not known, though devices may be there."""
         self._subscriptions: set[Subscription] = set()
 
     @property
@@ -131,6 +133,8 @@ class Hub:
         if changed or self._document is None:
             self._document = newest
             self._version += 1
+        if is_cycle:
+            self.cycled.set()
         repeated = changed
         if is_cycle and any(subscription.repeats_measurements for subscription in self._subscriptions):
             repeated = _measurements(newest) | changed
