@@ -15,7 +15,7 @@ from trio_test import in_real_time
 from trio_websocket import WebSocketConnection, open_websocket_url
 
 from evcc_server.http import connection, serve
-from evcc_server.http.live_socket import frames
+from evcc_server.http.live_socket import frames, picture
 from evcc_server.state.hub import Level, News, Notice
 
 pytestmark = pytest.mark.wire
@@ -75,6 +75,32 @@ async def test_a_change_comes_once_and_alone() -> None:
         assert (await frame(socket))["loadpoints.0.targetTime"] == "2023-03-07T07:00:00+01:00"
 
 
+@pytest.mark.api("WS-first", "WS-update")
+@in_real_time
+async def test_after_the_first_frame_each_key_has_one_of_its_own() -> None:
+    """A Domoticz plugin and a client of openHAB take any frame with several keys for a new picture of everything."""
+    async with served() as api, watching(api) as socket:
+        shown = await frame(socket)
+        api.home.grid_is_silent = True
+        api.home.cycle()
+        api.home.hub.tell(Level.WARN, "the last word")
+        changed: dict[str, Any] = {}
+        while "warn" not in changed:
+            later = await frame(socket)
+            assert len(later) == 1
+            changed |= later
+        assert len(changed) > 3
+        assert (shown | changed)["gridPower"] == (await api.state())["gridPower"]
+
+
+@pytest.mark.api("WS-first")
+def test_what_is_told_before_the_first_state_does_not_stand_for_it() -> None:
+    news = News({}, (Notice(Level.WARN, "x"),))
+    assert list(picture(news)) == [{"warn": "x"}]
+    values = {(None, "a"): 1, (0, "b"): 2}
+    assert list(picture(News(values, news.messages))) == [{"a": 1, "loadpoints.0.b": 2}, {"warn": "x"}]
+
+
 @pytest.mark.api("WS-messages")
 @in_real_time
 async def test_messages_come_as_frames_of_their_own() -> None:
@@ -85,7 +111,7 @@ async def test_messages_come_as_frames_of_their_own() -> None:
         assert await frame(socket) == {"warn": 'the "grid" meter is silent'}
         assert await frame(socket) == {"error": "worse"}
     news = News({(None, "a"): 1}, (Notice(Level.WARN, "x"), Notice(Level.WARN, "y")))
-    assert frames(news) == ({"a": 1}, {"warn": "x"}, {"warn": "y"})
+    assert list(frames(news)) == [{"a": 1}, {"warn": "x"}, {"warn": "y"}]
 
 
 @pytest.mark.api("WS-client", "DEV-13")

@@ -1,8 +1,11 @@
-"""``/ws``: the whole state in the first frame, then what changes, as it changes [WS-first, WS-update]."""
+"""``/ws``: the whole state in the first frame, then what changes, as it changes [WS-first, WS-update].
+
+Clients tell the two apart by the number of keys, so later frames have one each.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import trio
 from quart import Response, Websocket
@@ -44,13 +47,15 @@ class LiveSocket:
     async def _send_news(self, websocket: Websocket, subscription: Subscription) -> None:
         # A client that does not read blocks `send` until the connection's deadline closes it; meanwhile each key keeps its
         # newest value only.
+        has_picture = False
         while not self._stop.is_set():
             try:
                 news = await subscription.wait()
             except trio.EndOfChannel:
                 return
-            for frame in frames(news):
+            for frame in frames(news) if has_picture else picture(news):
                 await websocket.send(dumps(frame))
+            has_picture = has_picture or bool(news.values)
 
     async def _discard(self, websocket: Websocket) -> None:
         while True:
@@ -61,8 +66,17 @@ class LiveSocket:
         subscription.end()
 
 
-def frames(news: News) -> tuple[Mapping[str, Json], ...]:
-    """All values in one object; each message in one of its own, since they share a key."""
-    values = {socket_key(loadpoint, key): socket(value) for (loadpoint, key), value in news.values.items()}
-    messages: list[dict[str, Json]] = [{message.level.value: message.text} for message in news.messages]
-    return (values, *messages) if values else tuple(messages)
+def picture(news: News) -> Iterator[Mapping[str, Json]]:
+    """All values in one object, then the messages."""
+    values = {name: value for frame in frames(News(news.values, ())) for name, value in frame.items()}
+    if values:
+        yield values
+    yield from frames(News({}, news.messages))
+
+
+def frames(news: News) -> Iterator[Mapping[str, Json]]:
+    """Each value and each message in an object of its own."""
+    for (loadpoint, key), value in news.values.items():
+        yield {socket_key(loadpoint, key): socket(value)}
+    for message in news.messages:
+        yield {message.level.value: message.text}

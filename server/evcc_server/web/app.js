@@ -1,5 +1,5 @@
 "use strict";
-// Shows what /ws sends: the first frame holds everything, later frames what changed.
+// Shows what /ws sends: the first frame holds everything, later frames one key each.
 
 const state = { site: {}, loadpoints: [] };
 const byId = (id) => document.getElementById(id);
@@ -43,10 +43,13 @@ function take(frame) {
       state.site[key] = value;
     }
   }
-  show();
+  if (!isShowDue) requestAnimationFrame(show);
+  isShowDue = true;
 }
 
+let isShowDue = false;
 function show() {
+  isShowDue = false;
   const { site } = state;
   document.title = site.siteTitle || "evcclib";
   byId("title").textContent = site.siteTitle || "evcclib";
@@ -171,7 +174,11 @@ function connect() {
   const address = new URL("ws", location.href);
   address.protocol = address.protocol.replace("http", "ws");
   const socket = new WebSocket(address);
-  socket.onopen = () => { byId("connection").textContent = words.live; byId("connection").className = ""; };
+  socket.onopen = () => {
+    byId("connection").textContent = words.live;
+    byId("connection").className = "";
+    window.ReactNativeWebView?.postMessage('{"type":"online"}'); // evcc's app shows the page from now on
+  };
   socket.onmessage = (event) => take(JSON.parse(event.data));
   socket.onclose = () => {
     byId("connection").textContent = words.lost;
