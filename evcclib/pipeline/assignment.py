@@ -1,11 +1,12 @@
 """What changes at a loadpoint with its vehicle: goals, actions, estimates, the session's name [VEH-3..VEH-7, ACT-1..ACT-6].
 
-A vehicle's goals are the owner's if one has been set for it, else those of its onIdentify; they come back whenever it does.
+A vehicle's goals are the owner's if one has been set for it, else those of its onIdentify; they come back whenever it does. A
+loadpoint that resets when it is unplugged has the owner's for its default vehicle forgotten.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 from evcclib.config import Actions
 from evcclib.events import GuestFound, SessionChanged, SettingChanged, VehicleAssigned
@@ -101,6 +102,17 @@ def set_goal(site: SiteDesk, name: str, *, soc_min_pct: int | None = None, soc_t
             lp.change(**changes)
 
 
+def forget_goals(site: SiteDesk, name: str) -> None:
+    """Let the vehicle ``name`` have no goals but those of its onIdentify."""
+    old = site.state.vehicle_settings.get(name)
+    if old is not None:
+        site.state.vehicle_settings = {
+            other: settings for other, settings in site.state.vehicle_settings.items() if other != name
+        }
+        forgotten = [each.name for each in fields(old) if getattr(old, each.name) is not None]
+        site.events.extend(SettingChanged(Scope.VEHICLE, name, key, None) for key in forgotten)
+
+
 def connect(site: SiteDesk, lp: LoadpointDesk) -> None:
     """A vehicle was plugged in [EV-10, VEH-6]."""
     state = lp.state
@@ -156,6 +168,8 @@ def disconnect(site: SiteDesk, lp: LoadpointDesk) -> None:
     if config.reset_on_disconnect:
         set_mode(lp, config.mode)
         lp.change(current_min_a=config.current_min_a, current_max_a=config.current_max_a)
+        if state.vehicle is not None:
+            forget_goals(site, state.vehicle)
     vehicle = lp.vehicle
     if vehicle is not None:
         act(site, lp, vehicle.config.on_identify)

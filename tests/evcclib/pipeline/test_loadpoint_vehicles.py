@@ -21,6 +21,7 @@ from evcclib.config import Actions, VehicleConfig
 from evcclib.events import (
     GuestFound,
     SessionChanged,
+    SettingChanged,
     SocProgressed,
     VehicleAssigned,
     Warned,
@@ -30,6 +31,7 @@ from evcclib.pipeline.sharing import priority_of
 from evcclib.readings import Measured, VehicleReading
 from evcclib.reasons import ReasonCode
 from evcclib.requests import AssignVehicle
+from evcclib.settings import Scope
 
 # --- vehicles -------------------------------------------------------------------------------------------------------
 
@@ -117,7 +119,29 @@ def test_reset_on_disconnect_returns_to_the_configuration_then_the_default_vehic
     site.at(10)
     settings = site.lp.settings
     assert (settings.mode, settings.current_min_a, settings.current_max_a) == (PV, 8, 16)
-    assert settings.soc_target_pct == 60  # the owner's goal for this vehicle
+    assert (settings.soc_min_pct, settings.soc_target_pct) == (0, 100)
+    site.box.status = B
+    site.at(20)
+    site.set("soc_target_pct", 60)
+    assert site.lp.settings.soc_target_pct == 60
+
+
+@pytest.mark.rule("ACT-2", "ACT-3", "EV-13")
+def test_reset_on_disconnect_leaves_the_default_vehicle_the_goals_of_its_file_for_good() -> None:
+    car = replace(CAR, on_identify=Actions(soc_min_pct=20, soc_target_pct=80))
+    site = bench(PV, cars=(car, replace(CAR, name="other")), vehicle="car", reset_on_disconnect=True)
+    site.at(0)
+    site.set("soc_min_pct", 40)
+    site.set("soc_target_pct", 60)
+    site.box.status = A
+    site.at(10)
+    assert (site.lp.settings.soc_min_pct, site.lp.settings.soc_target_pct) == (20, 80)
+    assert site.site.lasting.vehicle_settings == {}
+    forgotten = [event for event in site.found(SettingChanged) if event.scope is Scope.VEHICLE and event.value is None]
+    assert {(event.owner, event.name) for event in forgotten} == {("car", "soc_min_pct"), ("car", "soc_target_pct")}
+    site.submit(AssignVehicle(0, "other"))
+    site.submit(AssignVehicle(0, "car"))
+    assert (site.lp.settings.soc_min_pct, site.lp.settings.soc_target_pct) == (20, 80)
 
 
 @pytest.mark.rule("ACT-4", "ACT-6", "VEH-3")
