@@ -296,7 +296,7 @@ BY_TOPIC: Mapping[tuple[Scope, str], Setting] = MappingProxyType(
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """What reading a text needs to know. ``has_unset_words``: this channel (MQTT) also takes Unix seconds for times and
-    clears by ``null``, ``none``, ``nil`` or ``-``; REST has DELETE for that."""
+    clears by ``null``, ``none``, ``nil`` or ``-``; REST has DELETE for that. The zero time clears on both."""
 
     site: SiteConfig
     has_unset_words: bool = False
@@ -398,10 +398,14 @@ _TIME = re.compile(
 )
 
 
-def parse_time(name: str, text: str, zone: tzinfo) -> datetime:
+_NO_TIME = datetime(1, 1, 1, tzinfo=UTC)
+"""What an unset time looks like to clients of 2023, and how they unset one."""
+
+
+def parse_time(name: str, text: str, zone: tzinfo) -> datetime | None:
     """A time in one of the forms of api 2.3, in UTC; local to ``zone`` when it names none. Raises `InvalidSetting`.
 
-    A blank before the offset is what a ``+`` in a query string decodes to.
+    None: ``0001-01-01T00:00:00Z``, no time. A blank before the offset is what a ``+`` in a query string decodes to.
     """
     invalid = InvalidSetting(name, text, "an RFC 3339 time", "invalid time")
     found = _TIME.fullmatch(text)
@@ -415,6 +419,8 @@ def parse_time(name: str, text: str, zone: tzinfo) -> datetime:
         time = naive.replace(tzinfo=_offset(found["zone"], zone)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise invalid from None
+    if time == _NO_TIME:
+        return None
     if not 1970 <= time.year <= 9998:
         raise invalid
     return time

@@ -121,6 +121,8 @@ LOADPOINT_LINES = [
     ("targetTime", "null", {"target/time": "", "targetTime": ""}),
     ("target/time/2023-03-08T06:00:00Z", "", {"target/time": "2023-03-08T06:00:00Z", "targetTime": "1678255200"}),
     ("target/time", "-", {"target/time": "", "targetTime": ""}),
+    ("targetTime", "2023-03-08T06:00:00Z", {"target/time": "2023-03-08T06:00:00Z", "targetTime": "1678255200"}),
+    ("targetTime", "0001-01-01T00:00:00Z", {"target/time": "", "targetTime": ""}),
     ("phases", "3", {"phases": "3", "phasesConfigured": "3"}),
     ("phasesConfigured", "1", {"phases": "1", "phasesConfigured": "1"}),
     ("maxCurrent", "20", {"maxCurrent": "20"}),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 
 from evcc_server.http.home import Home
 from evcc_server.http.route import Answer, Call, Enveloped, Handler, Parameter, Refused, Route, Schema
 from evcc_server.settings import BY_NAME, TABLE, Owner, Parsed, Setting, parse, request
-from evcc_server.state.encode import Json, rest, time_text, whole
+from evcc_server.state.encode import Json, rest, whole
+from evcc_server.state.values import UNSET_TIME
 from evcclib.model import ChargeMode
 from evcclib.requests import DetectVehicle
 from evcclib.settings import Kind, Scope
@@ -89,7 +90,7 @@ def result_schema(setting: Setting) -> Schema:
         properties: Schema = {
             "soc": {"type": "integer"},
             "energy": {"type": "number"},
-            "time": {"type": "string", "format": "date-time"},
+            "time": {"type": ["string", "null"], "format": "date-time"},
         }
         return {"type": "object", "properties": properties, "required": ["soc", "energy", "time"]}
     return value_schema(setting)
@@ -132,7 +133,9 @@ def _setter(home: Home, setting: Setting) -> Handler:
         owner = _owner(home, setting.scope, call)
         value = parse(setting, call.path["value"], home.context)
         await home.gateway.submit(request(setting, owner, value))
-        return Enveloped(result_value(home, owner, value))
+        if setting.spec is not None and setting.spec.kind is Kind.TIME:
+            return Enveloped(_goals(home, owner))
+        return Enveloped(result_value(home, value))
 
     return handle
 
@@ -145,21 +148,25 @@ def _clearer(home: Home, setting: Setting) -> Handler:
     return handle
 
 
-def result_value(home: Home, owner: Owner, value: Parsed) -> Json:
+def _goals(home: Home, owner: Owner) -> Json:
+    """What a target time is answered with: all that is to be reached, and when."""
+    assert isinstance(owner, int)
+    goals = home.gateway.view().loadpoints[owner].settings
+    time = goals.target_time
+    return {
+        "soc": goals.soc_target_pct,
+        "energy": rest(goals.energy_target_kwh),
+        "time": rest(UNSET_TIME if time is None else time.astimezone(UTC), home.options.compat),
+    }
+
+
+def result_value(home: Home, value: Parsed) -> Json:
     """The accepted value in the shape clients know."""
     match value:
         case ChargeMode():
             return value.value
         case str():
             return {"vehicle": home.titles()[value]}
-        case datetime():
-            assert isinstance(owner, int)
-            goals = home.gateway.view().loadpoints[owner].settings
-            return {
-                "soc": goals.soc_target_pct,
-                "energy": rest(goals.energy_target_kwh),
-                "time": time_text(value.astimezone(UTC)),
-            }
         case timedelta():
             return whole(value)
         case _:
@@ -182,7 +189,7 @@ def _combined(home: Home) -> Iterator[Route]:
     async def limit_cost(call: Call) -> Answer:
         limit = parse(cost, call.path["value"], home.context)
         await home.gateway.submit(*(request(cost, loadpoint, limit) for loadpoint in count))
-        return Enveloped(result_value(home, None, limit))
+        return Enveloped(result_value(home, limit))
 
     async def unlimit_cost(_: Call) -> Answer:
         await home.gateway.submit(*(request(cost, loadpoint, None) for loadpoint in count))
@@ -192,7 +199,7 @@ def _combined(home: Home) -> Iterator[Route]:
         amount = parse(goal, call.path["value"], home.context)
         finish = parse(target_time, call.path["time"], home.context)
         await home.gateway.submit(request(target_time, loadpoint, finish), request(goal, loadpoint, amount))
-        return Enveloped(result_value(home, loadpoint, finish))
+        return Enveloped(_goals(home, loadpoint))
 
     async def unplan(loadpoint: int) -> Answer:
         await home.gateway.submit(request(target_time, loadpoint, None))
