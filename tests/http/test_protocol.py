@@ -332,8 +332,32 @@ async def test_a_directory_is_served_in_place_of_the_page(tmp_path: Path) -> Non
             answer = await raw(api.port, f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
             assert b"secret" not in answer
             assert answer.startswith(b"HTTP/1.1 404")
+        for path in ("/" + "x" * 5000, "/" + "x/" * 3000, "/%00", "/%ff", "/%ed%a0%80", "http://[::/index.html"):
+            answer = await raw(api.port, f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            assert answer.startswith(b"HTTP/1.1 404")
+            assert answer.endswith(b'{"error":"not found"}\n')
         assert (await api.get("/api/state")).status_code == 200
         assert (await api.get("/api/docs")).status_code == 200
+
+
+@pytest.mark.api("http-ui", "row-33")
+@in_real_time
+async def test_the_page_of_the_original_is_told_the_version_and_asked_for_anew(tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text("<script>v = 'v[[.Version]]'; c = '[[ .Commit ]]'; list = [[1], [2]]</script>")
+    (tmp_path / "main.js").write_text("'[[.Version]]'")
+    async with served(options=ApiOptions(ui=tmp_path)) as api:
+        page = await api.get("/")
+        assert page.text == "<script>v = 'v0.114.1 (evcclib test)'; c = ''; list = [[1], [2]]</script>"
+        assert page.headers["content-type"] == "text/html; charset=utf-8"
+        script = await api.get("/main.js")
+        assert script.text == "'[[.Version]]'"
+        for path, response in (("/", page), ("/main.js", script)):
+            assert response.headers["cache-control"] == "no-cache"
+            assert "expires" not in response.headers
+            again = await api.get(path, headers={"If-None-Match": response.headers["etag"]})
+            assert again.status_code == 304
+        (tmp_path / "main.js").write_text("'a new one'")
+        assert (await api.get("/main.js", headers={"If-None-Match": script.headers["etag"]})).text == "'a new one'"
 
 
 HELLOS = (
@@ -381,6 +405,9 @@ async def test_a_whole_address_in_the_request_line_is_understood() -> None:
     async with served() as api:
         answer = await raw(api.port, b"GET http://x/api/health HTTP/1.1\r\nHost: x\r\n\r\n")
         assert answer.endswith(b"OK\n")
+        for address in (b"http://[::/api/health", b"http://[/api/health", b"http://]/", b"http://[::1]:x/api/health"):
+            answer = await raw(api.port, b"GET " + address + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert answer.startswith((b"HTTP/1.1 404", b"HTTP/1.1 200"))
 
 
 @pytest.mark.api("row-22")

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import logging
 import zlib
 from collections.abc import Mapping
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import trio
-from quart import Request, Response, request, send_file, websocket
-from quart.utils import file_path_to_path
+from quart import Request, Response, request, websocket
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
-from werkzeug.security import safe_join
 
 from evcc_server.errors import StoreError
 from evcc_server.http.home import Home
 from evcc_server.http.live_socket import LiveSocket
 from evcc_server.http.openapi import openapi
+from evcc_server.http.own_page import add_own_page
 from evcc_server.http.route import Answer, Body, Enveloped, Refused, Route
 from evcc_server.http.routes import api_routes
 from evcc_server.http.who_may_call import CallRules
@@ -63,7 +62,10 @@ def build_app(home: Home, *, stop: trio.Event) -> QuartTrio:
 
 
 class CleanPaths:
-    """Serves ``//api/state/`` as ``/api/state``: a redirect would turn a client's POST into a GET [DEV-6]."""
+    """Serves ``//api/state/`` as ``/api/state``: a redirect would turn a client's POST into a GET [DEV-6].
+
+    An address that is none is left whole, and so is a path that is not found.
+    """
 
     def __init__(self, app: Any) -> None:
         self._app = app
@@ -73,7 +75,8 @@ class CleanPaths:
         path = scope.get("path")
         if path is not None:
             if not path.startswith("/"):  # a client that takes us for a proxy sends the whole address
-                path = urlsplit(path).path
+                with contextlib.suppress(ValueError):
+                    path = urlsplit(path).path
             scope = {**scope, "path": "/" + "/".join(part for part in path.split("/") if part)}
         await self._app(scope, receive, send)
 
@@ -159,7 +162,7 @@ def _add_documents(app: QuartTrio, home: Home, routes: tuple[Route, ...]) -> Non
         if home.options.ui is None or path.startswith("/api/"):
             _add_page(app, path, (PAGE / name).read_bytes(), content_type)
     if home.options.ui is not None:
-        _add_directory(app, home.options.ui)
+        add_own_page(app, home.options.ui, version=home.hub.labels.version)
 
 
 def _add_page(app: QuartTrio, path: str, content: bytes, content_type: str) -> None:
@@ -172,22 +175,6 @@ def _add_page(app: QuartTrio, path: str, content: bytes, content_type: str) -> N
 
     app.add_url_rule(path, f"page {path}", page, provide_automatic_options=False)
     _add_preflight(app, path, {"GET"})
-
-
-def _add_directory(app: QuartTrio, directory: Path) -> None:
-    """Serve the files of ``directory``; ``/`` and every folder mean their ``index.html``."""
-
-    async def file(name: str = "") -> Response:
-        joined = safe_join(str(directory.resolve()), name)
-        path = trio.Path(joined) if joined is not None else None
-        if path is not None and await path.is_dir():
-            path = path / "index.html"
-        if path is None or not await path.is_file() or not (await path.resolve()).is_relative_to(directory.resolve()):
-            raise Refused(404, "not found")
-        return await send_file(file_path_to_path(str(path)), conditional=True)
-
-    app.add_url_rule("/", "ui", file)
-    app.add_url_rule("/<path:name>", "ui file", file)
 
 
 def _add_socket(app: QuartTrio, home: Home, stop: trio.Event) -> None:
