@@ -304,6 +304,8 @@ def _api_options(config: Config, options: Options) -> ApiOptions:
         token=config.auth.token,
         is_local_only=config.auth.token is None and not config.auth.is_open,
         allowed_origins=frozenset(config.network.allowed_origins),
+        name=config.network.name,
+        trusted_proxies=config.network.trusted_proxies,
         ui=options.ui,
     )
 

@@ -131,6 +131,11 @@ MISTAKES = [
     ),
     (
         "minCurrent: 6",
+        "minCurrent: 6\nnetwork: {trustedProxies: [192.0.2.0/24, nginx]}",
+        "23: network.trustedProxies: 'nginx' is no address, expected one such as 192.0.2.1 or 192.0.2.0/24",
+    ),
+    (
+        "minCurrent: 6",
         "soc: {poll: {mode: often}}",
         "22: loadpoints[0].soc.poll.mode: 'often' is not allowed, expected one of charging",
     ),

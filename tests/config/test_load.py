@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,8 @@ loadpoints:
 """
 
 WHOLE = """
-network: {schema: https, host: 0.0.0.0, port: 80, allowedOrigins: ["http://panel.local"]}
+network: {schema: https, host: 0.0.0.0, port: 80, allowedOrigins: ["http://panel.local"],
+  trustedProxies: [192.0.2.1, "2001:db8::/32"]}
 Interval: 30s
 log: debug
 levels: {modbus: trace}
@@ -134,6 +136,7 @@ def test_every_key_arrives_where_it_belongs() -> None:
     config = parse_config(WHOLE, environment=ENVIRONMENT)
     assert (config.network.host, config.network.port) == ("0.0.0.0", 80)
     assert config.network.allowed_origins == ("http://panel.local",)
+    assert config.network.trusted_proxies == (ip_network("192.0.2.1"), ip_network("2001:db8::/32"))
     assert (config.interval, config.log, dict(config.levels)) == (timedelta(seconds=30), "debug", {"modbus": "trace"})
     assert (config.telemetry, config.persists, config.time_zone) == (True, False, "Europe/Berlin")
     assert (config.auth.token, config.api_compat, config.database.path) == ("t0ken", "0.127", "/var/lib/evcc.db")
@@ -249,7 +252,7 @@ def test_what_has_no_effect_is_accepted_with_a_warning_that_names_its_line() -> 
 
 def test_the_announced_name_of_a_sample_file_means_all_interfaces() -> None:
     config = parse_config(SMALLEST + "network: {schema: http, host: evcc.local, port: 7070}\n", environment={})
-    assert (config.network.host, config.network.port) == ("0.0.0.0", 7070)
+    assert (config.network.host, config.network.port, config.network.name) == ("0.0.0.0", 7070, "evcc.local")
     (warning,) = config.warnings
     assert "network.host: evcc.local is a name to announce" in str(warning)
 

@@ -6,6 +6,7 @@ import contextlib
 import gzip
 import json
 import zlib
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -174,6 +175,27 @@ async def test_with_a_token_writing_needs_it_and_reading_does_not() -> None:
 async def test_without_a_token_this_machine_may_write() -> None:
     async with served(options=ApiOptions(is_local_only=True)) as api:
         assert (await api.post("/api/residualpower/5")).status_code == 200
+
+
+@pytest.mark.api("http-proxy")
+@in_real_time
+async def test_who_is_refused_reads_the_cure_and_the_owner_reads_it_once(caplog: pytest.LogCaptureFixture) -> None:
+    proxy = (ip_network("127.0.0.1"),)
+    async with served(options=ApiOptions(is_local_only=True)) as api:
+        for _ in range(3):
+            for forwarded in ("127.0.0.1", "198.51.100.7"):
+                header = {"X-Forwarded-For": forwarded}
+                await api.refuses("POST", "/api/residualpower/5", 403, "set auth in evcc.yaml", headers=header)
+        assert [record.getMessage().split(":")[0] for record in caplog.records] == ["127.0.0.1 is refused"]
+        assert (await api.post("/api/residualpower/5")).status_code == 200
+    caplog.clear()
+    async with served(options=ApiOptions(is_local_only=True, trusted_proxies=proxy)) as api:
+        for forwarded in ("127.0.0.1", "198.51.100.7", "198.51.100.7"):
+            header = {"X-Forwarded-For": forwarded}
+            await api.refuses("POST", "/api/residualpower/5", 403, "set auth in evcc.yaml", headers=header)
+        await api.refuses("POST", "/api/residualpower/5", 403, "set auth in evcc.yaml")
+        clients = [record.getMessage().split(" ")[0] for record in caplog.records]
+        assert clients == ["127.0.0.1", "198.51.100.7"]
 
 
 @pytest.mark.api("http-origin")

@@ -15,6 +15,7 @@ from trio_test import in_real_time
 from trio_websocket import WebSocketConnection, open_websocket_url
 
 from evcc_server.http import connection, serve
+from evcc_server.http.home import ApiOptions
 from evcc_server.http.live_socket import frames, picture
 from evcc_server.state.hub import Level, News, Notice
 
@@ -138,6 +139,25 @@ async def test_a_page_of_a_foreign_origin_is_not_let_in() -> None:
         own = [(b"Origin", f"http://127.0.0.1:{api.port}".encode())]
         async with watching(api, headers=own) as socket:
             assert await frame(socket)
+
+
+@pytest.mark.api("WS-origin")
+@in_real_time
+async def test_our_page_is_let_in_by_whatever_name_it_was_opened_and_others_are_told_the_cure() -> None:
+    def asked(origin: str, host: str) -> bytes:
+        return HANDSHAKE.replace(b"Host: x", f"Host: {host}\r\nOrigin: {origin}".encode())
+
+    async with served(options=ApiOptions(is_local_only=True)) as api:
+        async with await trio.open_tcp_stream("127.0.0.1", api.port) as stream:
+            await stream.send_all(asked("http://evcc.local:7070", "evcc.local:7070"))
+            assert (await stream.receive_some()).startswith(b"HTTP/1.1 101")
+        async with await trio.open_tcp_stream("127.0.0.1", api.port) as stream:
+            await stream.send_all(asked("http://evil.example", "evcc.local:7070"))
+            heard = b""
+            while not heard.endswith(b"}\n"):
+                heard += await stream.receive_some()
+            assert heard.startswith(b"HTTP/1.1 403")
+            assert b"network: allowedOrigins" in heard
 
 
 @pytest.mark.api("row-32")

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -158,17 +159,30 @@ def _network(root: Section) -> Network:
         return Network(host=host, port=port)
     section.text("schema")
     host = section.text("host", default=host) or host
+    name = None
     if host.lower().endswith(".local"):
         # Sample files say evcc.local: the name that evcc announced, while it listened everywhere.
         section.warn("host", f"{host} is a name to announce, not an address: serving on all interfaces")
-        host = "0.0.0.0"  # what the owner of such a file expects
+        name, host = host.lower(), "0.0.0.0"  # what the owner of such a file expects
     network = Network(
         host=host,
         port=section.integer("port", default=port, low=0, high=65535),
+        name=name,
         allowed_origins=section.texts("allowedOrigins"),
+        trusted_proxies=_networks(section, "trustedProxies"),
     )
     section.close()
     return network
+
+
+def _networks(section: Section, key: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    networks = []
+    for text in section.texts(key):
+        try:
+            networks.append(ip_network(text, strict=False))
+        except ValueError:
+            section.problem(key, f"{quoted(text)} is no address, expected one such as 192.0.2.1 or 192.0.2.0/24")
+    return tuple(networks)
 
 
 def _database(root: Section) -> Database:

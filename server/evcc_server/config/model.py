@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network
 
 from evcc_server.config.problems import Problem
 from evcc_server.config.sources import ModbusAddress, Source, Triple
@@ -16,11 +17,16 @@ from evcclib.settings import LoadpointDefaults, SiteDefaults
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
-    """Where HTTP listens, and which web pages of other origins may change things [http-origin]."""
+    """Where HTTP listens, which web pages of other origins may change things, and through whom clients come [http-origin].
+
+    ``name``: what the owner calls the server, if not by an address.
+    """
 
     host: str = "127.0.0.1"
     port: int = 7070
+    name: str | None = None
     allowed_origins: tuple[str, ...] = ()
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

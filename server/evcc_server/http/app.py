@@ -24,7 +24,7 @@ from evcc_server.http.openapi import openapi
 from evcc_server.http.own_page import add_own_page
 from evcc_server.http.route import Answer, Body, Enveloped, Refused, Route
 from evcc_server.http.routes import api_routes
-from evcc_server.http.who_may_call import CallRules
+from evcc_server.http.who_may_call import CallRules, Headers
 from evcc_server.state.encode import dumps
 from evcclib.errors import InvalidSetting, UnknownTarget
 
@@ -34,6 +34,7 @@ JSON_TYPE = "application/json; charset=UTF-8"
 BODY_MAX = 64 * 1024
 COMPRESS_FROM = 1000
 WRITING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+REFUSED_TOLD_MAX = 100
 PAGE = files("evcc_server") / "web"
 PAGE_FILES: Mapping[str, tuple[str, str]] = {
     "/": ("index.html", "text/html; charset=utf-8"),
@@ -55,9 +56,11 @@ def build_app(home: Home, *, stop: trio.Event) -> QuartTrio:
     routes = api_routes(home)
     _add_routes(app, routes)
     _add_documents(app, home, routes)
-    _add_socket(app, home, stop)
+    access = _access(home)
+    refused = _Refusals(access)
+    _add_socket(app, home, stop, access, refused)
     _add_errors(app)
-    _add_rules(app, _access(home))
+    _add_rules(app, access, refused)
     return app
 
 
@@ -177,13 +180,13 @@ def _add_page(app: QuartTrio, path: str, content: bytes, content_type: str) -> N
     _add_preflight(app, path, {"GET"})
 
 
-def _add_socket(app: QuartTrio, home: Home, stop: trio.Event) -> None:
+def _add_socket(app: QuartTrio, home: Home, stop: trio.Event, access: CallRules, refused: _Refusals) -> None:
     live = LiveSocket(home.hub, stop)
-    access = _access(home)
 
     async def watch() -> Response | None:
-        if not access.trusts_origin(websocket.headers, websocket.scheme):
-            return _error(403, "this origin is not allowed")
+        refusal = access.refusal_to_watch(websocket.headers, websocket.scheme)
+        if refusal is not None:
+            return refused(refusal, websocket.remote_addr, websocket.headers)
         return await live.serve(websocket)
 
     async def not_a_handshake() -> Response:
@@ -232,15 +235,29 @@ def _error(status: int, text: str) -> Response:
     return Response(dumps({"error": text}) + "\n", status, content_type=JSON_TYPE)
 
 
-def _add_rules(app: QuartTrio, access: CallRules) -> None:
+class _Refusals:
+    """Answers those who are refused; their owner reads of each in the log, once."""
+
+    def __init__(self, access: CallRules) -> None:
+        self._access = access
+        self._told: set[tuple[str, str]] = set()
+
+    def __call__(self, text: str, address: str | None, headers: Headers) -> Response:
+        told = (self._access.client(address, headers), text)
+        if told not in self._told and len(self._told) < REFUSED_TOLD_MAX:
+            self._told.add(told)
+            log.warning("%s is refused: %s", *told)
+        return _error(403, text)
+
+
+def _add_rules(app: QuartTrio, access: CallRules, refused: _Refusals) -> None:
     async def before() -> Response | None:
         if request.content_length is not None and request.content_length > BODY_MAX:
             return _error(413, f"the body is too large (at most {BODY_MAX} bytes)")
         if request.method in WRITING:
-            if not access.trusts_origin(request.headers, request.scheme):
-                return _error(403, "this origin is not allowed to change anything")
-            if not access.trusts_peer(request.remote_addr):
-                return _error(403, "only clients on this machine may change anything: set auth in evcc.yaml")
+            refusal = access.refusal_to_write(request.remote_addr, request.headers, request.scheme)
+            if refusal is not None:
+                return refused(refusal, request.remote_addr, request.headers)
             if not access.knows_token(request.headers):
                 response = _error(401, "a token is needed: Authorization: Bearer <token>")
                 response.headers["WWW-Authenticate"] = "Bearer"
@@ -269,7 +286,13 @@ def _add_rules(app: QuartTrio, access: CallRules) -> None:
 
 def _access(home: Home) -> CallRules:
     options = home.options
-    return CallRules(token=options.token, allowed_origins=options.allowed_origins, is_local_only=options.is_local_only)
+    return CallRules(
+        token=options.token,
+        allowed_origins=options.allowed_origins,
+        is_local_only=options.is_local_only,
+        name=options.name,
+        trusted_proxies=options.trusted_proxies,
+    )
 
 
 async def _compress(response: Response) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from evcc_server.gateway import Gateway
 from evcc_server.http.route import Refused
+from evcc_server.http.who_may_call import Networks
 from evcc_server.keeping.store import Store
 from evcc_server.quoting import short
 from evcc_server.settings import Context
@@ -25,7 +26,9 @@ class ApiOptions:
 
     ``token``: needed as ``Authorization: Bearer`` for everything that writes. ``is_local_only``: only clients on this machine
     may write. ``allowed_origins``: web pages of these
-    origins may write and open the WebSocket; ``*`` allows all. ``ui``: a directory served in place of our page.
+    origins may write and open the WebSocket; ``*`` allows all. ``name``: what the owner calls this server, whatever ``Host`` a
+    proxy makes of it. ``trusted_proxies``: their ``X-Forwarded-For`` names the client, and none of theirs is on this machine.
+    ``ui``: a directory served in place of our page.
     """
 
     compat: Compat = Compat.V0_114
@@ -33,6 +36,8 @@ class ApiOptions:
     token: str | None = None
     is_local_only: bool = False
     allowed_origins: frozenset[str] = frozenset()
+    name: str | None = None
+    trusted_proxies: Networks = ()
     ui: Path | None = None
 
 
