@@ -130,9 +130,9 @@ MISTAKES = [
         "22: loadpoints[0].resetOnDisconnect: 'maybe' is not allowed, expected true or false",
     ),
     (
-        "minCurrent: 6",
-        "minCurrent: 6\nnetwork: {trustedProxies: [192.0.2.0/24, nginx]}",
-        "23: network.trustedProxies: 'nginx' is no address, expected one such as 192.0.2.1 or 192.0.2.0/24",
+        "meters:\n",
+        "network: {trustedProxies: [192.0.2.0/24, nginx]}\nmeters:\n",
+        "4: network.trustedProxies: 'nginx' is no address, expected one such as 192.0.2.1 or 192.0.2.0/24",
     ),
     (
         "minCurrent: 6",
