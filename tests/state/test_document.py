@@ -121,8 +121,8 @@ def test_what_cannot_be_known_is_null_on_every_channel_and_never_zero() -> None:
 @pytest.mark.api("S-4")
 def test_a_remote_demand_is_shown_from_the_first_on_and_null_when_it_is_over() -> None:
     def shown(demand: RemoteDemand, source: str) -> list[object]:
-        lp = replace(CARPORT, remote_demand=demand, remote_source=source)
-        keys = document(replace(VIEW, loadpoints=(lp,)), FACTS, NOW).loadpoints[0]
+        lp = CARPORT._replace(remote_demand=demand, remote_source=source)
+        keys = document(VIEW._replace(loadpoints=(lp,)), FACTS, NOW).loadpoints[0]
         return [keys.get(key, "absent") for key in ("remoteDisabled", "remoteDisabledSource")]
 
     assert shown(RemoteDemand.ENABLE, "") == ["absent", "absent"]
@@ -133,8 +133,8 @@ def test_a_remote_demand_is_shown_from_the_first_on_and_null_when_it_is_over() -
 
 @pytest.mark.api("S-4")
 def test_a_home_without_vehicles_has_no_key_about_them_but_what_its_station_tells() -> None:
-    guest = replace(CARPORT, vehicle=None, vehicle_soc_pct=None)
-    view = replace(VIEW, vehicles=(), loadpoints=(guest, replace(guest, vehicle_soc_pct=61.6)))
+    guest = CARPORT._replace(vehicle=None, vehicle_soc_pct=None)
+    view = VIEW._replace(vehicles=(), loadpoints=(guest, guest._replace(vehicle_soc_pct=61.6)))
     without, told = document(view, FACTS, NOW).loadpoints
     assert [key for key in without if key.startswith("vehicle")] == ["vehicleDetectionActive"]
     assert told["vehicleSoc"] == 61.6
@@ -142,7 +142,7 @@ def test_a_home_without_vehicles_has_no_key_about_them_but_what_its_station_tell
 
 @pytest.mark.api("S-4")
 def test_a_station_without_an_icon_has_null_for_one() -> None:
-    shown = document(replace(VIEW, loadpoints=(replace(CARPORT, charger_icon=""),)), FACTS, NOW)
+    shown = document(VIEW._replace(loadpoints=(CARPORT._replace(charger_icon=""),)), FACTS, NOW)
     assert shown.loadpoints[0]["chargerIcon"] is None
 
 
@@ -157,15 +157,15 @@ COUNTERS = ["gridEnergy", "gridReturnEnergy", "pvEnergy", "batteryEnergy", "batt
 
 
 def test_energies_are_shown_where_devices_count_them() -> None:
-    battery = replace(VIEW.batteries[0], energy_discharged_kwh=18.25, energy_charged_kwh=21.5)
-    view = replace(VIEW, grid_energy_export_kwh=17654.3214, pv_energies_kwh=(12345.6784, 1.0), batteries=(battery,))
+    battery = VIEW.batteries[0]._replace(energy_discharged_kwh=18.25, energy_charged_kwh=21.5)
+    view = VIEW._replace(grid_energy_export_kwh=17654.3214, pv_energies_kwh=(12345.6784, 1.0), batteries=(battery,))
     site = document(view, FACTS, NOW).site
     assert [encode.rest(site[key]) for key in COUNTERS] == [9120.573, 17654.3214, 12346.6784, 18.25, 21.5]
     assert encode.rest(site["pv"]) == [{"power": 4120, "energy": 12345.6784}, {"power": 2120, "energy": 1}]
     assert encode.rest(site["battery"]) == [
         {"power": -850, "soc": 55, "capacity": 13.4, "energy": 18.25, "returnEnergy": 21.5}
     ]
-    site = document(replace(view, pv_energies_kwh=(12345.6784, None)), FACTS, NOW).site
+    site = document(view._replace(pv_energies_kwh=(12345.6784, None)), FACTS, NOW).site
     assert "pvEnergy" not in site
     assert encode.rest(site["pv"]) == [{"power": 4120, "energy": 12345.6784}, {"power": 2120}]
 
