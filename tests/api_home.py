@@ -19,7 +19,7 @@ import trio
 from evcc_server.blocking import in_thread
 from evcc_server.http.app import build_app
 from evcc_server.http.home import ApiOptions, Home
-from evcc_server.http.serve import serve_http
+from evcc_server.http.serving.serve import serve_http
 from evcc_server.keeping.store import Store
 from evcc_server.state.document import Labels
 from evcc_server.state.hub import Hub

@@ -220,7 +220,7 @@ HOUSES = (
         SERVER,
         (
             ("blocking", "clock", "errors", "gateway", "places", "quoting", "secrets"),
-            ("json_path", "log", "settings"),
+            ("http.serving", "json_path", "log", "settings"),
             ("modbus", "profiles", "state", "texts"),
             ("devices", "keeping", "mqtt"),
             ("config", "devices.template", "http", "loop"),

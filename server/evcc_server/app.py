@@ -30,7 +30,7 @@ from evcc_server.devices.template.modbus_meter import ModbusMeter
 from evcc_server.errors import DeviceError
 from evcc_server.http.app import build_app
 from evcc_server.http.home import ApiOptions, Home
-from evcc_server.http.serve import serve_http
+from evcc_server.http.serving.serve import serve_http
 from evcc_server.keeping.lock import claimed
 from evcc_server.keeping.persistence import Persistence
 from evcc_server.keeping.restore import restored_site

@@ -11,7 +11,7 @@ import trio
 from api_home import Served, served
 from trio_test import in_real_time
 
-from evcc_server.http import serve
+from evcc_server.http.serving import serve
 from evcc_server.places import Places
 
 PATIENCE_S = 10.0

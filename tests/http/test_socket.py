@@ -14,9 +14,9 @@ from api_home import Served, served
 from trio_test import in_real_time
 from trio_websocket import WebSocketConnection, open_websocket_url
 
-from evcc_server.http import connection, serve
 from evcc_server.http.home import ApiOptions
 from evcc_server.http.live_socket import frames, picture
+from evcc_server.http.serving import connection, serve
 from evcc_server.state.hub import Level, News, Notice
 
 pytestmark = pytest.mark.wire

@@ -12,7 +12,7 @@ import trio.testing
 from api_home import Served, served
 from trio_test import in_real_time
 
-from evcc_server.http.callers import Callers
+from evcc_server.http.serving.callers import Callers
 from evcclib.requests import ChangeLoadpointSetting
 
 pytestmark = [pytest.mark.wire, pytest.mark.api("http-whole")]

@@ -24,8 +24,8 @@ from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import AppWrapper, ConnectionState, LifespanState
 from hypercorn.utils import parse_socket_addr
 
-from evcc_server.http.callers import Caller
-from evcc_server.http.http1 import speak_http1
+from evcc_server.http.serving.callers import Caller
+from evcc_server.http.serving.http1 import speak_http1
 
 READ_SIZE = 65536
 SEND_MAX_S = 10.0

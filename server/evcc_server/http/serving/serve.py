@@ -13,9 +13,9 @@ from hypercorn.typing import AppWrapper, LifespanState
 from hypercorn.utils import wrap_app
 from quart_trio import QuartTrio
 
-from evcc_server.http.callers import Caller, Callers
-from evcc_server.http.connection import Connection, Sends
-from evcc_server.http.whole_requests import WholeRequests
+from evcc_server.http.serving.callers import Caller, Callers
+from evcc_server.http.serving.connection import Connection, Sends
+from evcc_server.http.serving.whole_requests import WholeRequests
 from evcc_server.places import Places
 
 _log = logging.getLogger(__name__)

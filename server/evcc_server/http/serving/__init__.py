@@ -1,0 +1,1 @@
+"""How requests and connections reach the app: Hypercorn under trio, with what it lacks."""
