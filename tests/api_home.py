@@ -195,25 +195,21 @@ async def served(
     database: Path | None = None,
 ) -> AsyncIterator[Served]:
     """A home that answers on a loopback socket."""
-    store = await Store.open(database, in_thread())
-    home = ApiHome(config, store)
-    stop = trio.Event()
-    app = build_app(
-        Home(gateway=home, hub=home.hub, store=store, site=config, now=home.now, options=options or ApiOptions()),
-        stop=stop,
-    )
-    ended = trio.Event()
+    async with Store.open(database, in_thread()) as store:
+        home = ApiHome(config, store)
+        stop = trio.Event()
+        app = build_app(
+            Home(gateway=home, hub=home.hub, store=store, site=config, now=home.now, options=options or ApiOptions()),
+            stop=stop,
+        )
+        ended = trio.Event()
 
-    async def serve(*, task_status: trio.TaskStatus[int]) -> None:
-        await serve_http(app, host="127.0.0.1", port=0, stop=stop, task_status=task_status)
-        ended.set()
+        async def serve(*, task_status: trio.TaskStatus[int]) -> None:
+            await serve_http(app, host="127.0.0.1", port=0, stop=stop, task_status=task_status)
+            ended.set()
 
-    try:
         async with trio.open_nursery() as nursery:
             port = await nursery.start(serve)
             async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
                 yield Served(home, client, port, stop, ended, store)
             stop.set()
-    finally:
-        with trio.CancelScope(shield=True):
-            await store.close()

@@ -87,12 +87,12 @@ def test_a_setting_is_shown_and_described(row: Setting) -> None:
 @each_row
 @in_virtual_time
 async def test_a_setting_is_stored_and_comes_back(row: Setting) -> None:
-    store = await Store.open(None, inline)
-    site = Site(HOME, now=NOW)
-    value = another(site, row)
-    events = site.submit(request(row, OWNERS[row.scope], value), now=NOW)
-    await store.save(settings=[event for event in events if isinstance(event, SettingChanged)])
-    assert present(await restored_site(HOME, store, NOW, keeps_settings=True), row) == value
+    async with Store.open(None, inline) as store:
+        site = Site(HOME, now=NOW)
+        value = another(site, row)
+        events = site.submit(request(row, OWNERS[row.scope], value), now=NOW)
+        await store.save(settings=[event for event in events if isinstance(event, SettingChanged)])
+        assert present(await restored_site(HOME, store, NOW, keeps_settings=True), row) == value
 
 
 # -- the file -----------------------------------------------------------------------------------------------------------------

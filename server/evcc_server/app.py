@@ -128,7 +128,7 @@ class Server:
         return built.period if built.period < self.config.interval else None
 
     async def leave(self) -> None:
-        """Leave chargers safe and the database complete; takes `LEAVE_S` at most."""
+        """Leave chargers safe and the database complete; each takes `LEAVE_S` at most."""
         with trio.move_on_after(LEAVE_S, shield=True):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self.persistence.close)
@@ -140,7 +140,6 @@ class Server:
                         nursery.start_soon(_release, name, battery)
         with trio.move_on_after(LEAVE_S, shield=True):
             await self.devices.aclose()
-            await self.store.close()
 
 
 @asynccontextmanager
@@ -161,17 +160,12 @@ async def open_server(
     clock = clock or Clock()
     database = _database(options.database or config.database.path)
     with claimed(database):  # before any device is touched: the other server's stations are not ours
-        store = await Store.open(database, run_blocking or in_thread())
-        try:
+        async with Store.open(database, run_blocking or in_thread()) as store:
             server = await _server(config, options, store, clock=clock, opener=opener, http=http)
-        except BaseException:
-            with trio.move_on_after(LEAVE_S, shield=True):
-                await store.close()
-            raise
-        try:
-            yield server
-        finally:
-            await server.leave()
+            try:
+                yield server
+            finally:
+                await server.leave()
 
 
 async def _server(

@@ -6,6 +6,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -86,11 +87,10 @@ def test_whoever_reads_or_writes_the_database_besides_meets_no_lock(tmp_path: Pa
     database = tmp_path / "evcc.db"
     with claimed(database):
         for _ in range(2):
-            connection = sqlite3.connect(database, isolation_level=None, timeout=0)
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("CREATE TABLE IF NOT EXISTS seen (at TEXT)")
-            connection.execute("INSERT INTO seen VALUES ('now')")
-            connection.close()
+            with closing(sqlite3.connect(database, isolation_level=None, timeout=0)) as connection:
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("CREATE TABLE IF NOT EXISTS seen (at TEXT)")
+                connection.execute("INSERT INTO seen VALUES ('now')")
         with pytest.raises(DatabaseInUse), claimed(database):  # it still holds
             raise AssertionError
     assert database.stat().st_size < 100_000

@@ -40,91 +40,93 @@ async def _left(store: Store, *requests: ChangeLoadpointSetting | ChangeSiteSett
 
 @in_virtual_time
 async def test_what_a_client_has_set_wins_over_the_file() -> None:
-    store = await Store.open(None, inline)
-    await _left(store, ChangeLoadpointSetting(0, "current_min_a", 10.0), ChangeSiteSetting("residual_power_w", -50.0))
-    site = await restored_site(FILE, store, LATER, keeps_settings=True)
-    assert site.state.loadpoints[0].settings.current_min_a == 10
-    assert site.state.settings.residual_power_w == -50
+    async with Store.open(None, inline) as store:
+        await _left(
+            store, ChangeLoadpointSetting(0, "current_min_a", 10.0), ChangeSiteSetting("residual_power_w", -50.0)
+        )
+        site = await restored_site(FILE, store, LATER, keeps_settings=True)
+        assert site.state.loadpoints[0].settings.current_min_a == 10
+        assert site.state.settings.residual_power_w == -50
 
 
 @in_virtual_time
 async def test_an_edited_file_shows_where_no_client_has_set_the_value() -> None:
-    store = await Store.open(None, inline)
-    await _left(store, ChangeLoadpointSetting(0, "mode", ChargeMode.OFF))
-    edited = replace(
-        FILE, loadpoints=(replace(FILE.loadpoints[0], mode=ChargeMode.NOW, current_max_a=32, current_min_a=20),)
-    )
-    site = await restored_site(edited, store, LATER, keeps_settings=True)
-    settings = site.state.loadpoints[0].settings
-    assert (settings.mode, settings.current_min_a, settings.current_max_a) == (ChargeMode.OFF, 20, 32)
+    async with Store.open(None, inline) as store:
+        await _left(store, ChangeLoadpointSetting(0, "mode", ChargeMode.OFF))
+        edited = replace(
+            FILE, loadpoints=(replace(FILE.loadpoints[0], mode=ChargeMode.NOW, current_max_a=32, current_min_a=20),)
+        )
+        site = await restored_site(edited, store, LATER, keeps_settings=True)
+        settings = site.state.loadpoints[0].settings
+        assert (settings.mode, settings.current_min_a, settings.current_max_a) == (ChargeMode.OFF, 20, 32)
 
 
 @in_virtual_time
 async def test_the_longest_delay_that_a_file_may_give_shows_after_a_restart() -> None:
-    store = await Store.open(None, inline)
-    await _left(store)
-    longest = timedelta(seconds=SPECS[Scope.LOADPOINT, "enable_delay"].high)
-    edited = replace(FILE, loadpoints=(replace(FILE.loadpoints[0], enable_delay=longest),))
-    site = await restored_site(edited, store, LATER, keeps_settings=True)
-    assert site.state.loadpoints[0].settings.enable_delay == timedelta(hours=24)
+    async with Store.open(None, inline) as store:
+        await _left(store)
+        longest = timedelta(seconds=SPECS[Scope.LOADPOINT, "enable_delay"].high)
+        edited = replace(FILE, loadpoints=(replace(FILE.loadpoints[0], enable_delay=longest),))
+        site = await restored_site(edited, store, LATER, keeps_settings=True)
+        assert site.state.loadpoints[0].settings.enable_delay == timedelta(hours=24)
 
 
 @in_virtual_time
 async def test_a_target_time_that_has_passed_meanwhile_is_kept() -> None:
-    store = await Store.open(None, inline)
-    target = NOW.utc + timedelta(minutes=30)
-    await _left(store, ChangeLoadpointSetting(0, "target_time", target))
-    site = await restored_site(FILE, store, LATER, keeps_settings=True)
-    assert site.state.loadpoints[0].settings.target_time == target
+    async with Store.open(None, inline) as store:
+        target = NOW.utc + timedelta(minutes=30)
+        await _left(store, ChangeLoadpointSetting(0, "target_time", target))
+        site = await restored_site(FILE, store, LATER, keeps_settings=True)
+        assert site.state.loadpoints[0].settings.target_time == target
 
 
 @in_virtual_time
 async def test_without_persistence_only_the_file_counts() -> None:
-    store = await Store.open(None, inline)
-    await _left(
-        store,
-        ChangeLoadpointSetting(0, "mode", ChargeMode.OFF),
-        ChangeLoadpointSetting(0, "energy_target_kwh", 7.0),
-        ChangeSiteSetting("residual_power_w", -50.0),
-    )
-    site = await restored_site(FILE, store, LATER, keeps_settings=False)
-    settings = site.state.loadpoints[0].settings
-    assert (settings.mode, settings.energy_target_kwh) == (ChargeMode.PV, 0)
-    assert site.state.settings.residual_power_w == 0
+    async with Store.open(None, inline) as store:
+        await _left(
+            store,
+            ChangeLoadpointSetting(0, "mode", ChargeMode.OFF),
+            ChangeLoadpointSetting(0, "energy_target_kwh", 7.0),
+            ChangeSiteSetting("residual_power_w", -50.0),
+        )
+        site = await restored_site(FILE, store, LATER, keeps_settings=False)
+        settings = site.state.loadpoints[0].settings
+        assert (settings.mode, settings.energy_target_kwh) == (ChargeMode.PV, 0)
+        assert site.state.settings.residual_power_w == 0
 
 
 @in_virtual_time
 async def test_a_snapshot_of_another_version_is_not_continued_but_settings_are() -> None:
-    store = await Store.open(None, inline)
-    await _left(store, ChangeLoadpointSetting(0, "mode", ChargeMode.NOW))
-    await store.save(snapshot=Snapshot(SNAPSHOT, {"version": 99}, NOW.utc))
-    site = await restored_site(FILE, store, LATER, keeps_settings=True)
-    assert site.state.loadpoints[0].settings.mode is ChargeMode.NOW
+    async with Store.open(None, inline) as store:
+        await _left(store, ChangeLoadpointSetting(0, "mode", ChargeMode.NOW))
+        await store.save(snapshot=Snapshot(SNAPSHOT, {"version": 99}, NOW.utc))
+        site = await restored_site(FILE, store, LATER, keeps_settings=True)
+        assert site.state.loadpoints[0].settings.mode is ChargeMode.NOW
 
 
 @in_virtual_time
 async def test_a_goal_that_only_identification_has_set_does_not_become_the_owners() -> None:
-    store = await Store.open(None, inline)
-    config = replace(
-        FILE,
-        vehicles=(replace(FILE.vehicles[0], on_identify=Actions(soc_target_pct=80)),),
-        loadpoints=(replace(FILE.loadpoints[0], vehicle="blue"),),
-    )
-    site = Site(config, now=NOW)
-    await store.save(settings=[SettingChanged(Scope.LOADPOINT, 0, "soc_target_pct", 70)])
-    await store.save(snapshot=Snapshot(SNAPSHOT, site.export(now=NOW), NOW.utc))
-    restored = await restored_site(config, store, LATER, keeps_settings=True)
-    assert restored.state.loadpoints[0].settings.soc_target_pct == 80
-    assert restored.state.vehicle_settings.get("blue") in (None, VehicleSettings())
+    async with Store.open(None, inline) as store:
+        config = replace(
+            FILE,
+            vehicles=(replace(FILE.vehicles[0], on_identify=Actions(soc_target_pct=80)),),
+            loadpoints=(replace(FILE.loadpoints[0], vehicle="blue"),),
+        )
+        site = Site(config, now=NOW)
+        await store.save(settings=[SettingChanged(Scope.LOADPOINT, 0, "soc_target_pct", 70)])
+        await store.save(snapshot=Snapshot(SNAPSHOT, site.export(now=NOW), NOW.utc))
+        restored = await restored_site(config, store, LATER, keeps_settings=True)
+        assert restored.state.loadpoints[0].settings.soc_target_pct == 80
+        assert restored.state.vehicle_settings.get("blue") in (None, VehicleSettings())
 
 
 @in_virtual_time
 async def test_what_a_station_offers_is_told_again() -> None:
     """Leaving in order has brought it to its minimum, or a watchdog has: nobody knows what it offers."""
-    store = await Store.open(None, inline)
-    site = Site(FILE, now=NOW)
-    charger = site.state.loadpoints[0].charger
-    site.state.loadpoints[0].charger = charger._replace(is_enabled=True, is_certain=True, current_a=16.0)
-    await store.save(snapshot=Snapshot(SNAPSHOT, site.export(now=NOW), NOW.utc))
-    found = (await restored_site(FILE, store, LATER, keeps_settings=True)).state.loadpoints[0].charger
-    assert (found.is_enabled, found.is_certain, found.current_a) == (True, True, None)
+    async with Store.open(None, inline) as store:
+        site = Site(FILE, now=NOW)
+        charger = site.state.loadpoints[0].charger
+        site.state.loadpoints[0].charger = charger._replace(is_enabled=True, is_certain=True, current_a=16.0)
+        await store.save(snapshot=Snapshot(SNAPSHOT, site.export(now=NOW), NOW.utc))
+        found = (await restored_site(FILE, store, LATER, keeps_settings=True)).state.loadpoints[0].charger
+        assert (found.is_enabled, found.is_certain, found.current_a) == (True, True, None)

@@ -8,8 +8,7 @@ import shutil
 import signal
 import sqlite3
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import AbstractAsyncContextManager, closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -57,13 +56,8 @@ CHANGES = (
 )
 
 
-@asynccontextmanager
-async def opened(path: Path | None = None) -> AsyncIterator[Store]:
-    store = await Store.open(path, inline)
-    try:
-        yield store
-    finally:
-        await store.close()
+def opened(path: Path | None = None) -> AbstractAsyncContextManager[Store]:
+    return Store.open(path, inline)
 
 
 @pytest.mark.api("P-1", "P-2")
@@ -100,10 +94,9 @@ async def test_what_does_not_fit_any_more_is_dropped_with_a_warning(
     }
     async with opened(path):
         pass
-    connection = sqlite3.connect(path)
-    connection.executemany("INSERT INTO settings VALUES (?, ?)", foreign.items())
-    connection.commit()
-    connection.close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executemany("INSERT INTO settings VALUES (?, ?)", foreign.items())
+        connection.commit()
     with caplog.at_level(logging.WARNING):
         async with opened(path) as store:
             rows = await store.load_settings(SITE)
@@ -184,18 +177,17 @@ async def test_a_database_of_evcc_is_adopted_with_its_history(
     tmp_path: Path, created: str, finished: str | None
 ) -> None:
     path = tmp_path / "evcc.db"
-    connection = sqlite3.connect(path)
-    connection.execute("CREATE TABLE settings (key text PRIMARY KEY, value text)")
-    connection.execute(
-        "CREATE TABLE sessions (id integer PRIMARY KEY AUTOINCREMENT, created datetime, finished datetime, loadpoint text,"
-        " identifier text, vehicle text, odometer real, meter_start_kwh real, meter_end_kwh real, charged_kwh real)"
-    )
-    connection.execute("INSERT INTO settings VALUES ('telemetry', 'true')")
-    connection.execute(
-        "INSERT INTO sessions VALUES (7, ?, ?, 'Carport', '', 'e-Golf', 12345.6, 1, 2, 3)", (created, finished)
-    )
-    connection.commit()
-    connection.close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE settings (key text PRIMARY KEY, value text)")
+        connection.execute(
+            "CREATE TABLE sessions (id integer PRIMARY KEY AUTOINCREMENT, created datetime, finished datetime, loadpoint text,"
+            " identifier text, vehicle text, odometer real, meter_start_kwh real, meter_end_kwh real, charged_kwh real)"
+        )
+        connection.execute("INSERT INTO settings VALUES ('telemetry', 'true')")
+        connection.execute(
+            "INSERT INTO sessions VALUES (7, ?, ?, 'Carport', '', 'e-Golf', 12345.6, 1, 2, 3)", (created, finished)
+        )
+        connection.commit()
     async with opened(path) as store:
         assert await store.load_flag("telemetry") is True
         (stored,) = await store.sessions(zone=BERLIN)
@@ -251,12 +243,13 @@ async def test_what_is_saved_together_is_saved_together_or_not_at_all(tmp_path: 
 
 @in_virtual_time
 async def test_a_database_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> None:
-    connection = sqlite3.connect(tmp_path / "evcc.db", isolation_level=None)
-    for statement in schema.STEPS[0]:
-        schema._run(connection, statement)
-    connection.execute("PRAGMA user_version = 1")
-    connection.execute("INSERT INTO sessions (created, charged_kwh, vehicle) VALUES ('2023-03-05 21:04:11', 5, 'golf')")
-    connection.close()
+    with closing(sqlite3.connect(tmp_path / "evcc.db", isolation_level=None)) as connection:
+        for statement in schema.STEPS[0]:
+            schema._run(connection, statement)
+        connection.execute("PRAGMA user_version = 1")
+        connection.execute(
+            "INSERT INTO sessions (created, charged_kwh, vehicle) VALUES ('2023-03-05 21:04:11', 5, 'golf')"
+        )
     async with opened(tmp_path / "evcc.db") as store:
         assert await store.update_session(1, {"vehicle": "zoe"})
         (stored,) = await store.sessions(zone=BERLIN)
@@ -266,11 +259,11 @@ async def test_a_database_of_the_first_version_is_brought_up_to_date(tmp_path: P
 @in_virtual_time
 async def test_a_newer_database_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "evcc.db"
-    connection = sqlite3.connect(path)
-    connection.execute(f"PRAGMA user_version = {schema.VERSION + 1}")
-    connection.close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA user_version = {schema.VERSION + 1}")
     with pytest.raises(NewerDatabase, match=rf"evcc\.db: the database has version {schema.VERSION + 1}, this program"):
-        await Store.open(path, inline)
+        async with opened(path):
+            raise AssertionError
 
 
 OWN = [statement for step in schema.STEPS for statement in step]
@@ -291,15 +284,15 @@ FOREIGN = {
 @in_virtual_time
 async def test_a_database_of_another_program_is_left_as_it_is(tmp_path: Path, statements: list[str]) -> None:
     path = tmp_path / "theirs.db"
-    connection = sqlite3.connect(path, isolation_level=None)
-    for statement in statements:
-        connection.execute(statement)
-    connection.close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        for statement in statements:
+            connection.execute(statement)
     before = path.read_bytes()
     with pytest.raises(
         ForeignDatabase, match=r"^.*theirs\.db: this is no database of evcc-server or evcc \(version .*\)$"
     ):
-        await Store.open(path, inline)
+        async with opened(path):
+            raise AssertionError
     assert path.read_bytes() == before
 
 
@@ -313,19 +306,19 @@ async def test_a_database_of_another_program_is_left_as_it_is_while_that_runs(tm
         files = {each: each.read_bytes() for each in (path, tmp_path / "theirs.db-wal")}
         assert len(files[tmp_path / "theirs.db-wal"]) > 0
         with pytest.raises(ForeignDatabase, match=r"tables: places"):
-            await Store.open(path, inline)
+            async with opened(path):
+                raise AssertionError
         assert {each: each.read_bytes() for each in files} == files
 
 
 @in_virtual_time
 async def test_our_own_database_is_known_again_after_a_kill(tmp_path: Path) -> None:
     """What was written last may still lie in the log only."""
-    store = await Store.open(tmp_path / "evcc.db", inline)
-    await store.save_flag("telemetry", True)
-    (tmp_path / "killed").mkdir()
-    for name in ("evcc.db", "evcc.db-wal"):
-        shutil.copy(tmp_path / name, tmp_path / "killed" / name)
-    await store.close()
+    async with opened(tmp_path / "evcc.db") as store:
+        await store.save_flag("telemetry", True)
+        (tmp_path / "killed").mkdir()
+        for name in ("evcc.db", "evcc.db-wal"):
+            shutil.copy(tmp_path / name, tmp_path / "killed" / name)
     async with opened(tmp_path / "killed" / "evcc.db") as again:
         assert await again.load_flag("telemetry") is True
 
@@ -335,27 +328,27 @@ async def test_a_file_that_is_no_database_says_so(tmp_path: Path) -> None:
     path = tmp_path / "evcc.db"
     path.write_bytes(b"this is not a database" * 100)
     with pytest.raises(StoreError, match=r"evcc\.db"):
-        await Store.open(path, inline)
+        async with opened(path):
+            raise AssertionError
     with pytest.raises(StoreError):
-        await Store.open(path / "below", inline)
+        async with opened(path / "below"):
+            raise AssertionError
 
 
 def test_a_failed_migration_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    connection = sqlite3.connect(":memory:", isolation_level=None)
-    monkeypatch.setattr(schema, "STEPS", (*schema.STEPS, ("CREATE TABLE extra (a)", "NONSENSE")))
-    monkeypatch.setattr(schema, "VERSION", len(schema.STEPS))
-    with pytest.raises(sqlite3.OperationalError):
-        schema.migrate(connection)
-    assert connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
-    assert connection.execute("PRAGMA user_version").fetchone() == (0,)
-    connection.close()
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        monkeypatch.setattr(schema, "STEPS", (*schema.STEPS, ("CREATE TABLE extra (a)", "NONSENSE")))
+        monkeypatch.setattr(schema, "VERSION", len(schema.STEPS))
+        with pytest.raises(sqlite3.OperationalError):
+            schema.migrate(connection)
+        assert connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (0,)
 
 
 @in_real_time
 async def test_a_failed_write_changes_nothing(tmp_path: Path) -> None:
-    store = await Store.open(tmp_path / "evcc.db", in_thread())
-    await store.save_flag("telemetry", False)
-    await store.close()
+    async with Store.open(tmp_path / "evcc.db", in_thread()) as store:
+        await store.save_flag("telemetry", False)
     with pytest.raises(StoreError):
         await store.save_flag("telemetry", True)
     async with opened(tmp_path / "evcc.db") as again:

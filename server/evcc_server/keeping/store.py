@@ -11,12 +11,14 @@ import json
 import logging
 import re
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Self, TypeVar
 
+import anyio
 import msgspec.json
 
 from evcc_server.blocking import RunBlocking
@@ -33,6 +35,9 @@ log = logging.getLogger(__name__)
 
 BUSY_S = 5.0
 """How long a call waits for another process that is writing."""
+
+CLOSE_S = 1.0
+"""How long closing waits for a call that is under way."""
 
 SESSION_ENERGY_MIN_KWH = 0.05
 """Sessions with less are not shown [API-9]."""
@@ -66,8 +71,9 @@ class Store:
         self._run_blocking = run_blocking
 
     @classmethod
-    async def open(cls, path: Path | None, run_blocking: RunBlocking) -> Self:
-        """Open or create the file and bring it up to date; None keeps everything in memory.
+    @asynccontextmanager
+    async def open(cls, path: Path | None, run_blocking: RunBlocking) -> AsyncIterator[Self]:
+        """Open or create the file and bring it up to date; None keeps everything in memory. It is closed with the context.
 
         Raises `StoreError`; as `evcc_server.errors.NewerDatabase` or `ForeignDatabase` nothing has been written.
         """
@@ -90,15 +96,20 @@ class Store:
             return connection
 
         try:
-            return cls(await run_blocking(connect), run_blocking)
+            store = cls(await run_blocking(connect), run_blocking)
         except (NewerDatabase, ForeignDatabase) as error:
             raise type(error)(f"{path}: {error}") from None
         except (OSError, sqlite3.Error) as error:
             raise StoreError(f"{path}: {error}") from error
+        try:
+            yield store
+        finally:
+            await store.close()
 
     async def close(self) -> None:
-        """Close the file; nothing may be called afterwards."""
-        await self._run_blocking(self._connection.close)
+        """Close the file, even for a caller who is cancelled; nothing may be called afterwards."""
+        with anyio.move_on_after(CLOSE_S, shield=True):
+            await self._run_blocking(self._connection.close)
 
     async def save(
         self,
@@ -237,13 +248,11 @@ def _look_at(path: Path) -> None:
     """
     if not path.exists() or not path.stat().st_size:
         return
-    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
-    try:
-        recognise(connection)
-    except sqlite3.OperationalError as error:
-        log.debug("%s cannot be looked at before it is opened: %s", path, error)
-    finally:
-        connection.close()
+    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+        try:
+            recognise(connection)
+        except sqlite3.OperationalError as error:
+            log.debug("%s cannot be looked at before it is opened: %s", path, error)
 
 
 _UPSERT_SETTING = (

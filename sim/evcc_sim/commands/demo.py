@@ -165,12 +165,9 @@ def welcome(world: World, serving: Serving, mqtt_port: int) -> Iterator[str]:
 
 async def seed_sessions(database: Path) -> None:
     """Some weeks of finished sessions, so that there is something to look at."""
-    store = await Store.open(database, in_thread())
-    try:
+    async with Store.open(database, in_thread()) as store:
         for session in reversed(list(finished_sessions(_utc_now(), Random(SEED)))):
             await store.save(sessions=[session])
-    finally:
-        await store.close()
 
 
 def finished_sessions(now: datetime, rng: Random) -> Iterator[SessionRecord]:

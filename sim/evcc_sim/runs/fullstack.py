@@ -348,9 +348,8 @@ class FullStack:
 
     async def _stored_sessions(self) -> tuple[SessionRecord, ...]:
         """What a client would see, oldest first."""
-        store = await Store.open(self.database, inline)
-        stored = await store.sessions(zone=UTC)
-        await store.close()
+        async with Store.open(self.database, inline) as store:
+            stored = await store.sessions(zone=UTC)
         return tuple(item.session for item in reversed(stored))
 
     # -- people and other clients ------------------------------------------------------------------------------------------
