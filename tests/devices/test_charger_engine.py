@@ -11,7 +11,7 @@ import trio
 from fake_device import FakeDevice, Fault
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from trio_test import in_virtual_time, run_deterministic
+from trio_test import in_virtual_time, orders, run_deterministic
 
 from evcc_server.devices.template.modbus_charger import ModbusCharger
 from evcc_server.errors import DeviceError, DeviceImplausible, DeviceRefused, DeviceSilent
@@ -550,9 +550,11 @@ class Notes(FakeDevice):
 CHARGERS = [name for name in names() if load(name).charger is not None]
 
 
-@given(st.sampled_from(CHARGERS), st.lists(st.floats(-100, 1000), min_size=1, max_size=4), st.floats(6, 40))
+@given(orders, st.sampled_from(CHARGERS), st.lists(st.floats(-100, 1000), min_size=1, max_size=4), st.floats(6, 40))
 @settings(max_examples=150, deadline=None)
-def test_no_setpoint_of_any_station_is_above_its_limit(name: str, currents: list[float], max_a: float) -> None:
+def test_no_setpoint_of_any_station_is_above_its_limit(
+    order: int, name: str, currents: list[float], max_a: float
+) -> None:
     profile = load(name)
     assert profile.charger is not None
     limit_a = min(profile.charger.max_a, max_a)
@@ -569,7 +571,7 @@ def test_no_setpoint_of_any_station_is_above_its_limit(name: str, currents: list
             await charger._registers.port.link.aclose()
             group.cancel_scope.cancel()
 
-    run_deterministic(use)
+    run_deterministic(use, order=order)
 
 
 def written_a(charger: ModbusCharger, fake: FakeDevice) -> float:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from memory_broker import MemoryBroker, MemoryLink
 from mqtt_home import EPOCH, Home
 from trio.testing import wait_all_tasks_blocked
-from trio_test import in_virtual_time
+from trio_test import in_virtual_time, orders
 
 from evcc_server.clock import Clock
 from evcc_server.errors import StoreError
@@ -429,10 +429,12 @@ commands = st.tuples(
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(commands, max_size=25))
+@given(orders, st.lists(commands, max_size=25))
 @quiet()
 @in_virtual_time
-async def test_whatever_clients_send_the_tree_stays_true_and_no_command_stays(sent: list[tuple[str, str]]) -> None:
+async def test_whatever_clients_send_the_tree_stays_true_and_no_command_stays(
+    order: int, sent: list[tuple[str, str]]
+) -> None:
     async with bridged() as world:
         for topic, payload in sent:
             await world.command(topic, payload, is_retained=True)
@@ -465,10 +467,10 @@ shown_values = st.one_of(
 
 
 @settings(deadline=None, max_examples=50)
-@given(st.lists(st.tuples(shown_values, shown_values), min_size=1, max_size=6))
+@given(orders, st.lists(st.tuples(shown_values, shown_values), min_size=1, max_size=6))
 @in_virtual_time
 async def test_whatever_a_value_becomes_its_topics_are_those_of_a_fresh_start(
-    values: list[tuple[Value, Value]],
+    order: int, values: list[tuple[Value, Value]]
 ) -> None:
     async with bridged() as world:
         hub = world.home.hub

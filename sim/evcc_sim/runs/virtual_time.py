@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TypeVar
 
 import trio
@@ -14,15 +15,23 @@ T = TypeVar("T")
 
 
 def run_virtually(main: Callable[[], Awaitable[T]], *, seed: int, instruments: Sequence[Instrument] = ()) -> T:
-    """Run ``main`` under a clock that jumps to the next deadline whenever nothing can run.
+    """Run ``main`` under a clock that jumps to the next deadline whenever nothing can run, in the order of ``seed``."""
+    with scheduled(seed):
+        return trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0), instruments=instruments)
 
-    trio shuffles what is ready to run; ``seed`` fixes its choice. The two private names are the ones that trio's own
-    Hypothesis plugin uses.
+
+@contextmanager
+def scheduled(seed: int) -> Iterator[None]:
+    """Within, ``trio.run`` takes the tasks that are ready in an order that follows from ``seed``.
+
+    trio shuffles them; Hypothesis starts that shuffle anew, always alike, before each example. The two private names are the
+    ones that trio's own Hypothesis plugin uses.
     """
-    allowed = trio_run._ALLOW_DETERMINISTIC_SCHEDULING
+    allowed, state = trio_run._ALLOW_DETERMINISTIC_SCHEDULING, trio_run._r.getstate()
     trio_run._ALLOW_DETERMINISTIC_SCHEDULING = True  # type: ignore[misc]  # trio's own Hypothesis plugin sets it too
     trio_run._r.seed(seed)
     try:
-        return trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0), instruments=instruments)
+        yield
     finally:
         trio_run._ALLOW_DETERMINISTIC_SCHEDULING = allowed  # type: ignore[misc]  # as above
+        trio_run._r.setstate(state)

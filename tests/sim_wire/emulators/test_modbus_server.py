@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymodbus.simulator import DataType, SimData, SimDevice
 from pymodbus.simulator.simcore import SimCore
-from trio_test import in_virtual_time, run_deterministic
+from trio_test import in_virtual_time, orders, run_deterministic
 
 from evcc_sim.devices.memory_stream import MemoryStream, memory_pair
 from evcc_sim.devices.modbus_server import (
@@ -217,8 +217,8 @@ async def test_a_device_may_hang_up() -> None:
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(st.binary(max_size=300), max_size=6), st.sampled_from(list(Wrapping)))
-def test_garbage_never_breaks_the_server(pieces: list[bytes], framing: Wrapping) -> None:
+@given(orders, st.lists(st.binary(max_size=300), max_size=6), st.sampled_from(list(Wrapping)))
+def test_garbage_never_breaks_the_server(order: int, pieces: list[bytes], framing: Wrapping) -> None:
     async def main() -> None:
         async with trio.open_nursery() as nursery:
             ours, theirs = memory_pair()
@@ -231,12 +231,12 @@ def test_garbage_never_breaks_the_server(pieces: list[bytes], framing: Wrapping)
                 await trio.sleep(1)
             await ours.aclose()
 
-    run_deterministic(main)
+    run_deterministic(main, order=order)
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(st.integers(1, 40), max_size=8))
-def test_a_memory_stream_keeps_every_byte_in_order(sizes: list[int]) -> None:
+@given(orders, st.lists(st.integers(1, 40), max_size=8))
+def test_a_memory_stream_keeps_every_byte_in_order(order: int, sizes: list[int]) -> None:
     async def main() -> None:
         one, other = memory_pair()
         data = struct.pack(f"{sum(sizes)}B", *(i % 256 for i in range(sum(sizes))))
@@ -256,4 +256,4 @@ def test_a_memory_stream_keeps_every_byte_in_order(sizes: list[int]) -> None:
         with pytest.raises(anyio.ClosedResourceError):
             await one.receive()
 
-    run_deterministic(main)
+    run_deterministic(main, order=order)
