@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections import deque
 from collections.abc import Callable
 
 import trio
@@ -21,7 +22,7 @@ class HashedLink:
         self.digest = hashlib.sha256()
         self.retained_topics: dict[str, bytes] = {}
         self._seen = seen
-        self._taken: dict[str, trio.Event] = {}
+        self._taken: dict[str, deque[trio.Event]] = {}
         self._send, self._receive = trio.open_memory_channel[LinkEvent](math.inf)
 
     def publish(self, publication: Publication) -> None:
@@ -30,12 +31,16 @@ class HashedLink:
         self.retained_topics[publication.topic] = publication.payload
         if self._seen is not None:
             self._seen(publication.topic, publication.payload)
-        if not publication.payload and publication.topic in self._taken:
-            self._taken.pop(publication.topic).set()
+        if not publication.payload and self._taken.get(publication.topic):
+            self._taken[publication.topic].popleft().set()
 
     async def command(self, topic: str, payload: str) -> None:
-        """Send a command and wait until the server has dealt with it, whatever came of it: it then clears the topic."""
-        taken = self._taken[topic] = trio.Event()
+        """Send a command and wait until the server has dealt with it, whatever came of it: it then clears the topic.
+
+        Of several on one topic it takes the first first.
+        """
+        taken = trio.Event()
+        self._taken.setdefault(topic, deque()).append(taken)
         self._send.send_nowait(Received(topic, payload.encode()))
         await taken.wait()
 
@@ -54,5 +59,6 @@ class HashedLink:
 
     def reconnect(self) -> None:
         """Another server connects; what its predecessor has not heard is lost."""
+        self._taken.clear()
         self._send, self._receive = trio.open_memory_channel[LinkEvent](math.inf)
         self._send.send_nowait(Connected())
