@@ -72,6 +72,15 @@ async def test_in_the_end_all_channels_and_a_restart_show_the_same(
             assert seen.check(again.server.hub.snapshot) == []
 
 
+@in_virtual_time
+async def test_several_commands_on_one_topic_at_once_are_all_answered(tmp_path: Path) -> None:
+    async with watched(tmp_path / "evcc.db") as home:
+        with trio.fail_after(60):
+            async with trio.open_nursery() as clients:
+                for payload in ("20", "nonsense", "10"):
+                    clients.start_soon(home.command, "loadpoints/1/maxCurrent/set", payload)
+
+
 async def happen(home: Watched, disk: trio.Lock, what: str) -> None:
     match what.split():
         case "rest", path:
