@@ -11,7 +11,8 @@ from fake_device import crc16 as bitwise_crc16
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evcc_server.modbus.wire import Answer, Exchange, Framing, Inbox, Request, WireError, answer_frame, crc16
+from evcc_server.modbus.fast_read import crc16
+from evcc_server.modbus.wire import Answer, Exchange, Framing, Inbox, Request, WireError, answer_frame
 
 READ = Request(unit=3, function=3, address=1000, count=4)
 WORDS = (0x1234, 0, 0xFFFF, 3)
@@ -274,3 +275,21 @@ def test_the_proxy_understands_every_request_and_its_answers_are_understood(
         highest = 1 if request_.function in (1, 2) else 65535
         values = tuple(data.draw(st.lists(st.integers(0, highest), min_size=request_.count, max_size=request_.count)))
     assert exchange.feed(answer_frame(incoming, Answer(values=values))) == Answer(values=values)
+
+
+@settings(deadline=None)
+@given(
+    st.sampled_from([Framing.SOCKET, Framing.RTU]),
+    requests([3, 4], count=st.integers(1, 125)),
+    st.integers(1, 65535),
+    st.data(),
+)
+def test_the_quick_way_reads_what_pymodbus_reads(
+    framing: Framing, request_: Request, transaction: int, data: st.DataObject
+) -> None:
+    words = tuple(data.draw(st.lists(st.integers(0, 0xFFFF), min_size=request_.count, max_size=request_.count)))
+    pdu = struct.pack(f">BB{len(words)}H", request_.function, 2 * len(words), *words)
+    frame = mbap(transaction, request_.unit, pdu) if framing is Framing.SOCKET else rtu(request_.unit, pdu)
+    at_once, in_two = Exchange(framing, request_, transaction), Exchange(framing, request_, transaction)
+    assert in_two.feed(frame[:5]) is None
+    assert at_once.feed(frame) == in_two.feed(frame[5:]) == Answer(values=words)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from evcc_server.modbus.wire import EXCEPTIONS, Framing, crc16
+from evcc_server.modbus.fast_read import crc16
+from evcc_server.modbus.wire import EXCEPTIONS, Framing
 
 _FUNCTIONS = {
     1: "read coils",

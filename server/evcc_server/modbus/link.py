@@ -160,7 +160,7 @@ class Link:
                     if isinstance(answer, ModbusRefused):
                         return [*answers, answer]
                     answers.append(answer)
-                    if patience.cancel_called:
+                    if len(answers) < len(requests) and patience.cancel_called:
                         break  # it came just in time; the next one must not suffer for that
             if patience.cancelled_caught:
                 if self._strayed is not None:

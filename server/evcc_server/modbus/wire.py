@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from pymodbus.exceptions import ModbusException
-from pymodbus.framer import FRAMER_NAME_TO_CLASS, FramerRTU, FramerType
+from pymodbus.framer import FRAMER_NAME_TO_CLASS, FramerType
 from pymodbus.framer.base import FramerBase
 from pymodbus.pdu import DecodePDU, ExceptionResponse, ModbusPDU
 from pymodbus.pdu.bit_message import (
@@ -71,6 +72,9 @@ _FRAMERS: dict[Framing, FramerBase] = {
 """pymodbus's framers keep nothing between calls, so one of each kind serves every exchange."""
 
 
+_FAST = {Framing.SOCKET: fast_read.over_tcp, Framing.RTU: fast_read.over_rtu}
+
+
 class WireError(Exception):
     """The bytes received are no answer to the request; the stream is out of step."""
 
@@ -90,8 +94,7 @@ class Request:
         return f"unit {self.unit}: {what} {self.address} (function {self.function})"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(NamedTuple):
     """What came back: ``values`` read (registers, or bits as 0 and 1), or the exception code of a refusal."""
 
     values: tuple[int, ...] = ()
@@ -130,11 +133,6 @@ def _pdu(request: Request, transaction: int) -> ModbusPDU:
     return pdu
 
 
-def crc16(frame: bytes) -> bytes:
-    """Modbus's checksum of a serial frame, as it stands at its end."""
-    return FramerRTU.compute_CRC(frame).to_bytes(2, "big")
-
-
 class Exchange:
     """One request and the bytes that come back for it.
 
@@ -154,26 +152,27 @@ class Exchange:
         self._is_behind_echo = framing is Framing.SOCKET
         self.heard_echo: bool | None = None
         self.strayed: int | None = None
-        self._is_fast = framing is Framing.SOCKET and fast_read.is_possible(
-            request.unit, request.function, request.address, request.count
-        )
+        known = _FAST.get(framing)
+        self._fast = known and known(request.unit, request.function, request.address, request.count)
 
     def frame(self) -> bytes:
         """The bytes to send. Raises `ValueError` for an address, count or value that no frame can carry."""
         request = self._request
-        if self._is_fast:
-            return fast_read.question(self._transaction, request.unit, request.function, request.address, request.count)
+        if self._fast is not None:
+            self._sent = self._fast.question(self._transaction)
+            return self._sent
         if any(not 0 <= value <= 0xFFFF for value in request.values):
             raise ValueError(f"{request}: a register holds 0 to 65535")
-        self._sent = self._framer.buildFrame(_pdu(self._request, self._transaction))
+        self._sent = self._framer.buildFrame(_pdu(request, self._transaction))
         return self._sent
 
     def feed(self, received: bytes) -> Answer | None:
         """Take more bytes; the answer once it is whole, None while it is not. Raises `WireError`."""
-        if self._is_fast and not self._received:
-            request = self._request
-            values = fast_read.answer(received, self._transaction, request.unit, request.function, request.count)
+        if self._fast is not None and not self._received:
+            values = self._fast.answer(received, self._transaction)
             if values is not None:
+                if not self._is_behind_echo:
+                    self.heard_echo = False
                 return Answer(values=values)
         self._received += received
         if len(self._received) > FRAME_BYTES_MAX:
@@ -210,7 +209,7 @@ class Exchange:
 
     def _is_whole_frame(self, received: bytes) -> bool:
         """The confirmation of a write of several registers may be what the request begins with."""
-        return self._framing is Framing.RTU and len(received) > 4 and crc16(received[:-2]) == received[-2:]
+        return self._framing is Framing.RTU and len(received) > 4 and fast_read.crc16(received[:-2]) == received[-2:]
 
     def _feed_socket(self) -> Answer | None:
         while len(self._received) >= 8:
