@@ -32,13 +32,15 @@ class Clock:
 
     def utc(self) -> datetime:
         """Timezone-aware UTC."""
-        if self._epoch is None:
-            return system_utc()
-        return self._epoch + self._offset + self.instant()
+        return self._utc_at(self.instant())
 
     def now(self) -> Now:
         """Both clocks, read together."""
-        return Now(self.instant(), self.utc())
+        instant = self.instant()
+        return Now(instant, self._utc_at(instant))
+
+    def _utc_at(self, instant: Instant) -> datetime:
+        return system_utc() if self._epoch is None else self._epoch + self._offset + instant
 
     def jump(self, by: timedelta) -> None:
         """Let UTC jump, as after a time correction; virtual worlds only."""

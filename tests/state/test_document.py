@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, timedelta
 from typing import Any
 
 import pytest
@@ -73,6 +74,18 @@ def test_the_example_home_has_exactly_these_keys_and_values() -> None:
     assert set(carport) - set(CARPORT_KEYS) == OWN_LOADPOINT_KEYS
     assert set(garage) - set(GARAGE_KEYS) == OWN_LOADPOINT_KEYS
     assert list(shown) == sorted(shown)
+
+
+def test_the_same_settings_are_shown_in_the_words_of_whoever_shows_them() -> None:
+    shown = [
+        document(VIEW, replace(FACTS, time_zone=zone), NOW).loadpoints[0]["targetTime"]
+        for zone in (FACTS.time_zone, UTC, FACTS.time_zone)
+    ]
+    assert [str(time) for time in shown] == [
+        "2023-03-07 07:00:00+01:00",
+        "2023-03-07 06:00:00+00:00",
+        "2023-03-07 07:00:00+01:00",
+    ]
 
 
 @pytest.mark.api("S-4")

@@ -130,8 +130,14 @@ class Bridge:
     def _publish_news(self, news: News) -> None:
         if news.values:
             self._publish_updated()
+            shown_by_key, publish = self._shown, self._link.publish
             for key, each in news.values.items():
-                self._publish_value(key, each)
+                shown = shown_by_key.get(key)
+                if shown is None or not (shown.value is each or _looks_same(shown.value, each)):
+                    self._publish_value(key, each)
+                    continue
+                for publication in shown.publications:
+                    publish(publication)
             self._documents_due.set()
         self._publish_messages(news)
 

@@ -73,10 +73,11 @@ PASSING_KEYS: Final = frozenset(
 def document(view: SiteView, labels: Labels, now: Now) -> Document:
     """The documents of ``view``, which was taken at ``now``."""
     shown_of = _vehicle if view.vehicles else _nobodys
-    return Document(
-        _site(view, labels),
-        tuple({**_loadpoint(loadpoint, labels, now), **shown_of(loadpoint)} for loadpoint in view.loadpoints),
-    )
+    loadpoints = [
+        {**_loadpoint(loadpoint, labels, now, place), **shown_of(loadpoint)}
+        for place, loadpoint in enumerate(view.loadpoints)
+    ]
+    return Document(_site(view, labels), tuple(loadpoints))
 
 
 _NO_ACCOUNTS = Structure({"vehicles": Structure({})})
@@ -88,7 +89,7 @@ def _names(words: tuple[str, ...]) -> Names:
 
 
 class _Rows:
-    """The settings of a scope, each under its key."""
+    """The settings of a scope, each under its key. Those of a step are nearly always the very ones of the step before."""
 
     def __init__(self, scope: Scope) -> None:
         rows = [(row.key, row.spec) for row in TABLE if row.scope is scope and row.spec is not None]
@@ -96,8 +97,16 @@ class _Rows:
         self._values = attrgetter(*(spec.name for _, spec in rows))
         self._modes = [key for key, spec in rows if spec.kind is Kind.MODE]
         self._times = [key for key, spec in rows if spec.kind is Kind.TIME]
+        self._last: dict[int, tuple[SiteSettings | LoadpointSettings, Labels, Keys]] = {}
 
-    def shown(self, settings: SiteSettings | LoadpointSettings, labels: Labels) -> Keys:
+    def shown(self, settings: SiteSettings | LoadpointSettings, labels: Labels, place: int = 0) -> Keys:
+        """``place``: of several such settings, which; those shown there last are not worked out again."""
+        last = self._last.get(place)
+        if last is None or last[0] is not settings or last[1] is not labels:
+            last = self._last[place] = settings, labels, self._made(settings, labels)
+        return last[2]
+
+    def _made(self, settings: SiteSettings | LoadpointSettings, labels: Labels) -> Keys:
         keys = dict(zip(self._keys, self._values(settings), strict=True))
         for key in self._modes:
             keys[key] = keys[key].value
@@ -161,11 +170,11 @@ def _site(view: SiteView, labels: Labels) -> Keys:
     return keys
 
 
-def _loadpoint(view: LoadpointView, labels: Labels, now: Now) -> Keys:
+def _loadpoint(view: LoadpointView, labels: Labels, now: Now, place: int) -> Keys:
     phases = view.settings.phases_configured
     keys: dict[str, Value] = {
         "title": view.title,
-        **_OF_LOADPOINT.shown(view.settings, labels),
+        **_OF_LOADPOINT.shown(view.settings, labels, place),
         "enabled": view.is_enabled,
         "connected": view.is_connected,
         "charging": view.is_charging,

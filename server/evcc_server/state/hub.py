@@ -137,7 +137,8 @@ class Hub:
             self.cycled.set()
         repeated = changed
         if is_cycle and any(subscription.repeats_measurements for subscription in self._subscriptions):
-            repeated = _measurements(newest) | changed
+            repeated = _measurements(newest)
+            repeated.update(changed)
         for subscription in self._subscriptions:
             news = repeated if subscription.repeats_measurements else changed
             if news:
