@@ -23,12 +23,9 @@ def within(value: float | None, bounds: tuple[float, float]) -> float | None:
 
 def triple(values: Sequence[float | None], bounds: tuple[float, float]) -> PhaseTriple | None:
     """Three values, NaN where one is not known or not within ``bounds``; None if no value is."""
-    l1, l2, l3 = [_or_nan(value, bounds) for value in values]
+    low, high = bounds
+    l1, l2, l3 = [value if value is not None and low <= value <= high else math.nan for value in values]
     return None if l1 != l1 and l2 != l2 and l3 != l3 else (l1, l2, l3)
-
-
-def _or_nan(value: float | None, bounds: tuple[float, float]) -> float:
-    return value if value is not None and bounds[0] <= value <= bounds[1] else math.nan
 
 
 class BlankAnswers:

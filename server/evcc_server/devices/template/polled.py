@@ -11,6 +11,9 @@ from evcc_server.profiles.registers import decode, decode_raw, decoder, raw_deco
 
 _EXPONENT_MAX = 10
 
+Source = Callable[["Polled"], float | None]
+"""How a snapshot gives a value."""
+
 
 class _Known(NamedTuple):
     register: Register
@@ -26,30 +29,32 @@ class Decoders:
         self._profile = profile
         self._known: dict[str, _Known] = {}
         self._scaled: dict[tuple[str, int], Callable[[Sequence[int]], float | None]] = {}
-        self.sources: dict[str, Callable[[Polled], float | None]] = {}
+        self.sources: dict[str, Source] = {}
         """By formula, as far as they have been asked for."""
 
-    def source(self, formula: str) -> Callable[[Polled], float | None]:
-        """How a snapshot gives the value of ``formula``; most formulas are nothing but the name of one register."""
-        read = compiled(formula)
-        names = names_in(formula)
-
-        def any_formula(now: Polled) -> float | None:
-            return read(now.value)
-
-        self.sources[formula] = any_formula
-        key = names[0] if names else ""
-        if key == formula.removesuffix("?") and not key.startswith("$"):
-            known = self._known.get(key) or self._look_up(key)
-            if known.scale is None:
-                decode = known.decode
-
-                def plain(now: Polled) -> float | None:
-                    own = now.words.get(key)
-                    return None if own is None else decode(own)
-
-                self.sources[formula] = plain
+    def source(self, formula: str) -> Source:
+        """How a snapshot gives the value of ``formula``; most name one register, or some of which the first there is counts."""
+        keys = [part.strip().removesuffix("?") for part in formula.split("|")]
+        if tuple(keys) != names_in(formula) or any(key.startswith("$") for key in keys):
+            read = compiled(formula)
+            self.sources[formula] = lambda now: read(now.value)
+        else:
+            self.sources[formula] = _first([self._register(key) for key in keys])
         return self.sources[formula]
+
+    def _register(self, key: str) -> Source:
+        """How a snapshot gives the value of one register."""
+        known = self._known.get(key) or self._look_up(key)
+        decode = known.decode
+
+        def plain(now: Polled) -> float | None:
+            own = now.words.get(key)
+            return None if own is None else decode(own)
+
+        def scaled(now: Polled) -> float | None:
+            return self.value(key, now.words)
+
+        return plain if known.scale is None else scaled
 
     def raw(self, key: str, own: Sequence[int]) -> int | str | None:
         """The raw number or text in the words of ``key``."""
@@ -82,6 +87,19 @@ class Decoders:
         known = _Known(register, scale, decoder(register, order), raw_decoder(register, order))
         self._known[key] = known
         return known
+
+
+def _first(sources: Sequence[Source]) -> Source:
+    """The first that is available."""
+
+    def first(now: Polled) -> float | None:
+        for source in sources:
+            value = source(now)
+            if value is not None:
+                return value
+        return None
+
+    return sources[0] if len(sources) == 1 else first
 
 
 class Polled:
