@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -32,7 +32,6 @@ BUFFER_MAX = 1024
 """More unread bytes than two of the longest frames (ASCII: 513) can only be garbage."""
 
 MBAP_HEADER = 7
-_TCP_HEAD = struct.Struct(">HHBBB")  # behind the transaction, up to the first register
 
 DATA_FUNCTIONS = frozenset({1, 2, 3, 4, 5, 6, 15, 16, 22, 23})
 """Functions that read or write registers and coils; all others are refused."""
@@ -122,6 +121,15 @@ class Asked:
         return self.function in (5, 6, 15, 16, 22, 23)
 
 
+@dataclass(slots=True)
+class _Repeat:
+    """A read that comes again and again, and its last answer: the registers, and the frame without a transaction."""
+
+    asked: Asked
+    values: Sequence[int] = ()
+    answer: bytes = b""
+
+
 FaultHook = Callable[[Asked], tuple[WireFault, ...]]
 """Decides for each request what goes wrong; called once per request, in the order of the requests."""
 
@@ -160,7 +168,7 @@ class _Line:
         self._last_answer = b""
         if isinstance(stream, MemoryStream):
             stream.answers = self._answer_at_once
-        self._repeats: dict[bytes, Asked] = {}  # by frame: reads of registers that have gone well before
+        self._repeats: dict[bytes, _Repeat] = {}  # by frame: reads of registers that have gone well before
 
     async def run(self) -> None:
         buffer = b""
@@ -200,29 +208,29 @@ class _Line:
     def _answer_at_once(self, frame: bytes) -> bytes | None:
         """The answer to a read of registers that has gone well before, on a line without faults; None: it is none."""
         is_tcp = self._framing is Wrapping.TCP
-        asked = self._repeats.get(frame[2:] if is_tcp else frame)
+        repeat = self._repeats.get(frame[2:] if is_tcp else frame)
         core = self._quick
-        if asked is None or core is None or self._faults is not no_faults:
+        if repeat is None or core is None or self._faults is not no_faults:
             return None
+        asked = repeat.asked
         values = core.read_again(asked.unit, asked.function, asked.address, asked.count)
         if isinstance(values, ExcCodes):
             return None
-        count = asked.count
-        if is_tcp:
-            head = frame[:2] + _TCP_HEAD.pack(0, 3 + 2 * count, asked.unit, asked.function, 2 * count)
-            answer = head + struct.pack(f">{count}H", *values)
-        else:
-            pdu = struct.pack(f">BB{count}H", asked.function, 2 * count, *values)
-            answer = self._framer.encode(pdu, asked.unit, 0)
+        if values != repeat.values:
+            pdu = struct.pack(f">BB{asked.count}H", asked.function, 2 * asked.count, *values)
+            whole = self._framer.encode(pdu, asked.unit, 0)
+            repeat.values, repeat.answer = values, whole[2:] if is_tcp else whole
+        answer = frame[:2] + repeat.answer if is_tcp else repeat.answer
         self._last_answer = answer
         return answer
 
     async def _repeat(self, frame: bytes) -> bool:
         """Answer at once what polls are made of: a read of registers that has gone well before. False: it is none."""
         is_tcp = self._framing is Wrapping.TCP
-        asked = self._repeats.get(frame[2:] if is_tcp else frame)
-        if asked is None:
+        repeat = self._repeats.get(frame[2:] if is_tcp else frame)
+        if repeat is None:
             return False
+        asked = repeat.asked
         transaction = int.from_bytes(frame[:2], "big") if is_tcp else 0
         core, unit, function, count = self._quick, asked.unit, asked.function, asked.count
         assert core is not None
@@ -245,7 +253,7 @@ class _Line:
         unit, function, address, count = request.dev_id, request.function_code, request.address, request.count
         if self._quick is not None and self._quick.has_read(unit, function, address, count):
             key = frame[2:] if self._framing is Wrapping.TCP else frame  # each has its own transaction
-            self._repeats[key] = Asked(unit, function, address, count)
+            self._repeats[key] = _Repeat(Asked(unit, function, address, count))
 
     async def _serve(self, request: ModbusPDU) -> None:
         asked = Asked(request.dev_id, request.function_code, request.address, request.count)

@@ -129,11 +129,15 @@ class Meter:
     @property
     def energy_import_kwh(self) -> float:
         """Counter of the positive direction [kWh]."""
+        if self.is_plain:
+            return self._flow.energies_kwh()[0 if self._sign == 1 else 1] - self._offsets_kwh[0]
         return self.shown().energy_in_kwh
 
     @property
     def energy_export_kwh(self) -> float:
         """Counter of the negative direction [kWh]."""
+        if self.is_plain:
+            return self._flow.energies_kwh()[1 if self._sign == 1 else 0] - self._offsets_kwh[1]
         return self.shown().energy_out_kwh
 
     def shown(self) -> Shown:

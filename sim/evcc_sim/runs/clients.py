@@ -100,7 +100,7 @@ class Seen:
 
     def message(self, topic: str, payload: bytes) -> None:
         """A message has come on a topic."""
-        self._take(MQTT, {topic: payload.decode()})
+        self._last[MQTT, topic] = payload.decode()
 
     def _take(self, channel: str, values: Mapping[str, Json]) -> None:
         self._last.update({(channel, name): value for name, value in values.items()})

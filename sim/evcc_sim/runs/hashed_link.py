@@ -20,19 +20,18 @@ class HashedLink:
 
     def __init__(self, seen: Callable[[str, bytes], None] | None = None) -> None:
         self.digest = hashlib.sha256()
-        self.retained_topics: dict[str, bytes] = {}
         self._seen = seen
         self._taken: dict[str, deque[trio.Event]] = {}
         self._send, self._receive = trio.open_memory_channel[LinkEvent](math.inf)
 
     def publish(self, publication: Publication) -> None:
         """See `BrokerLink`."""
-        self.digest.update(publication.topic.encode() + b"=" + publication.payload + b"\n")
-        self.retained_topics[publication.topic] = publication.payload
+        topic, payload, _, _ = publication
+        self.digest.update(topic.encode() + b"=" + payload + b"\n")
         if self._seen is not None:
-            self._seen(publication.topic, publication.payload)
-        if not publication.payload and self._taken.get(publication.topic):
-            self._taken[publication.topic].popleft().set()
+            self._seen(topic, payload)
+        if not payload and self._taken.get(topic):
+            self._taken[topic].popleft().set()
 
     async def command(self, topic: str, payload: str) -> None:
         """Send a command and wait until the server has dealt with it, whatever came of it: it then clears the topic.
