@@ -186,7 +186,7 @@ class _Credulous(_Wrapped):
             return self._counted(super().step(readings, now=now, cause=cause))
         is_on = report.value or (isinstance(power, Measured) and power.value > 0)
         loadpoint.memory = replace(loadpoint.memory, timer=RESTING)
-        loadpoint.charger = replace(charger, is_enabled=is_on, enable_changed_at=now.instant)
+        loadpoint.charger = charger._replace(is_enabled=is_on, enable_changed_at=now.instant)
         decision = self._counted(super().step(readings, now=now, cause=cause))
         self._turn += 1
         batch = decision.commands.get(0, Batch(WHIMS + self._turn, ()))
@@ -207,8 +207,8 @@ class _Nagging(_Wrapped):
         for loadpoint in self._site.state.loadpoints:  # type: ignore[attr-defined]
             report = loadpoint.charger.enabled_disagreement
             if report is not None:
-                loadpoint.charger = replace(
-                    loadpoint.charger, enabled_disagreement=replace(report, repeats=0), enable_changed_at=None
+                loadpoint.charger = loadpoint.charger._replace(
+                    enabled_disagreement=report._replace(repeats=0), enable_changed_at=None
                 )
         return super().step(readings, now=now, cause=cause)
 
