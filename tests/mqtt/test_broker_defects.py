@@ -14,6 +14,7 @@ from mqtt_by_hand import (
     DISCONNECT,
     PATIENCE_S,
     PUBLISH,
+    Client,
     Closed,
     Will,
     connect_packet,
@@ -198,15 +199,20 @@ async def test_6_a_client_that_comes_back_takes_over_from_its_old_connection(is_
 
 @in_real_time
 async def test_6_two_at_once_under_one_name_end_with_one_that_works() -> None:
-    async with serving() as (link, port):
-        clients = [await dial(port) for _ in range(8)]
-        async with trio.open_nursery() as nursery:
-            for client in clients:
-                nursery.start_soon(client.send, connect_packet("display"))
-        await eventually(lambda: link.census.wires == 1)
-        assert link.census.clients == 1
-        for client in clients:
-            await client.stream.aclose()
+    async with serving() as (link, port), trio.open_nursery() as nursery:
+        closed: list[Client] = []
+
+        async def use(client: Client) -> None:
+            async with client.stream:
+                await client.send(connect_packet("display"))
+                await client.wait_closed()
+            closed.append(client)
+
+        for client in [await dial(port) for _ in range(8)]:
+            nursery.start_soon(use, client)
+        await eventually(lambda: len(closed) == 7)
+        await eventually(lambda: (link.census.wires, link.census.clients) == (1, 1))
+        nursery.cancel_scope.cancel()
 
 
 @pytest.mark.parametrize(("theirs", "ours"), [(0, 0), (0, 1), (1, 0), (1, 1), (2, 1), (1, 2), (2, 2), (0, 2)])

@@ -13,9 +13,13 @@ household = { constant_w = 400.0 }
 [[charger]]
 box = { name = "garage" }
 """
-BROKEN = (
-    CALM.replace("constant_w = 400.0", 'steps = [["00:01", 4000.0]]') + "[site]\nfuse_a = 1.0\n"
-)  # the household alone is too much for this fuse
+BROKEN = f"""{CALM}
+loadpoint = {{ mode = "now" }}
+[[car]]
+visits = [{{ charger = "garage", arrive = "00:00:30", depart = "01:00", soc_pct = 20 }}]
+[site]
+fuse_a = 3.0
+"""  # no circuit tells the control of the fuse
 
 
 def test_a_calm_world_is_ok(tmp_path: Path) -> None:
