@@ -134,6 +134,21 @@ MISTAKES = [
         "network: {trustedProxies: [192.0.2.0/24, nginx]}\nmeters:\n",
         "4: network.trustedProxies: 'nginx' is no address, expected one such as 192.0.2.1 or 192.0.2.0/24",
     ),
+    ("host: 192.0.2.1", "host: 192.0.2.1:502", "10: meters[0].host: '192.0.2.1:502' is no host, expected a name or an"),
+    ("host: 192.0.2.1", "host: '[fd00::1]'", "10: meters[0].host: '[fd00::1]' is no host, expected a name or an"),
+    ("host: 192.0.2.1", "host: http://home/x", "10: meters[0].host: 'http://home/x' is no host, expected a name or an"),
+    (
+        "host: 192.0.2.1",
+        "host: ${grid}",
+        "10: meters[0].host: '${grid}' is no host, expected a name or an address alone, without port and http://; an env",
+    ),
+    (
+        "meters:\n",
+        "network: {host: '0.0.0.0:7070'}\nmeters:\n",
+        "4: network.host: '0.0.0.0:7070' is no host, expected a",
+    ),
+    ("meters:\n", "mqtt: {host: 'http://x'}\nmeters:\n", "4: mqtt.host: 'http://x' is no host, expected a name or an"),
+    ("meters:\n", "mqtt: {broker: '${broker}'}\nmeters:\n", "4: mqtt.broker: no address, expected host, host:port or"),
     (
         "minCurrent: 6",
         "soc: {poll: {mode: often}}",
@@ -301,6 +316,16 @@ MISTAKES = [
         "tariffs: {grid: {type: template, template: octopus-api, apikey: k, region: c}}\nvehicles:\n",
         "16: tariffs.grid.productcode: missing, expected the product, such as AGILE-24-10-01; no account is asked for it",
     ),
+    (
+        "vehicles:\n",
+        "tariffs: {grid: {type: awattar, uri: 'http://h/{{ .x }}'}}\nvehicles:\n",
+        "16: tariffs.grid.uri: no address, expected http://host/path or https://host/path, without ${...} and {{...}}",
+    ),
+    (
+        "vehicles:\n",
+        "tariffs: {grid: {type: awattar, uri: h}}\nvehicles:\n",
+        "16: tariffs.grid.uri: no address, expected",
+    ),
     ("vehicles:\n", "tariffs: {currency: Euro}\nvehicles:\n", "16: tariffs.currency: 'EURO' is no currency"),
     (
         "vehicles:\n",
@@ -367,6 +392,10 @@ PLUGINS = [
     ("off", "power: 'off' is not allowed, expected a number"),
     ("{source: calc, add: [{source: const, value: yes}]}", "power.add: 'yes' is not allowed, expected a number"),
     ("{source: modbus, uri: 'h:502'}", "power.register: missing, expected address, type and decode"),
+    (
+        "{source: modbus, uri: '${host}:502', register: {address: 1, decode: int16}}",
+        "power.uri: '${host}:502' is no address, expected host:port alone",
+    ),
     ("{source: modbus, register: {address: 1}}", "power.uri: missing, expected host:port"),
     (
         "{source: modbus, uri: 'h:502', register: {address: 1, decode: int33}}",

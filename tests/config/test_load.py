@@ -250,6 +250,15 @@ def test_what_has_no_effect_is_accepted_with_a_warning_that_names_its_line() -> 
     assert config.network.port == 7071
 
 
+@pytest.mark.parametrize("text", ["${broker_password}", "{{ .password }}"])
+def test_a_secret_that_looks_like_a_placeholder_is_taken_with_a_warning_that_does_not_show_it(text: str) -> None:
+    config = parse_config(SMALLEST + f"mqtt: {{user: home, password: '{text}'}}\n", environment={})
+    assert config.mqtt.password == text
+    (warning,) = map(str, config.warnings)
+    assert ": mqtt.password: taken as it stands" in warning
+    assert text not in warning
+
+
 def test_the_announced_name_of_a_sample_file_means_all_interfaces() -> None:
     config = parse_config(SMALLEST + "network: {schema: http, host: evcc.local, port: 7070}\n", environment={})
     assert (config.network.host, config.network.port, config.network.name) == ("0.0.0.0", 7070, "evcc.local")

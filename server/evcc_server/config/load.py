@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from evcc_server.config.links import check_links
 from evcc_server.config.model import Auth, Config, Database, ModbusProxy, Network, Site, Tariffs
 from evcc_server.config.problems import ConfigError, Problem
-from evcc_server.config.read_address import broker_address, read_plugin_address, split_host_port
+from evcc_server.config.read_address import broker_address, check_host, read_plugin_address, split_host_port
 from evcc_server.config.read_devices import read_charger, read_meter
 from evcc_server.config.read_site import check_names, check_references, read_circuit, read_loadpoint, read_site
 from evcc_server.config.read_tariffs import read_tariffs
@@ -159,6 +159,7 @@ def _network(root: Section) -> Network:
         return Network(host=host, port=port)
     section.text("schema")
     host = section.text("host", default=host) or host
+    check_host(section, "host", host)
     name = None
     if host.lower().endswith(".local"):
         # Sample files say evcc.local: the name that evcc announced, while it listened everywhere.
@@ -210,6 +211,8 @@ def _mqtt(root: Section, network: Network) -> MqttOptions:
         section.problem(
             "topic", f"{quoted(topic)} is no topic, expected one without # and + that does not begin with $"
         )
+    host = section.text("host", default="127.0.0.1") or "127.0.0.1"
+    check_host(section, "host", host)
     mqtt = MqttOptions(
         broker=broker,
         topic="evcc" if topic is None else topic.strip("/"),
@@ -218,7 +221,7 @@ def _mqtt(root: Section, network: Network) -> MqttOptions:
         client_id=section.text("clientid", default=""),
         is_insecure=section.boolean("insecure", default=False),
         has_json=section.boolean("json", default=True),
-        host=section.text("host", default="127.0.0.1") or "127.0.0.1",
+        host=host,
         port=section.integer("port", default=1883, low=0, high=65535),
         websocket_port=section.integer("websocketPort", low=0, high=65535),
         allowed_origins=network.allowed_origins,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from evcc_server.config.section import Section
@@ -23,17 +25,35 @@ _CHOICES: dict[str, tuple[Transport, ...]] = {
 }
 _NETWORK_ORDER = (Transport.TCP, Transport.RTU_OVER_TCP, Transport.ASCII_OVER_TCP, Transport.UDP)
 _SERIAL_ORDER = (Transport.RTU, Transport.ASCII)
+_NAME = re.compile(r"\w[\w.-]*")
 
 
 def split_host_port(text: str, default_port: int) -> tuple[str, int]:
     """``host``, ``host:port``, ``[v6]:port`` or a URL of these. Raises ValueError."""
     parts = urlsplit(text if "://" in text else f"//{text}")
-    if not parts.hostname or "@" in parts.netloc or parts.path not in ("", "/") or any(c.isspace() for c in text):
+    if not parts.hostname or not _is_host(parts.hostname) or "@" in parts.netloc or parts.path not in ("", "/"):
         raise ValueError(f"{quoted(text)} is no address")
     port = default_port if parts.port is None else parts.port
     if not 1 <= port <= 65535:
         raise ValueError(f"{quoted(text)} has no usable port")
     return parts.hostname, port
+
+
+def check_host(section: Section, key: str, host: str) -> None:
+    """Nobody could be reached at ``host``, or listen there, with anything beside the name: a port, a scheme, a placeholder."""
+    if _is_host(host):
+        return
+    rest = "; an environment variable is ${NAME}, in capital letters" if "${" in host else ""
+    shown = quoted(host.rpartition("@")[2])
+    section.problem(key, f"{shown} is no host, expected a name or an address alone, without port and http://{rest}")
+
+
+def _is_host(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return _NAME.fullmatch(text) is not None
+    return True
 
 
 def broker_address(text: str) -> BrokerAddress:
@@ -93,6 +113,7 @@ def read_template_address(
     if not host:
         section.problem("host", "missing, expected the name or address of the device")
         return None
+    check_host(section, "host", host)
     return NetworkAddress(host=host, port=port or default_port or DEFAULT_PORT, transport=transport)
 
 

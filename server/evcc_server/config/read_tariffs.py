@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from evcc_server.config.bidding_zones import CODES, zone_code
 from evcc_server.config.model import CustomTariff, FixedTariff, ProviderTariff, Tariff, Tariffs, Zone
 from evcc_server.config.problems import expected_one_of
@@ -11,6 +13,7 @@ from evcc_server.quoting import quoted
 from evcclib.errors import InvalidConfig
 from evcclib.fixed_tariff import fixed_tariff, parse_days, parse_hours
 
+_ADDRESS = re.compile(r"(?!.*(\$\{|\{\{))https?://[^\s/]+\S*")
 _PRICE_MAX = 100_000.0  # gCO2/kWh use the same numbers
 _PROVIDERS: dict[str, dict[tuple[str, ...], str]] = {
     # kind -> the keys it needs, each by any of its names, and what is expected there
@@ -126,13 +129,16 @@ def _provider(section: Section, kind: str) -> ProviderTariff:
             known = expected_one_of(region, CODES, at_most=len(CODES))
             section.problem("domain", f"{quoted(region)} is no bidding zone, {known}, or its code (EIC)")
         region = code or region
+    uri = section.text("uri", default="")
+    if uri and not _ADDRESS.fullmatch(uri):  # which may hold a secret
+        section.problem("uri", "no address, expected http://host/path or https://host/path, without ${...} and {{...}}")
     return ProviderTariff(
         kind=kind,
         region=region,
         token=section.text("token", "apikey", "securitytoken"),
         home=section.text("homeid", default=""),
         product=section.text("productcode", "tariff", default=""),
-        uri=section.text("uri", default=""),
+        uri=uri,
         charges=section.number("charges", default=0.0, low=-10, high=10),
         tax=section.number("tax", default=0.0, low=0, high=10),
         by_direct_debit=section.boolean("directDebit", default=True),

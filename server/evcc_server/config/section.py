@@ -7,6 +7,7 @@ Keys that nobody asked for are unknown: `Section.close` reports them.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -27,6 +28,7 @@ E = TypeVar("E", bound=Enum)
 
 _TRUE = frozenset({"true", "yes", "on"})
 _FALSE = frozenset({"false", "no", "off"})
+_PLACEHOLDER = re.compile(r"\$\{\w+|\{\{")
 
 
 @dataclass(slots=True)
@@ -126,6 +128,11 @@ class Section:
         if isinstance(node, Scalar):
             if is_secret(keys[0]) and node.text:
                 self.findings.secrets.add(node.text)
+                if _PLACEHOLDER.search(node.text):
+                    self.warn(
+                        self._present(keys),
+                        "taken as it stands, with ${ } or {{ }}; an environment variable is ${NAME}, in capital letters",
+                    )
             return node
         self.problem(self._present(keys), f"expected {allowed}, not a {_kind(node)}")
         return None
