@@ -405,7 +405,8 @@ _NO_TIME = datetime(1, 1, 1, tzinfo=UTC)
 def parse_time(name: str, text: str, zone: tzinfo) -> datetime | None:
     """A time in one of the forms of api 2.3, in UTC; local to ``zone`` when it names none. Raises `InvalidSetting`.
 
-    None: ``0001-01-01T00:00:00Z``, no time. A blank before the offset is what a ``+`` in a query string decodes to.
+    None: ``0001-01-01T00:00:00``, no time, in whatever zone. A blank before the offset is what a ``+`` in a query string
+    decodes to.
     """
     invalid = InvalidSetting(name, text, "an RFC 3339 time", "invalid time")
     found = _TIME.fullmatch(text)
@@ -416,6 +417,8 @@ def parse_time(name: str, text: str, zone: tzinfo) -> datetime | None:
         naive = datetime.fromisoformat(
             f"{found['date']}T{int(found['hour']):02}:{found['minute']}:{found['second'] or '00'}.{fraction}"
         )
+        if naive == datetime.min:
+            return None
         time = naive.replace(tzinfo=_offset(found["zone"], zone)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise invalid from None

@@ -251,7 +251,14 @@ async def test_target_time_in_every_form(asked: str, utc: str) -> None:
 async def test_the_zero_time_takes_a_target_time_back() -> None:
     """It is what clients of 2023 read where none is set, and write where none is wanted."""
     async with served() as api:
-        for zero in ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00.000Z", "0001-01-01T00:00:00%2B00:00"):
+        for zero in (
+            "0001-01-01T00:00:00Z",
+            "0001-01-01T00:00:00.000Z",
+            "0001-01-01T00:00:00%2B00:00",
+            "0001-01-01T00:00:00%2B01:00",
+            "0001-01-01T00:00:00",
+            "0001-01-01%2000:00",
+        ):
             await api.post("/api/loadpoints/1/target/time/2023-03-07T06:00:00Z")
             response = await api.post(f"/api/loadpoints/1/target/time/{zero}")
             assert response.json() == {"result": {"soc": 100, "energy": 0, "time": "0001-01-01T00:00:00Z"}}
