@@ -33,6 +33,8 @@ def test_other_machines_may_write_only_when_the_owner_says_so(address: str) -> N
         ("X-Real-IP", "127.0.0.1"),
         ("X-Forwarded-Host", "home.example"),
         ("X-Forwarded-Proto", "https"),
+        ("X-Forwarded-For", ""),
+        ("X-Forwarded-Port", "443"),
         ("Forwarded", "for=127.0.0.1"),
         ("Via", "1.1 proxy"),
     ],
@@ -81,6 +83,10 @@ def test_behind_a_proxy_that_asks_by_another_host_the_forwarded_or_the_configure
     assert LOCAL.refusal_to_watch({**page, "X-Forwarded-Host": "home.example"}, "ws") is None
     assert LOCAL.refusal_to_watch({**page, "X-Forwarded-Host": "home.example, inner.example"}, "ws") is None
     assert LOCAL.refusal_to_watch({**page, "X-Forwarded-Host": "other.example"}, "ws") is not None
+    for said in ("for=192.0.2.7;host=home.example;proto=https", 'for=192.0.2.7, for="[fd00::1]"; Host="home.example"'):
+        assert LOCAL.refusal_to_watch({**page, "Forwarded": said}, "ws") is None
+    for said in ("for=192.0.2.7;host=other.example", "for=home.example", "xhost=home.example"):
+        assert LOCAL.refusal_to_watch({**page, "Forwarded": said}, "ws") is not None
     assert CallRules(name="home.example").refusal_to_watch(page, "ws") is None
     assert CallRules(name="other.example").refusal_to_watch(page, "ws") is not None
     assert CallRules(allowed_origins=frozenset({"https://home.example"})).refusal_to_watch(page, "ws") is None

@@ -3,14 +3,16 @@
 A web page in any browser of the home can send simple requests to us. Browsers say in ``Origin`` where the page is from; programs
 send none and are not affected.
 
-A page is ours under whatever name the browser knows us by. Behind a proxy that may be the one in ``X-Forwarded-Host``: no page
-elsewhere can make a browser send that (we allow it in no preflight), so it needs no trust. But nobody who comes through a proxy
-is taken to be on this machine: the proxy shows by its headers, or is one of the owner's ``trusted_proxies``.
+A page is ours under whatever name the browser knows us by. Behind a proxy that may be the one in ``X-Forwarded-Host`` or
+``Forwarded``: no page elsewhere can make a browser send these (we allow them in no preflight), so they need no trust. But nobody
+who comes through a proxy is taken to be on this machine: the proxy shows by its headers, or is one of the owner's
+``trusted_proxies``.
 """
 
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
@@ -21,7 +23,11 @@ from urllib.parse import urlsplit
 Networks = tuple[IPv4Network | IPv6Network, ...]
 
 _DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
-_PROXY_HEADERS = ("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP")
+_PROXY_HEADERS = (
+    *("Forwarded", "Via", "X-Real-IP"),
+    *(f"X-Forwarded-{what}" for what in ("For", "Host", "Port", "Proto", "Server", "Ssl")),
+)
+_FORWARDED_HOST = re.compile(r'(?i)(?:^|[;,])\s*host="?([^";,\s]+)')
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 _ALLOW = "list it under network: allowedOrigins"
 
@@ -30,6 +36,8 @@ class Headers(Protocol):
     """A request's headers; names in any case."""
 
     def get(self, key: str, default: str) -> str: ...
+
+    def __contains__(self, key: str) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +70,7 @@ class CallRules:
         peer = None if address is None else _address(address)
         if not self.is_local_only or peer is None:
             return True
-        is_proxy = self._is_trusted_proxy(peer) or any(headers.get(name, "") for name in _PROXY_HEADERS)
+        is_proxy = self._is_trusted_proxy(peer) or any(name in headers for name in _PROXY_HEADERS)
         return peer.is_loopback and not is_proxy
 
     def trusts_origin(self, headers: Headers, scheme: str) -> bool:
@@ -98,7 +106,8 @@ class CallRules:
 
     def _is_ours(self, headers: Headers, scheme: str) -> bool:
         origin = headers.get("Origin", "")
-        hosts = (headers.get("Host", ""), *headers.get("X-Forwarded-Host", "").split(","))
+        forwarded = _FORWARDED_HOST.findall(headers.get("Forwarded", ""))
+        hosts = (headers.get("Host", ""), *headers.get("X-Forwarded-Host", "").split(","), *forwarded)
         return any(_is_at(origin, scheme, host.strip()) for host in hosts) or (
             self.name is not None and _name_in(origin) == self.name
         )
