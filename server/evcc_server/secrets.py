@@ -13,8 +13,13 @@ SECRET_KEYS = frozenset(
 
 HIDDEN = "***"
 _IN_URL = re.compile(r"(?<=://)[^/@\s:]*(?::[^/@\s]*)?@")
-_KEYS = "|".join((r"[\w-]{0,40}(?:token|password|secret)", *sorted(map(re.escape, SECRET_KEYS), key=len, reverse=True)))
-_QUERY = re.compile(rf"(?i)([?&](?:{_KEYS}|key|access_token|api_key)=)[^&#\s\"']+")
+_KEYS = "|".join(
+    (
+        r"[\w-]{0,40}(?:token|passw(?:or)?d|passwort|pwd|secret|api[_-]key)",
+        *sorted(map(re.escape, SECRET_KEYS), key=len, reverse=True),
+    )
+)
+_QUERY = re.compile(rf"(?i)([?&](?:{_KEYS}|key|pass|pw)=)[^&#\s\"']+")
 _VALUE = r"""\"[^\"]*\"|'[^']*'|[^\s,;}\]]+(?:[ \t]+[^\s,;}\]]+)*"""
 _SETTING = re.compile(rf"(?i)((?<![a-z0-9])(?:{_KEYS})[\"']?\s*[:=]\s*)(?:{_VALUE})")
 

@@ -87,6 +87,11 @@ def test_well_known_keys_are_hidden_without_knowing_the_value(secret: str) -> No
         f"GET http://host/path?token={plain}&x=1",
         f"Authorization: Bearer {plain}",
         f"accessToken: {plain}",
+        f"GET http://host/cm?user=x&pass={plain}",
+        f"GET http://host/cm?pw={plain}&x=1",
+        f"GET http://host/cm?admin_pwd={plain}&api_key={plain}",
+        f"passwd={plain}",
+        f"api-key: {plain}",
     ):
         assert plain not in redact(text), text
 

@@ -122,7 +122,7 @@ async def test_csv_over_the_wire() -> None:
         assert (await api.get("/api/sessions?format=xlsx")).json()["result"]
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\t=1", " =1"])
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\t=1", " =1", "\uff1d1", "\uff201"])
 def test_csv_cells_are_no_formulas(text: str) -> None:
     named = replace(EXAMPLE, loadpoint=text, identifier=text, vehicle=text, energy_charged_kwh=-0.5)
     content = sessions_csv([StoredSession(session_id=1, session=named)], "en", BERLIN).decode("utf-8-sig")

@@ -38,7 +38,7 @@ HEADINGS: Mapping[str, tuple[str, ...]] = {
 _COMMA_LANGUAGES = frozenset(
     {"da", "de", "es", "fi", "fr", "hr", "it", "lb", "lt", "nb", "nl", "pl", "pt", "ro", "ru", "sl", "sv", "uk"}
 )
-_FORMULA_SIGNS = ("=", "+", "-", "@")
+_FORMULA_SIGNS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # the latter four as wide as a kanji
 _POINT_TAGS = frozenset({"de-ch", "es-mx"})
 
 

@@ -29,7 +29,7 @@ from evcclib.model import ChargeMode
 COLUMNS = ("time", "home_w", "pv_w", "grid_w", "battery_w", "battery_soc_pct")
 LOADPOINT_COLUMNS = ("title", "connected", "charge_w", "soc_pct", "mode")
 MODES = tuple(mode.value for mode in ChargeMode)
-_FORMULA = re.compile(r"\s*[=+\-@]")
+_FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

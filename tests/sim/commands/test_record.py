@@ -41,11 +41,12 @@ def test_a_recording_survives_its_file(tmp_path: Path) -> None:
     assert record.read(file) == looks()
 
 
-def test_a_title_in_a_recording_is_no_formula(tmp_path: Path) -> None:
+@pytest.mark.parametrize("title", ["=1+1", "\uff1d1+1"])
+def test_a_title_in_a_recording_is_no_formula(title: str, tmp_path: Path) -> None:
     file = tmp_path / "site.csv"
-    named = [replace(each, loadpoints=(("=1+1", True, 0.0, 41.0, "pv"),)) for each in looks(0.1)]
+    named = [replace(each, loadpoints=((title, True, 0.0, 41.0, "pv"),)) for each in looks(0.1)]
     record.write(named, file)
-    assert ",'=1+1," in file.read_text(encoding="utf-8")
+    assert f",'{title}," in file.read_text(encoding="utf-8")
     assert record.read(file) == named
 
 
