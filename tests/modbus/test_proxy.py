@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 import struct
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from functools import partial
 
 import anyio
+import anyio.lowlevel
 import pytest
 from fake_device import FakeDevice, Fault, Pipe, mbap, pipe_pair
 from trio_test import in_real_time, in_virtual_time
@@ -174,5 +176,25 @@ async def test_guests_that_say_nothing_lock_nobody_out() -> None:
                 assert await guest.receive() == mbap(1, 1, struct.pack(">BBH", 3, 2, 100))
             with pytest.raises(anyio.EndOfStream):
                 await silent[0].receive()
+        await link.aclose()
+        group.cancel_scope.cancel()
+
+
+@pytest.mark.wire
+@in_real_time
+async def test_a_guest_that_resets_its_connection_before_it_is_let_in_ends_nothing() -> None:
+    fake = device()
+    async with anyio.create_task_group() as group:
+        link = fake.link(group)
+        port = await group.start(partial(serve_proxy, link, port=0, host="127.0.0.1", is_read_only=False))
+        with socket.create_connection(("127.0.0.1", port)) as gone:  # no task has had a turn when it closes
+            gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            gone.sendall(mbap(1, 1, struct.pack(">BHH", 6, 3, 42)))
+        with anyio.fail_after(10):
+            async with await anyio.connect_tcp("127.0.0.1", port) as guest:
+                await guest.send(read(1, 0, 1))
+                assert await guest.receive() == mbap(1, 1, struct.pack(">BBH", 3, 2, 100))
+            while fake.get(1, "holding", 3) != 42:  # what it asked for is carried out all the same
+                await anyio.lowlevel.checkpoint()
         await link.aclose()
         group.cancel_scope.cancel()

@@ -98,10 +98,8 @@ class Guest:
 
 
 def _address(stream: SocketStream) -> str:
-    try:
-        return str(stream.extra(SocketAttribute.remote_address)[0])
-    except OSError:  # it has gone again
-        return ""
+    address = stream.extra(SocketAttribute.remote_address, None)
+    return "" if address is None else str(address[0])  # None: it has gone again
 
 
 async def _carry_out(link: Link, incoming: Incoming, is_read_only: bool) -> Answer:
