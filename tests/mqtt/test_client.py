@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import mosquitto
@@ -218,6 +219,22 @@ async def test_tls_with_a_certificate_that_nobody_vouches_for(tmp_path: Path, ca
             with trio.fail_after(mosquitto.PATIENCE_S):
                 while "can't connect" not in caplog.text:
                     await trio.sleep(0.01)
+
+
+@in_real_time
+async def test_what_closes_without_an_answer_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    async def close(stream: trio.SocketStream) -> None:
+        await stream.aclose()
+
+    async with trio.open_nursery() as nursery:
+        (listener,) = await nursery.start(partial(trio.serve_tcp, close, 0, host="127.0.0.1"))
+        port = listener.socket.getsockname()[1]
+        async with linked(port):
+            with trio.fail_after(mosquitto.PATIENCE_S):
+                while f"can't connect to 127.0.0.1:{port} (not answered as a broker would" not in caplog.text:
+                    await trio.sleep(0.01)
+        nursery.cancel_scope.cancel()
+    assert caplog.text.count("can't connect") == 1
 
 
 PUBLISHES_AND_WAITS = """

@@ -66,6 +66,7 @@ class BrokerConnection:
         self._address = address
         self._listener = listener
         self._token: trio.lowlevel.TrioToken | None = None
+        self._is_let_in = False  # paho's thread alone asks
         self._client = client = paho.Client(
             CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=True, protocol=MQTTProtocolVersion.MQTTv311
         )
@@ -120,6 +121,7 @@ class BrokerConnection:
         if code.is_failure:
             self._enter(self._listener.failed, f"refused: {code}")
         else:
+            self._is_let_in = True
             client.drop_out_messages()  # here, in paho's thread: right after this it would send them again
             self._enter(self._listener.connected)
 
@@ -127,6 +129,9 @@ class BrokerConnection:
         self._enter(self._listener.failed, "no answer")
 
     def _on_disconnect(self, _client: paho.Client, _data: Any, _flags: Any, code: ReasonCode, _properties: Any) -> None:
+        if not self._is_let_in and code.is_failure:
+            self._enter(self._listener.failed, f"not answered as a broker would: {code}")
+        self._is_let_in = False
         self._enter(self._listener.disconnected, str(code))
 
     def _on_subscribe(self, _client: paho.Client, _data: Any, _mid: int, _codes: Any, _properties: Any) -> None:
