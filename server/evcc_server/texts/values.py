@@ -38,10 +38,12 @@ def is_truth(value: JsonValue) -> bool:
     return isinstance(value, bool) or (isinstance(value, str) and value.strip().casefold() in _TRUE | _FALSE)
 
 
-def is_word(value: JsonValue) -> bool:
-    """Whether ``value`` is a text that begins with a letter and is no spelling of a missing number."""
-    text = value.strip().casefold() if isinstance(value, str) else ""
-    return text[:1].isalpha() and text not in _NO_NUMBER
+def says_otherwise(value: JsonValue) -> bool:
+    """Whether something is said in place of a number (a word, a page, an object), and not only that there is none."""
+    if isinstance(value, str):
+        text = value.strip().lstrip("+-").casefold()
+        return any(map(str.isalnum, text)) and text not in _NO_NUMBER and as_number(value) is None
+    return isinstance(value, dict | list)
 
 
 def as_truth(value: JsonValue) -> bool | None:

@@ -157,6 +157,49 @@ def test_a_word_in_place_of_a_power_is_told(plugin: str, text: str) -> None:
     run()
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("<html><title>Log in</title></html>", "'<html><title>Log in</title></html>'"),
+        ("12 W", "'12 W'"),
+        ("1,5", "'1,5'"),
+        ('{"w": 5}', """'{"w": 5}'"""),
+    ],
+)
+def test_what_else_is_no_number_is_told(text: str, told: str) -> None:
+    @in_virtual_time
+    async def run() -> None:
+        whole = "power: {source: http, uri: 'http://meter.test/api'}"
+        async with plugin_site(meter=whole, web=Web({"GET /api": text})) as devices:
+            assert await error_of(devices.meter("grid").read, DeviceImplausible) == f"grid: {told} is no number"
+
+    run()
+
+
+@pytest.mark.parametrize("text", ['{"w": {"l1": 5}}', '{"w": [5]}', '{"w": "5 W"}'])
+def test_an_object_in_place_of_a_power_is_told(text: str) -> None:
+    @in_virtual_time
+    async def run() -> None:
+        part = "power: {source: http, uri: 'http://meter.test/api', jq: .w}"
+        async with plugin_site(meter=part, web=Web({"GET /api": text})) as devices:
+            with pytest.raises(DeviceImplausible, match=r"^grid: .* is no number$"):
+                await devices.meter("grid").read()
+
+    run()
+
+
+@pytest.mark.parametrize("text", ["", " ", "-", "--", "NaN", "-nan", "null", "None", '{"w": null}'])
+def test_what_says_that_there_is_none_is_missing(text: str) -> None:
+    @in_virtual_time
+    async def run() -> None:
+        path = ", jq: .w" if text.startswith("{") else ""
+        plugin = f"power: {{source: http, uri: 'http://meter.test/api'{path}}}"
+        async with plugin_site(meter=plugin, web=Web({"GET /api": text})) as devices:
+            assert (await devices.meter("grid").read()).power_w is None
+
+    run()
+
+
 @pytest.mark.parametrize("text", ['{"w": true}', '{"w": false}', '{"w": "on"}', '{"w": "False"}'])
 def test_true_and_false_are_no_power(text: str) -> None:
     @in_virtual_time

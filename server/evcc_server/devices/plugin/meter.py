@@ -16,7 +16,7 @@ from evcc_server.devices.plugin.sources import Plugins, Read
 from evcc_server.errors import DeviceError, DeviceImplausible
 from evcc_server.json_path import JsonValue
 from evcc_server.quoting import quoted
-from evcc_server.texts.values import as_number, is_truth, is_word
+from evcc_server.texts.values import as_number, is_truth, says_otherwise
 from evcclib.model import PhaseTriple
 
 POWER_AGE_MAX = timedelta(minutes=1)
@@ -66,9 +66,9 @@ class PluginMeter:
         return found
 
     async def _power_w(self) -> float | None:
-        """Raises `DeviceImplausible` for a word: it says why there is no power, such as ``unavailable``."""
+        """Raises `DeviceImplausible` for what says why there is no power, such as ``unavailable`` or a page to log in."""
         value = await self._power()
-        if is_word(value):
+        if says_otherwise(value):
             raise DeviceImplausible(f"{self._name}: {quoted(value)} is no number")
         return plausible.within(number_of(value, self._name), plausible.POWER_W)
 

@@ -38,7 +38,7 @@ from evcc_server.profiles.registers import decode, decode_raw, encode
 from evcc_server.quoting import quoted
 from evcc_server.texts.go_functions import TemplateError
 from evcc_server.texts.placeholders import filled_in
-from evcc_server.texts.values import as_number, as_sent_number, as_truth, is_word
+from evcc_server.texts.values import as_number, as_sent_number, as_truth, says_otherwise
 
 Read = Callable[[], Awaitable[JsonValue]]
 Write = Callable[[JsonValue], Awaitable[None]]
@@ -233,7 +233,7 @@ def _calculated(source: CalcSource, operands: Sequence[Read]) -> Read:
             value = await operand()
             number = as_number(value)
             if number is None:
-                return value if is_word(value) else None
+                return value if says_otherwise(value) else None
             numbers.append(number)
         return _calculate(source.operation, numbers)
 
