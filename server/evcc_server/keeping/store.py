@@ -267,8 +267,8 @@ _SESSION_COLUMNS = (
     " solar_percentage, price, price_per_kwh, co2_per_kwh"
 )
 _UPSERT_SESSION = (
-    f"INSERT INTO sessions (key, {_SESSION_COLUMNS}) SELECT {', '.join(f'?{n}' for n in range(1, 15))}"
-    " WHERE NOT EXISTS (SELECT * FROM deleted_sessions WHERE key = ?1) ON CONFLICT (key) DO UPDATE SET "
+    f"INSERT INTO sessions (key, {_SESSION_COLUMNS}) SELECT {', '.join('?' * 14)}"
+    " WHERE NOT EXISTS (SELECT * FROM deleted_sessions WHERE key = ?) ON CONFLICT (key) DO UPDATE SET "
     + ", ".join(
         f"{column} = CASE WHEN instr(coalesce(corrected, ''), '{column}') THEN {column} ELSE excluded.{column} END"
         if column in EDITABLE
@@ -284,7 +284,7 @@ def _snapshot_row(snapshot: Snapshot) -> tuple[str, str, str]:
 
 
 def _session_row(session: SessionRecord) -> tuple[object, ...]:
-    """In the order of ``key`` and `_SESSION_COLUMNS`."""
+    """In the order of ``key``, `_SESSION_COLUMNS` and ``key`` again: Python 3.12 warns of ``?1`` for both."""
     return (
         session.key,
         _time(session.created),
@@ -300,6 +300,7 @@ def _session_row(session: SessionRecord) -> tuple[object, ...]:
         session.price,
         session.price_per_kwh,
         session.co2_g_per_kwh,
+        session.key,
     )
 
 
