@@ -1,0 +1,1 @@
+"""What each of them decides: inputs of a tick in, commands out."""

@@ -1,0 +1,1 @@
+"""Recorded decisions of each, lived through by its model."""
