@@ -56,6 +56,12 @@ def _add_law(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_control(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--control", default="", metavar="NAME", help="another control than the library's: a name, or MODULE:FACTORY"
+    )
+
+
 def _add_runs(commands: Commands) -> None:
     run = commands.add_parser("run", help="run a scenario and show its numbers")
     run.add_argument(
@@ -71,7 +77,7 @@ def _add_runs(commands: Commands) -> None:
     )
     run.add_argument("--full-stack", action="store_true", help="through the whole server, in virtual time")
     _add_law(run)
-    run.add_argument("--control", default="", metavar="MODULE:FACTORY", help="another control than the library's")
+    _add_control(run)
     run.add_argument("--plot", type=_picture, metavar="day.png", help="write a picture")
     run.add_argument("--html", type=_new_file, metavar="report.html", help="write a report")
     run.add_argument("--json", action="store_true", help="print the numbers as JSON")
@@ -86,8 +92,8 @@ def _add_runs(commands: Commands) -> None:
     compare.add_argument("--days", type=_length)
     _add_law(compare)
     compare.add_argument("--second-law", default="", metavar="NAME")
-    compare.add_argument("--control", default="", metavar="MODULE:FACTORY", help="the control of the first")
-    compare.add_argument("--second-control", default="", metavar="MODULE:FACTORY")
+    _add_control(compare)
+    compare.add_argument("--second-control", default="", metavar="NAME")
     compare.add_argument("--workers", type=_positive)
     compare.set_defaults(command=_compare)
 
@@ -99,7 +105,7 @@ def _add_runs(commands: Commands) -> None:
     )
     sweep.add_argument("--days", type=_length)
     _add_law(sweep)
-    sweep.add_argument("--control", default="", metavar="MODULE:FACTORY")
+    _add_control(sweep)
     sweep.add_argument("--workers", type=_positive, help="processes (default: all cores)")
     sweep.add_argument(
         "--scheduler", type=_scheduler, metavar="tcp://HOST:PORT", help="a Dask scheduler (extra `cluster`)"
@@ -179,7 +185,7 @@ def _add_recordings(commands: Commands) -> None:
     replay.add_argument("file", type=Path)
     replay.add_argument("--time-zone", type=_time_zone, default="Europe/Berlin")
     _add_law(replay)
-    replay.add_argument("--control", default="", metavar="MODULE:FACTORY", help="another control than the library's")
+    _add_control(replay)
     replay.add_argument("--plot", type=_picture)
     replay.add_argument("--html", type=_new_file)
     replay.set_defaults(command=_replay)

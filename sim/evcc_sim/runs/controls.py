@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+from collections.abc import Mapping
 from typing import Protocol
 
 from evcc_sim.worlds.scenario import InvalidScenario
@@ -44,11 +45,22 @@ def classic(config: SiteConfig, restored: dict[str, object] | None, *, now: Now,
     return Site.restore(config, restored, now=now, law=law)
 
 
+NAMED: Mapping[str, str] = {
+    name: f"evcc_sim.rivals.{name}:control" for name in ("evcc", "openwb", "smartevse", "openems")
+}
+"""Controls with a short name: today's other systems, as docs/rivals.md describes them."""
+
+
 def control_of(name: str) -> ControlFactory:
-    """The control called ``module:factory``. Raises `InvalidScenario` when there is none, or when it cannot be called as one."""
+    """The control with this short name, or called ``module:factory``.
+
+    Raises `InvalidScenario` when there is none, or when it cannot be called as one.
+    """
     if not name:
         return classic
-    module_name, _, attribute = name.partition(":")
+    if ":" not in name and name not in NAMED:
+        raise InvalidScenario(f"--control {name!r}: expected {', '.join(NAMED)}, or module:factory")
+    module_name, _, attribute = NAMED.get(name, name).partition(":")
     try:
         factory: ControlFactory = getattr(importlib.import_module(module_name), attribute)
     except (ImportError, AttributeError, SyntaxError, TypeError, ValueError) as error:
@@ -66,6 +78,7 @@ def name_of(factory: ControlFactory) -> str | None:
     if factory is classic:
         return ""
     name = f"{getattr(factory, '__module__', '')}:{getattr(factory, '__qualname__', '')}"
+    name = next((short for short, long in NAMED.items() if long == name), name)
     try:
         return name if control_of(name) is factory else None
     except InvalidScenario:
