@@ -93,9 +93,13 @@ def test_a_replay_has_the_recorded_sun_and_charges_anew(tmp_path: Path) -> None:
 
 
 @pytest.mark.day
-def test_what_a_replay_prints_replays_it(tmp_path: Path, again: Callable[[str], RunResult]) -> None:
+@pytest.mark.parametrize("control", ["", "evcc"])
+def test_what_a_replay_prints_replays_it(control: str, tmp_path: Path, again: Callable[[str], RunResult]) -> None:
     record.write(looks(), tmp_path / "site.csv")
-    first = again(shlex.join(["evcc-sim", "replay", str(tmp_path / "site.csv"), "--time-zone", "Europe/Lisbon"]))
+    options = ["--control", control] if control else []
+    first = again(
+        shlex.join(["evcc-sim", "replay", str(tmp_path / "site.csv"), "--time-zone", "Europe/Lisbon", *options])
+    )
     second = again(first.replay)
     assert second.trace.scenario == first.trace.scenario and second.digest() == first.digest()
 
