@@ -81,7 +81,6 @@ class Rival(Protocol):
     modes: frozenset[ChargeMode]
     """In which a loadpoint may be."""
     knows_prices: bool
-
     phases: frozenset[int]
     """That may be configured for a station that can switch them."""
     hears_requests: bool

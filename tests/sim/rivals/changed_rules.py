@@ -94,7 +94,7 @@ CHANGED = (
     Changed("openwb", "O7", "METER_GRACE_S", 600.0),
     Changed("openwb", "O7", "OpenWb._look_at_grid", "is_first_error = False #", "is_first_error = self"),
     Changed("openwb", "O8", "SETPOINT_W", 0.0),
-    Changed("openwb", "O9", "OpenWb._forget", "phases_to_use = 0 #", "phases_to_use = station"),
+    Changed("openwb", "O9", "OpenWb._forgotten", "phases_to_use = 0 #", "phases_to_use = station"),
     Changed("openwb", "O10", "OpenWb._phases", "phases = 3\n    else", "phases = 1\n    else"),
     Changed("openwb", "O12", "OpenWb._update", "state.failed += 0", "state.failed += 1"),
     Changed("openwb", "O14", "OpenWb._up_reserve_w", "max(0.0, 0.0 *", "max(0.0,"),

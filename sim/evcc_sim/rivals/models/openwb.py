@@ -182,7 +182,7 @@ class OpenWb:
                 self._update(cp)
                 plugged.append(cp)
             else:
-                self._forget(config, state, station)
+                self.states[index] = self._forgotten(config, state, station)
         idle = (Control.WAITING_FOR_PHASES, Control.ALLOWED, Control.PHASES_AWAITED)
         if all(cp.state.control in idle for cp in plugged):  # nobody waits for it [O13]
             self.reserved_w = self.released_w = 0.0
@@ -238,16 +238,14 @@ class OpenWb:
 
     # -- each charge point -------------------------------------------------------------------------------------------
 
-    def _forget(self, config: ChargePoint, state: State, station: Station) -> None:
-        """A charge point without a car [O9]."""
+    def _forgotten(self, config: ChargePoint, state: State, station: Station) -> State:
+        """Of a charge point without a car [O9]."""
         if state.control is Control.SWITCHING:
             self.reserved_w -= self._switch_reserve_w(config, state.phases)
         if state.control is Control.PHASE_DELAY and state.phases == 1:
             self.reserved_w -= self._up_reserve_w(config)
         phases_to_use = station.phases_in_use if state.plugged_at is not None else state.phases_to_use
-        fresh = State(phases_to_use=phases_to_use)
-        for name in State.__slots__:
-            setattr(state, name, getattr(fresh, name))
+        return State(phases_to_use=phases_to_use)
 
     def _update(self, cp: _Plugged) -> None:
         config, state, station = cp.config, cp.state, cp.station
