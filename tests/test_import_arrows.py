@@ -239,7 +239,7 @@ HOUSES = (
             ("plants",),
             ("worlds",),
             ("devices", "judge", "scenario"),
-            ("judge.invariants",),
+            ("bound", "judge.invariants"),
             ("rivals.models", "runs"),
             ("inprocess", "pytest_plugin", "rivals.traces", "show"),
             ("rivals",),
