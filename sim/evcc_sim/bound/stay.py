@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil
@@ -130,7 +130,12 @@ def _stay(trace: Trace, loadpoint: int, first: int, after: int, *, is_first: boo
         sun_w=sun_w,
         usable_w=usable(sun_w, share, positions),
         share=share,
-        drawn_w=_means(instants, edges_s, [instant.loadpoints[loadpoint].energy_kwh for instant in instants]),
+        drawn_w=_means(
+            instants,
+            edges_s,
+            [instant.loadpoints[loadpoint].energy_kwh for instant in instants],
+            [instant.loadpoints[loadpoint].power_w for instant in instants],
+        ),
         positions=positions,
         first_phases=box.phases if is_first else None,
         pauses=box.phase_switch_pauses,
@@ -168,11 +173,8 @@ def _surplus_w(trace: Trace, loadpoint: int, edges_s: Powers) -> Powers:
     instants, scenario = trace.instants, trace.scenario
     answers = any(inverter.zero_feed_in for inverter in scenario.pv)
     if not scenario.battery and not answers:
-        return _means(
-            instants,
-            edges_s,
-            [i.grid_out_kwh - i.grid_in_kwh + i.loadpoints[loadpoint].energy_kwh for i in instants],
-        )
+        counted = [i.grid_out_kwh - i.grid_in_kwh + i.loadpoints[loadpoint].energy_kwh for i in instants]
+        return _means(instants, edges_s, counted, [i.loadpoints[loadpoint].power_w - i.grid_w for i in instants])
     limit_w = sum(float("inf") if spec.ac_limit_w is None else spec.ac_limit_w for spec in scenario.pv)
     surplus_w = [
         (min(i.pv_available_w, limit_w) if answers else i.pv_w)
@@ -182,11 +184,22 @@ def _surplus_w(trace: Trace, loadpoint: int, edges_s: Powers) -> Powers:
     ]
     seconds = np.array([instant.second for instant in instants])
     summed = np.concatenate(([0.0], np.cumsum(np.array(surplus_w[:-1]) * np.diff(seconds) * KWH_PER_WS)))
-    return _means(instants, edges_s, summed)
+    return _means(instants, edges_s, summed, surplus_w)
 
 
-def _means(instants: list[Instant], edges_s: Powers, counter_kwh: list[float] | Powers) -> Powers:
-    at_edges = np.interp(edges_s, [instant.second for instant in instants], counter_kwh)
+def _means(
+    instants: list[Instant], edges_s: Powers, counter_kwh: Sequence[float] | Powers, powers_w: Sequence[float]
+) -> Powers:
+    """Between edges, of what a counter has counted at the instants and what flowed from each of them on.
+
+    A longer time without an instant is one without news: what has changed in it has changed in its last cell.
+    """
+    seconds, counted = np.array([instant.second for instant in instants]), np.array(counter_kwh)
+    quiet_s = np.diff(seconds) - np.diff(edges_s[:2])
+    quiet = np.flatnonzero(quiet_s > 0)
+    until_kwh = counted[quiet] + np.array(powers_w)[quiet] * quiet_s[quiet] * KWH_PER_WS
+    seconds = np.insert(seconds, quiet + 1, seconds[quiet] + quiet_s[quiet])
+    at_edges = np.interp(edges_s, seconds, np.insert(counted, quiet + 1, until_kwh))
     means: Powers = np.diff(at_edges) / np.diff(edges_s) / KWH_PER_WS
     return means
 
