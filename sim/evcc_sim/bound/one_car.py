@@ -39,7 +39,7 @@ def least_cost(stay: Stay, weights: Weights | None = None, budget: Budget = FREE
     least, seen = _best_price(
         lambda price: walks.best(weights, price), (0.0, min(stay.room_kwh, stay.taper_kwh)), prices
     )
-    nearly_full_kwh = _nearly_full_kwh(stay)
+    nearly_full_kwh = stay.nearly_full_kwh
     if nearly_full_kwh <= walks.most_kwh:
         last_kwh = stay.room_kwh - nearly_full_kwh
         full_at = weights.not_taken_per_kwh * np.maximum(0.0, walks.usable_from_kwh - last_kwh)
@@ -66,18 +66,13 @@ def least_purchase(stay: Stay, energy_kwh: float, budget: Budget = FREE) -> Opti
     """The least that has to be bought for so much energy [kWh]; infinite where so much cannot go into the car."""
     purchase = Weights(bought_per_kwh=1.0, not_taken_per_kwh=0.0, switching=0.0, phase_change=0.0)
     walks = Walks(stay, budget)
-    wanted_kwh = min(energy_kwh, _nearly_full_kwh(stay))
+    wanted_kwh = min(energy_kwh, stay.nearly_full_kwh)
     least, seen = _best_price(lambda price: walks.best(purchase, price), (wanted_kwh, inf), (-1.0 - TOLERANCE, 0.0))
     enough = [walk.cost for walk in seen if walk.energy_kwh >= wanted_kwh - TOLERANCE]
     if not enough:
         return Optimum(inf)
     walk = min(enough, key=lambda cost: cost.bought_kwh)
     return Optimum(max(0.0, least), walk.bought_kwh, walk)
-
-
-def _nearly_full_kwh(stay: Stay) -> float:
-    """So much is in a car that may begin to taper within the next step."""
-    return max(0.0, stay.taper_kwh - max(position.max_w for position in stay.positions) / 1000 * stay.step_kwh)
 
 
 def _best_price(

@@ -52,6 +52,7 @@ class Stay:
     taper_kwh: float = float("inf")  # after so much the car may draw less than its minimum
     leaves: bool = True  # False: the run ends while it is there
     loadpoint: int = 0
+    start_s: float = 0.0  # of its first step, since the start of the run
 
     @cached_property
     def step_s(self) -> float:
@@ -73,6 +74,27 @@ class Stay:
         return float(powers_w.sum()) * self.cell_s * KWH_PER_WS
 
     @property
+    def high_share(self) -> Powers:
+        """How much of each step's largest power is possible."""
+        return self.means(self.share)
+
+    @property
+    def low_share(self) -> Powers:
+        """How much of its smallest power a closed contactor means."""
+        share = self.high_share
+        return share if self.has_no_minimum is None else np.where(self.has_no_minimum, 0.0, share)
+
+    @property
+    def most_w(self) -> float:
+        """What the car can draw."""
+        return max(position.max_w for position in self.positions)
+
+    @property
+    def nearly_full_kwh(self) -> float:
+        """So much is in a car that may begin to taper within the next step."""
+        return max(0.0, self.taper_kwh - self.most_w / 1000 * self.step_kwh)
+
+    @property
     def step_kwh(self) -> float:
         """Of one kilowatt."""
         return self.step_s / 3600.0
@@ -84,11 +106,17 @@ class Stay:
 
 
 def stays(trace: Trace) -> tuple[Stay, ...]:
-    """All stays of cars in a run, by loadpoint and time."""
-    return tuple(stay for loadpoint in range(len(trace.scenario.charger)) for stay in _stays_at(trace, loadpoint))
+    """All stays of cars in a run, by loadpoint and time: each has the sun that the other cars have left."""
+    return tuple(stay for own in range(len(trace.scenario.charger)) for stay in _stays_at(trace, own, (own,)))
 
 
-def _stays_at(trace: Trace, loadpoint: int) -> Iterator[Stay]:
+def stays_together(trace: Trace) -> tuple[Stay, ...]:
+    """The same stays, each with the sun that is there for all cars together."""
+    everybody = tuple(range(len(trace.scenario.charger)))
+    return tuple(stay for own in everybody for stay in _stays_at(trace, own, everybody))
+
+
+def _stays_at(trace: Trace, loadpoint: int, sharing: tuple[int, ...]) -> Iterator[Stay]:
     instants = trace.instants
     first = 0
     is_first = True
@@ -98,13 +126,13 @@ def _stays_at(trace: Trace, loadpoint: int) -> Iterator[Stay]:
         while after < len(instants) and instants[after].loadpoints[loadpoint].car == name:
             after += 1
         if name and after > first:
-            yield _stay(trace, loadpoint, first, after, is_first=is_first)
+            yield _stay(trace, loadpoint, sharing, first, after, is_first=is_first)
             is_first = False
         first = after
 
 
-def _stay(trace: Trace, loadpoint: int, first: int, after: int, *, is_first: bool) -> Stay:
-    """The car is there at instants ``first`` to ``after`` (not included)."""
+def _stay(trace: Trace, loadpoint: int, sharing: tuple[int, ...], first: int, after: int, *, is_first: bool) -> Stay:
+    """The car is there at instants ``first`` to ``after`` (not included). What the loadpoints ``sharing`` draw is sun, too."""
     instants, scenario = trace.instants, trace.scenario
     box = scenario.charger[loadpoint].box
     arrived = instants[first]
@@ -121,7 +149,7 @@ def _stay(trace: Trace, loadpoint: int, first: int, after: int, *, is_first: boo
     share: Powers = np.clip((np.minimum(edges_s[1:], end_s) - np.maximum(edges_s[:-1], start_s)) / cell_s, 0.0, 1.0)
     voltage_v = scenario.site.true_voltage_v or scenario.site.voltage_v
     positions = _positions(box, car, voltage_v)
-    sun_w = np.maximum(0.0, _surplus_w(trace, loadpoint, edges_s))
+    sun_w = np.maximum(0.0, _surplus_w(trace, sharing, edges_s))
     lag_s = car.dead_time_s + max(PILOT_MIN_A, car.current_min_a) / car.ramp_a_per_s + min(6.0, car.stop_delay_s) + 1.0
     room_kwh, taper_kwh = _room(instants[first:after], loadpoint, car, positions, voltage_v)
     return Stay(
@@ -145,6 +173,7 @@ def _stay(trace: Trace, loadpoint: int, first: int, after: int, *, is_first: boo
         taper_kwh=taper_kwh,
         leaves=after < len(instants),
         loadpoint=loadpoint,
+        start_s=from_s,
     )
 
 
@@ -164,22 +193,24 @@ def _positions(box: WallboxSpec, car: CarSpec, voltage_v: float) -> tuple[Positi
     )
 
 
-def _surplus_w(trace: Trace, loadpoint: int, edges_s: Powers) -> Powers:
-    """Means of what the house would deliver without this car.
+def _surplus_w(trace: Trace, sharing: tuple[int, ...], edges_s: Powers) -> Powers:
+    """Means of what the house would deliver without these cars.
 
-    By the grid's counters, which know every moment, as long as nothing else answers the car; else by what the plants did when
+    By the grid's counters, which know every moment, as long as nothing else answers the cars; else by what the plants did when
     one looked.
     """
     instants, scenario = trace.instants, trace.scenario
     answers = any(inverter.zero_feed_in for inverter in scenario.pv)
     if not scenario.battery and not answers:
-        counted = [i.grid_out_kwh - i.grid_in_kwh + i.loadpoints[loadpoint].energy_kwh for i in instants]
-        return _means(instants, edges_s, counted, [i.loadpoints[loadpoint].power_w - i.grid_w for i in instants])
+        counted = [i.grid_out_kwh - i.grid_in_kwh + sum(i.loadpoints[n].energy_kwh for n in sharing) for i in instants]
+        return _means(
+            instants, edges_s, counted, [sum(i.loadpoints[n].power_w for n in sharing) - i.grid_w for i in instants]
+        )
     limit_w = sum(float("inf") if spec.ac_limit_w is None else spec.ac_limit_w for spec in scenario.pv)
     surplus_w = [
         (min(i.pv_available_w, limit_w) if answers else i.pv_w)
         - i.household_w
-        - (i.charge_w - i.loadpoints[loadpoint].power_w)
+        - sum(other.power_w for n, other in enumerate(i.loadpoints) if n not in sharing)
         for i in instants
     ]
     seconds = np.array([instant.second for instant in instants])

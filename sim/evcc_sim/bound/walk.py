@@ -46,16 +46,13 @@ class Walks:
         self.arcs = arcs(stay)
         self.states = tuple(dict.fromkeys(state for arc in self.arcs for state in (arc.start, arc.end)))
         self._sun_w, self._usable_w = stay.means(stay.sun_w), stay.means(stay.usable_w)
-        share = stay.means(stay.share)
-        self._low_share = share if stay.has_no_minimum is None else np.where(stay.has_no_minimum, 0.0, share)
-        self._high_share = share
+        self._low_share, self._high_share = stay.low_share, stay.high_share
         self._counts = (_counts(budget.phase_changes), _counts(budget.starts))
 
     @cached_property
     def most_kwh(self) -> float:
         """What could go into the car if nothing spoke against it."""
-        most_w = max(position.max_w for position in self.stay.positions)
-        return most_w * float(self._high_share.sum()) * self.stay.step_s * KWH_PER_WS
+        return self.stay.most_w / 1000 * float(self._high_share.sum()) * self.stay.step_kwh
 
     @cached_property
     def usable_from_kwh(self) -> Powers:
