@@ -78,6 +78,8 @@ DOORS = {
     "sqlite3": ("server/evcc_server/keeping/",),
     "simpy": ("sim/evcc_sim/",),
     "pvlib": ("sim/evcc_sim/",),
+    "numpy": ("sim/evcc_sim/bound/",),
+    "highspy": ("sim/evcc_sim/bound/joint.py",),
 }
 
 PYTEST_PLUGIN = "sim/evcc_sim/pytest_plugin.py"
