@@ -79,6 +79,14 @@ def test_what_the_car_has_no_room_for_is_not_missed() -> None:
     assert 0.0 <= found.least <= 0.004
 
 
+def test_room_goes_to_whole_spells_of_sun() -> None:
+    """Eight spells of a kilowatt-hour and room for six: more would be nothing saved, and each costs two switchings."""
+    day = stay(*([6000.0] * 10 + [0.0] * 10) * 8, positions=(THREE,), room_kwh=6.0)
+    found = least_cost(day)
+    assert found.least == pytest.approx(6 * 0.004)
+    assert found.reached == pytest.approx(6 * 0.004)
+
+
 def test_phases_are_remembered_while_off() -> None:
     lit, dark = [2000.0] * 10, [0.0] * 10
     assert least_cost(stay(*lit, *dark, *lit)).least == pytest.approx(0.01 + 4 * 0.002)
