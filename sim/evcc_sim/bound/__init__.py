@@ -15,7 +15,7 @@ what a zero feed-in inverter holds back counts as there. Power p goes into the c
     u = min(s, p_max of the largest position) where s >= p_min of the smallest, else 0; 0 without the car [W]
 
     bought    = sum of max(0, p - s)                                                                       [kWh]
-    own sun   = sum of min(p, s)                                                                           [kWh]
+    own sun   = sum of min(p, s);  of it usable: sum of min(p, u)                                          [kWh]
     not taken = min(R, sum of u) - sum of min(p, u);  R: room on arrival, at the socket, losses included   [kWh]
     switching: each closing and each opening of the contactor;  change: each move of the relay, whatever flows
     day cost  = bought x 0.30 + not taken x 0.22 + switchings x 0.002 + changes x 0.01                     [EUR]

@@ -1,4 +1,4 @@
-"""The clairvoyant optimum of one car's stay: least day cost, most own sun without a purchase, least purchase for an energy.
+"""The clairvoyant optimum of one car's stay: least day cost, most sun without a purchase, least purchase for an energy.
 
 What goes into the car is kept within its room by a price on energy (a Lagrange multiplier): each price gives a value that no walk
 can be better than, and a walk that may keep the room. The best price is found by cutting planes.
@@ -54,12 +54,12 @@ def least_cost(stay: Stay, weights: Weights | None = None, budget: Budget = FREE
 
 
 def most_sun(stay: Stay, budget: Budget = FREE) -> float:
-    """The most energy for the car of which no step's mean is bought [kWh]. A run that buys may come to more sun."""
-    own = Weights(bought_per_kwh=inf, not_taken_per_kwh=0.0, switching=0.0, phase_change=0.0)
-    walk = Walks(stay, budget).best(own, -1.0)
+    """The most of the usable sun that goes into the car while no step buys anything [kWh]. A run that buys may come to more."""
+    usable = Weights(bought_per_kwh=inf, not_taken_per_kwh=1.0, switching=0.0, phase_change=0.0)
+    walk = Walks(stay, budget).best(usable)
     assert walk is not None, "to stay away is always possible"
-    last_kwh = 0.0 if stay.taper_kwh == inf else max(0.0, stay.room_kwh - stay.taper_kwh)
-    return min(walk.energy_kwh + last_kwh, stay.room_kwh)
+    last_kwh = 0.0 if stay.nearly_full_kwh == inf else stay.room_kwh - stay.nearly_full_kwh
+    return min(stay.kwh(stay.usable_w) - walk.value + last_kwh, stay.usable_kwh)
 
 
 def least_purchase(stay: Stay, energy_kwh: float, budget: Budget = FREE) -> Optimum:

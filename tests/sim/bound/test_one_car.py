@@ -253,7 +253,7 @@ def test_nobody_does_better(deed: tuple[Stay, int, int, int], weighed: Weights) 
         assert least_cost(day, weighed, budget).least <= done.eur(weighed) + 1e-9
         assert least_purchase(day, done.charged_kwh, budget).least <= done.bought_kwh + 1e-9
         if done.bought_kwh == 0.0:
-            assert most_sun(day, budget) >= done.charged_kwh - 1e-9
+            assert most_sun(day, budget) >= day.usable_kwh - done.not_taken_kwh - 1e-9
 
 
 @given(deeds(), weights)
