@@ -133,8 +133,8 @@ BREAKS = (
     Break(
         "what a station reports is believed",
         "machines/charger",
-        "        state = replace(state, enabled_disagreement=later)\n",
-        "        state = replace(state, is_enabled=not state.is_enabled, current_a=None, enable_changed_at=instant)\n",
+        "        state = state._replace(enabled_disagreement=later)\n",
+        "        state = state._replace(is_enabled=not state.is_enabled, current_a=None, enable_changed_at=instant)\n",
         "@lying_read_back:of=enabled,how=never",
         "no_phase_switch_under_load",
     ),
