@@ -183,6 +183,7 @@ async def test_guests_that_say_nothing_lock_nobody_out() -> None:
 @pytest.mark.wire
 @in_real_time
 async def test_a_guest_that_resets_its_connection_before_it_is_let_in_ends_nothing() -> None:
+    """anyio 4.16.0 has no address for it: findings/anyio_has_no_address_for_a_guest_that_has_reset.sh."""
     fake = device()
     async with anyio.create_task_group() as group:
         link = fake.link(group)
