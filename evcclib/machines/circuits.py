@@ -50,7 +50,8 @@ class Limit(NamedTuple):
 class Draw(NamedTuple):
     """One loadpoint as the limits see it: the grid phases (0-based) behind its L1, L2, L3, of which it uses the first ``active``,
     its minimum, what it may be offered already and what it surely is, whether it counts on its minimum (on ``claimed`` phases, 0:
-    as many as it uses), and what it may still be drawing of an offer that was higher."""
+    as many as it uses), what it may still be drawing of an offer that was higher, and what it is likely to take of that at least,
+    where nobody measures it and it seems not to take all."""
 
     rotation: tuple[int, ...]
     active: int
@@ -60,6 +61,7 @@ class Draw(NamedTuple):
     claims_minimum: bool
     drawable_a: float = 0.0
     claimed: int = 0
+    taken_a: float | None = None
 
 
 class Ceiling(NamedTuple):
@@ -174,11 +176,18 @@ class Allotment:
                 sums[way].add(*new, self._voltage_v)
 
     def _kept(self, limit: Limit, sums: list[_Sum], loadpoint: int, phases: int) -> float:
-        """What ``loadpoint`` may keep: with the benefit of the doubt, but above its minimum not at the cost of who waits."""
+        """What ``loadpoint`` may keep: with the benefit of the doubt, but above its minimum not at the cost of who waits.
+
+        Whoever takes less than it is offered would be lowered in vain time after time: it is lowered from what it takes, and
+        where that is not known to the minimum, which shows it.
+        """
+        draw = self._draws[loadpoint]
         kept = self._share(limit, sums, limit.other, loadpoint, phases)
+        if draw.taken_a is not None and kept < draw.sure_a and limit.other != NO_LOAD:
+            kept = min(kept, max(draw.minimum_a, kept - (draw.drawable_a - draw.taken_a)))
         if sums[0].waiting > self._waits(loadpoint):
             doubtless = self._share(limit, sums, limit.other_most, loadpoint, phases)
-            kept = max(doubtless, min(kept, self._draws[loadpoint].minimum_a))
+            kept = max(doubtless, min(kept, draw.minimum_a))
         return kept
 
     def _share(self, limit: Limit, sums: list[_Sum], other: Load, loadpoint: int, phases: int) -> float:

@@ -139,6 +139,16 @@ def taken(doubts: Doubts, offered: Offered, voltage_v: float) -> Taken:
     return Taken(least_w, max(likely_w, voltage_v * min(offered.current_a, CHARGING_A)), most_w)
 
 
+def taken_of(doubts: Doubts, offered_a: float) -> float | None:
+    """What a vehicle is likely to take at least on a phase that it uses [A], where it clearly takes less than ``offered_a``."""
+    if not doubts:
+        return None
+    by_doubt = [(doubt, current_a) for (_, current_a), doubt in zip(HYPOTHESES, doubts, strict=True)]
+    if max(current_a for doubt, current_a in by_doubt if doubt == 0.0) >= offered_a - ROUNDING_A:
+        return None
+    return max(0.0, min(current_a for doubt, current_a in by_doubt if doubt <= BELIEVED_W) - ROUNDING_A)
+
+
 def surely_taken(doubts: Doubts, watch: Watch, metered_at: Instant, voltage_v: float) -> float:
     """What a vehicle took at least at ``metered_at`` [W], unless a load that has fallen since was its own (see `fallen`)."""
     if watch.before is None:

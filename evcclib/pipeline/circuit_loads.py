@@ -16,7 +16,7 @@ from evcclib.config import CircuitConfig
 from evcclib.machines.circuits import NO_LOAD, Allotment, Draw, Limit, Load
 from evcclib.machines.hold import first_after
 from evcclib.machines.plausible import are_numbers
-from evcclib.machines.unmetered import fallen, surely_taken
+from evcclib.machines.unmetered import fallen, surely_taken, taken_of
 from evcclib.model import PhaseTriple
 from evcclib.pipeline.desk import LoadpointDesk, SiteDesk
 from evcclib.pipeline.samples import fresh, fresh_value
@@ -189,6 +189,7 @@ def _draw(lp: LoadpointDesk, claims_minimum: bool) -> Draw:
         drawable_a=state.offer.drawable_a,
         claims_minimum=claims_minimum,
         claimed=1 if state.narrowed is not None else 0,
+        taken_a=None if facts.is_measured else taken_of(state.doubts, state.offer.drawable_a),
     )
 
 

@@ -26,6 +26,7 @@ from evcclib.machines.unmetered import (
     possible_change,
     surely_taken,
     taken,
+    taken_of,
     unknown_offer,
     watch,
 )
@@ -170,3 +171,15 @@ def test_limits_count_on_the_least_that_was_offered_since_less_rounding_and_what
     assert surely_taken(doubts, known._replace(before=None), 100 * S, V) == 0.0
     short = seen(NOTHING_SEEN, NOTHING, Offered(16.0, 1), 2185.0)  # 9.5 A
     assert surely_taken(short, known, 100 * S, V) <= 2185.0
+
+
+@pytest.mark.rule("MEA-7")
+def test_who_clearly_takes_less_than_it_is_offered_is_known_by_what_it_takes_at_least() -> None:
+    assert taken_of(NOTHING_SEEN, 16.0) is None
+    begun = seen(NOTHING_SEEN, NOTHING, Offered(16.0, 1), 2300.0)
+    assert taken_of(begun, 16.0) == 9.5
+    assert taken_of(begun, 10.2) is None
+    in_vain = seen(NOTHING_SEEN, Offered(16.0, 1), Offered(14.8, 1), 0.0)
+    assert taken_of(in_vain, 14.8) == 0.0  # less, and who knows how much
+    followed = seen(NOTHING_SEEN, Offered(16.0, 1), Offered(14.8, 1), -276.0)
+    assert taken_of(followed, 14.8) is None

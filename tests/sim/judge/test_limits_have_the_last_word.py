@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import time, timedelta
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from evcc_sim.plants.car import CarSpec, Visit
 from evcc_sim.plants.faults import FaultKind
@@ -206,3 +208,57 @@ def test_station_that_is_silent_and_hears_is_lowered_however_long_it_has_been_si
     assert result.violations == ()
     lowered = [i.loadpoints[0].pilot_a for i in result.trace.instants if 645 <= i.second < 1150]
     assert 6.0 <= min(lowered) <= max(lowered) <= 10.0
+
+
+def small_car(
+    takes_a: float, *, offers_a: float, phases: int = 1, excess_a: float, arrive: time, interval_s: float = 10.0
+) -> Scenario:
+    """A car that takes less than it is offered, nobody measures it, and the house takes the circuit above its 35 A."""
+    house_w = (35.0 - takes_a + excess_a) * 230.0
+    car = CarSpec(
+        name="car",
+        phases=phases,
+        current_max_a=takes_a,
+        capacity_kwh=90.0,
+        soc_pct=20.0,
+        visits=(Visit(charger="bay", arrive=arrive, depart=time(23), soc_pct=20.0),),
+    )
+    spec = world(
+        LoadpointSpec(mode=ChargeMode.NOW, circuit="main", current_max_a=offers_a),
+        box=WallboxSpec(name="bay", has_meter=False, current_max_a=offers_a),
+    )
+    return replace(
+        spec,
+        hours=0.75,
+        site=replace(spec.site, interval_s=interval_s),
+        household=HouseholdSpec(series=((0.0, 500.0), (1200.0, house_w)), split=(1.0, 0.0, 0.0)),
+        circuit=(CircuitSpec(name="main", current_max_a=35.0, uses_grid_meter=True),),
+        car=(car,),
+    )
+
+
+@given(
+    takes_a=st.floats(6.0, 30.0).map(lambda current_a: round(current_a, 1)),
+    offers_a=st.sampled_from([16.0, 32.0]),
+    phases=st.sampled_from([1, 3]),
+    excess_a=st.sampled_from([0.3, 0.8, 1.2, 3.0]),
+    arrive=st.sampled_from([time(0, 0), time(0, 5)]),
+    interval_s=st.sampled_from([5.0, 10.0, 30.0]),
+)
+@example(takes_a=6.3, offers_a=32.0, phases=1, excess_a=1.2, arrive=time(0, 5), interval_s=10.0)
+@example(takes_a=6.8, offers_a=32.0, phases=3, excess_a=1.2, arrive=time(0, 5), interval_s=30.0)
+def test_car_that_takes_less_than_it_is_offered_is_not_lowered_in_vain(
+    takes_a: float, offers_a: float, phases: int, excess_a: float, arrive: time, interval_s: float
+) -> None:
+    result = simulate(
+        small_car(
+            min(takes_a, offers_a),
+            offers_a=offers_a,
+            phases=phases,
+            excess_a=excess_a,
+            arrive=arrive,
+            interval_s=interval_s,
+        )
+    )
+    assert [str(each) for each in result.violations if each.invariant == "circuit_limits_hold"] == []
+    assert result.summary.charged_kwh > 0.3
