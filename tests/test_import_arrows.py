@@ -238,7 +238,7 @@ HOUSES = (
         SIM,
         (
             ("quiet", "timebase"),
-            ("plants",),
+            ("plants", "recorded"),
             ("worlds",),
             ("devices", "judge", "scenario"),
             ("bound", "judge.invariants"),

@@ -71,6 +71,7 @@ def everything() -> Scenario:
             PvSpec(name="sun", ac_limit_w=5000.0),
             PvSpec(name="lamp", constant_w=6000.0),
             PvSpec(name="steps", steps=((time(0), 1000.0),)),
+            PvSpec(name="recorded", series=((0.0, 500.0), (1800.0, 900.0)), is_smooth=True),
             PvSpec(name="follower", constant_w=100.0, zero_feed_in=True),
         ),
         battery=(BatterySpec(name="cellar", dc_coupled=True),),

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from evcc_sim.quiet import quiet
 from evcc_sim.worlds.scenario import InvalidScenario
+from evcc_sim.worlds.variants import Files
 
 OK, FAILED, WRONG_USE = 0, 1, 2
 
@@ -62,6 +63,12 @@ def _add_control(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_files(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--sun", default="", metavar="sun.csv", help="a recorded sun (format: docs/simulator.md)")
+    parser.add_argument("--load", default="", metavar="load.csv", help="a recorded household")
+    parser.add_argument("--price", default="", metavar="price.csv", help="recorded prices of the grid")
+
+
 def _add_runs(commands: Commands) -> None:
     run = commands.add_parser("run", help="run a scenario and show its numbers")
     run.add_argument(
@@ -76,6 +83,7 @@ def _add_runs(commands: Commands) -> None:
         "--allow", type=_invariant, action="append", default=[], metavar="INVARIANT", help="it need not hold here"
     )
     run.add_argument("--full-stack", action="store_true", help="through the whole server, in virtual time")
+    _add_files(run)
     _add_law(run)
     _add_control(run)
     run.add_argument("--plot", type=_picture, metavar="day.png", help="write a picture")
@@ -90,6 +98,7 @@ def _add_runs(commands: Commands) -> None:
     )
     compare.add_argument("--seeds", type=_seeds, default=list(range(1, 6)), help="a number of seeds, or a range 3-12")
     compare.add_argument("--days", type=_length)
+    _add_files(compare)
     _add_law(compare)
     compare.add_argument("--second-law", default="", metavar="NAME")
     _add_control(compare)
@@ -328,11 +337,13 @@ SEEDS_MAX = 1_000_000
 
 def _run(options: argparse.Namespace) -> int:
     from evcc_sim.runs.replay import command
+    from evcc_sim.show.report import hidden
     from evcc_sim.show.terminal import Progress
     from evcc_sim.worlds.laws import with_law
-    from evcc_sim.worlds.variants import resolve
+    from evcc_sim.worlds.variants import resolve, with_files
 
     scenario = resolve(options.scenario, seed=options.seed, changes=options.set)
+    scenario = with_files(scenario, _files(options))
     scenario = with_law(scenario, options.law, control=options.control)
     scenario = replace(scenario, allowed=(*scenario.allowed, *options.allow))
     with Progress(f"{scenario.name}") as progress:
@@ -351,11 +362,22 @@ def _run(options: argparse.Namespace) -> int:
             again = command(scenario, result.trace.seed, days=options.days, control=options.control)
             result = replace(result, typed=again)
     if options.json:
-        print(json.dumps({**result.summary.as_dict(), "violations": [str(v) for v in result.violations]}, indent=2))
+        print(json.dumps(_numbers(result), indent=2))
     else:
         _print_result(result)
+    for place, file in scenario.files.items():
+        if not place.startswith("tariff") and (words := hidden(file.apart_s)):
+            print(f"{file.path}: {words}", file=sys.stderr)
     _write_pictures(result, options)
     return OK if result.ok else FAILED
+
+
+def _numbers(result: Any) -> dict[str, Any]:
+    return {**result.summary.as_dict(), "violations": [str(violation) for violation in result.violations]}
+
+
+def _files(options: argparse.Namespace) -> Files:
+    return Files(options.sun, options.load, options.price)
 
 
 def _print_result(result: Any) -> None:
@@ -403,6 +425,7 @@ def _compare(options: argparse.Namespace) -> int:
         seeds=options.seeds,
         days=options.days,
         workers=options.workers,
+        files=_files(options),
     )
 
 

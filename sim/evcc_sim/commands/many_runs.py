@@ -13,6 +13,7 @@ from evcc_sim.runs.sweep import Job, JobOutcome, jobs_for, run_here, run_on_clus
 from evcc_sim.show.report import compare_rows, mean_of
 from evcc_sim.show.terminal import Progress, console
 from evcc_sim.worlds import generators, scenario
+from evcc_sim.worlds.variants import Files
 
 OK, FAILED = 0, 1
 SHOWN_MAX = 20
@@ -46,9 +47,14 @@ class Side:
         return f"{self.scenario} ({who})" if who else self.scenario
 
 
-def compare(first: Side, second: Side, *, seeds: Sequence[int], days: int | None, workers: int | None) -> int:
+def compare(
+    first: Side, second: Side, *, seeds: Sequence[int], days: int | None, workers: int | None, files: Files
+) -> int:
     """Print means over ``seeds`` beside each other; returns the exit status. Raises `InvalidScenario`."""
-    jobs = [jobs_for([side.scenario], seeds, days=days, law=side.law, control=side.control) for side in (first, second)]
+    jobs = [
+        jobs_for([side.scenario], seeds, days=days, law=side.law, control=side.control, files=files)
+        for side in (first, second)
+    ]
     outcomes = _gather([*jobs[0], *jobs[1]], workers, None)
     one, two = outcomes[: len(jobs[0])], outcomes[len(jobs[0]) :]
     table = Table(title=f"mean of {len(seeds)} seeds")

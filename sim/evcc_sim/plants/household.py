@@ -17,6 +17,7 @@ from math import pi, sin
 import simpy
 
 from evcc_sim.plants.bus import Tap
+from evcc_sim.plants.series import Course, course
 from evcc_sim.timebase import Timebase, stream
 
 HOURS_PER_YEAR = 8760.0
@@ -66,14 +67,16 @@ APPLIANCES_KWH_PER_DAY = sum(
 class HouseholdSpec:
     """``constant_w`` replaces the profile, ``steps`` (time of day, power) both, ``series`` all.
 
-    ``split`` shares it among the phases.
+    ``split`` shares it among the phases, unless ``series`` has a power for each.
     """
 
     annual_kwh: float = 4500.0
     has_appliances: bool = True
     constant_w: float | None = None
     steps: tuple[tuple[time, float], ...] = ()
-    series: tuple[tuple[float, float], ...] = ()  # recorded: power [W] from each second of the run on
+    series: tuple[tuple[float, float] | tuple[float, float, float, float], ...] = ()
+    """Recorded: power [W], or that of each phase, from each second of the run on."""
+    is_smooth: bool = False  # a straight line from each value of the series to the next
     split: tuple[float, float, float] = (0.4, 0.35, 0.25)
 
 
@@ -87,8 +90,9 @@ class Household:
         self._base = base
         self._shape_w = 0.0
         self._appliances_w = [0.0, 0.0, 0.0]
+        recorded = course(spec.series, is_smooth=spec.is_smooth)
         if spec.series:
-            env.process(self._follow_series())
+            env.process(self._follow_series(recorded))
         elif spec.constant_w is not None and not spec.steps:
             self._shape_w = spec.constant_w
             self._apply()
@@ -122,12 +126,15 @@ class Household:
                 self._apply()
             day += 1
 
-    def _follow_series(self) -> Generator[simpy.Event, None, None]:
-        for second, power_w in self.spec.series:
+    def _follow_series(self, recorded: Course) -> Generator[simpy.Event, None, None]:
+        for second, watts in recorded:
             if second > self.env.now:
                 yield self.env.timeout(second - self.env.now)
-            self._shape_w = power_w
-            self._apply()
+            if len(watts) == 3:
+                self.tap.set((watts[0], watts[1], watts[2]))
+            else:
+                self._shape_w = watts[0]
+                self._apply()
 
     def _follow_shape(self) -> Generator[simpy.Event, None, None]:
         average_w = self.spec.annual_kwh / HOURS_PER_YEAR * 1000.0

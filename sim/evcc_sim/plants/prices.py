@@ -23,19 +23,21 @@ STEP_MINUTES = 15
 class PriceSpec:
     """``zones``: price from each time of day on. ``noise``: relative standard deviation of each slot's price.
 
-    With ``day_ahead`` tomorrow's prices are known from 13:15 on; with noise alone two days ahead. Without either it is a fixed
-    tariff, known for seven days.
+    ``series``: recorded, in place of both; the last price holds for ``slot_minutes``. With ``day_ahead`` tomorrow's prices are
+    known from 13:15 on; with noise or recorded ones alone two days ahead. Without any of them it is a fixed tariff, known for
+    seven days.
     """
 
     zones: tuple[tuple[time, float], ...] = ((time(0), 0.30),)
     slot_minutes: int = 60
     noise: float = 0.0
+    series: tuple[tuple[float, float], ...] = ()  # price from each second of the run on
     day_ahead: bool = False
 
     @property
     def is_fixed(self) -> bool:
         """Whether an owner can write it down once and for all."""
-        return not self.day_ahead and self.noise == 0
+        return not self.day_ahead and self.noise == 0 and not self.series
 
     def days_known(self, *, is_published: bool) -> int:
         """How many days a client knows, today included, when tomorrow's prices have or have not been published."""
@@ -111,6 +113,8 @@ class Tariffs:
         return lists
 
     def _day(self, kind: TariffKind, spec: PriceSpec, day: int) -> list[Rate]:
+        if spec.series:
+            return self._recorded(spec, day)
         rng = stream(self._seed, "prices", kind, day)
         start, end = (self._base.utc(self._base.day_second(d)) for d in (day, day + 1))
         zones = sorted(spec.zones)
@@ -128,3 +132,10 @@ class Tariffs:
                 rates.append(Rate(start, until, price))
             start = until
         return rates
+
+    def _recorded(self, spec: PriceSpec, day: int) -> list[Rate]:
+        start_s, end_s = self._base.day_second(day), self._base.day_second(day + 1)
+        known_until_s = spec.series[-1][0] + 60.0 * spec.slot_minutes
+        ends_s = (*(second for second, _price in spec.series[1:]), known_until_s)
+        spans = ((max(a, start_s), min(b, end_s), price) for (a, price), b in zip(spec.series, ends_s, strict=True))
+        return [Rate(self._base.utc(a), self._base.utc(b), price) for a, b, price in spans if a < b]

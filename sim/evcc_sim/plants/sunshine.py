@@ -19,6 +19,7 @@ from functools import lru_cache
 import simpy
 
 from evcc_sim.plants.bus import Tap
+from evcc_sim.plants.series import Course, course
 from evcc_sim.timebase import Timebase, Timer, stream
 
 CLEAR_SKY_STEP_S = 300
@@ -69,6 +70,7 @@ class PvSpec:
     constant_w: float | None = None
     steps: tuple[tuple[time, float], ...] = ()
     series: tuple[tuple[float, float], ...] = ()  # recorded: power [W] from each second of the run on
+    is_smooth: bool = False  # a straight line from each value of the series to the next
     wave: tuple[float, float, float] | None = None  # low [W], high [W], period [s]: a square wave between 8 and 18 h
 
 
@@ -154,8 +156,9 @@ class Inverter:
         self._fraction = 0.0
         self._follow: Timer | None = None
         self._limit_w = float("inf")  # the zero feed-in controller's
+        recorded = course(spec.series, is_smooth=spec.is_smooth)
         if spec.series:
-            env.process(self._follow_series())
+            env.process(self._follow_series(recorded))
         elif spec.wave is not None:
             env.process(self._follow_wave(*spec.wave))
         elif spec.steps:
@@ -200,8 +203,8 @@ class Inverter:
                 self._set_available(power_w)
             day += 1
 
-    def _follow_series(self) -> Generator[simpy.Event, None, None]:
-        for second, power_w in self.spec.series:
+    def _follow_series(self, recorded: Course) -> Generator[simpy.Event, None, None]:
+        for second, (power_w,) in recorded:
             if second > self.env.now:
                 yield self.env.timeout(second - self.env.now)
             self._set_available(power_w)

@@ -48,5 +48,6 @@ def _words(scenario: Scenario) -> list[str] | None:
     if seen != origin.world or not set(origin.world.allowed) <= set(scenario.allowed):
         return None
     changes = [word for change in origin.changes for word in ("--set", change)]
+    changes += origin.options
     changes += [] if scenario.site.law == law else ["--law", scenario.site.law]
     return [origin.text, *changes, *(word for name in more for word in ("--allow", name))]

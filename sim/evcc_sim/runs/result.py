@@ -11,8 +11,9 @@ from typing import ClassVar
 
 from evcc_sim.judge.invariants import Violation
 from evcc_sim.judge.trace import Instant, Trace
+from evcc_sim.plants.prices import Tariffs
 from evcc_sim.runs import replay
-from evcclib.model import ChargeMode
+from evcclib.model import ChargeMode, TariffKind
 
 SETTLED_W = 250.0
 """Grid power this near its final course counts as settled: one ampere on one phase."""
@@ -89,8 +90,7 @@ def summarize(trace: Trace) -> Summary:
     first, last = instants[0], instants[-1]
     pv_kwh = available_kwh = household_kwh = bought_kwh = 0.0
     cost: float | None = None if isnan(first.price) else 0.0
-    feed_in = trace.scenario.tariff.feed_in
-    feed_in_price = feed_in.zones[0][1] if feed_in is not None else 0.0
+    tariffs = Tariffs(trace.scenario.tariff, trace.scenario.base, trace.seed)
     for now, later in itertools.pairwise(instants):
         hours = (later.second - now.second) / 3600.0
         pv_kwh += now.pv_w * hours / 1000
@@ -98,6 +98,7 @@ def summarize(trace: Trace) -> Summary:
         household_kwh += now.household_w * hours / 1000
         imported_kwh = later.grid_in_kwh - now.grid_in_kwh
         if cost is not None and not isnan(now.price):
+            feed_in_price = tariffs.price(TariffKind.FEED_IN, now.second) or 0.0
             cost += imported_kwh * now.price - (later.grid_out_kwh - now.grid_out_kwh) * feed_in_price
         if imported_kwh > 0:
             charging_w = sum(

@@ -17,7 +17,7 @@ from evcc_sim.runs.replay import command
 from evcc_sim.runs.result import RunResult, Summary
 from evcc_sim.worlds.laws import with_law
 from evcc_sim.worlds.scenario import InvalidScenario, Scenario
-from evcc_sim.worlds.variants import resolve
+from evcc_sim.worlds.variants import Files, resolve, with_files
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,13 +97,14 @@ def jobs_for(
     values: Sequence[str] = (),
     law: str = "",
     control: str = "",
+    files: Files = Files(),  # noqa: B008  frozen
 ) -> list[Job]:
     """Every world with every seed and every combination of ``values`` (``key=a|b|c``). Raises `InvalidScenario`."""
     control_of(control)
     axes = [_options(value) for value in values]
 
     def world_of(name: str, seed: int, changes: Sequence[str]) -> Scenario:
-        return with_law(resolve(name, seed=seed, changes=changes), law, control=control)
+        return with_law(with_files(resolve(name, seed=seed, changes=changes), files), law, control=control)
 
     return [
         Job(scenario=world_of(world, seed, changes), seed=seed, days=days, control=control)

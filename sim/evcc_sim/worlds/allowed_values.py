@@ -179,6 +179,7 @@ ALLOWED: Mapping[str, Allowed] = {
     "PriceSpec.zones": Between(-1000, 10_000),
     "PriceSpec.slot_minutes": OneOf((5, 10, 15, 20, 30, 60)),
     "PriceSpec.noise": Between(0, 10),
+    "PriceSpec.series": Between(-1000, 1e9),
     "FaultSpec.day": NOT_NEGATIVE,
     "ActionSpec.day": NOT_NEGATIVE,
     "ActionSpec.loadpoint": NOT_NEGATIVE,

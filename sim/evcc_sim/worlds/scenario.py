@@ -7,6 +7,7 @@ as seconds or "10m", "2h". docs/scenarios.md describes the format.
 from __future__ import annotations
 
 import difflib
+import itertools
 import tomllib
 import types
 import typing
@@ -29,6 +30,8 @@ from evcc_sim.plants.meter import MeterSpec
 from evcc_sim.plants.prices import TariffSpec
 from evcc_sim.plants.sunshine import PvSpec, Sky
 from evcc_sim.plants.wallbox import WallboxSpec
+from evcc_sim.recorded.csv_file import FIRST_YEAR, LAST_YEAR, OwnFile, WrongFile
+from evcc_sim.recorded.own_data import anchored, filled
 from evcc_sim.timebase import Timebase
 from evcc_sim.worlds.allowed_values import OneOf, params_of, problems
 from evcc_sim.worlds.card_ids import misfit
@@ -36,7 +39,6 @@ from evcclib.model import ChargeMode
 from evcclib.settings import SPECS, Kind, LoadpointDefaults, Scope, SiteDefaults
 
 LONGEST_S = 3660 * 86_400.0
-FIRST_YEAR, LAST_YEAR = 1980, 2100
 
 
 class InvalidScenario(ValueError):
@@ -191,6 +193,9 @@ class Scenario:
     tariff: TariffSpec = field(default_factory=TariffSpec)
     fault: tuple[FaultSpec, ...] = ()
     action: tuple[ActionSpec, ...] = ()
+    files: Mapping[str, OwnFile] = field(
+        default_factory=dict, metadata=NO_KEY
+    )  # where recorded values are from, by place
     origin: Origin | None = field(default=None, compare=False, repr=False, metadata=NO_KEY)
 
     @property
@@ -199,10 +204,19 @@ class Scenario:
         return Timebase(self.site.start, ZoneInfo(self.site.time_zone))
 
     def length_s(self, days: int | None = None) -> float:
-        """How long it runs [s]; days have 23 or 25 hours where the wall clock says so."""
-        if days is None and self.hours is not None:
-            return self.hours * 3600.0
-        return self.base.day_second(self.days if days is None else days)
+        """How long it runs [s]; days have 23 or 25 hours where the wall clock says so. Raises `InvalidScenario` if a file that
+        it goes by ends earlier."""
+        is_in_hours = days is None and self.hours is not None
+        length_s = (
+            (self.hours or 0.0) * 3600.0 if is_in_hours else self.base.day_second(self.days if days is None else days)
+        )
+        for file in self.files.values():
+            if file.ends_s < length_s:
+                raise InvalidScenario(
+                    f"{file.path}: ends {file.ends_s / 3600:g} hours after the beginning of the run, which takes "
+                    f"{length_s / 3600:g}; expected more rows, or a shorter run (hours, --days)"
+                )
+        return length_s
 
     def faults(self, days: int | None = None) -> tuple[Fault, ...]:
         """All faults of a run, in seconds."""
@@ -227,11 +241,13 @@ class Scenario:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What finds a world again: what a command calls it, the changes to it (``key.path=value``), and what it was then."""
+    """What finds a world again: what a command calls it, the changes to it (``key.path=value``), what it was then, and further
+    words of the command that are part of it."""
 
     text: str
     changes: tuple[str, ...]
     world: Scenario
+    options: tuple[str, ...] = ()
 
 
 def found_by(scenario: Scenario, text: str, changes: Sequence[str] = ()) -> Scenario:
@@ -249,7 +265,14 @@ def load(name_or_path: str | Path) -> Scenario:
     """A scenario of the library by its name, or any file by its path. Raises `InvalidScenario`."""
     path = Path(name_or_path)
     name = path.stem if path.suffix == ".toml" else str(name_or_path)
-    return found_by(parse(text_of(name_or_path), name=name), str(name_or_path))
+    return found_by(from_table(table_of(name_or_path), name=name), str(name_or_path))
+
+
+def table_of(name_or_path: str | Path) -> dict[str, typing.Any]:
+    """The table of a scenario of the library or of a file; files that it names go by its folder. Raises `InvalidScenario`."""
+    path = Path(name_or_path)
+    table: dict[str, typing.Any] = anchored(_tables_in(text_of(name_or_path), str(name_or_path)), path.parent)
+    return table
 
 
 def text_of(name_or_path: str | Path) -> str:
@@ -276,11 +299,14 @@ def names() -> tuple[str, ...]:
 
 def parse(text: str, *, name: str) -> Scenario:
     """A scenario from its text. Raises `InvalidScenario`."""
+    return from_table(_tables_in(text, name), name=name)
+
+
+def _tables_in(text: str, where: str) -> dict[str, typing.Any]:
     try:
-        table = tomllib.loads(text)
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise InvalidScenario(f"{name}: {error}") from error
-    return from_table(table, name=name)
+        raise InvalidScenario(f"{where}: {error}") from error
 
 
 def from_table(table: Mapping[str, typing.Any], *, name: str) -> Scenario:
@@ -293,8 +319,15 @@ def from_table(table: Mapping[str, typing.Any], *, name: str) -> Scenario:
         entries = table.get(key)
         if isinstance(entries, list) and all(isinstance(entry, Mapping) for entry in entries):
             table[key] = [copy for entry in entries for copy in _repeated(entry, f"{name}.{key}")]
+    site: SiteSpec = _convert(SiteSpec, table.get("site", {}), f"{name}.site")
+    for problem in _wrong_site(site, name):
+        raise InvalidScenario(problem)
+    try:
+        table, files = filled(table, Timebase(site.start, ZoneInfo(site.time_zone)))
+    except WrongFile as error:
+        raise InvalidScenario(str(error)) from error
     scenario: Scenario = build(Scenario, table, name)
-    return checked(scenario)
+    return checked(replace(scenario, files=files))
 
 
 def _repeated(entry: Mapping[str, typing.Any], where: str) -> list[typing.Any]:
@@ -327,10 +360,8 @@ def checked(scenario: Scenario) -> Scenario:
 def _contradictions(scenario: Scenario) -> Iterator[str]:
     """What each value on its own could be, but not together."""
     where = scenario.name
-    if not is_time_zone(scenario.site.time_zone):
-        yield f"{where}.site.time_zone: {scenario.site.time_zone!r} is no time zone, expected for example 'Europe/Berlin'"
-    if not FIRST_YEAR <= scenario.site.start.year <= LAST_YEAR:
-        yield f"{where}.site.start: {scenario.site.start} is not allowed, only {FIRST_YEAR} to {LAST_YEAR}"
+    yield from _wrong_site(scenario.site, where)
+    yield from _wrong_series(scenario, where)
     if abs(sum(scenario.household.split) - 1.0) > 1e-6:
         yield f"{where}.household.split: {scenario.household.split} must add up to 1"
     yield from _wrong_names(scenario, where)
@@ -353,6 +384,26 @@ def _contradictions(scenario: Scenario) -> Iterator[str]:
         yield from _wrong_rotation(box.phase_rotation, f"{where}.charger[{index}].box.phase_rotation")
         yield from _wrong_rotation(box.meter.rotation, f"{where}.charger[{index}].box.meter.rotation")
     yield from _wrong_rotation(scenario.grid.meter.rotation, f"{where}.grid.meter.rotation")
+
+
+def _wrong_site(site: SiteSpec, where: str) -> Iterator[str]:
+    if not is_time_zone(site.time_zone):
+        yield f"{where}.site.time_zone: {site.time_zone!r} is no time zone, expected for example 'Europe/Berlin'"
+    if not FIRST_YEAR <= site.start.year <= LAST_YEAR:
+        yield f"{where}.site.start: {site.start} is not allowed, only {FIRST_YEAR} to {LAST_YEAR}"
+
+
+def _wrong_series(scenario: Scenario, where: str) -> Iterator[str]:
+    """Seconds that do not rise, and rows of two kinds."""
+    every: list[tuple[str, Sequence[tuple[float, ...]]]] = [("household", scenario.household.series)]
+    every += [(f"pv[{index}]", spec.series) for index, spec in enumerate(scenario.pv)]
+    every += [(f"tariff.{kind.name.lower()}", spec.series) for kind, spec in scenario.tariff.lists]
+    for path, series in every:
+        for index, (row, later) in enumerate(itertools.pairwise(series), 1):
+            if later[0] <= row[0]:
+                yield f"{where}.{path}.series[{index}]: second {later[0]:g} is not after {row[0]:g}, as expected"
+            if len(later) != len(row):
+                yield f"{where}.{path}.series[{index}]: {len(later)} values after a row of {len(row)}, expected as many"
 
 
 def _wrong_rotation(phases: tuple[int, ...], where: str) -> Iterator[str]:

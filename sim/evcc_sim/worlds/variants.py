@@ -12,8 +12,12 @@ from __future__ import annotations
 
 import tomllib
 import typing
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from evcc_sim.plants.prices import PriceSpec
+from evcc_sim.recorded import own_data
+from evcc_sim.recorded.csv_file import OwnFile, WrongFile
 from evcc_sim.worlds import generators, scenario
 from evcc_sim.worlds.scenario import InvalidScenario, Scenario
 
@@ -28,21 +32,73 @@ def resolve(text: str, *, seed: int | None = None, changes: typing.Sequence[str]
     every_change = [*more, *changes]
     if not every_change:
         return scenario.load(name)
-    table = _table(name)
-    for change in every_change:
+    world = scenario.from_table(
+        changed(scenario.table_of(name), every_change), name=",".join((Path(name).stem, *every_change))
+    )
+    return scenario.found_by(world, text, changes)
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """An owner's files in place of the sun, the household and the grid's prices of a world; "": its own."""
+
+    sun: str = ""
+    load: str = ""
+    price: str = ""
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The words of a command."""
+        said = (("--sun", self.sun), ("--load", self.load), ("--price", self.price))
+        return tuple(word for option, path in said if path for word in (option, path))
+
+
+def with_files(world: Scenario, files: Files) -> Scenario:
+    """``world`` with what is in ``files``. Recorded prices are those of an auction: tomorrow's are known from 13:15 on.
+
+    Raises `InvalidScenario`.
+    """
+    if files == Files():
+        return world
+    try:
+        changes, places = _read(world, files)
+    except WrongFile as error:
+        raise InvalidScenario(str(error)) from error
+    found = replace(world, **changes, files={**world.files, **places})
+    if world.origin is None:
+        return found
+    return replace(found, origin=replace(world.origin, world=replace(found, origin=None), options=files.options))
+
+
+def _read(world: Scenario, files: Files) -> tuple[dict[str, typing.Any], dict[str, OwnFile]]:
+    """What changes in ``world``, and where it is from, by place. Raises `WrongFile`."""
+    changes: dict[str, typing.Any] = {}
+    places: dict[str, OwnFile] = {}
+    if files.sun:
+        plants = list(world.pv)
+        if not plants:
+            raise WrongFile(f"--sun {files.sun}: {world.name} has no pv whose sun it could be")
+        for index, spec in enumerate(plants):
+            fields, places[f"pv[{index}]"] = own_data.plant(files.sun, world.base, spec.name, is_only=len(plants) == 1)
+            plants[index] = replace(spec, **fields)
+        changes["pv"] = tuple(plants)
+    if files.load:
+        fields, places["household"] = own_data.household(files.load, world.base)
+        changes["household"] = replace(world.household, **fields)
+    if files.price:
+        fields, places["tariff.grid"] = own_data.prices(files.price, world.base, unit=world.tariff.currency)
+        changes["tariff"] = replace(world.tariff, grid=PriceSpec(day_ahead=True, **fields))
+    return changes, places
+
+
+def changed(table: dict[str, typing.Any], changes: typing.Iterable[str]) -> dict[str, typing.Any]:
+    """``table``, in which the values that ``changes`` name are others. Raises `InvalidScenario`."""
+    for change in changes:
         path, separator, value = change.partition("=")
         if not separator:
             raise InvalidScenario(f"{change!r}: expected key.path=value")
         _set(table, path.split("."), _value(value), change)
-    world = scenario.from_table(table, name=",".join((Path(name).stem, *every_change)))
-    return scenario.found_by(world, text, changes)
-
-
-def _table(name: str) -> dict[str, typing.Any]:
-    try:
-        return tomllib.loads(scenario.text_of(name))
-    except tomllib.TOMLDecodeError as error:
-        raise InvalidScenario(f"{name}: {error}") from error
+    return table
 
 
 def _value(text: str) -> typing.Any:

@@ -72,7 +72,7 @@ def test_what_the_site_did_not_know_is_an_empty_cell_and_no_value(tmp_path: Path
     assert record.read(file) == found
     world = record.replayed(found, name="site")
     begins = world.household.series[0][0]
-    assert [(second - begins, power_w) for second, power_w in world.household.series] == [(0, 400), (180, 500)]
+    assert [(second - begins, *watts) for second, *watts in world.household.series] == [(0, 400), (180, 500)]
     assert [power_w for _, power_w in world.pv[0].series] == [0]
     assert (world.battery, world.car[0].has_api) == ((), False)
     with pytest.raises(InvalidScenario, match="the home power is not known"):

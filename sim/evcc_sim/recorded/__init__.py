@@ -1,0 +1,1 @@
+"""Files of what was measured: power and prices as an owner has them, checked line by line."""
