@@ -63,6 +63,16 @@ def _add_control(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_set(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="change a value, e.g. site.interval_s=30"
+    )
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print the numbers as JSON")
+
+
 def _add_files(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sun", default="", metavar="sun.csv", help="a recorded sun (format: docs/simulator.md)")
     parser.add_argument("--load", default="", metavar="load.csv", help="a recorded household")
@@ -76,9 +86,7 @@ def _add_runs(commands: Commands) -> None:
     )
     run.add_argument("--days", type=_length, help="how many days (default: the scenario's)")
     run.add_argument("--seed", type=_count, help="the seed of its chances (default: the scenario's)")
-    run.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="change a value, e.g. site.interval_s=30"
-    )
+    _add_set(run)
     run.add_argument(
         "--allow", type=_invariant, action="append", default=[], metavar="INVARIANT", help="it need not hold here"
     )
@@ -88,7 +96,7 @@ def _add_runs(commands: Commands) -> None:
     _add_control(run)
     run.add_argument("--plot", type=_picture, metavar="day.png", help="write a picture")
     run.add_argument("--html", type=_new_file, metavar="report.html", help="write a report")
-    run.add_argument("--json", action="store_true", help="print the numbers as JSON")
+    _add_json(run)
     run.set_defaults(command=_run)
 
     compare = commands.add_parser("compare", help="compare two worlds, laws or controls over seeds")
@@ -193,10 +201,12 @@ def _add_recordings(commands: Commands) -> None:
     replay = commands.add_parser("replay", help="live through a recording again, charging decided anew")
     replay.add_argument("file", type=Path)
     replay.add_argument("--time-zone", type=_time_zone, default="Europe/Berlin")
+    _add_set(replay)
     _add_law(replay)
     _add_control(replay)
     replay.add_argument("--plot", type=_picture)
     replay.add_argument("--html", type=_new_file)
+    _add_json(replay)
     replay.set_defaults(command=_replay)
 
 
@@ -564,21 +574,31 @@ def _record(options: argparse.Namespace) -> int:
 
 
 def _replay(options: argparse.Namespace) -> int:
-    from evcc_sim.commands import record
+    from evcc_sim.commands import record, replayed
     from evcc_sim.runs.controls import control_of
     from evcc_sim.runs.inprocess import simulate
+    from evcc_sim.show.report import hidden
     from evcc_sim.show.terminal import Progress
     from evcc_sim.worlds.laws import with_law
 
-    spec = record.replayed(record.read(options.file), name=options.file.stem, time_zone=options.time_zone)
-    spec = with_law(spec, options.law, control=options.control)
+    looks = record.read(options.file)
+    world = replayed.replayed(looks, name=options.file.stem, time_zone=options.time_zone, changes=options.set)
+    spec = with_law(world.scenario, options.law, control=options.control)
     with Progress(spec.name) as progress:
         result = simulate(spec, control=control_of(options.control), progress=progress)
     words = ["--time-zone", options.time_zone]
+    words += [word for change in options.set for word in ("--set", change)]
     words += ["--law", options.law] if options.law else []
     words += ["--control", options.control] if options.control else []
     result = replace(result, typed=shlex.join(["evcc-sim", "replay", str(options.file), *words]))
-    _print_result(result)
+    told = {"seen": world.seen, "assumed": world.assumed, "hidden": tuple(filter(None, [hidden(world.apart_s)]))}
+    if options.json:
+        print(json.dumps({**_numbers(result), **told}, indent=2))
+    else:
+        _print_result(result)
+        for word, sentences in told.items():
+            for text in sentences:
+                print(f"{word}: {text}", file=sys.stderr)
     _write_pictures(result, options)
     return OK if result.ok else FAILED
 

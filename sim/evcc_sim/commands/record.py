@@ -1,8 +1,7 @@
-"""A real site as a scenario: record what its API says, and live through it again.
+"""Record what a real site's API says.
 
 A recording is a CSV file with one row for each look at ``/api/state``: the site's own time, its powers, its cars; a cell stays
-empty where the site did not know. Replayed, sun and household follow the recording, and go on as they were where it has no
-value; cars come and go as they did; the charging is decided anew.
+empty where the site did not know. `evcc_sim.commands.replayed` makes a world of it.
 """
 
 from __future__ import annotations
@@ -11,30 +10,51 @@ import csv
 import re
 import typing
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from math import isfinite
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
-from evcc_sim.plants.battery import BatterySpec
-from evcc_sim.plants.car import CarSpec, Visit
-from evcc_sim.plants.household import HouseholdSpec
-from evcc_sim.plants.sunshine import PvSpec
-from evcc_sim.plants.wallbox import WallboxSpec
-from evcc_sim.worlds.scenario import ChargerSpec, InvalidScenario, LoadpointSpec, Scenario, SiteSpec, checked
+from evcc_sim.recorded.csv_file import FIRST_YEAR, LAST_YEAR
+from evcc_sim.worlds.scenario import InvalidScenario
 from evcclib.model import ChargeMode
 
 COLUMNS = ("time", "home_w", "pv_w", "grid_w", "battery_w", "battery_soc_pct")
-LOADPOINT_COLUMNS = ("title", "connected", "charge_w", "soc_pct", "mode")
+LOADPOINT_COLUMNS = (
+    "title",
+    "connected",
+    "charge_w",
+    "soc_pct",
+    "mode",
+    "phases",
+    "can_switch",
+    "energy_kwh",
+    "capacity_kwh",
+)
+FIRST_COLUMNS = LOADPOINT_COLUMNS[:5]
+"""All that older recordings know of a loadpoint."""
 MODES = tuple(mode.value for mode in ChargeMode)
 _FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
 
 
+class Loadpoint(typing.NamedTuple):
+    """What is seen of one; None: not known. ``soc_pct``: 0 is unknown, too, as the API says it."""
+
+    title: str
+    connected: bool
+    charge_w: float | None
+    soc_pct: float | None
+    mode: str
+    phases: float | None = None  # on which it charges
+    can_switch: bool | None = None
+    energy_kwh: float | None = None  # since the car was connected
+    capacity_kwh: float | None = None  # of the vehicle, as it is configured
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One row; None: not known. ``loadpoints``: title, connected, power [W], SoC [%] (0: unknown, as the API says it), mode."""
+    """One row; None: not known."""
 
     time: datetime
     home_w: float | None
@@ -42,7 +62,7 @@ class Row:
     grid_w: float | None
     battery_w: float | None
     battery_soc_pct: float | None
-    loadpoints: tuple[tuple[str, bool, float | None, float | None, str], ...]
+    loadpoints: tuple[Loadpoint, ...]
 
 
 def look_at(state: typing.Mapping[str, typing.Any], when: datetime) -> Row:
@@ -56,15 +76,23 @@ def look_at(state: typing.Mapping[str, typing.Any], when: datetime) -> Row:
         battery_w=_known(document.get("batteryPower")),
         battery_soc_pct=_known(document.get("batterySoc")),
         loadpoints=tuple(
-            (
-                str(loadpoint.get("title") or f"loadpoint {number}"),
-                bool(loadpoint.get("connected")),
-                _known(loadpoint.get("chargePower")),
-                _known(loadpoint.get("vehicleSoc")),
-                str(loadpoint.get("mode") or "off"),
-            )
-            for number, loadpoint in enumerate(document.get("loadpoints") or (), 1)
+            _loadpoint(loadpoint, number) for number, loadpoint in enumerate(document.get("loadpoints") or (), 1)
         ),
+    )
+
+
+def _loadpoint(document: typing.Mapping[str, typing.Any], number: int) -> Loadpoint:
+    energy_wh = _known(document.get("chargedEnergy"))
+    return Loadpoint(
+        title=str(document.get("title") or f"loadpoint {number}"),
+        connected=bool(document.get("connected")),
+        charge_w=_known(document.get("chargePower")),
+        soc_pct=_known(document.get("vehicleSoc")),
+        mode=str(document.get("mode") or "off"),
+        phases=_known(document.get("phasesActive")),
+        can_switch=document["phasesConfigured"] is not None if "phasesConfigured" in document else None,
+        energy_kwh=None if energy_wh is None else energy_wh / 1000,
+        capacity_kwh=_known(document.get("vehicleCapacity")),
     )
 
 
@@ -106,15 +134,22 @@ async def record(
                 await trio.sleep_until(next_s)
 
 
-def _header(loadpoints: int) -> list[str]:
-    return [*COLUMNS, *(f"lp{number}_{name}" for number in range(1, loadpoints + 1) for name in LOADPOINT_COLUMNS)]
+def _header(loadpoints: int, columns: Sequence[str] = LOADPOINT_COLUMNS) -> list[str]:
+    return [*COLUMNS, *(f"lp{number}_{name}" for number in range(1, loadpoints + 1) for name in columns)]
 
 
 def _row(look: Row) -> list[str]:
     fixed = [look.home_w, look.pv_w, look.grid_w, look.battery_w, look.battery_soc_pct]
     cells = [look.time.astimezone(UTC).isoformat(), *(_cell(value) for value in fixed)]
-    for title, connected, charge_w, soc_pct, mode in look.loadpoints:
-        cells += [_text(title), str(int(connected)), _cell(charge_w), _cell(soc_pct), _text(mode)]
+    for each in look.loadpoints:
+        cells += [
+            _text(each.title),
+            str(int(each.connected)),
+            _cell(each.charge_w),
+            _cell(each.soc_pct),
+            _text(each.mode),
+        ]
+        cells += [_cell(value) for value in (each.phases, each.can_switch, each.energy_kwh, each.capacity_kwh)]
     return cells
 
 
@@ -158,12 +193,12 @@ def read(path: Path) -> list[Row]:
         with path.open(newline="", encoding="utf-8") as file:
             rows = csv.reader(file)
             header = next(rows, [])
-            is_whole = (len(header) - len(COLUMNS)) % len(LOADPOINT_COLUMNS) == 0
-            if tuple(header[: len(COLUMNS)]) != COLUMNS or not is_whole:
-                raise InvalidScenario(f"{path}:1: not a recording")
+            size = _columns_of_a_loadpoint(header)
+            if size is None:
+                raise InvalidScenario(f"{path}:1: not a recording, expected {','.join(_header(1))} and so on")
             for line, row in enumerate(rows, 2):
                 try:
-                    look = _parse(row, len(header))
+                    look = _parse(row, len(header), size)
                     if looks and look.time < looks[-1].time:
                         raise ValueError(f"{row[0]} is before the row above it")
                 except ValueError as error:
@@ -178,22 +213,45 @@ def read(path: Path) -> list[Row]:
     return looks
 
 
-def _parse(row: Sequence[str], columns: int) -> Row:
+def _columns_of_a_loadpoint(header: Sequence[str]) -> int | None:
+    """How many columns each loadpoint has; None: this is no recording."""
+    for columns in (LOADPOINT_COLUMNS, FIRST_COLUMNS):
+        count = (len(header) - len(COLUMNS)) // len(columns)
+        if list(header) == _header(count, columns):
+            return len(columns)
+    return None
+
+
+def _parse(row: Sequence[str], columns: int, size: int) -> Row:
     """One row. Raises ValueError."""
     if len(row) != columns:
         raise ValueError(f"{len(row)} values, expected {columns}")
     when = datetime.fromisoformat(row[0])
+    if not FIRST_YEAR <= when.year <= LAST_YEAR:
+        raise ValueError(f"{row[0]}: the year {when.year} is not allowed, only {FIRST_YEAR} to {LAST_YEAR}")
     if when.tzinfo is None:
         raise ValueError(
             f"{row[0]!r}: the time lacks its offset from UTC, expected for example 2026-06-15T10:00:00+00:00"
         )
-    size = len(LOADPOINT_COLUMNS)
     loadpoints = []
     for start in range(len(COLUMNS), len(row), size):
-        title, connected, charge_w, soc_pct, mode = row[start : start + size]
+        title, connected, charge_w, soc_pct, mode, *more = row[start : start + size]
         if mode not in MODES:
             raise ValueError(f"mode {mode!r} is not allowed, only {', '.join(MODES)}")
-        loadpoints.append((_plain(title), connected == "1", _number(charge_w), _number(soc_pct), mode))
+        phases, can_switch, energy_kwh, capacity_kwh = map(_number, more or [""] * 4)
+        loadpoints.append(
+            Loadpoint(
+                title=_plain(title),
+                connected=connected == "1",
+                charge_w=_number(charge_w),
+                soc_pct=_number(soc_pct),
+                mode=mode,
+                phases=phases,
+                can_switch=None if can_switch is None else bool(can_switch),
+                energy_kwh=energy_kwh,
+                capacity_kwh=capacity_kwh,
+            )
+        )
     return Row(
         time=when,
         home_w=_number(row[1]),
@@ -203,78 +261,3 @@ def _parse(row: Sequence[str], columns: int) -> Row:
         battery_soc_pct=_number(row[5]),
         loadpoints=tuple(loadpoints),
     )
-
-
-def replayed(looks: Sequence[Row], *, name: str, time_zone: str = "Europe/Berlin") -> Scenario:
-    """The recorded site as a world: sun and household as they were, cars that come and go as they did.
-
-    Raises `InvalidScenario` for a recording that never knew the home power, or with values that cannot be.
-    """
-    zone = ZoneInfo(time_zone)
-    start: date = looks[0].time.astimezone(zone).date()
-    epoch = datetime.combine(start, time(0), zone).astimezone(UTC)
-    seconds = [(look.time - epoch).total_seconds() for look in looks]
-    count = len(looks[0].loadpoints)
-    chargers = tuple(
-        ChargerSpec(
-            box=WallboxSpec(name=f"station{index + 1}"),
-            loadpoint=LoadpointSpec(
-                title=looks[0].loadpoints[index][0], mode=ChargeMode(looks[0].loadpoints[index][4] or "pv")
-            ),
-        )
-        for index in range(count)
-    )
-    home = _series(seconds, [look.home_w for look in looks])
-    sun = _series(seconds, [look.pv_w for look in looks])
-    if not home:
-        raise InvalidScenario(f"{name}: the home power is not known in any row")
-    has_battery = any(look.battery_w for look in looks)
-    battery_soc_pct = next((look.battery_soc_pct for look in looks if look.battery_soc_pct is not None), 50.0)
-    spec = Scenario(
-        name=name,
-        title=f"Recording {name}",
-        hours=(seconds[-1] - 0.0) / 3600.0,
-        site=SiteSpec(start=start, time_zone=time_zone),
-        household=HouseholdSpec(series=home, has_appliances=False),
-        pv=(PvSpec(name="recorded", series=sun),) if sun else (),
-        battery=(BatterySpec(name="battery", soc_pct=battery_soc_pct),) if has_battery else (),
-        charger=chargers,
-        car=tuple(car for index in range(count) for car in _cars(looks, index, zone, start)),
-    )
-    return checked(replace(spec, days=max(1, round(seconds[-1] / 86_400))))
-
-
-def _series(seconds: Sequence[float], values: Sequence[float | None]) -> tuple[tuple[float, float], ...]:
-    """Only the changes; what is not known is none, and the first value known holds from the beginning."""
-    series: list[tuple[float, float]] = []
-    for second, value in zip(seconds, values, strict=True):
-        if value is not None and (not series or series[-1][1] != max(0.0, value)):
-            series.append((max(0.0, second if series else seconds[0]), max(0.0, value)))
-    return tuple(series)
-
-
-def _cars(looks: Sequence[Row], index: int, zone: ZoneInfo, start: date) -> list[CarSpec]:
-    """A car for each time that something was plugged in."""
-    cars: list[CarSpec] = []
-    since: Row | None = None
-    for look in [*looks, None]:
-        connected = look is not None and look.loadpoints[index][1]
-        if connected and since is None:
-            since = look
-        elif since is not None and not connected:
-            until = look.time if look is not None else looks[-1].time + timedelta(minutes=1)
-            arrive, depart = since.time.astimezone(zone), until.astimezone(zone)
-            visit = Visit(
-                charger=f"station{index + 1}",
-                arrive=arrive.time().replace(microsecond=0),
-                depart=depart.time().replace(microsecond=0),
-                soc_pct=since.loadpoints[index][3] or 50.0,
-                days=((arrive.date() - start).days,),
-            )
-            cars.append(
-                CarSpec(
-                    name=f"car{index + 1}-{len(cars) + 1}", visits=(visit,), has_api=bool(since.loadpoints[index][3])
-                )
-            )
-            since = None
-    return cars

@@ -1,9 +1,7 @@
-"""A recording is written, read and lived through again."""
+"""A recording is written and read."""
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,8 +9,6 @@ from pathlib import Path
 import pytest
 
 from evcc_sim.commands import record
-from evcc_sim.runs.inprocess import simulate
-from evcc_sim.runs.result import RunResult
 from evcc_sim.worlds.scenario import InvalidScenario
 
 START = datetime(2026, 6, 15, 8, 0, tzinfo=UTC)
@@ -44,7 +40,7 @@ def test_a_recording_survives_its_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("title", ["=1+1", "\uff1d1+1"])
 def test_a_title_in_a_recording_is_no_formula(title: str, tmp_path: Path) -> None:
     file = tmp_path / "site.csv"
-    named = [replace(each, loadpoints=((title, True, 0.0, 41.0, "pv"),)) for each in looks(0.1)]
+    named = [replace(each, loadpoints=(record.Loadpoint(title, True, 0.0, 41.0, "pv"),)) for each in looks(0.1)]
     record.write(named, file)
     assert f",'{title}," in file.read_text(encoding="utf-8")
     assert record.read(file) == named
@@ -66,49 +62,45 @@ def test_what_the_site_did_not_know_is_an_empty_cell_and_no_value(tmp_path: Path
     file = tmp_path / "site.csv"
     record.write(found, file)
     assert file.read_text(encoding="utf-8").splitlines()[1:3] == [
-        "2026-06-15T08:00:00+00:00,,,-300,,,Garage,1,,,pv",
-        "2026-06-15T08:01:00+00:00,400,0,-300,,,Garage,1,,,pv",
+        "2026-06-15T08:00:00+00:00,,,-300,,,Garage,1,,,pv,,,,",
+        "2026-06-15T08:01:00+00:00,400,0,-300,,,Garage,1,,,pv,,,,",
     ]
     assert record.read(file) == found
-    world = record.replayed(found, name="site")
-    begins = world.household.series[0][0]
-    assert [(second - begins, *watts) for second, *watts in world.household.series] == [(0, 400), (180, 500)]
-    assert [power_w for _, power_w in world.pv[0].series] == [0]
-    assert (world.battery, world.car[0].has_api) == ((), False)
-    with pytest.raises(InvalidScenario, match="the home power is not known"):
-        record.replayed([found[0], found[2]], name="site")
 
 
-@pytest.mark.day
-def test_a_replay_has_the_recorded_sun_and_charges_anew(tmp_path: Path) -> None:
-    file = tmp_path / "site.csv"
-    record.write(looks(), file)
-    result = simulate(record.replayed(record.read(file), name="site"))
-    assert result.ok
-    trace = result.trace
-    at_eleven = next(i for i in trace.instants if i.second >= 11.2 * 3600)
-    assert at_eleven.pv_w == 5000.0 and at_eleven.household_w == 400.0
-    assert [i.loadpoints[0].car for i in trace.instants][-1] == "car1-1"
-    assert result.summary.charged_kwh > 5
-
-
-@pytest.mark.day
-@pytest.mark.parametrize("control", ["", "evcc"])
-def test_what_a_replay_prints_replays_it(control: str, tmp_path: Path, again: Callable[[str], RunResult]) -> None:
-    record.write(looks(), tmp_path / "site.csv")
-    options = ["--control", control] if control else []
-    first = again(
-        shlex.join(["evcc-sim", "replay", str(tmp_path / "site.csv"), "--time-zone", "Europe/Lisbon", *options])
+def test_what_a_loadpoint_is_and_has_charged(tmp_path: Path) -> None:
+    garage = {"title": "Garage", "connected": True, "chargePower": 4100, "vehicleSoc": 41.5, "mode": "pv"}
+    more = {"phasesActive": 3, "phasesConfigured": 0, "chargedEnergy": 1234.5, "vehicleCapacity": 58}
+    fixed = {**garage, "phasesActive": 1, "phasesConfigured": None}
+    look = record.look_at({"homePower": 400, "loadpoints": [{**garage, **more}, fixed, garage]}, START)
+    switching, one, old = look.loadpoints
+    assert (switching.phases, switching.can_switch, switching.energy_kwh, switching.capacity_kwh) == (
+        3,
+        True,
+        1.2345,
+        58,
     )
-    second = again(first.replay)
-    assert second.trace.scenario == first.trace.scenario and second.digest() == first.digest()
+    assert (one.phases, one.can_switch, old.phases, old.can_switch) == (1, False, None, None)
+    record.write([look, look], tmp_path / "site.csv")
+    assert record.read(tmp_path / "site.csv") == [look, look]
+
+
+def test_an_older_recording_knows_less(tmp_path: Path) -> None:
+    head = [*record.COLUMNS, *(f"lp1_{name}" for name in record.FIRST_COLUMNS)]
+    row = "2026-06-15T08:00:00+00:00,400,0,-300,,,Garage,1,4100,41,pv"
+    (tmp_path / "site.csv").write_text("\n".join([",".join(head), row, row]), encoding="utf-8")
+    assert record.read(tmp_path / "site.csv")[0].loadpoints == (record.Loadpoint("Garage", True, 4100.0, 41.0, "pv"),)
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("a,b\n", ":1: not a recording"),
+        ("a,b\n", ":1: not a recording, expected time,home_w,pv_w,grid_w,battery_w,battery_soc_pct,lp1_title"),
         (",".join(record.COLUMNS) + "\n2026-06-15T08:00:00+00:00,1,2,3,4,x\n", ":2: "),
+        (
+            ",".join(record.COLUMNS) + "\n0001-01-01T00:00+23:59,1,2,3,4,5\n",
+            ":2: 0001-01-01T00:00+23:59: the year 1 is not",
+        ),
         (",".join(record.COLUMNS) + "\n", "at least two rows"),
     ],
 )
