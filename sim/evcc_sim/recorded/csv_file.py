@@ -31,6 +31,8 @@ APART_MIN_S, APART_MAX_S = 1.0, 3600.0
 """Between rows that look, or have a mean."""
 GAP, GAP_MIN_S = 3.0, 60.0
 """Looks so many times further apart than usual, and by more than so long, have a gap between them."""
+HOLDS_S = 86_400.0
+"""The last change says no more of what is later than so."""
 SLOTS_MINUTES = (5, 10, 15, 20, 30, 60)
 
 
@@ -41,7 +43,7 @@ class WrongFile(ValueError):
 class Rows(Enum):
     """What a row is, by the first column."""
 
-    CHANGE = auto()  # holds until the next one, however long
+    CHANGE = auto()  # holds until the next one, the last one for a day
     MEAN = auto()  # of a slot; all slots are equally long
     LOOK = auto()  # between two of them a straight line
 
@@ -63,7 +65,7 @@ class OwnFile:
     """Where values of a world come from."""
 
     path: str
-    ends_s: float  # as far as it is known; without end if the last row holds on
+    ends_s: float  # as far as it is known
     apart_s: float  # its rows: usually, of changes at least; without end of one row alone
 
 
@@ -189,7 +191,7 @@ def _read(
         numbers.append(number)
         rows.append(row)
     apart_s = _spacing(path, numbers, rows, kind)
-    file = OwnFile(path, inf if kind is Rows.CHANGE else rows[-1][0] + apart_s, apart_s)
+    file = OwnFile(path, rows[-1][0] + (HOLDS_S if kind is Rows.CHANGE else apart_s), apart_s)
     return Recorded(
         file, tuple(column.name for column in columns), _from_zero(file, rows, kind, base), kind is Rows.LOOK
     )
@@ -261,7 +263,7 @@ def _from_zero(file: OwnFile, rows: Sequence[Row], kind: Rows, base: Timebase) -
     """What a run needs, from second 0 on. Raises `WrongFile` if that is unknown, or all of it is before."""
     first_s, last_s = rows[0][0], rows[-1][0]
     slack_s = max(GAP * file.apart_s, GAP_MIN_S) if kind is Rows.LOOK else 0.0
-    if first_s > slack_s or (last_s < 0 if kind is Rows.CHANGE else file.ends_s <= 0):
+    if first_s > slack_s or file.ends_s <= 0:
         raise WrongFile(
             f"{file.path}: is from {_said(base, first_s)} to {_said(base, last_s)}, and the run begins at {_said(base, 0.0)}; "
             f"expected a value for its first second (site.start says on which day it begins)"

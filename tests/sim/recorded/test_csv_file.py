@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date
-from math import inf
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -34,10 +33,10 @@ def write(tmp_path: Path) -> Write:
 @pytest.mark.parametrize(
     ("text", "rows", "is_smooth", "ends_s"),
     [
-        ("second,watt\n0,400\n90,0\n", ((0, 400), (90, 0)), False, inf),
-        ("\ufeffsecond , KW\r\n0,0.4\r\n\r\n90,2\r\n", ((0, 400), (90, 2000)), False, inf),
-        ("since,watt\n2026-06-14T23:00,100\n2026-06-15T01:00,200\n", ((0, 100), (3600, 200)), False, inf),
-        ("since_utc,watt\n2026-06-14T22:00,100\n2026-06-14T22:01Z,200\n", ((0, 100), (60, 200)), False, inf),
+        ("second,watt\n0,400\n90,0\n", ((0, 400), (90, 0)), False, 90 + 86_400),
+        ("\ufeffsecond , KW\r\n0,0.4\r\n\r\n90,2\r\n", ((0, 400), (90, 2000)), False, 90 + 86_400),
+        ("since,watt\n2026-06-14T23:00,100\n2026-06-15T01:00,200\n", ((0, 100), (3600, 200)), False, 25 * 3600),
+        ("since_utc,watt\n2026-06-14T22:00,100\n2026-06-14T22:01Z,200\n", ((0, 100), (60, 200)), False, 86_460),
         ("start,watt\n2026-06-15T00:00,1\n2026-06-15T00:15,2\n", ((0, 1), (900, 2)), False, 1800),
         ("time,watt\n2026-06-14T23:59:55,0\n2026-06-15T00:00:05+02:00,10\n", ((0, 5), (5, 10)), True, 15),
         ("time,watt\n2026-06-15T00:00:07,5\n2026-06-15 00:00:17,10\n", ((0, 5), (7, 5), (17, 10)), True, 27),

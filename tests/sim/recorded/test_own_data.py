@@ -166,6 +166,7 @@ def test_a_scenario_that_names_what_is_not_there(text: str, words: str) -> None:
         ),
         (["run", "clear-day", "--sun", "two.csv"], "two.csv:1: has a_watt, b_watt, expected roof_watt"),
         (["run", "night-tariff", "--sun", "two.csv"], "--sun two.csv: night-tariff has no pv"),
+        (["run", "clear-day", "--load", "day.csv", "--days", "2"], "day.csv: ends 47.9"),
         (["run", "clear-day", "--price", "two.csv"], "two.csv:1: 'second,a_watt,b_watt' is no header"),
         (
             ["run", "clear-day", "--sun", "short.csv"],
@@ -187,6 +188,7 @@ def test_a_wrong_file_on_the_command_line_is_one_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("two.csv").write_text("second,a_watt,b_watt\n0,1,2\n")
+    Path("day.csv").write_text("second,watt\n0,300\n86340,400\n")
     Path("short.csv").write_text("start,watt\n2026-06-15T00:00,0\n2026-06-15T01:00,0\n")
     assert cli.main(arguments) == cli.WRONG_USE
     told = capsys.readouterr().err
