@@ -22,6 +22,8 @@ NUMBERS = [
     (123456.789, "123456.789", "123460", "123457"),
     (100000.0, "100000", "100000", "100000"),
     (0.00001234, "1.234e-05", "1.234e-05", "0.00001234"),
+    (5505 * 0.01, "55.05", "55.05", "55.05"),  # 55.050000000000004
+    (0.1 + 0.2, "0.3", "0.3", "0.3"),
     (-0.0, "0", "0", "0"),
     (math.nan, "null", "null", ""),
     (math.inf, "null", "null", ""),
@@ -56,6 +58,26 @@ def test_a_counter_keeps_three_decimals_however_far_it_has_counted(
     assert encode.dumps(encode.socket(counter)) == socket
     assert encode.mqtt_scalar(counter) == mqtt
     assert dict(encode.mqtt("pv", Records(({"energy": counter},)))) == {"pv/1/energy": mqtt, "pv": "1"}
+
+
+def test_a_record_shows_each_of_its_numbers_as_that_number_alone() -> None:
+    battery = Records(
+        ({"power": -1234.5678, "soc": 5505 * 0.01, "energy": Counter(12345.6784), "capacity": 0.1 + 0.2},)
+    )
+    assert encode.dumps(encode.rest(battery)) == (
+        '[{"power":-1234.5678,"soc":55.05,"energy":12345.6784,"capacity":0.3}]'
+    )
+    assert encode.dumps(encode.rest(battery, Compat.V0_127)) == (
+        '[{"power":-1234.568,"soc":55.05,"energy":12345.678,"capacity":0.3}]'
+    )
+    assert encode.dumps(encode.socket(battery)) == ('[{"power":-1234.6,"soc":55.05,"energy":12345.678,"capacity":0.3}]')
+    assert dict(encode.mqtt("battery", battery)) == {
+        "battery/1/power": "-1234.6",
+        "battery/1/soc": "55.05",
+        "battery/1/energy": "12345.678",
+        "battery/1/capacity": "0.3",
+        "battery": "1",
+    }
 
 
 def test_durations_are_nanoseconds_seconds_seconds() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -25,6 +26,8 @@ ZERO_TIME = "0001-01-01T00:00:00Z"
 MICROSECOND = timedelta(microseconds=1)
 COUNTER_DECIMALS = 3
 """Of kWh, km: an energy dashboard takes differences."""
+_CERTAIN_DIGITS = sys.float_info.dig
+"""What a float has beyond these comes of reckoning in binary: 5505 * 0.01 is 55.050000000000004."""
 
 
 class Compat(Enum):
@@ -40,7 +43,7 @@ def rest(value: Value, compat: Compat = Compat.V0_114) -> Json:
         case bool() | str() | int() | None:
             return value
         case float():
-            return number(value if compat is Compat.V0_114 else round(value, 3))
+            return number(float(f"{value:.{_CERTAIN_DIGITS}g}") if compat is Compat.V0_114 else round(value, 3))
         case Unset():
             return ZERO_TIME if compat is Compat.V0_114 else None
         case datetime():
@@ -71,7 +74,7 @@ def rest_document(snapshot: Document, compat: Compat = Compat.V0_114) -> dict[st
 
 
 def socket(value: Value) -> Json:
-    """``value`` as the WebSocket shows it: five significant digits for scalars but counters, seconds, null for unset times."""
+    """``value`` as the WebSocket shows it: five significant digits but for counters and phases, seconds, null for unset times."""
     match value:
         case bool() | str() | int() | None:
             return value
@@ -85,9 +88,11 @@ def socket(value: Value) -> Json:
             return whole(value)
         case Counter(count):
             return number(round(count, COUNTER_DECIMALS))
+        case Records(items):
+            return [{key: socket(each) for key, each in item.items()} for item in items]
         case Structure(members):
             return {key: socket(each) for key, each in members.items()}
-        case Phases() | Records() | Names():
+        case Phases() | Names():
             return rest(value)
 
 

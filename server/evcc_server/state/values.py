@@ -21,7 +21,7 @@ UNSET_TIME = Unset.TIME
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """What only grows until it begins anew: with three decimals on every channel, so that differences can be taken."""
+    """What only grows until it begins anew: with three decimals at least on every channel, so that differences can be taken."""
 
     value: float
 
