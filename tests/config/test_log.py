@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 
 import pytest
 
@@ -44,6 +45,29 @@ def test_a_flood_is_cut_and_said_to_be() -> None:
     assert told.lines(*((60.0, logging.WARNING, "no room for %s", n) for n in range(2))) == [
         "no room for 0 (997 more lines like this were left out)",
         "no room for 1",
+    ]
+
+
+@pytest.fixture
+def root() -> Iterator[logging.Logger]:
+    """As it was afterwards."""
+    root = logging.getLogger()
+    kept = [(logger, logger.level) for logger in (root, logging.getLogger("evcc_server"))]
+    handlers = root.handlers[:]
+    yield root
+    root.handlers[:] = handlers
+    for logger, level in kept:
+        logger.setLevel(level)
+
+
+def test_what_is_written_is_limited(root: logging.Logger, capsys: pytest.CaptureFixture[str]) -> None:
+    log.set_up_logging("info", {})
+    for number in range(9):
+        logging.getLogger("evcc_server.test").warning("no room for %s", number)
+    assert [line.partition("test: ")[2] for line in capsys.readouterr().err.splitlines()] == [
+        "no room for 0",
+        "no room for 1",
+        "no room for 2 (more lines like this are left out for a minute)",
     ]
 
 

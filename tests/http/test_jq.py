@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 
 import pytest
 import trio
+import trio.testing
 from api_home import served
 from trio_test import in_real_time
 
@@ -14,6 +16,19 @@ from evcc_server.http import jq_filter
 
 pytestmark = [pytest.mark.wire, pytest.mark.api("state-jq")]
 pytest.importorskip("jq")
+
+
+class Pieces(trio.abc.ReceiveStream):
+    """Gives what another stream has, 60 bytes at a time."""
+
+    def __init__(self, stream: trio.abc.ReceiveStream) -> None:
+        self._stream = stream
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        return bytes(await self._stream.receive_some(60))
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
 
 
 @in_real_time
@@ -69,6 +84,26 @@ async def test_a_filter_that_asks_for_too_much_is_refused(
     monkeypatch.setattr(jq_filter, limit, value)
     async with served() as api:
         await api.refuses("GET", "/api/state", 400, text, params={"jq": program})
+
+
+@in_real_time
+async def test_a_filter_reads_no_file_and_is_not_long_and_brings_no_state_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "notes.json").write_text('"of the owner"')
+    reading = f'import "notes" as $notes {{search: "{tmp_path}"}}; $notes'
+    async with served() as api:
+        for program in (reading, ".|" * jq_filter.FILTER_LENGTH_MAX + ".", '.gridPower\0{"gridPower": 1}'):
+            await api.refuses("GET", "/api/state", 400, "too long or not allowed", params={"jq": program})
+
+
+@in_real_time
+async def test_of_output_without_end_no_more_is_read_than_may_be_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jq_filter, "OUTPUT_MAX", 100)
+    async with served() as api:  # 200 kB: more than a pipe holds
+        await api.refuses("GET", "/api/state", 400, "its output is too long", params={"jq": "range(40000)"})
+    sent, received = trio.testing.memory_stream_one_way_pair()
+    for _ in range(9):
+        await sent.send_all(b"x" * 60)
+    assert 100 < len(await jq_filter._read(Pieces(received), 100)) <= 160
 
 
 @in_real_time

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from types import ModuleType
 
 import pytest
 import trio
 from api_home import Served, served
 from trio_test import in_real_time
 
-from evcc_server.http.serving import serve
+from evcc_server.http.serving import connection, serve
 from evcc_server.places import Places
 
 PATIENCE_S = 10.0
@@ -21,6 +22,7 @@ HANDSHAKE = (
 )
 BEGUN = b"POST /api/loadpoints/1/mode/now HTTP/1.1\r\nHost"
 BEGUN_BODY = b"POST /api/loadpoints/1/mode/now HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab"
+BEGUN_HTTP_2 = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0"
 WHOLE = b"GET /api/health HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
@@ -85,7 +87,7 @@ async def begun(api: Served, stack: AsyncExitStack, data: bytes, *, says: bytes 
 
 @pytest.mark.wire
 @pytest.mark.api("http-places")
-@pytest.mark.parametrize("begin", [b"", BEGUN, BEGUN_BODY])
+@pytest.mark.parametrize("begin", [b"", BEGUN, BEGUN_BODY, BEGUN_HTTP_2])
 @in_real_time
 async def test_half_requests_lock_nobody_out(begin: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(serve, "PEER_CONNECTIONS_MAX", 5)
@@ -100,6 +102,37 @@ async def test_half_requests_lock_nobody_out(begin: bytes, monkeypatch: pytest.M
         assert b"200 OK" in await kept.receive_some()
         await api.post("/api/loadpoints/1/mode/pv")
         assert b'"loadpoints.0.mode":"' in await socket.receive_some()
+
+
+@pytest.mark.wire
+@pytest.mark.api("http-places")
+@in_real_time
+async def test_connections_that_are_over_hold_no_place(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(serve, "PEER_CONNECTIONS_MAX", 2)
+    async with served() as api:
+        for _ in range(6):
+            async with AsyncExitStack() as stack:
+                stream = await begun(api, stack, WHOLE, says=b"OK\n")
+                await stream.send_eof()
+                await ends(stream)
+    assert "the limit" not in caplog.text
+
+
+@pytest.mark.wire
+@pytest.mark.api("http-places")
+@pytest.mark.parametrize(
+    ("where", "limit", "says"),
+    [(serve, "IDLE_MAX_S", WHOLE), (serve, "IDLE_MAX_S", b""), (connection, "READ_MAX_S", BEGUN)],
+)
+@in_real_time
+async def test_a_connection_that_does_not_go_on_is_closed(
+    where: ModuleType, limit: str, says: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(where, limit, 0.1)
+    async with served() as api, AsyncExitStack() as stack:
+        await ends(await begun(api, stack, says))
 
 
 @pytest.mark.wire

@@ -163,6 +163,15 @@ async def test_4_connections_beyond_the_limit_are_closed_and_the_others_live() -
 
 
 @in_real_time
+async def test_4_connections_that_are_over_hold_no_place() -> None:
+    async with serving(Limits(peer_connections=2)) as (link, port):
+        for _ in range(6):
+            async with connected(port) as client:
+                assert client.code == 0
+            await eventually(lambda: link.census.wires == 0)
+
+
+@in_real_time
 async def test_4_connections_that_say_nothing_lock_nobody_out() -> None:
     async with serving(Limits(connections=9, peer_connections=3, connect_s=60)) as (_, port), connected(port, "one"):
         silent = [await dial(port) for _ in range(4)]
