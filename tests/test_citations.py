@@ -18,7 +18,9 @@ ROOT = rules_index.ROOT
 _ID = r"(?:[A-Z]+-\d+|(?:row|http|WS)-\w+|[EOSP]\d+)"
 _CITED = re.compile(rf"\[({_ID}(?:(?:, |\.\.| to ){_ID})*)\]")
 _RIVALS = ROOT / "docs" / "rivals.md"
-_ELSEWHERE = re.compile(r"\[[^\[\]]*(?:\.md\b|\b(?:api|control|decision|row|section|spec) \d)[^\[\]]*\](?!\()")
+_ELSEWHERE = re.compile(
+    r"\[[^\[\]]*(?:\.md\b|\b(?:api|control|decision|row|section|spec) \d)[^\[\]]*\](?!\()|\b(?:api|control|spec) \d+\.\d+"
+)
 """A chapter or a number of some page that is not here."""
 
 
@@ -76,6 +78,7 @@ def test_every_rule_that_a_page_cites_is_on_a_page(page: Path) -> None:
         ("[api 7.4]", ["[api 7.4]"]),
         ("[control.md 18.1, PV-4]", ["[control.md 18.1, PV-4]"]),
         ("[decision 9]", ["[decision 9]"]),
+        ("in the forms of api 2.3", ["api 2.3"]),
         ("a power [W], a [link](rules.md), a range [0-9], an ignore[arg-type]", []),
     ],
 )

@@ -403,7 +403,7 @@ _NO_TIME = datetime(1, 1, 1, tzinfo=UTC)
 
 
 def parse_time(name: str, text: str, zone: tzinfo) -> datetime | None:
-    """A time in one of the forms of api 2.3, in UTC; local to ``zone`` when it names none. Raises `InvalidSetting`.
+    """A time in one of the forms that docs/api.md lists, in UTC; local to ``zone`` when it names none. Raises `InvalidSetting`.
 
     None: ``0001-01-01T00:00:00``, no time, in whatever zone. A blank before the offset is what a ``+`` in a query string
     decodes to.

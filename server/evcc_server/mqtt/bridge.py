@@ -106,7 +106,7 @@ class Bridge:
                 self._publish_news(news)
 
     def _announce(self) -> None:
-        """Publish everything, in the order of api 7.2; the broker may know nothing.
+        """Publish everything, ``online`` last; the broker may know nothing.
 
         Not before the first cycle: an empty payload says that a device is silent, not that it was not asked yet.
         """
