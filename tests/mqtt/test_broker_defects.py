@@ -301,6 +301,12 @@ async def test_10_filters_are_limited() -> None:
 
 
 @in_real_time
+async def test_10_a_filter_is_as_long_as_a_topic_may_be() -> None:
+    async with serving(Limits(topic_length=8)) as (_, port), connected(port) as client:
+        assert [await client.subscribe(text) for text in ("evcc/123", "evcc/1234", "evcc/#")] == [0, 0x80, 0]
+
+
+@in_real_time
 async def test_10_filters_of_all_together_are_limited_and_a_refusal_is_logged_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -41,6 +41,13 @@ def test_it_finds_what_going_through_all_filters_finds(
     assert (len(tree), tree._top.below) == (0, {})
 
 
+def test_all_below_a_level_includes_the_level() -> None:
+    tree: Filters[str] = Filters()
+    tree.put("a/#", "u", 1)
+    assert tree.holders("a") == tree.holders("a/b/c") == {"u": 1}
+    assert tree.holders("b") == tree.holders("ab") == {}
+
+
 def test_an_allowance_comes_back_with_time() -> None:
     allowance = Allowance(Limits(commands=2, commands_per_s=0.5), 100.0)
     assert [allowance.allows(at_s) for at_s in (100, 100, 100, 101, 102, 102, 200, 200, 200)] == [
