@@ -24,14 +24,16 @@ class Log:
     def __init__(self) -> None:
         self.limit, self.formatter = KindLimit(), RedactingFormatter()
 
-    def lines(self, *said: tuple[float, int, str, object], error: Exception | None = None) -> list[str]:
+    def lines(
+        self, *said: tuple[float, int, str, object], error: Exception | None = None, place: str = "test"
+    ) -> list[str]:
         written = []
         for at_s, level, text, value in said:
             trace = None if error is None else (type(error), error, None)
-            record = logging.LogRecord("evcc_server.test", level, "", 0, text, (value,), trace)
+            record = logging.LogRecord(f"evcc_server.{place}", level, "", 0, text, (value,), trace)
             record.created = at_s
             if self.limit.filter(record):
-                written.append(self.formatter.format(record).partition("test: ")[2])
+                written.append(self.formatter.format(record).partition(f"{place}: ")[2])
         return written
 
 
@@ -75,6 +77,7 @@ def test_other_kinds_and_what_was_asked_for_are_not_affected() -> None:
     told = Log()
     told.lines(*((0.0, logging.WARNING, "a %s", n) for n in range(9)))
     assert told.lines((0.0, logging.WARNING, "b %s", 1), (0.0, logging.ERROR, "a %s", 1)) == ["b 1", "a 1"]
+    assert told.lines((0.0, logging.WARNING, "a %s", 1), place="elsewhere") == ["a 1"]
     assert len(told.lines(*((0.0, logging.DEBUG, "c %s", n) for n in range(9)))) == 9
 
 

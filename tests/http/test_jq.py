@@ -103,6 +103,7 @@ async def test_of_output_without_end_no_more_is_read_than_may_be_shown(monkeypat
     sent, received = trio.testing.memory_stream_one_way_pair()
     for _ in range(9):
         await sent.send_all(b"x" * 60)
+    await sent.aclose()
     assert 100 < len(await jq_filter._read(Pieces(received), 100)) <= 160
 
 

@@ -103,14 +103,20 @@ WRAPPED = {Framing.RTU: rtu, Framing.ASCII: ascii_frame}
 
 
 @settings(deadline=None)
-@given(SERIAL, st.sampled_from([READ, WRITE, WRITE_MANY]), st.booleans(), st.lists(st.integers(1, 80), max_size=4))
+@given(
+    SERIAL,
+    st.sampled_from([READ, WRITE, WRITE_MANY]),
+    st.booleans(),
+    st.integers(0, 2),
+    st.lists(st.integers(1, 80), max_size=4),
+)
 def test_what_an_adapter_echoes_is_no_answer(
-    framing: Framing, request_: Request, is_refused: bool, cuts: list[int]
+    framing: Framing, request_: Request, is_refused: bool, zeros: int, cuts: list[int]
 ) -> None:
     exchange = Exchange(framing, request_, echoes=True)
     done = {3: PDU, 6: CONFIRMED, 16: CONFIRMED_MANY}[request_.function]
     pdu = bytes([request_.function | 0x80, 2]) if is_refused else done
-    received = exchange.frame() + WRAPPED[framing](3, pdu)
+    received = bytes(zeros) + exchange.frame() + bytes(zeros) + WRAPPED[framing](3, pdu)
     edges = sorted({0, len(received), *(cut for cut in cuts if cut < len(received))})
     answers = [exchange.feed(received[start:end]) for start, end in itertools.pairwise(edges)]
     values = WORDS if request_ is READ else ()

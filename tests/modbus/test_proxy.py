@@ -14,6 +14,7 @@ import pytest
 from fake_device import FakeDevice, Fault, Pipe, mbap, pipe_pair
 from trio_test import in_real_time, in_virtual_time
 
+from evcc_server.modbus import proxy
 from evcc_server.modbus.link import Link, Port
 from evcc_server.modbus.proxy import PEER_GUESTS_MAX, Guest, serve_proxy
 from evcc_server.modbus.wire import Framing
@@ -169,6 +170,27 @@ async def test_guests_that_say_nothing_lock_nobody_out() -> None:
         port = await group.start(partial(serve_proxy, link, port=0, host="127.0.0.1"))
         silent = [
             await stack.enter_async_context(await anyio.connect_tcp("127.0.0.1", port)) for _ in range(PEER_GUESTS_MAX)
+        ]
+        with anyio.fail_after(10):
+            async with await anyio.connect_tcp("127.0.0.1", port) as guest:
+                await guest.send(read(1, 0, 1))
+                assert await guest.receive() == mbap(1, 1, struct.pack(">BBH", 3, 2, 100))
+            with pytest.raises(anyio.EndOfStream):
+                await silent[0].receive()
+        await link.aclose()
+        group.cancel_scope.cancel()
+
+
+@pytest.mark.wire
+@in_real_time
+async def test_guests_from_many_places_lock_nobody_out_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proxy, "GUESTS_MAX", 2)
+    async with anyio.create_task_group() as group, AsyncExitStack() as stack:
+        link = device().link(group)
+        port = await group.start(partial(serve_proxy, link, port=0, host="127.0.0.1"))
+        silent = [
+            await stack.enter_async_context(await anyio.connect_tcp("127.0.0.1", port, local_host=f"127.0.0.{place}"))
+            for place in (2, 3)
         ]
         with anyio.fail_after(10):
             async with await anyio.connect_tcp("127.0.0.1", port) as guest:

@@ -405,6 +405,18 @@ async def test_13_clients_can_not_write_state_topics_nor_leave_anything_behind(t
         assert link.census.retained == 0
 
 
+@in_real_time
+async def test_13_who_writes_state_topics_is_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    async with serving() as (link, port), connected(port, "forger") as forger:
+        for number in range(9):
+            await forger.publish(f"evcc/site/{number}", str(number).encode())
+        await forger.publish(SET, b"pv")
+        assert await link.receive() == Received(SET, b"pv")
+    assert [line for line in caplog.messages if "may not write" in line] == [
+        "MQTT client 'forger': it may not write 'evcc/site/0', this and the like are ignored"
+    ]
+
+
 @pytest.mark.parametrize(
     "login", [{}, {"user": "home"}, {"user": "home", "password": ""}, {"user": "x", "password": "secret"}]
 )
