@@ -133,6 +133,12 @@ def test_a_refusal_that_comes_with_the_echo_counts_though_nobody_knew_of_echoes(
 
 
 @pytest.mark.parametrize("framing", [Framing.RTU, Framing.ASCII])
+def test_zeros_after_a_confirmation_do_not_make_it_an_echo(framing: Framing) -> None:
+    exchange = Exchange(framing, WRITE)
+    assert exchange.feed(exchange.frame() + bytes(2)) == Answer()
+
+
+@pytest.mark.parametrize("framing", [Framing.RTU, Framing.ASCII])
 def test_a_line_is_known_to_echo_from_what_cannot_be_an_answer(framing: Framing) -> None:
     for request_, is_echoed, told in [(READ, True, True), (READ, False, False), (WRITE, False, None)]:
         exchange = Exchange(framing, request_)
