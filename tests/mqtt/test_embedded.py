@@ -193,3 +193,19 @@ async def test_a_flood_of_commands_is_cut_and_the_server_goes_on(caplog: pytest.
         for index in range(embedded.COMMANDS_WAITING_MAX):
             assert await link.receive() == Received(SET, str(index).encode())
     assert "too many commands" in caplog.text
+
+
+@in_real_time
+async def test_commands_that_the_server_has_no_time_for_are_dropped(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(embedded, "COMMANDS_WAITING_MAX", 3)
+    async with serving(MqttOptions(port=0)) as link, connected(link.ports["tcp"]) as client:
+        for index in range(5):
+            await client.publish(SET, str(index).encode())
+        with trio.fail_after(10):
+            while caplog.text.count("is dropped") < 2:
+                await trio.lowlevel.checkpoint()
+        assert [await link.receive() for _ in range(3)] == [Received(SET, word) for word in (b"0", b"1", b"2")]
+        await client.publish(SET, b"5")
+        assert await link.receive() == Received(SET, b"5")
