@@ -44,7 +44,9 @@ def test_a_title_in_a_recording_is_no_formula(title: str, tmp_path: Path) -> Non
     record.write(named, file)
     assert f",'{title}," in file.read_text(encoding="utf-8")
     assert record.read(file) == named
-    record.write([replace(each, loadpoints=(("Garage", True, 0.0, 41.0, title),)) for each in named], file)
+    record.write(
+        [replace(each, loadpoints=(record.Loadpoint("Garage", True, 0.0, 41.0, title),)) for each in named], file
+    )
     assert f",'{title}" in file.read_text(encoding="utf-8")  # whatever it calls a mode
 
 
