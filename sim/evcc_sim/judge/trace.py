@@ -1,7 +1,8 @@
 """What happened in a run, instant by instant: true physics, what the control commanded, said and why.
 
-The same record is made in process and by the full-stack runner; invariants, summaries, plots and reports read nothing else.
-Equal worlds give equal digests, byte for byte.
+What it says of itself, reasons and events, is there to be shown; who judges it goes by the rest. The same record is made in
+process and by the full-stack runner; invariants, summaries, plots and reports read nothing else. Equal worlds give equal digests,
+byte for byte.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import NamedTuple, TypeVar
 
 from evcc_sim.plants.faults import Fault
@@ -18,13 +19,14 @@ from evcc_sim.plants.wallbox import Wallbox
 from evcc_sim.worlds.house import House
 from evcc_sim.worlds.scenario import Scenario
 from evcclib.commands import Command, Disable, Enable, SetCurrent
-from evcclib.events import Event, SessionRecord, SettingChanged, VehicleAssigned
+from evcclib.events import Event, SessionRecord
 from evcclib.model import ChargeMode, PhaseTriple, TariffKind
 from evcclib.reasons import Reason
-from evcclib.settings import LoadpointSettings, Scope, SiteSettings
+from evcclib.requests import AssignVehicle, ChangeLoadpointSetting, ChangeSiteSetting, ChangeVehicleSetting, Request
+from evcclib.settings import LoadpointSettings, SettingValue, SiteSettings
 from evcclib.view import SiteView
 
-T = TypeVar("T")
+Settings = TypeVar("Settings", SiteSettings, LoadpointSettings)
 
 
 class LoadpointInstant(NamedTuple):
@@ -141,6 +143,7 @@ class Trace:
     energy_error_kwh: float = 0.0  # energy that came from nowhere
     stored_sessions: tuple[SessionRecord, ...] | None = None  # in the database, oldest first; None: no database
     looks: list[Look] = field(default_factory=list)  # at /api/state; none in process, where no driver reads a meter
+    is_ours: bool = True  # the library's own control has decided
 
     def in_force(self, second: float) -> InForce:
         """The settings in force at ``second``; of several changes at that second, the last."""
@@ -253,18 +256,26 @@ class Recorder:
 
     def begins(self, view: SiteView) -> None:
         """A control begins, or begins anew, with these settings."""
-        wish = InForce(
-            self.house.now_s,
-            view.settings,
-            tuple(loadpoint.settings for loadpoint in view.loadpoints),
-            tuple(loadpoint.vehicle for loadpoint in view.loadpoints),
-        )
-        self.trace.wishes.append(wish)
+        self._shown = _in_force(self.house.now_s, view)
+        self.trace.wishes.append(self._shown)
+
+    def shows(self, view: SiteView, request: Request | None = None) -> None:
+        """A control shows these settings, after it has accepted ``request``.
+
+        What people have asked for is in force, whatever the control makes of it, and so is what it has changed by itself since.
+        """
+        shown, wish = _in_force(self.house.now_s, view), self.trace.wishes[-1]
+        if request is not None:
+            wish = _granted(wish, request)
+        if shown[1:] != self._shown[1:]:
+            wish = _followed(wish, self._shown, shown)
+        self._shown = shown
+        if wish[1:] != self.trace.wishes[-1][1:]:
+            self.trace.wishes.append(wish._replace(second=shown.second))
 
     def took(self, events: Iterable[Event]) -> None:
         """The control has raised events."""
-        for event in events:
-            self._happened(event)
+        self.trace.events += [Happened(self.house.now_s, event) for event in events]
 
     def note(self, text: str) -> None:
         """The world or a person has done something."""
@@ -303,22 +314,6 @@ class Recorder:
         trace.energy_error_kwh = max(abs(delivered - taken), abs(flowed - losses - stored))
         return trace
 
-    def _happened(self, event: Event) -> None:
-        second = self.house.now_s
-        self.trace.events.append(Happened(second, event))
-        wish = self.trace.wishes[-1]._replace(second=second)
-        match event:
-            case SettingChanged(scope=Scope.SITE, name=name, value=value):
-                wish = wish._replace(site=replace(wish.site, **{name: value}))  # type: ignore[arg-type]  # by its name
-            case SettingChanged(scope=Scope.LOADPOINT, owner=int(owner), name=name, value=value):
-                changed = replace(wish.loadpoints[owner], **{name: value})  # type: ignore[arg-type]  # by its name
-                wish = wish._replace(loadpoints=_with(wish.loadpoints, owner, changed))
-            case VehicleAssigned(loadpoint=owner, vehicle=vehicle):
-                wish = wish._replace(vehicles=_with(wish.vehicles, owner, vehicle))
-            case _:
-                return
-        self.trace.wishes.append(wish)
-
     def _stored_in_batteries_kwh(self) -> float:
         return sum(battery.soc_pct / 100 * battery.spec.capacity_kwh for battery in self.house.batteries)
 
@@ -334,5 +329,55 @@ class Recorder:
         return self._price
 
 
-def _with(values: tuple[T, ...], index: int, value: T) -> tuple[T, ...]:
-    return *values[:index], value, *values[index + 1 :]
+def _in_force(second: float, view: SiteView) -> InForce:
+    return InForce(
+        second,
+        view.settings,
+        tuple([loadpoint.settings for loadpoint in view.loadpoints]),
+        tuple([loadpoint.vehicle for loadpoint in view.loadpoints]),
+    )
+
+
+def _granted(wish: InForce, request: Request) -> InForce:
+    """``wish`` with what ``request`` asks for. The goals of a vehicle are those of where it is."""
+    match request:
+        case ChangeSiteSetting(name, value):
+            return wish._replace(site=_with(wish.site, name, value))
+        case ChangeLoadpointSetting(owner, name, value):
+            changed = [_with(each, name, value) if n == owner else each for n, each in enumerate(wish.loadpoints)]
+            return wish._replace(loadpoints=tuple(changed))
+        case ChangeVehicleSetting(vehicle, name, value):
+            there = zip(wish.loadpoints, wish.vehicles, strict=True)
+            changed = [_with(each, name, value) if own == vehicle else each for each, own in there]
+            return wish._replace(loadpoints=tuple(changed))
+        case AssignVehicle(owner, vehicle):
+            vehicles = [vehicle if n == owner else own for n, own in enumerate(wish.vehicles)]
+            return wish._replace(vehicles=tuple(vehicles))
+        case _:
+            return wish
+
+
+def _followed(wish: InForce, before: InForce, shown: InForce) -> InForce:
+    """``wish`` with whatever is shown otherwise than before."""
+    return InForce(
+        shown.second,
+        _changed(wish.site, before.site, shown.site),
+        tuple(map(_changed, wish.loadpoints, before.loadpoints, shown.loadpoints)),
+        tuple(map(_newer, wish.vehicles, before.vehicles, shown.vehicles)),
+    )
+
+
+def _changed(wish: Settings, before: Settings, shown: Settings) -> Settings:
+    if shown == before:
+        return wish
+    names = [each.name for each in fields(wish)]
+    news = {name: getattr(shown, name) for name in names if getattr(shown, name) != getattr(before, name)}
+    return replace(wish, **news)
+
+
+def _newer(wish: str | None, before: str | None, shown: str | None) -> str | None:
+    return wish if shown == before else shown
+
+
+def _with(settings: Settings, name: str, value: SettingValue) -> Settings:
+    return replace(settings, **{name: value})  # type: ignore[arg-type]  # by its name

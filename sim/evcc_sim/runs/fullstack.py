@@ -464,19 +464,21 @@ class _Watcher:
         self._run = run
         self._server = server
 
-    def stepped(self, decision: Decision, now: Now) -> None:  # noqa: ARG002  the Observer's signature
+    def stepped(self, decision: Decision, now: Now) -> None:
         run = self._run
         run._clock.sync()
         now_s = run.house.now_s
         run.note_step(now_s)
         run._promises.changed(now_s, decision.events)
         run.recorder.took(decision.events)
+        run.recorder.shows(self._server.site.view(now=now))
         run.recorder.observe(decision.reasons)
 
-    def submitted(self, events: tuple[Event, ...], now: Now) -> None:  # noqa: ARG002  the Observer's signature
+    def submitted(self, events: tuple[Event, ...], now: Now) -> None:
         self._run._clock.sync()
         self._run._promises.answered(events)
         self._run.recorder.took(events)
+        self._run.recorder.shows(self._server.site.view(now=now))
 
     def commanded(self, loadpoint: int, batch: int, command: Command, *, is_done: bool) -> None:
         self._run._clock.sync()

@@ -6,8 +6,9 @@
 
 The control is asked at every interval, at every request and after every batch of commands, as the server would ask it, and
 between intervals when a meter that guards a circuit shows something new (`evcc_sim.runs.rounds`). While no power, status or
-setting has changed, intervals before the decision's own `wake_at` are skipped: nothing can differ. Stations with a watchdog are
-kicked as drivers do it, whether anything is decided or not.
+setting has changed, intervals before the decision's own `wake_renewed_at` are skipped: nothing can differ; a control of somebody
+else that says None there is asked at every interval. Stations with a watchdog are kicked as drivers do it, whether anything is
+decided or not.
 """
 
 from __future__ import annotations
@@ -43,11 +44,13 @@ from evcclib.commands import (
     WakeCharger,
     WakeVehicle,
 )
+from evcclib.decision import Decision
 from evcclib.errors import EvccError
 from evcclib.events import Event
 from evcclib.model import Cause, Now
 from evcclib.readings import Readings
 from evcclib.reasons import Reason
+from evcclib.site import Site
 
 KICKS = 3
 """So often within its time a watchdog is kicked."""
@@ -113,6 +116,7 @@ class Run:
             if box.spec.watchdog_s > 0:
                 self.house.env.process(self._keep_awake(box))
         self.site = made(self._factory(self.config, None, now=self.now))
+        self.recorder.trace.is_ours = isinstance(self.site, Site)
         self.recorder.begins(self.site.view(now=self.now))
         self._decide(Cause.START)
 
@@ -160,6 +164,7 @@ class Run:
                 self.recorder.note(f"refused: {error}")
                 continue
             self._take(events)
+            self.recorder.shows(self.site.view(now=self.now), due.request)
             self._decide(Cause.REQUEST)
         self._run(second)
 
@@ -208,8 +213,8 @@ class Run:
         self._outcomes.clear()
         decision = self.site.step(self._readings(cause, outcomes), now=self.now, cause=cause)
         self._take(decision.events)
-        wake_at = decision.wake_renewed_at  # every tick would poll anew
-        self._wake_s = None if wake_at is None else wake_at.total_seconds()
+        self.recorder.shows(self.site.view(now=self.now))
+        self._wake_s = self._wakes_s(decision)
         if decision.reads:
             self._poller.answer(decision.reads)
         for loadpoint, batch in decision.commands.items():
@@ -229,6 +234,13 @@ class Run:
         next_s = (self.house.now_s // interval_s + 1) * interval_s
         is_asked_then = self._wake_s is not None and self._wake_s <= next_s
         self._idle = UNTIL_NEXT_TICK if is_asked_then else self._fingerprint()
+
+    def _wakes_s(self, decision: Decision) -> float | None:
+        """When the control wants to be asked though nothing has changed; None: never. Whoever else says nothing: always."""
+        wake_at = decision.wake_renewed_at  # every tick would poll anew
+        if wake_at is None:
+            return None if self.recorder.trace.is_ours else self.house.now_s
+        return wake_at.total_seconds()
 
     def _readings(self, cause: Cause, outcomes: tuple[Outcome, ...]) -> Readings:
         if self._rounds is None:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
 from dataclasses import dataclass
 from math import isnan
 from statistics import fmean
 from typing import ClassVar
 
 from evcc_sim.judge.invariants import Violation
-from evcc_sim.judge.trace import Instant, Trace
+from evcc_sim.judge.meant import Meant
+from evcc_sim.judge.trace import InForce, Instant, Trace
 from evcc_sim.plants.prices import Tariffs
 from evcc_sim.runs import replay
-from evcclib.model import ChargeMode, TariffKind
+from evcclib.model import TariffKind
 
 SETTLED_W = 250.0
 """Grid power this near its final course counts as settled: one ampere on one phase."""
@@ -35,7 +35,7 @@ class Summary:
     contactor_switches: int
     phase_switches: int
     starts: int
-    import_in_pv_mode_kwh: float  # bought while a car charged in mode pv
+    import_in_pv_mode_kwh: float  # bought while a car charged that was to follow the sun
     settling_s: float | None  # mean time from the start of a charge until it follows the sun
     commands: int
     vehicle_reads: int
@@ -88,6 +88,7 @@ def summarize(trace: Trace) -> Summary:
     """The numbers of a trace."""
     instants = trace.instants
     first, last = instants[0], instants[-1]
+    meant = Meant(trace)
     pv_kwh = available_kwh = household_kwh = bought_kwh = 0.0
     cost: float | None = None if isnan(first.price) else 0.0
     tariffs = Tariffs(trace.scenario.tariff, trace.scenario.base, trace.seed)
@@ -101,12 +102,7 @@ def summarize(trace: Trace) -> Summary:
             feed_in_price = tariffs.price(TariffKind.FEED_IN, now.second) or 0.0
             cost += imported_kwh * now.price - (later.grid_out_kwh - now.grid_out_kwh) * feed_in_price
         if imported_kwh > 0:
-            charging_w = sum(
-                lp.power_w
-                for lp in now.loadpoints
-                if lp.power_w > 0 and lp.mode is ChargeMode.PV and _follows(lp.reason)
-            )
-            bought_kwh += min(imported_kwh, charging_w * hours / 1000)
+            bought_kwh += min(imported_kwh, _following_w(meant, now, trace.in_force(now.second)) * hours / 1000)
     charged_kwh = sum(lp.energy_kwh for lp in last.loadpoints)
     import_kwh = last.grid_in_kwh - first.grid_in_kwh
     export_kwh = last.grid_out_kwh - first.grid_out_kwh
@@ -125,25 +121,28 @@ def summarize(trace: Trace) -> Summary:
         phase_switches=sum(trace.phase_switches),
         starts=sum(trace.car_starts.values()),
         import_in_pv_mode_kwh=bought_kwh,
-        settling_s=settling_s(instants, trace.scenario.site.residual_power_w),
+        settling_s=settling_s(trace, meant),
         commands=len(trace.sent),
         vehicle_reads=sum(trace.vehicle_reads.values()),
         fuse_heat_pct=trace.fuse_heat * 100,
     )
 
 
-def _follows(reason: str) -> bool:
-    return reason.startswith("surplus") or reason in {"battery_buffer", "limited", "guard"}
+def _following_w(meant: Meant, instant: Instant, wish: InForce) -> float:
+    """What the cars draw that people mean to charge by the sun alone [W]."""
+    drawing = [(index, each.power_w) for index, each in enumerate(instant.loadpoints) if each.power_w > 0]
+    return sum(power_w for index, power_w in drawing if meant.follows(index, instant, wish))
 
 
-def settling_s(instants: Iterable[Instant], residual_w: float) -> float | None:
+def settling_s(trace: Trace, meant: Meant) -> float | None:
     """Mean time from each start of a charge in mode pv until the grid power has first come within `SETTLED_W` plus one
     ampere on all three phases of its aim; None if nothing started."""
+    residual_w = trace.scenario.site.residual_power_w
     waits: list[float] = []
     since: float | None = None
     charging_before = False
-    for instant in instants:
-        charging = any(lp.power_w > 0 and lp.mode is ChargeMode.PV and _follows(lp.reason) for lp in instant.loadpoints)
+    for instant in trace.instants:
+        charging = instant.charge_w > 0 and _following_w(meant, instant, trace.in_force(instant.second)) > 0
         if charging and not charging_before:
             since = instant.second
         if not charging:

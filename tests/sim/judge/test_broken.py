@@ -136,7 +136,7 @@ BREAKS = (
         "        state = state._replace(enabled_disagreement=later)\n",
         "        state = state._replace(is_enabled=not state.is_enabled, current_a=None, enable_changed_at=instant)\n",
         "@lying_read_back:of=enabled,how=never",
-        "no_phase_switch_under_load",
+        "no_pilot_while_phases_switch",
     ),
     Break(
         "what a station reports is contradicted without a pause",

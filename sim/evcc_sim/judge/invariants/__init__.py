@@ -11,7 +11,7 @@ from importlib import import_module
 from itertools import islice
 from pkgutil import iter_modules
 
-from evcc_sim.judge.invariants.frame import INVARIANTS, Invariant, Violation
+from evcc_sim.judge.invariants.frame import INVARIANTS, OWN_PROMISES, Invariant, Violation
 from evcc_sim.judge.invariants.judged import Judged
 from evcc_sim.judge.trace import Trace
 
@@ -19,9 +19,17 @@ for _module in iter_modules(__path__, f"{__name__}."):
     import_module(_module.name)
 
 
+def not_binding(trace: Trace) -> frozenset[str]:
+    """The invariants that the control of this run has never promised."""
+    return frozenset() if trace.is_ours else frozenset(OWN_PROMISES)
+
+
 def check(trace: Trace, only: Iterable[str] | None = None) -> tuple[Violation, ...]:
-    """All violations but those that the scenario allows, by time; at most ten of each kind."""
-    wanted = set(INVARIANTS if only is None else only) - set(trace.scenario.allowed)
+    """All violations of what binds the control but those that the scenario allows, by time; at most ten of each kind.
+
+    ``only``: of these, whomever they bind.
+    """
+    wanted = set(INVARIANTS.keys() - not_binding(trace) if only is None else only) - set(trace.scenario.allowed)
     run = Judged(trace)
     found = [
         Violation(name, second, message)
@@ -35,4 +43,4 @@ def check(trace: Trace, only: Iterable[str] | None = None) -> tuple[Violation, .
 SHOWN_MAX = 10
 """So many violations of an invariant are reported."""
 
-__all__ = ["INVARIANTS", "Invariant", "Violation", "check"]
+__all__ = ["INVARIANTS", "OWN_PROMISES", "Invariant", "Violation", "check", "not_binding"]

@@ -7,19 +7,20 @@ from collections.abc import Iterable
 from functools import partial
 from math import isnan
 
-from evcc_sim.judge.invariants.evidence import by_itself, current_max_a, delays_s, fits, is_calm, is_tapering, stop_s
+from evcc_sim.judge.invariants.evidence import current_max_a, delays_s, is_buffered, is_tapering, stop_s
 from evcc_sim.judge.invariants.excuses import SETTLING, SHOWING, STARTING
-from evcc_sim.judge.invariants.frame import Found, invariant
+from evcc_sim.judge.invariants.frame import Found, invariant, own_promise
 from evcc_sim.judge.invariants.judged import Judged, lasting
 from evcc_sim.judge.trace import InForce, Instant
 from evcc_sim.worlds.scenario import Scenario
+from evcclib.commands import SwitchPhases
 from evcclib.model import ChargeMode
 from evcclib.settings import LoadpointSettings, SiteSettings
 
 SETTLES_S = 600.0
 
 
-@invariant
+@own_promise
 def constant_inputs_settle(run: Judged) -> Found:
     """With constant sun and household the set-point of a car that follows the sun becomes constant within ten minutes, or the
     delays where they are longer."""
@@ -32,7 +33,7 @@ def constant_inputs_settle(run: Judged) -> Found:
         limits: list[tuple[float, float]] = []
         for instant, wish in run.moments:
             loadpoint = instant.loadpoints[index]
-            others = tuple((lp.status, lp.mode, lp.phases, by_itself(lp.reason)) for lp in instant.loadpoints)
+            others = tuple(_does(run, number, instant, wish) for number, _charger in run.loadpoints)
             inputs = (
                 instant.household_w,
                 instant.pv_available_w,
@@ -45,7 +46,8 @@ def constant_inputs_settle(run: Judged) -> Found:
             if (
                 inputs != before
                 or loadpoint.status != "C"
-                or not (is_calm(loadpoint.reason) or loadpoint.reason in {"minimum_power", "limited"})
+                or loadpoint.mode not in (ChargeMode.PV, ChargeMode.MINPV)
+                or run.meant.may_buy(index, instant, wish)
                 or any(is_tapering(run, lp.soc_pct, lp.car) for lp in instant.loadpoints)
                 or SHOWING.excuses(run.faults, instant.second)
             ):
@@ -63,6 +65,13 @@ def constant_inputs_settle(run: Judged) -> Found:
                     message = f"loadpoint {index + 1} still moves between {min(values):g} and {max(values):g} A"
                     yield instant.second, message
                     return
+
+
+def _does(run: Judged, index: int, instant: Instant, wish: InForce) -> tuple[object, ...]:
+    """What a loadpoint does that is an input of the others; whoever may buy or rest decides for itself how much it takes."""
+    loadpoint = instant.loadpoints[index]
+    is_free = run.meant.is_at_an_edge(index, instant, wish)
+    return (loadpoint.status, loadpoint.mode, loadpoint.phases, loadpoint.pilot_a if is_free else None)
 
 
 def _battery_is_at(scenario: Scenario, site: SiteSettings, instant: Instant) -> object:
@@ -105,7 +114,7 @@ def _may_be_left_s(run: Judged, index: int, instant: Instant, wish: InForce) -> 
     car = run.cars.get(loadpoint.car)
     if car is None or loadpoint.mode not in (ChargeMode.PV, ChargeMode.MINPV):
         return None
-    if loadpoint.reason in NOT_FOR_THE_SUN and fits(loadpoint.reason, settings):
+    if run.meant.may_rest(index, instant, wish) or _is_switching(run, index, instant.second):
         return None
     if not loadpoint.soc_pct < min(car.soc_limit_pct, car.taper_from_pct) - 1:
         return None
@@ -126,27 +135,18 @@ def _may_be_left_s(run: Judged, index: int, instant: Instant, wish: InForce) -> 
     return _start_s(run, index, settings) if box.can_switch_phases else 2 * run.patience_s
 
 
+def _is_switching(run: Judged, index: int, second: float) -> bool:
+    """Whether the phases of a station are just being switched."""
+    start_s = second - run.scenario.charger[index].box.phase_switch_s - run.patience_s
+    return any(isinstance(sent.command, SwitchPhases) for sent in run.sent_between(index, start_s, second))
+
+
 def _start_s(run: Judged, index: int, settings: LoadpointSettings) -> float:
     """How long a start may take at most, with a switch of phases where there can be one [s]."""
     charger = run.scenario.charger[index]
     enable_s, disable_s = settings.enable_delay.total_seconds(), settings.disable_delay.total_seconds()
     start_s = enable_s + charger.loadpoint.guard_duration_s + run.patience_s + 2 * run.interval_s
     return start_s + (disable_s + enable_s + 2 * charger.box.phase_switch_s if charger.box.can_switch_phases else 0.0)
-
-
-NOT_FOR_THE_SUN = frozenset(
-    {
-        "target_soc_reached",
-        "target_energy_reached",
-        "climate",
-        "battery_priority",
-        "remote_hard",
-        "remote_soft",
-        "limited",
-        "phase_switch",
-        "phase_lock",
-    }
-)
 
 
 @invariant
@@ -168,13 +168,11 @@ def _bought_w(instant: Instant, wish: InForce) -> float:
 
 def _follows(run: Judged, index: int, instant: Instant, wish: InForce) -> bool:
     """Whether a car charges by the sun alone."""
-    loadpoint = instant.loadpoints[index]
     return (
-        loadpoint.mode is ChargeMode.PV
-        and loadpoint.power_w > 0
-        and (is_calm(loadpoint.reason) or not fits(loadpoint.reason, wish.loadpoints[index]))
-        and loadpoint.reason != "battery_buffer"
+        instant.loadpoints[index].power_w > 0
         and run.scenario.site.has_grid_meter
+        and run.meant.follows(index, instant, wish)
+        and not is_buffered(instant, wish)
         and not SETTLING.excuses(run.faults, instant.second)
     )
 
@@ -196,7 +194,7 @@ def _may_go_on_s(run: Judged, index: int, instant: Instant, wish: InForce) -> fl
     return stop_s(run, index, settings) if is_much and _follows(run, index, instant, wish) else None
 
 
-@invariant
+@own_promise
 def settles_on_its_aim(run: Judged) -> Found:
     """While sun and household hardly move, a single car that follows the sun holds the grid power at minus the residual
     power, to its step and the speed of the sun."""
@@ -228,7 +226,7 @@ def settles_on_its_aim(run: Judged) -> Found:
             continue
         free = settings.current_min_a + 0.2 < loadpoint.pilot_a < current_max_a(run, 0, settings) - 0.2
         car = run.cars.get(loadpoint.car)
-        if instant.second - quiet_since < 60 or not free or loadpoint.reason != "surplus" or car is None:
+        if instant.second - quiet_since < 60 or not free or not run.meant.follows(0, instant, wish) or car is None:
             continue
         if loadpoint.pilot_a > car.current_max_a - 0.2 or rooms.beside_offers_a(0, instant) < loadpoint.pilot_a + 1.0:
             continue

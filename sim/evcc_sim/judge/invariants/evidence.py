@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isnan
 
 from evcc_server.profiles.profile import load
 from evcc_sim.judge.invariants.excuses import CALMING
@@ -11,16 +12,11 @@ from evcc_sim.judge.trace import InForce, Instant
 from evcc_sim.plants.car import CarSpec
 from evcc_sim.worlds.scenario import ChargerSpec
 from evcclib.commands import SwitchPhases
-from evcclib.events import SettingChanged, VehicleAssigned, VehicleConnected
 from evcclib.model import ChargeMode
 from evcclib.settings import LoadpointSettings
 
 UNDER_WAY_S = 5.0
 """A command may have been decided so long before it reaches the station, by the settings of then."""
-GOAL_MARGIN_PCT = 10.0
-"""So far the SoC that a control works with may be from the true one: rounded, refreshed now and then, estimated in between."""
-GOAL_REASONS = frozenset({"target_soc_reached", "target_energy_reached", "climate"})
-FORCING_REASONS = frozenset({"min_soc", "plan_active", "smart_cost"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +55,14 @@ def delays_s(settings: LoadpointSettings) -> float:
 
 def is_hungry(run: Judged, instant: Instant, loadpoint: int, wish: InForce, *, margin_pct: float = 1.0) -> bool:
     """Whether the car would take all that it is offered: neither near its end nor at a goal that people have set."""
-    now, settings = instant.loadpoints[loadpoint], wish.loadpoints[loadpoint]
+    now = instant.loadpoints[loadpoint]
     car = run.cars.get(now.car)
     if car is None:
         return False
     end_pct = min(car.soc_limit_pct, car.taper_from_pct)
     if now.soc_pct >= end_pct - margin_pct:
         return False
-    if now.reason not in GOAL_REASONS or not fits(now.reason, settings):
-        return True
-    if wish.vehicles[loadpoint] != now.car or now.reason == "climate" or settings.energy_target_kwh > 0:
-        return False  # of another vehicle, or counted in energy
-    return now.soc_pct < (settings.soc_target_pct or 100) - GOAL_MARGIN_PCT
+    return not run.meant.may_rest(loadpoint, instant, wish)
 
 
 def swings_by_wish(run: Judged, loadpoint: int, settings: LoadpointSettings) -> bool:
@@ -83,47 +75,20 @@ def swings_by_wish(run: Judged, loadpoint: int, settings: LoadpointSettings) -> 
     return -settings.enable_threshold_w < least_w - settings.disable_threshold_w
 
 
+def is_buffered(instant: Instant, wish: InForce) -> bool:
+    """Whether the home battery may keep a car charging."""
+    buffer_pct = wish.site.buffer_soc_pct
+    return bool(buffer_pct) and not isnan(instant.battery_soc_pct) and instant.battery_soc_pct > buffer_pct - 1
+
+
 def takes_offence(car: CarSpec) -> bool:
     """Whether a car may refuse what it is offered, for reasons of its own."""
     return car.sleep_after_s > 0 or car.phase_pause_min_s > 0
 
 
-def by_itself(reason: str) -> str:
-    """A reason that begins and ends with the car's SoC or the clock, though nobody does anything; "" for all others."""
-    return reason if reason in GOAL_REASONS or reason in FORCING_REASONS else ""
-
-
-def fits(reason: str, settings: LoadpointSettings) -> bool:
-    """Whether a reason is one that these wishes can give; what nobody wishes explains nothing."""
-    match reason:
-        case "mode_now":
-            return settings.mode is ChargeMode.NOW
-        case "mode_off":
-            return settings.mode is ChargeMode.OFF
-        case "minimum_power":
-            return settings.mode is ChargeMode.MINPV
-        case "min_soc":
-            return settings.soc_min_pct > 0
-        case "plan_active" | "plan_waiting":
-            return settings.target_time is not None
-        case "smart_cost":
-            return settings.smart_cost_limit is not None
-        case "target_energy_reached":
-            return settings.energy_target_kwh > 0
-        case _:
-            return True
-
-
-def is_calm(reason: str) -> bool:
-    return reason.startswith("surplus") or reason in {"guard", "battery_buffer", "battery_priority", "command_pending"}
-
-
 def is_disturbed(run: Judged, loadpoint: int, start_s: float, end_s: float) -> bool:
     """Whether something other than the sun explains a change."""
-    for second, event in run.trace.events:
-        if start_s <= second <= end_s and isinstance(event, (VehicleConnected, VehicleAssigned, SettingChanged)):
-            return True
-    if any(start_s <= note.second <= end_s for note in run.trace.notes):
+    if run.changes_between(start_s, end_s):
         return True
     if any(
         start_s <= sent.second <= end_s and (isinstance(sent.command, SwitchPhases) or not sent.accepted)

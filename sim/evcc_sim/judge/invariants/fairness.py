@@ -11,7 +11,7 @@ from evcc_sim.judge.invariants.frame import Found, invariant
 from evcc_sim.judge.invariants.judged import Judged
 from evcc_sim.judge.trace import Instant, Sent
 from evcc_sim.worlds.scenario import Scenario
-from evcclib.commands import Disable
+from evcclib.commands import Disable, SwitchPhases, WakeCharger
 from evcclib.model import ChargeMode
 
 STARVES_AFTER_S = 600.0
@@ -29,7 +29,7 @@ def nobody_is_stopped_without_need(run: Judged) -> Found:
         return
     for sent in run.trace.sent:
         room_a = room_at_stop_a(run, sent)
-        if room_a is None or room_a < _needed_a(run, sent):
+        if room_a is None or room_a < _needed_a(run, sent) or not _is_a_limits(run, sent):
             continue
         if is_of_a_torn_round(run, sent.second):
             continue
@@ -40,15 +40,24 @@ def nobody_is_stopped_without_need(run: Judged) -> Found:
 
 
 def room_at_stop_a(run: Judged, sent: Sent) -> float | None:
-    """The least that was left for a car when a limit stopped it, as far as a control could know; None: no such stop [A]."""
+    """The least that limits left for a car when it was stopped, as far as a control could know; None: no such stop [A]."""
     if not isinstance(sent.command, Disable) or not sent.accepted or not sent.was_enabled:
         return None
     window = run.within(sent.second - unseen_s(run.scenario), sent.second)
-    if not window or window[-1].loadpoints[sent.loadpoint].reason != "limited":
-        return None
-    if not window[-1].loadpoints[sent.loadpoint].car:
+    if not window or not window[-1].loadpoints[sent.loadpoint].car:
         return None
     return min(run.rooms.beside_minimums_a(sent.loadpoint, instant) for instant in window)
+
+
+def _is_a_limits(run: Judged, sent: Sent) -> bool:
+    """Whether nothing but a limit can have stopped a car: people want it charged, and no phases are switched."""
+    index, instant, wish = sent.loadpoint, run.at(sent.second), run.trace.in_force(sent.second)
+    if instant.loadpoints[index].mode not in (ChargeMode.NOW, ChargeMode.MINPV):
+        return False  # for want of sun, maybe
+    if not is_hungry(run, instant, index, wish) or wish.second >= sent.second - run.interval_s:
+        return False
+    around = run.sent_between(index, sent.second - run.patience_s, sent.second + run.patience_s)
+    return not any(isinstance(each.command, SwitchPhases | WakeCharger) for each in around)
 
 
 def needed_stops(run: Judged, loadpoint: int) -> set[float]:

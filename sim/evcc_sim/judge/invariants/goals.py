@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
-from itertools import islice
+from itertools import islice, pairwise
 from math import isnan
 
 from evcc_sim.judge.invariants.evidence import current_max_a, is_hungry, takes_offence
@@ -14,28 +13,23 @@ from evcc_sim.judge.invariants.frame import Found, invariant
 from evcc_sim.judge.invariants.judged import REACTION_S, Judged, lasting
 from evcc_sim.judge.trace import InForce, Instant
 from evcc_sim.plants.faults import Fault, FaultKind
-from evcclib.events import SettingChanged
 from evcclib.model import ChargeMode
-from evcclib.settings import Scope
 
 WAITS_S = 900.0
-"""So long a car in mode now may get nothing, whatever the reason says: guards, retries, searches and settling are shorter."""
-EXPLAINS = frozenset({"remote_hard", "limited"})
-"""Reasons for nothing at all in mode now that are not judged here: nobody but an outside system sends the first, and limits
-that leave room are `nobody_starves`."""
+"""So long a car in mode now may get nothing: guards, retries, searches and settling are shorter."""
 
 
 @invariant
 def mode_now_charges(run: Judged) -> Found:
-    """A hungry car in mode now gets current: whatever is commanded, offered or said, nothing flows for long only with a reason.
+    """A hungry car in mode now gets current: whatever is commanded, offered or said, nothing flows for long only with a cause.
 
-    Reasons are a limit that leaves no room, a goal that is reached, a car that refuses or sleeps, and a fault.
+    Causes are a limit that leaves no room, a goal that is reached, a car that refuses or sleeps, and a fault.
     """
     for index, _charger in run.loadpoints:
         for instant, _wish, since_s in lasting(run, partial(_may_get_nothing_s, run, index)):
             loadpoint, minutes = instant.loadpoints[index], (instant.second - since_s) / 60
-            what = f"offered {loadpoint.pilot_a:g} A, {loadpoint.reason or 'no reason'}"
-            yield instant.second, f"loadpoint {index + 1} in mode now gets nothing for {minutes:.0f} min ({what})"
+            message = f"gets nothing for {minutes:.0f} min, offered {loadpoint.pilot_a:g} A"
+            yield instant.second, f"loadpoint {index + 1} in mode now {message}"
 
 
 def _may_get_nothing_s(run: Judged, index: int, instant: Instant, wish: InForce) -> float | None:
@@ -47,7 +41,7 @@ def _may_get_nothing_s(run: Judged, index: int, instant: Instant, wish: InForce)
 def _must_charge(run: Judged, instant: Instant, index: int, wish: InForce) -> bool:
     loadpoint, settings = instant.loadpoints[index], wish.loadpoints[index]
     car = run.cars.get(loadpoint.car)
-    if car is None or loadpoint.mode is not ChargeMode.NOW or takes_offence(car) or loadpoint.reason in EXPLAINS:
+    if car is None or loadpoint.mode is not ChargeMode.NOW or takes_offence(car):
         return False
     least_a = max(settings.current_min_a, car.current_min_a)
     return (
@@ -167,15 +161,14 @@ def _goals(run: Judged) -> list[_Goal]:
     epoch = run.scenario.base.epoch
     jumps = [fault for fault in run.faults if fault.kind is FaultKind.CLOCK_JUMP]
     found = []
-    for set_s, event in run.trace.events:
-        if not isinstance(event, SettingChanged) or event.scope is not Scope.LOADPOINT or event.name != "target_time":
-            continue
-        if not isinstance(event.value, datetime) or not isinstance(event.owner, int):
-            continue
-        ahead_s = sum(jump.params.get("seconds", 3600.0) for jump in jumps if jump.start_s <= set_s)
-        target_s = (event.value - epoch).total_seconds() - ahead_s
-        if run.trace.in_force(target_s - 1.0).loadpoints[event.owner].target_time == event.value:
-            found.append(_Goal(event.owner, set_s, target_s))
+    for before, wish in pairwise(run.trace.wishes):
+        for loadpoint, (old, new) in enumerate(zip(before.loadpoints, wish.loadpoints, strict=True)):
+            if new.target_time is None or new.target_time == old.target_time:
+                continue
+            ahead_s = sum(jump.params.get("seconds", 3600.0) for jump in jumps if jump.start_s <= wish.second)
+            target_s = (new.target_time - epoch).total_seconds() - ahead_s
+            if run.trace.in_force(target_s - 1.0).loadpoints[loadpoint].target_time == new.target_time:
+                found.append(_Goal(loadpoint, wish.second, target_s))
     return found
 
 

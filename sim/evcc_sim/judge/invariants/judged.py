@@ -8,6 +8,7 @@ from functools import cached_property
 
 from evcc_sim.judge.invariants.grid_operator import Operator
 from evcc_sim.judge.invariants.room import Rooms
+from evcc_sim.judge.meant import Meant
 from evcc_sim.judge.trace import InForce, Instant, Sent, Trace
 from evcc_sim.plants.faults import Fault, FaultKind
 
@@ -28,6 +29,7 @@ class Judged:
         self.interval_s = scenario.site.interval_s
         self.voltage_v = scenario.site.true_voltage_v or scenario.site.voltage_v
         self.operator = Operator(trace)
+        self.meant = Meant(trace)
         meter = scenario.grid.meter
         self.noise_w = 3 * meter.noise_w + meter.resolution_w
         """How far the grid meter's word may be from the truth by its noise (three deviations) and its steps."""
@@ -79,6 +81,12 @@ class Judged:
         """All commands to the station of a loadpoint."""
         return self._sent[loadpoint]
 
+    def sent_between(self, loadpoint: int, start_s: float, end_s: float) -> list[Sent]:
+        """The commands to the station of a loadpoint from ``start_s`` to ``end_s``, both included."""
+        mine = self._sent[loadpoint]
+        first = bisect_left(mine, start_s, key=lambda sent: sent.second)
+        return mine[first : bisect_right(mine, end_s, key=lambda sent: sent.second)]
+
     def faults_of(self, device: str, kinds: frozenset[FaultKind]) -> list[Fault]:
         """The faults of these kinds at one device."""
         return [fault for fault in self.faults if fault.device == device and fault.kind in kinds]
@@ -86,6 +94,17 @@ class Judged:
     def faults_between(self, start_s: float, end_s: float) -> bool:
         """Whether any fault rages between the two seconds."""
         return any(fault.start_s <= end_s and fault.end_s >= start_s for fault in self.faults)
+
+    def changes_between(self, start_s: float, end_s: float) -> bool:
+        """Whether people do something between the two seconds: a car comes, a wish or a vehicle changes, whatever is noted.
+
+        A control sees a car an interval after it has come.
+        """
+        return (
+            self.meant.arrives_between(start_s - self.interval_s - REACTION_S, end_s)
+            or any(start_s <= wish.second <= end_s for wish in self.trace.wishes)
+            or any(start_s <= note.second <= end_s for note in self.trace.notes)
+        )
 
     def is_restarted(self, start_s: float, end_s: float) -> bool:
         """Whether the control came back between the two seconds."""

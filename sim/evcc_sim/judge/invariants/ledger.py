@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from evcc_sim.judge.invariants.excuses import Grace
-from evcc_sim.judge.invariants.frame import Found, invariant
+from evcc_sim.judge.invariants.frame import Found, invariant, own_promise
 from evcc_sim.judge.invariants.judged import REACTION_S, Judged
 from evcc_sim.plants.faults import FaultKind
 from evcclib.events import ChargeStarted, SessionChanged
 
 
-@invariant
+@own_promise
 def sessions_equal_the_meter(run: Judged) -> Found:
     """The energies of all sessions of a loadpoint are what its meter has counted, through restarts, resets and gaps.
 
@@ -72,7 +72,7 @@ def vehicle_is_asked_rarely(run: Judged) -> Found:
             yield run.instants[-1].second, f"{name} was asked {reads} times"
 
 
-@invariant
+@own_promise
 def starts_have_sessions(run: Judged) -> Found:
     """Every charge that starts while a car is connected belongs to a session."""
     starts = sum(isinstance(happened.event, ChargeStarted) for happened in run.trace.events)

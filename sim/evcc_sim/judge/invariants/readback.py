@@ -8,10 +8,9 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator
 from functools import partial
-from math import isnan
 
-from evcc_sim.judge.invariants.evidence import stop_s
-from evcc_sim.judge.invariants.frame import Found, invariant
+from evcc_sim.judge.invariants.evidence import is_buffered, stop_s
+from evcc_sim.judge.invariants.frame import Found, invariant, own_promise
 from evcc_sim.judge.invariants.judged import Judged, lasting
 from evcc_sim.judge.trace import InForce, Instant, Sent
 from evcc_sim.plants.faults import READ_BACKS, Fault, FaultKind, ReadBack
@@ -47,7 +46,7 @@ def starts_need_sun(run: Judged) -> Found:
         before = run.between(sent.second - run.patience_s, sent.second)
         if sent.drawn_w > 0 or not before or not _follows(before[-1], sent.loadpoint, wish):
             continue
-        if any(_is_buffered(instant, wish) for instant in before):
+        if any(is_buffered(instant, wish) for instant in before):
             continue
         phases = before[-1].loadpoints[sent.loadpoint].phases
         if hides_phases and (is_first or not box.has_meter):
@@ -79,11 +78,6 @@ def _surplus_w(instant: Instant) -> float:
     return instant.charge_w - instant.grid_w - instant.battery_w
 
 
-def _is_buffered(instant: Instant, wish: InForce) -> bool:
-    buffer_pct = wish.site.buffer_soc_pct
-    return bool(buffer_pct) and not isnan(instant.battery_soc_pct) and instant.battery_soc_pct > buffer_pct - 1
-
-
 @invariant
 def stops_come(run: Judged) -> Found:
     """A car in mode pv stops when too little sun has been left for its delays, whatever the station says of itself."""
@@ -109,12 +103,12 @@ def _may_go_on_s(run: Judged, index: int, late_s: float, instant: Instant, wish:
     least_w = max(settings.disable_threshold_w, 0.0) + SLACK_W + run.noise_w
     if instant.loadpoints[index].power_w <= 0 or _bought_w(instant, wish) <= least_w:
         return None
-    if _is_buffered(instant, wish) or not _follows(instant, index, wish):
+    if is_buffered(instant, wish) or not _follows(instant, index, wish):
         return None
     return stop_s(run, index, settings) + late_s
 
 
-@invariant
+@own_promise
 def little_is_said_again(run: Judged) -> Found:
     """A station is told again what it was told before, because it says otherwise, but rarely: `REPEATED_PER_HOUR`."""
     if not _faults(run):

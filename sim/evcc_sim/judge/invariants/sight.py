@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import ceil
 
-from evcc_sim.judge.invariants.evidence import fits
-from evcc_sim.judge.invariants.excuses import SETTLED_AFTER_S
-from evcc_sim.judge.invariants.frame import Found, invariant
-from evcc_sim.judge.invariants.judged import REACTION_S, Judged
+from evcc_sim.judge.invariants.excuses import SETTLED_AFTER_S, SETTLING
+from evcc_sim.judge.invariants.frame import Found, invariant, own_promise
+from evcc_sim.judge.invariants.judged import REACTION_S, Judged, lasting
 from evcc_sim.judge.invariants.room import circuit_members
-from evcc_sim.judge.trace import Instant, Look
-from evcc_sim.plants.faults import SILENT, FaultKind
-from evcclib.events import VehicleConnected
+from evcc_sim.judge.trace import InForce, Instant, Look
+from evcc_sim.plants.faults import SILENT, Fault, FaultKind
 from evcclib.model import ChargeMode
 
 
@@ -26,12 +25,14 @@ def stale_grid_is_safe(run: Judged) -> Found:
         return
     age_max_s = max(3 * run.interval_s, 30.0)
     metered = [circuit for circuit in scenario.circuit if circuit.uses_grid_meter]
+    at_station = [run.faults_of(charger.box.name, frozenset(FaultKind)) for _index, charger in run.loadpoints]
     for fault in run.faults_of("grid", SILENT | {FaultKind.NAN}):
         late_s = fault.start_s + age_max_s + 2 * run.interval_s + REACTION_S
         lost_s = late_s + 180.0
         for instant in run.instants:
             if not late_s <= instant.second < fault.end_s:
                 continue
+            wish = run.trace.in_force(instant.second)
             for index, loadpoint in enumerate(instant.loadpoints):
                 low_a = _minimum_a(run, index, instant.second)
                 for circuit in metered:
@@ -41,9 +42,9 @@ def stale_grid_is_safe(run: Judged) -> Found:
                     ):
                         message = f"loadpoint {index + 1} at {loadpoint.pilot_a:g} A under a circuit nobody can see"
                         yield instant.second, message
-                settings = run.trace.in_force(instant.second).loadpoints[index]
-                is_forced = _is_forced(loadpoint.reason) and fits(loadpoint.reason, settings)
-                if loadpoint.mode not in (ChargeMode.PV, ChargeMode.MINPV) or is_forced:
+                if loadpoint.mode not in (ChargeMode.PV, ChargeMode.MINPV) or run.meant.may_buy(index, instant, wish):
+                    continue
+                if SETTLING.excuses(at_station[index], instant.second):
                     continue
                 if loadpoint.pilot_a > low_a + 1e-6:
                     message = f"loadpoint {index + 1} at {loadpoint.pilot_a:g} A, grid unseen for too long"
@@ -60,13 +61,9 @@ def _minimum_a(run: Judged, loadpoint: int, second: float) -> float:
     return max(ceil(wish.loadpoints[loadpoint].current_min_a / step_a - 1e-6) for wish in wishes) * step_a
 
 
-def _is_forced(reason: str) -> bool:
-    return reason in {"min_soc", "plan_active", "smart_cost", "climate", "charger_silent", "charger_fault"}
-
-
-@invariant
+@own_promise
 def recovers(run: Judged) -> Found:
-    """Ten minutes after a device answers again, its loadpoints no longer complain about it."""
+    """Ten minutes after a device answers again, its loadpoints no longer complain about it: what is said is the promise."""
     for device in ("grid", *(charger.box.name for _index, charger in run.loadpoints)):
         for fault in run.faults_of(device, SILENT | {FaultKind.NAN}):
             instant = run.first_from(fault.end_s + SETTLED_AFTER_S)
@@ -91,7 +88,7 @@ SEEN_SHARE = 0.1
 LOOK_BACK_S = 1800.0
 
 
-@invariant
+@own_promise
 def what_flows_is_seen(run: Judged) -> Found:
     """What flows through a meter is shown to clients: the same meter is not found blind at two looks in a row."""
     scenario = run.scenario
@@ -131,28 +128,34 @@ def _flows_steadily(run: Judged, look: Look) -> bool:
     return True
 
 
+UNKNOWN_S = 590.0
+"""So long after its arrival a car whose SoC nobody tells is not charged for its minimum SoC."""
+
+
 @invariant
 def unknown_soc_forces_nothing(run: Judged) -> Found:
     """An unknown SoC is not 0 %: no forced charge for a minimum SoC before the grace time is over [DEF-1]."""
     for car in run.scenario.car:
-        for fault in run.faults_of(car.name, SILENT | {FaultKind.NAN}):
-            for instant in run.instants:
-                for index, loadpoint in enumerate(instant.loadpoints):
-                    in_grace = (
-                        fault.start_s <= instant.second < min(fault.end_s, _connected_at(run, index, instant) + 590)
-                    )
-                    if loadpoint.car == car.name and loadpoint.reason == "min_soc" and in_grace:
-                        if _connected_at(run, index, instant) < fault.start_s:
-                            continue  # it had been known before
-                        message = f"loadpoint {index + 1} is forced although nobody knows the SoC"
-                        yield instant.second, message
+        unknown = run.faults_of(car.name, SILENT | {FaultKind.NAN})
+        for index, _charger in run.loadpoints if unknown else ():
+            for instant, _wish, _since_s in lasting(run, partial(_may_be_forced_s, run, index, car.name, unknown)):
+                pilot_a = instant.loadpoints[index].pilot_a
+                yield instant.second, f"loadpoint {index + 1} is forced to {pilot_a:g} A although nobody knows the SoC"
 
 
-def _connected_at(run: Judged, loadpoint: int, instant: Instant) -> float:
-    second = 0.0
-    for happened in run.trace.events:
-        if happened.second > instant.second:
-            break
-        if isinstance(happened.event, VehicleConnected) and happened.event.loadpoint == loadpoint:
-            second = happened.second
-    return second
+def _may_be_forced_s(
+    run: Judged, index: int, car: str, unknown: list[Fault], instant: Instant, wish: InForce
+) -> float | None:
+    """How long a car may buy at more than its minimum; None: it does not, or it may [s]."""
+    loadpoint, settings = instant.loadpoints[index], wish.loadpoints[index]
+    arrived_s = run.meant.arrived_s(index, instant.second)
+    is_hidden = any(
+        fault.start_s <= arrived_s and instant.second < min(fault.end_s, arrived_s + UNKNOWN_S) for fault in unknown
+    )
+    is_above = loadpoint.pilot_a > settings.current_min_a + 0.5 and loadpoint.power_w > 0
+    is_for_it = loadpoint.mode in (ChargeMode.PV, ChargeMode.MINPV) and settings.soc_min_pct > 0
+    wants_more = settings.target_time is not None or settings.smart_cost_limit is not None
+    bought_w = instant.grid_w + min(wish.site.residual_power_w, 0.0)
+    if loadpoint.car != car or not is_hidden or not is_above or not is_for_it or wants_more:
+        return None
+    return 2 * run.patience_s if bought_w > 2 * 3 * run.voltage_v + run.noise_w else None

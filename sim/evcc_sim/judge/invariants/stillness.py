@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from evcc_sim.judge.invariants.evidence import by_itself, delays_s, is_tapering, swings_by_wish
+from evcc_sim.judge.invariants.evidence import delays_s, is_tapering, swings_by_wish
 from evcc_sim.judge.invariants.excuses import CALMING
-from evcc_sim.judge.invariants.frame import Found, invariant
+from evcc_sim.judge.invariants.frame import Found, own_promise
 from evcc_sim.judge.invariants.judged import Judged
 from evcc_sim.plants.prices import TariffSpec
 from evcclib.commands import Disable, Enable, SetCurrent, SwitchPhases
@@ -13,7 +13,7 @@ from evcclib.model import ChargeMode
 SETTLE_S = 600.0
 
 
-@invariant
+@own_promise
 def still_worlds_stay_still(run: Judged) -> Found:
     """With constant sun and household, the same cars and the same wishes, commands end within ten minutes and the delays.
 
@@ -43,7 +43,7 @@ def still_worlds_stay_still(run: Judged) -> Found:
         world = (
             instant.household_w,
             round(instant.pv_available_w),
-            tuple([(each.car, each.mode, by_itself(each.reason)) for each in instant.loadpoints]),
+            tuple([(each.car, each.mode) for each in instant.loadpoints]),
             run.operator.limit_w(instant.second),
             wish.second,
         )
@@ -51,6 +51,7 @@ def still_worlds_stay_still(run: Judged) -> Found:
             world != before
             or instant.second in notes
             or any(is_tapering(run, each.soc_pct, each.car) for each in instant.loadpoints)
+            or any(run.meant.is_at_an_edge(index, instant, wish) for index, _charger in run.loadpoints)
             or any(swings_by_wish(run, index, each) for index, each in enumerate(wish.loadpoints))
             or CALMING.excuses(run.faults, instant.second)
             or not (

@@ -5,21 +5,24 @@ from __future__ import annotations
 from collections import deque
 from itertools import pairwise
 
-from evcc_sim.judge.invariants.evidence import delays_s, is_calm, is_disturbed
+from evcc_sim.judge.invariants.evidence import delays_s, is_disturbed, is_hungry
 from evcc_sim.judge.invariants.fairness import needed_stops
-from evcc_sim.judge.invariants.frame import Found, invariant
+from evcc_sim.judge.invariants.frame import Found, invariant, own_promise
 from evcc_sim.judge.invariants.judged import Judged
 from evcc_sim.judge.trace import Instant
 from evcclib.commands import Disable, Enable, SetCurrent, SwitchPhases
-from evcclib.events import SettingChanged, VehicleConnected
-from evcclib.model import ChargeMode
 
 
 @invariant
 def no_phase_switch_under_load(run: Judged) -> Found:
-    """The phase relay moves without current, and the control takes the pilot away before it asks for a switch."""
+    """The phase relay moves without current."""
     for second, loadpoint in run.trace.switched_under_load:
         yield second, f"relay of loadpoint {loadpoint + 1} moved under load"
+
+
+@own_promise
+def no_pilot_while_phases_switch(run: Judged) -> Found:
+    """The control takes the pilot away before it asks for a switch of phases, of a station that pauses by itself, too."""
     for sent in run.trace.sent:
         if isinstance(sent.command, SwitchPhases) and sent.was_enabled and sent.accepted:
             message = f"loadpoint {sent.loadpoint + 1} was told to switch while enabled"
@@ -36,7 +39,7 @@ def phases_fit(run: Judged) -> Found:
                 yield sent.second, f"loadpoint {sent.loadpoint + 1}: {sent.command}"
 
 
-@invariant
+@own_promise
 def guard_holds(run: Judged) -> Found:
     """Following the sun, the contactor rests for the guard time between two changes [INV-4].
 
@@ -44,19 +47,28 @@ def guard_holds(run: Judged) -> Found:
     """
     for loadpoint, charger in run.loadpoints:
         guard_s = charger.loadpoint.guard_duration_s - 1.0
+        needed = needed_stops(run, loadpoint)
         changes = [
             sent for sent in run.sent_to(loadpoint) if sent.accepted and isinstance(sent.command, (Enable, Disable))
         ]
         for before, now in pairwise(changes):
             if now.second - before.second >= guard_s or type(before.command) is type(now.command):
                 continue
+            if needed & {before.second, now.second}:
+                continue
             start_s, end_s = before.second - 1, now.second + 1
-            window = [instant.loadpoints[loadpoint] for instant in run.within(start_s, end_s)]
-            follows = all(is_calm(each.reason) and each.mode is ChargeMode.PV and each.car for each in window)
+            follows = all(_is_left_to_the_sun(run, loadpoint, each) for each in run.within(start_s, end_s))
             if follows and not is_disturbed(run, loadpoint, start_s, end_s):
                 waited_s = now.second - before.second
                 message = f"loadpoint {loadpoint + 1}: {now.command} only {waited_s:.0f} s after {before.command}"
                 yield now.second, message
+
+
+def _is_left_to_the_sun(run: Judged, loadpoint: int, instant: Instant) -> bool:
+    """Whether a car follows the sun, and nothing else is near that could decide."""
+    wish = run.trace.in_force(instant.second)
+    follows = run.meant.follows(loadpoint, instant, wish) and not run.meant.is_at_an_edge(loadpoint, instant, wish)
+    return follows and is_hungry(run, instant, loadpoint, wish)
 
 
 @invariant
@@ -96,7 +108,7 @@ def _over_budget(what: str, moments: list[float], budget: float, loadpoint: int)
             return
 
 
-@invariant
+@own_promise
 def no_needless_writes(run: Judged) -> Found:
     """A current that the station has acknowledged is not written again while it stays enabled.
 
@@ -120,7 +132,7 @@ SMALL_A = 0.09
 """A smaller step upwards is not worth a command to a station that is to follow the sun."""
 
 
-@invariant
+@own_promise
 def small_steps_are_not_sent(run: Judged) -> Found:
     """Following the sun, a station is not written to for a few watts more [PV-12].
 
@@ -144,9 +156,9 @@ def small_steps_are_not_sent(run: Judged) -> Found:
                 continue
             if before_a is None or not 0.0 < now_a - before_a < SMALL_A or not sent.was_enabled:
                 continue
-            lowest_a = run.trace.in_force(sent.second).loadpoints[sent.loadpoint].current_min_a
-            reason = run.at(sent.second).loadpoints[sent.loadpoint].reason
-            if reason == "surplus" and before_a >= lowest_a:
+            wish = run.trace.in_force(sent.second)
+            follows = run.meant.follows(sent.loadpoint, run.at(sent.second), wish)
+            if follows and before_a >= wish.loadpoints[sent.loadpoint].current_min_a:
                 message = f"loadpoint {sent.loadpoint + 1}: {now_a:g} A after {before_a:g} A"
                 yield sent.second, message
 
@@ -180,12 +192,7 @@ def switches_without_charging(run: Judged) -> Found:
 
 def _is_new(run: Judged, start_s: float, end_s: float) -> bool:
     """Whether somebody came, asked for something or failed meanwhile."""
-    if any(start_s < note.second <= end_s for note in run.trace.notes):
-        return True
-    if any(
-        start_s < second <= end_s and isinstance(event, VehicleConnected | SettingChanged)
-        for second, event in run.trace.events
-    ):
+    if run.changes_between(start_s, end_s):
         return True
     return run.faults_between(start_s, end_s) and start_s < end_s
 
@@ -193,7 +200,7 @@ def _is_new(run: Judged, start_s: float, end_s: float) -> bool:
 NEEDLESS_SWITCHES = 3
 
 
-@invariant
+@own_promise
 def three_phases_have_sun(run: Judged) -> Found:
     """A car that follows the sun is given three phases only when the sun feeds them; now and then a house may deceive [PH-6].
 
@@ -211,7 +218,7 @@ def three_phases_have_sun(run: Judged) -> Found:
         enable_s = run.trace.in_force(sent.second).loadpoints[0].enable_delay.total_seconds()
         start_s = sent.second - enable_s - run.patience_s - scenario.grid.meter.refresh_s
         window = run.between(start_s, sent.second)
-        if not window or window[-1].loadpoints[0].mode is not ChargeMode.PV or not _is_the_suns(window):
+        if not window or not all(run.meant.follows(0, each, run.trace.in_force(each.second)) for each in window):
             continue
         wishes = run.trace.in_force_between(start_s, sent.second)
         cars = [run.cars.get(wish.vehicles[0] or "") for wish in wishes]
@@ -227,15 +234,10 @@ def three_phases_have_sun(run: Judged) -> Found:
                 return
 
 
-def _is_the_suns(window: list[Instant]) -> bool:
-    """Whether nothing but the sun decided all the time."""
-    return all(is_calm(each.loadpoints[0].reason) or each.loadpoints[0].reason == "phase_switch" for each in window)
-
-
 REFUSED_PER_HOUR = 150
 
 
-@invariant
+@own_promise
 def refusals_are_taken_for_an_answer(run: Judged) -> Found:
     """What a station has refused time and again is not said at every tick [LIM-9]."""
     for loadpoint, _charger in run.loadpoints:
