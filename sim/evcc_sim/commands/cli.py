@@ -127,6 +127,7 @@ def _add_runs(commands: Commands) -> None:
     sweep.add_argument(
         "--scheduler", type=_scheduler, metavar="tcp://HOST:PORT", help="a Dask scheduler (extra `cluster`)"
     )
+    sweep.add_argument("--regret", action="store_true", help="and what perfect foresight could have done: 0.1 s a day")
     sweep.add_argument("--json", type=_new_file, metavar="FILE", help="write every outcome")
     sweep.set_defaults(command=_sweep)
 
@@ -383,7 +384,13 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _numbers(result: Any) -> dict[str, Any]:
-    return {**result.summary.as_dict(), "violations": [str(violation) for violation in result.violations]}
+    return {
+        **result.summary.as_dict(),
+        **result.regret.as_dict(),
+        "regret_missing": result.regret.missing,
+        "violations": [str(violation) for violation in result.violations],
+        "not_judged": [*result.not_judged],
+    }
 
 
 def _files(options: argparse.Namespace) -> Files:
@@ -393,14 +400,14 @@ def _files(options: argparse.Namespace) -> Files:
 def _print_result(result: Any) -> None:
     from rich.table import Table
 
-    from evcc_sim.show.report import rows
+    from evcc_sim.show.report import remarks, rows
     from evcc_sim.show.terminal import console
 
     scenario = result.trace.scenario
     table = Table(title=f"{scenario.title or scenario.name}, {result.days:g} days, seed {result.trace.seed}")
     table.add_column("")
     table.add_column("", justify="right")
-    for label, value in rows(result.summary):
+    for label, value in rows(result.summary, result.regret):
         table.add_row(label, value)
     out = console()
     out.print(table)
@@ -408,6 +415,8 @@ def _print_result(result: Any) -> None:
         out.print("Every invariant holds.")
     for violation in result.violations:
         out.print(f"[red]VIOLATED[/red] {violation}", soft_wrap=True)
+    for remark in remarks(result):
+        out.print(remark, soft_wrap=True, markup=False)
     if not result.ok:
         out.print(f"again: {result.replay}", soft_wrap=True, markup=False)
 
@@ -451,6 +460,7 @@ def _sweep(options: argparse.Namespace) -> int:
         control=options.control,
         workers=options.workers,
         scheduler=options.scheduler,
+        regrets=options.regret,
         file=options.json,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,17 +22,16 @@ SHOWN_MAX = 20
 TOO_LARGE = frozenset({"hundred-chargers"})
 """Left out of a sweep over everything."""
 
-_HEADINGS = (
-    "world",
-    "runs",
-    "failed",
-    "charged kWh",
-    "bought following the sun kWh",
-    "contactor",
-    "phases",
-    "commands",
+_COLUMNS = (
+    ("charged kWh", "charged_kwh"),
+    ("bought following the sun kWh", "import_in_pv_mode_kwh"),
+    ("contactor", "contactor_switches"),
+    ("phases", "phase_switches"),
+    ("commands", "commands"),
 )
-_FIELDS = ("charged_kwh", "import_in_pv_mode_kwh", "contactor_switches", "phase_switches", "commands")
+"""Heading, and the field of `Summary`."""
+_REGRETS = (("day cost EUR", "day_cost_eur"), ("least EUR", "least_cost_eur"), ("regret EUR", "regret_eur"))
+"""The same of `Regret`, where it is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def compare(
 ) -> int:
     """Print means over ``seeds`` beside each other; returns the exit status. Raises `InvalidScenario`."""
     jobs = [
-        jobs_for([side.scenario], seeds, days=days, law=side.law, control=side.control, files=files)
+        jobs_for([side.scenario], seeds, days=days, law=side.law, control=side.control, regrets=True, files=files)
         for side in (first, second)
     ]
     outcomes = _gather([*jobs[0], *jobs[1]], workers, None)
@@ -64,6 +64,7 @@ def compare(
     for row in compare_rows(one, two):
         table.add_row(*row)
     console().print(table)
+    _say_what_is_missing(outcomes)
     return _report_failures(outcomes)
 
 
@@ -77,26 +78,37 @@ def sweep(
     control: str = "",
     workers: int | None = None,
     scheduler: str | None = None,
+    regrets: bool = False,
     file: Path | None = None,
 ) -> int:
     """Run and judge the named worlds (all by default) with every seed and combination of ``values``; returns the exit status.
 
-    ``file`` gets every outcome as JSON. Raises `InvalidScenario`.
+    ``regrets``: with day cost and regret. ``file`` gets every outcome as JSON. Raises `InvalidScenario`.
     """
-    jobs = jobs_for(names or _all_worlds(), seeds, days=days, values=values, law=law, control=control)
+    jobs = jobs_for(names or _all_worlds(), seeds, days=days, values=values, law=law, control=control, regrets=regrets)
     outcomes = _gather(jobs, workers, scheduler)
     table = Table(title=f"{len(outcomes)} runs")
-    for heading in _HEADINGS:
+    columns = (*_COLUMNS, *(_REGRETS if regrets else ()))
+    for heading in ("world", "runs", "failed", *(each for each, _field in columns)):
         is_name = heading == "world"
         table.add_column(heading, justify="left" if is_name else "right", no_wrap=is_name)
     for name, group in _by_world(outcomes).items():
-        means = (mean_of(group, field) for field in _FIELDS)
+        means = (mean_of(group, field) for _heading, field in columns)
         failed = sum(not outcome.ok for outcome in group)
         table.add_row(name, str(len(group)), str(failed), *("–" if m is None else f"{m:.2f}" for m in means))
     console().print(table)
+    _say_what_is_missing(outcomes)
     if file is not None:
         file.write_text(json.dumps([asdict(outcome) for outcome in outcomes], indent=1), encoding="utf-8")
     return _report_failures(outcomes)
+
+
+def _say_what_is_missing(outcomes: Sequence[JobOutcome]) -> None:
+    """Why some runs have no regret, if it was asked for."""
+    reasons = Counter(outcome.regret.missing for outcome in outcomes if outcome.regret is not None)
+    for reason, count in reasons.items():
+        if reason:
+            print(f"no regret in {count} of {len(outcomes)} runs: {reason}")
 
 
 def _all_worlds() -> list[str]:

@@ -87,7 +87,7 @@ class Station(NamedTuple):
     phases: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class FullStackResult(RunResult):
     """A run through the whole server. ``wire_digest`` is over every byte sent to devices and back, with its time."""
 

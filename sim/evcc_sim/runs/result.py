@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from functools import cached_property
 from math import isnan
 from statistics import fmean
 from typing import ClassVar
 
-from evcc_sim.judge.invariants import Violation
+from evcc_sim.bound.regret import Regret, regret
+from evcc_sim.judge.invariants import Violation, not_binding
 from evcc_sim.judge.meant import Meant
 from evcc_sim.judge.trace import InForce, Instant, Trace
 from evcc_sim.plants.prices import Tariffs
@@ -46,7 +48,7 @@ class Summary:
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class RunResult:
     """A run: its record, its numbers, what was violated; ``exported`` is the library's state at its end.
 
@@ -68,6 +70,16 @@ class RunResult:
     @property
     def ok(self) -> bool:
         return not self.violations
+
+    @cached_property
+    def regret(self) -> Regret:
+        """What it has cost beyond what perfect foresight could have made of it; found out when somebody asks."""
+        return regret(self.trace)
+
+    @property
+    def not_judged(self) -> tuple[str, ...]:
+        """The invariants that only the library's own control has promised, if it was another one."""
+        return tuple(sorted(not_binding(self.trace)))
 
     @property
     def replay(self) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 
+from evcc_sim.bound.regret import Regret
 from evcc_sim.runs.controls import control_of
 from evcc_sim.runs.inprocess import simulate
 from evcc_sim.runs.replay import command
@@ -22,12 +23,13 @@ from evcc_sim.worlds.variants import Files, resolve, with_files
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One run. ``control`` is ``module:factory``; empty: the library's own site."""
+    """One run. ``control`` is ``module:factory``; empty: the library's own site. ``regrets``: its regret is asked for."""
 
     scenario: Scenario
     seed: int
     days: int | None = None
     control: str = ""
+    regrets: bool = False
 
     @property
     def replay(self) -> str:
@@ -47,6 +49,7 @@ class JobOutcome:
     violations: tuple[str, ...]
     digest: str
     replay: str
+    regret: Regret | None = None  # None: not asked for
     error: str = ""
 
     @property
@@ -86,6 +89,7 @@ def outcome_of(result: RunResult, job: Job) -> JobOutcome:
         violations=tuple(str(violation) for violation in result.violations),
         digest=result.digest(),
         replay=job.replay,
+        regret=result.regret if job.regrets else None,
     )
 
 
@@ -97,6 +101,7 @@ def jobs_for(
     values: Sequence[str] = (),
     law: str = "",
     control: str = "",
+    regrets: bool = False,
     files: Files = Files(),  # noqa: B008  frozen
 ) -> list[Job]:
     """Every world with every seed and every combination of ``values`` (``key=a|b|c``). Raises `InvalidScenario`."""
@@ -107,7 +112,7 @@ def jobs_for(
         return with_law(with_files(resolve(name, seed=seed, changes=changes), files), law, control=control)
 
     return [
-        Job(scenario=world_of(world, seed, changes), seed=seed, days=days, control=control)
+        Job(scenario=world_of(world, seed, changes), seed=seed, days=days, control=control, regrets=regrets)
         for world in worlds
         for changes in itertools.product(*axes)
         for seed in seeds

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from evcc_sim.runs.result import RunResult
 from evcc_sim.show import plots
-from evcc_sim.show.report import rows
+from evcc_sim.show.report import remarks, rows
 from evcclib.events import (
     ChargeStarted,
     ChargeStopped,
@@ -41,16 +41,14 @@ def page(result: RunResult) -> str:
     title = escape(scenario.title or scenario.name)
     numbers = "".join(
         f'<tr><td>{escape(label)}</td><td class="number">{escape(value)}</td></tr>'
-        for label, value in rows(result.summary)
+        for label, value in rows(result.summary, result.regret)
     )
     if result.ok:
         verdict = '<p class="good">Every invariant holds.</p>'
     else:
         items = "".join(f"<li>{escape(str(violation))}</li>" for violation in result.violations)
         verdict = f'<ul class="bad">{items}</ul>'
-    allowed = ""
-    if scenario.allowed:
-        allowed = f"<p>Not judged in this world: {escape(', '.join(scenario.allowed))}.</p>"
+    left_out = "".join(f"<p>{escape(remark)}</p>" for remark in remarks(result))
     story = "".join(f"<tr><td>{escape(when)}</td><td>{escape(what)}</td></tr>" for when, what in happenings(result))
     why = "".join(
         f'<tr><td>{escape(place)}</td><td>{escape(words)}</td><td class="number">{minutes}</td></tr>'
@@ -65,7 +63,7 @@ def page(result: RunResult) -> str:
 Again: <code>{escape(result.replay)}</code></p>
 <img alt="The day as a picture" src="data:image/png;base64,{picture}">
 <h2>Numbers</h2><table>{numbers}</table>
-<h2>Invariants</h2>{verdict}{allowed}
+<h2>Invariants</h2>{verdict}{left_out}
 <h2>Reasons</h2><table><tr><th>Station</th><th>Reason</th><th>Minutes</th></tr>{why}</table>
 <h2>What happened</h2><table>{story}</table>
 </body></html>

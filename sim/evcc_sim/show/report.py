@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from math import inf
 from statistics import fmean
 
-from evcc_sim.runs.result import Summary
+from evcc_sim.bound.regret import Regret
+from evcc_sim.runs.result import RunResult, Summary
 from evcc_sim.runs.sweep import JobOutcome
 
 LABELS: tuple[tuple[str, str, str], ...] = (
@@ -29,12 +30,34 @@ LABELS: tuple[tuple[str, str, str], ...] = (
     ("fuse_heat_pct", "hottest fuse (100 % is rated)", "{:.0f} %"),
 )
 """Field of `Summary`, its words, its format."""
+REGRETS: tuple[tuple[str, str, str], ...] = (
+    ("day_cost_eur", "day cost", "{:.3f} EUR"),
+    ("least_cost_eur", "day cost with perfect foresight", "{:.3f} EUR"),
+    ("regret_eur", "regret", "{:.3f} EUR"),
+)
+"""The same of `Regret`."""
 
 
-def rows(summary: Summary) -> list[tuple[str, str]]:
+def rows(summary: Summary, regret: Regret) -> list[tuple[str, str]]:
     """Labels and values for people."""
     values = summary.as_dict()
-    return [(label, _text(values[name], pattern)) for name, label, pattern in LABELS]
+    missing = "n/a" if regret.missing else ""
+    return [
+        *((label, _text(values[name], pattern)) for name, label, pattern in LABELS),
+        *((label, missing or _text(regret.as_dict()[name], pattern)) for name, label, pattern in REGRETS),
+    ]
+
+
+def remarks(result: RunResult) -> list[str]:
+    """What the numbers and the verdict leave out, and why."""
+    found = []
+    if result.regret.missing:
+        found.append(f"No regret: {result.regret.missing}.")
+    if result.trace.scenario.allowed:
+        found.append(f"Not judged in this world: {', '.join(result.trace.scenario.allowed)}.")
+    if result.not_judged:
+        found.append(f"Not judged, as only the library's own control promises it: {', '.join(result.not_judged)}.")
+    return found
 
 
 def _text(value: float | None, pattern: str) -> str:
@@ -57,7 +80,7 @@ def hidden(apart_s: float) -> str:
 def compare_rows(first: Sequence[JobOutcome], second: Sequence[JobOutcome]) -> list[tuple[str, str, str, str]]:
     """Label, mean of the first, mean of the second, difference."""
     found: list[tuple[str, str, str, str]] = []
-    for name, label, pattern in LABELS:
+    for name, label, pattern in (*LABELS, *REGRETS):
         one, two = mean_of(first, name), mean_of(second, name)
         difference = "–" if one is None or two is None else _signed(two - one, pattern)
         found.append((label, _text(one, pattern), _text(two, pattern), difference))
@@ -72,7 +95,7 @@ def _signed(value: float, pattern: str) -> str:
 
 
 def mean_of(outcomes: Sequence[JobOutcome], name: str) -> float | None:
-    """The mean of a field of `Summary` over all runs that have it."""
-    summaries = [outcome.summary for outcome in outcomes if outcome.summary is not None]
-    values = [value for summary in summaries if (value := summary.as_dict()[name]) is not None]
+    """The mean of a field of `Summary` or `Regret` over all runs that have it."""
+    parts = [part.as_dict() for outcome in outcomes for part in (outcome.summary, outcome.regret) if part is not None]
+    values = [value for part in parts if (value := part.get(name)) is not None]
     return fmean(values) if values else None

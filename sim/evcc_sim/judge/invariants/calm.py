@@ -11,13 +11,14 @@ from evcc_sim.judge.invariants.evidence import current_max_a, delays_s, is_buffe
 from evcc_sim.judge.invariants.excuses import SETTLING, SHOWING, STARTING
 from evcc_sim.judge.invariants.frame import Found, invariant, own_promise
 from evcc_sim.judge.invariants.judged import Judged, lasting
+from evcc_sim.judge.invariants.seen import SETTLES_S
 from evcc_sim.judge.trace import InForce, Instant
 from evcc_sim.worlds.scenario import Scenario
 from evcclib.commands import SwitchPhases
 from evcclib.model import ChargeMode
 from evcclib.settings import LoadpointSettings, SiteSettings
 
-SETTLES_S = 600.0
+STEADY_AFTER_S = 600.0
 
 
 @own_promise
@@ -53,7 +54,7 @@ def constant_inputs_settle(run: Judged) -> Found:
             ):
                 before, start_s, limits = inputs, instant.second, []
                 continue
-            settle_s = max(SETTLES_S, max(delays_s(each) for each in wish.loadpoints) + guard_s + 60.0)
+            settle_s = max(STEADY_AFTER_S, max(delays_s(each) for each in wish.loadpoints) + guard_s + 60.0)
             if instant.second - start_s >= settle_s:
                 limits.append((instant.second, loadpoint.pilot_a))
                 values = {limit for second, limit in limits if second >= instant.second - watch_s}
@@ -96,13 +97,20 @@ def sun_is_used(run: Judged) -> Found:
         return
     for index, _charger in run.loadpoints:
         for instant, wish, since_s in lasting(run, partial(_may_be_left_s, run, index)):
-            left_w, lasted_s = _left_over_w(instant, wish), instant.second - since_s
+            left_w, lasted_s = _left_over_w(run, index, instant, wish), instant.second - since_s
             yield instant.second, f"loadpoint {index + 1} leaves {left_w:.0f} W unused for {lasted_s:.0f} s"
 
 
-def _left_over_w(instant: Instant, wish: InForce) -> float:
-    """What a car could take beside what is wished for others [W]."""
+def _left_over_w(run: Judged, index: int, instant: Instant, wish: InForce) -> float:
+    """What a car could take beside what is wished for others, and what they have just been offered [W].
+
+    Whether a car takes its offer is only seen when it has had the time to; one that is full does not. Until then that is not left
+    over, and whoever waits for it begins to wait when it is.
+    """
     left_w = -instant.grid_w - max(wish.site.residual_power_w, 0.0)
+    for other, each in enumerate(instant.loadpoints):
+        if other != index and instant.second - run.raised_s(other, instant.second) <= SETTLES_S:
+            left_w -= max(0.0, each.pilot_a * run.voltage_v * each.phases - each.power_w)
     if not isnan(instant.battery_soc_pct) and instant.battery_soc_pct > wish.site.priority_soc_pct + 1:
         left_w += max(0.0, -instant.battery_w)
     return left_w
@@ -122,7 +130,7 @@ def _may_be_left_s(run: Judged, index: int, instant: Instant, wish: InForce) -> 
     if STARTING.excuses(run.faults, instant.second) or run.rooms.beside_offers_a(index, instant) < high_a + 1.0:
         return None  # a limit may hold it down
     phases, voltage_v = min(car.phases, loadpoint.phases), run.scenario.site.voltage_v
-    left_w = _left_over_w(instant, wish) - 150 - run.noise_w
+    left_w = _left_over_w(run, index, instant, wish) - 150 - run.noise_w
     if loadpoint.pilot_a == 0:
         counted = phases if wish.vehicles[index] == car.name else loadpoint.phases  # unknown: counts as three-phase
         least_w = max(car.current_min_a, settings.current_min_a) * voltage_v * counted

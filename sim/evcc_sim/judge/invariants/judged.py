@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from functools import cached_property
+from itertools import pairwise
 
 from evcc_sim.judge.invariants.grid_operator import Operator
 from evcc_sim.judge.invariants.room import Rooms
@@ -86,6 +87,20 @@ class Judged:
         mine = self._sent[loadpoint]
         first = bisect_left(mine, start_s, key=lambda sent: sent.second)
         return mine[first : bisect_right(mine, end_s, key=lambda sent: sent.second)]
+
+    def raised_s(self, loadpoint: int, second: float) -> float:
+        """When a car has last been offered more than before, up to ``second``."""
+        raises = self._raises[loadpoint]
+        position = bisect_right(raises, second) - 1
+        return raises[position] if position >= 0 else float("-inf")
+
+    @cached_property
+    def _raises(self) -> list[list[float]]:
+        pairs = list(pairwise(self.instants))
+        return [
+            [new.second for old, new in pairs if new.loadpoints[index].pilot_a > old.loadpoints[index].pilot_a]
+            for index, _charger in self.loadpoints
+        ]
 
     def faults_of(self, device: str, kinds: frozenset[FaultKind]) -> list[Fault]:
         """The faults of these kinds at one device."""
