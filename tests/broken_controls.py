@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 from evcc_sim.runs.controls import Control, classic
@@ -221,3 +222,58 @@ def credulous(config: SiteConfig, restored: dict[str, object] | None, *, now: No
 def nagging(config: SiteConfig, restored: dict[str, object] | None, *, now: Now) -> Control:
     """Tells stations what they do not report, without a pause."""
     return _Nagging(classic(config, restored, now=now), offset_a=0.0)
+
+
+class Silent(_Wrapped):
+    """Does what the library's site does, and says nothing: no reasons, no events, nothing but its settings."""
+
+    def __init__(self, site: Control, *, says_when: bool = True) -> None:
+        super().__init__(site, offset_a=0.0)
+        self._says_when = says_when
+
+    def step(self, readings: Readings, *, now: Now, cause: Cause) -> Decision:
+        decision = super().step(readings, now=now, cause=cause)
+        wakes = decision.wake_renewed_at if self._says_when else None
+        return replace(decision, events=(), reasons=(), wake_at=None, wake_renewed_at=wakes)
+
+    def submit(self, request: Request, *, now: Now) -> tuple[Event, ...]:
+        self._site.submit(request, now=now)
+        return ()
+
+    def view(self, *, now: Now) -> Any:
+        view = self._site.view(now=now)
+        loadpoints = [
+            SimpleNamespace(loadpoint=each.loadpoint, settings=each.settings, vehicle=each.vehicle)
+            for each in view.loadpoints
+        ]
+        return SimpleNamespace(settings=view.settings, loadpoints=loadpoints)
+
+
+def talkative(config: SiteConfig, restored: dict[str, object] | None, *, now: Now) -> Control:
+    """The library's site as somebody else's."""
+    return _Wrapped(classic(config, restored, now=now), offset_a=0.0)
+
+
+def silent(config: SiteConfig, restored: dict[str, object] | None, *, now: Now) -> Control:
+    """The same, and it says nothing."""
+    return Silent(classic(config, restored, now=now))
+
+
+def silent_for_ever(config: SiteConfig, restored: dict[str, object] | None, *, now: Now) -> Control:
+    """Nor when it wants to be asked."""
+    return Silent(classic(config, restored, now=now), says_when=False)
+
+
+class _Greedy(Silent):
+    """Everything at once, from the first moment on."""
+
+    def step(self, readings: Readings, *, now: Now, cause: Cause) -> Decision:
+        decision = super().step(replace(readings, outcomes=()), now=now, cause=cause)
+        commands = (SetCurrent(16.0), Enable())
+        batches = {index: Batch(1, commands) for index, _charger in enumerate(readings.chargers)}
+        return replace(decision, commands=batches if cause is Cause.START else {}, wake_renewed_at=None)
+
+
+def greedy(config: SiteConfig, restored: dict[str, object] | None, *, now: Now) -> Control:
+    """16 A all day, whatever people want, and not a word."""
+    return _Greedy(classic(config, restored, now=now))

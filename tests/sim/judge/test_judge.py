@@ -90,6 +90,22 @@ def left_over(hour: int) -> tuple[ActionSpec, ...]:
     )
 
 
+def guest_in_mode_now(soc_pct: float) -> Scenario:
+    """A car waits a quarter of an hour for the sun that comes at 1:00; ten minutes later another one comes in mode now."""
+    patient = LoadpointSpec(mode=ChargeMode.PV, vehicle="car", enable_delay=timedelta(seconds=900.0))
+    alone = world(loadpoint=patient, hours=2.0)
+    visit = Visit(charger="other bay", arrive=time(1, 10), depart=time(23), soc_pct=soc_pct)
+    hasty = ChargerSpec(
+        box=WallboxSpec(name="other bay"), loadpoint=LoadpointSpec(mode=ChargeMode.NOW, vehicle="other")
+    )
+    return replace(
+        alone,
+        pv=(PvSpec(name="roof", steps=((time(0), 0.0), (time(1), 9000.0))),),
+        charger=(*alone.charger, hasty),
+        car=(alone.car[0], replace(alone.car[1], visits=(visit,))),
+    )
+
+
 def without_meters(*circuit: CircuitSpec, mode: str = "minpv") -> Scenario:
     """One car that uses one phase of a station of which nobody sees how many, in circuits of which each phase is seen."""
     of_circuits = replace(
@@ -127,6 +143,7 @@ BLAMELESS = {
         ),
         site=SiteSpec(residual_power_w=800.0),
     ),
+    "the sun that a full car has been offered": guest_in_mode_now(100.0),
     "a car of which one does not see the phases": without_meters(METERED),
     "such a car in a tree of circuits": without_meters(*IN_A_TREE),
     "such a car in mode now": without_meters(METERED, mode="now"),
@@ -239,6 +256,10 @@ def test_stops_of_a_limit_that_comes_and_goes_are_not_the_controls(mode: str) ->
 def test_what_is_left_to_a_car_of_which_one_does_not_see_the_phases_is_used(mode: str, invariant: str) -> None:
     assert violated(without_meters(WIDE, mode=mode)) == set()
     assert invariant in violated(without_meters(WIDE, mode=mode), timid)
+
+
+def test_the_sun_that_a_full_car_was_offered_is_used_once_that_is_seen() -> None:
+    assert "sun_is_used" in violated(guest_in_mode_now(100.0).with_changes(hours=3.0), forgetful)
 
 
 EVERY_DAY = replace(
