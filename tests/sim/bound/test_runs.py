@@ -23,7 +23,7 @@ from evcc_sim.plants.faults import FaultKind
 from evcc_sim.plants.household import HouseholdSpec
 from evcc_sim.plants.sunshine import PvSpec, Sky
 from evcc_sim.plants.wallbox import WallboxSpec
-from evcc_sim.runs.controls import ControlFactory, classic
+from evcc_sim.runs.controls import ControlFactory, classic, control_of
 from evcc_sim.runs.inprocess import simulate
 from evcc_sim.worlds.scenario import ActionSpec, ChargerSpec, FaultSpec, LoadpointSpec, Scenario, SiteSpec, WeatherSpec
 from evcc_sim.worlds.variants import resolve
@@ -79,6 +79,14 @@ def test_no_named_day_beats_the_bound(world: str) -> None:
 @pytest.mark.parametrize("seed", [1, 2])
 def test_no_generated_day_beats_the_bound(pack: str, seed: int) -> None:
     never_better(simulate(resolve(f"@{pack}", seed=seed), seed).trace)
+
+
+@pytest.mark.day
+@pytest.mark.parametrize(("name", "interval_s"), [("evcc", 10), ("openwb", 10), ("smartevse", 2), ("openems", 1)])
+def test_no_rival_beats_the_bound(name: str, interval_s: int) -> None:
+    switches = [] if name == "openems" else ["charger.0.box.can_switch_phases=true"]
+    changes = ["hours=11", f"site.interval_s={interval_s}", *switches]
+    never_better(simulate(resolve("april-clouds", changes=changes), 2, control=control_of(name)).trace)
 
 
 modes = st.sampled_from((ChargeMode.PV, ChargeMode("minpv"), ChargeMode.NOW))
