@@ -277,3 +277,23 @@ class _Greedy(Silent):
 def greedy(config: SiteConfig, restored: dict[str, object] | None, *, now: Now) -> Control:
     """16 A all day, whatever people want, and not a word."""
     return _Greedy(classic(config, restored, now=now))
+
+
+class _Stammering(_Restless):
+    """What was said last is said again, all the time."""
+
+    def __init__(self, site: Control) -> None:
+        super().__init__(site)
+        self._last: SetCurrent | None = None
+
+    def change(self, command: Any) -> Any:
+        self._last = command if isinstance(command, SetCurrent) else self._last
+        return command
+
+    def _whim(self) -> tuple[Command, ...]:
+        return () if self._last is None else (self._last,)
+
+
+def stammering(config: SiteConfig, restored: dict[str, object] | None, *, now: Now) -> Control:
+    """Writes each current many times."""
+    return _Stammering(classic(config, restored, now=now))

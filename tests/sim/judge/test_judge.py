@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import time, timedelta
 
 import pytest
-from broken_controls import anarchist, deaf, forgetful, impatient, jumpy, timid
+from broken_controls import anarchist, deaf, forgetful, impatient, jumpy, stammering, timid
 
 from evcc_sim.judge.invariants import check
 from evcc_sim.judge.trace import Trace
@@ -142,6 +142,13 @@ BLAMELESS = {
             box=WallboxSpec(name="bay", can_switch_phases=True),
         ),
         site=SiteSpec(residual_power_w=800.0),
+    ),
+    "a station that is told again, after a fault, that it is on": replace(
+        world(
+            mode="minpv",
+            fault=[FaultSpec(kind=FaultKind.IGNORED_WRITES, device="bay", at=time(0, 4), lasts=timedelta(minutes=12))],
+        ),
+        pv=(PvSpec(name="roof", steps=((time(0), 5200.0), (time(0, 19, 30), 6600.0))),),
     ),
     "the sun that a full car has been offered": guest_in_mode_now(100.0),
     "a car of which one does not see the phases": without_meters(METERED),
@@ -383,3 +390,9 @@ def test_commands_of_a_lowered_maximum_stay_below_it() -> None:
     currents = [s.command.current_a for s in sent if s.second >= 3600 and isinstance(s.command, SetCurrent)]
     assert currents == [6.0]
     assert not any(isinstance(s.command, SwitchPhases) for s in sent)
+
+
+def test_a_station_that_does_as_it_was_told_is_not_told_again() -> None:
+    trace = simulate(world(hours=1.0), 1, control=stammering).trace
+    assert check(trace, only=["no_needless_writes"])
+    assert not check(trace)  # nobody else has promised that

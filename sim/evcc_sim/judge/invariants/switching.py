@@ -9,7 +9,7 @@ from evcc_sim.judge.invariants.evidence import delays_s, is_disturbed, is_hungry
 from evcc_sim.judge.invariants.fairness import needed_stops
 from evcc_sim.judge.invariants.frame import Found, invariant, own_promise
 from evcc_sim.judge.invariants.judged import Judged
-from evcc_sim.judge.trace import Instant
+from evcc_sim.judge.trace import Instant, Sent
 from evcclib.commands import Disable, Enable, SetCurrent, SwitchPhases
 
 
@@ -112,7 +112,8 @@ def _over_budget(what: str, moments: list[float], budget: float, loadpoint: int)
 def no_needless_writes(run: Judged) -> Found:
     """A current that the station has acknowledged is not written again while it stays enabled.
 
-    Stations that lose or ignore writes must be written again; windows with faults are left out.
+    Stations that lose or ignore writes must be written again; windows with faults are left out. One that has missed in a fault
+    that it is to be on, and so offers nothing, is told so again when that is due, with its current of now.
     """
     last: dict[int, tuple[float, float]] = {}
     for sent in run.trace.sent:
@@ -123,9 +124,15 @@ def no_needless_writes(run: Judged) -> Found:
             last[sent.loadpoint] = (sent.second, sent.command.current_a)
             if before is None or before[1] != sent.command.current_a:
                 continue
-            if not is_disturbed(run, sent.loadpoint, before[0], sent.second):
+            if not is_disturbed(run, sent.loadpoint, before[0], sent.second) and not _is_dead(run, sent):
                 message = f"loadpoint {sent.loadpoint + 1}: {sent.command.current_a:g} A was written again"
                 yield sent.second, message
+
+
+def _is_dead(run: Judged, sent: Sent) -> bool:
+    """Whether a station that was told to be on has offered a car nothing until this command."""
+    until = run.at(sent.second - 1e-3).loadpoints[sent.loadpoint]
+    return sent.was_enabled and until.car != "" and until.pilot_a == 0
 
 
 SMALL_A = 0.09
