@@ -213,7 +213,8 @@ class Run:
         self._outcomes.clear()
         decision = self.site.step(self._readings(cause, outcomes), now=self.now, cause=cause)
         self._take(decision.events)
-        self.recorder.shows(self.site.view(now=self.now))
+        if decision.events or not self.recorder.trace.is_ours:  # ours changes no setting without an event
+            self.recorder.shows(self.site.view(now=self.now))
         self._wake_s = self._wakes_s(decision)
         if decision.reads:
             self._poller.answer(decision.reads)

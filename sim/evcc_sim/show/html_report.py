@@ -80,7 +80,7 @@ def reason_minutes(result: RunResult) -> list[tuple[str, str, str]]:
             totals[code] = totals.get(code, 0.0) + later.second - now.second
         place = plots.car_label(result, index)
         for code, seconds in sorted(totals.items(), key=lambda item: -item[1]):
-            found.append((place, plots.REASONS.get(code, (code, ""))[0], f"{seconds / 60:.0f}"))
+            found.append((place, plots.REASONS.get(code, (code or "nothing said", ""))[0], f"{seconds / 60:.0f}"))
     return found
 
 
