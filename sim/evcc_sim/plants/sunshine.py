@@ -1,56 +1,32 @@
-"""The sun on a roof: clear sky from pvlib, seeded clouds down to seconds, an inverter with limits.
+"""The sun on a roof: clear sky from pvlib, clouds from `sky`, an inverter with limits.
 
 Sources of the defaults: solar position and clear-sky irradiance by pvlib (Ineichen/Perez, Linke turbidity 3 as its usual
-mid-European value, isotropic sky on the plane of the array); 14 % system losses (PVGIS default); cloud passages of one to
-some minutes with edges of 5-20 s and brief enhancement above clear sky at the edges (Lave and Kleissl, Solar Energy 91,
-2013, cloud speeds of 5-20 m/s; Marcos et al., Progress in Photovoltaics 19, 2011, ramps of roofs of this size).
+mid-European value, isotropic sky on the plane of the array); 14 % system losses (PVGIS default).
 """
 
 from __future__ import annotations
 
-import random
 import warnings
-from collections.abc import Callable, Generator
+from bisect import bisect_right
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, time
-from enum import StrEnum
 from functools import lru_cache
+from operator import itemgetter
 
+import numpy as np
 import simpy
 
 from evcc_sim.plants.bus import Tap
 from evcc_sim.plants.series import Course, course
-from evcc_sim.timebase import Timebase, Timer, stream
+from evcc_sim.plants.sky import Seconds, Sky, clear_sky_index
+from evcc_sim.timebase import Timebase, Timer
 
 CLEAR_SKY_STEP_S = 300
-"""pvlib is asked for every five minutes; between them the power is interpolated each minute."""
-STEP_S = 60.0
+"""pvlib is asked for every five minutes; between them the power is interpolated."""
+STEP_SHARE = 0.001
+"""A change of less than this share of the peak power is kept until it has grown: ten watts of an ordinary roof."""
 LINKE_TURBIDITY = 3.0
-
-
-class Sky(StrEnum):
-    """The day's weather."""
-
-    CLEAR = "clear"
-    APRIL = "april"  # sun and clouds in quick succession
-    CUMULUS = "cumulus"  # a fair-weather day with clouds now and then
-    OVERCAST = "overcast"
-
-
-@dataclass(frozen=True, slots=True)
-class _Clouds:
-    """Mean lengths [s] of clear and cloudy spells and the range of what a cloud lets through."""
-
-    clear_s: float
-    cloudy_s: float
-    passes: tuple[float, float]
-
-
-CLOUDS = {
-    Sky.APRIL: _Clouds(240.0, 150.0, (0.15, 0.55)),
-    Sky.CUMULUS: _Clouds(1500.0, 240.0, (0.3, 0.7)),
-    Sky.OVERCAST: _Clouds(120.0, 1800.0, (0.08, 0.3)),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,34 +74,26 @@ def clear_sky_fractions(
 class Sunshine:
     """What the sky lets through, shared by all roofs: 1.0 is clear."""
 
-    def __init__(self, env: simpy.Environment, sky: Sky, seed: int, *, dimming: float = 1.0) -> None:
-        self.env = env
-        self.transmission = dimming
-        self.listeners: list[Callable[[], None]] = []
+    def __init__(self, sky: Sky, seed: int, *, dimming: float = 1.0) -> None:
+        self._sky = sky
+        self._seed = seed
         self._dimming = dimming
-        if sky is not Sky.CLEAR:
-            env.process(self._drift(CLOUDS[sky], stream(seed, "clouds")))
+        self._days: dict[int, Seconds] = {}
 
-    def _drift(self, clouds: _Clouds, rng: random.Random) -> Generator[simpy.Event, None, None]:
-        clear = 1.0
-        while True:
-            yield self.env.timeout(rng.expovariate(1 / clouds.clear_s))
-            passes = rng.uniform(*clouds.passes)
-            edge_s = rng.uniform(5.0, 20.0)
-            yield from self._ramp(clear, passes, edge_s, rng)
-            yield self.env.timeout(rng.expovariate(1 / clouds.cloudy_s))
-            yield from self._ramp(passes, 1.0 + rng.uniform(0.0, 0.12), edge_s, rng)
-            yield self.env.timeout(rng.uniform(5.0, 30.0))
-            yield from self._ramp(1.0, 1.0, 0.0, rng)
+    def passes(self, day: int) -> Seconds:
+        """Of each second of ``day``."""
+        if day not in self._days:
+            self._days = {day: self._dimming * clear_sky_index(self._sky, self._seed, day)}
+        return self._days[day]
 
-    def _ramp(self, low: float, high: float, edge_s: float, rng: random.Random) -> Generator[simpy.Event, None, None]:
-        steps = 1 if edge_s == 0 else rng.randint(2, 5)
-        for step in range(1, steps + 1):
-            self.transmission = self._dimming * (low + (high - low) * step / steps)
-            for listener in self.listeners:
-                listener()
-            if edge_s > 0:
-                yield self.env.timeout(edge_s / steps)
+
+def noticed(powers_w: Sequence[float], step_w: float) -> Iterator[tuple[int, float]]:
+    """When a power has moved by ``step_w`` since it was last told, or has gone, and what it is then."""
+    told_w = -step_w
+    for second, power_w in enumerate(powers_w):
+        if abs(power_w - told_w) >= step_w or (power_w == 0.0 and told_w != 0.0):
+            told_w = power_w
+            yield second, power_w
 
 
 class Inverter:
@@ -153,7 +121,6 @@ class Inverter:
         self._sun = sunshine
         self._where = (latitude, longitude)
         self._grid_power_w = grid_power_w
-        self._fraction = 0.0
         self._follow: Timer | None = None
         self._limit_w = float("inf")  # the zero feed-in controller's
         recorded = course(spec.series, is_smooth=spec.is_smooth)
@@ -166,31 +133,33 @@ class Inverter:
         elif spec.constant_w is not None:
             self._set_available(spec.constant_w)
         else:
-            sunshine.listeners.append(self._sky_changed)
             env.process(self._follow_sun())
 
     def _follow_sun(self) -> Generator[simpy.Event, None, None]:
         day = 0
-        spec = self.spec
         while True:
             start_s, end_s = self._base.day_second(day), self._base.day_second(day + 1)
-            fractions = clear_sky_fractions(
-                *self._where, str(self._base.zone), self._base.date_of(day), spec.tilt_deg, spec.azimuth_deg
-            )
-            while self.env.now < end_s:
-                position = (float(self.env.now) - start_s) / CLEAR_SKY_STEP_S
-                low = int(position)
-                value = fractions[low] + (fractions[low + 1] - fractions[low]) * (position - low)
-                if value == 0.0 and fractions[low + 1] == 0.0:  # night: sleep through it
-                    self._fraction = 0.0
-                    self._sky_changed()
-                    wake = next((i for i in range(low + 1, len(fractions) - 1) if fractions[i + 1] > 0), len(fractions))
-                    yield self.env.timeout(max(STEP_S, min(end_s, start_s + wake * CLEAR_SKY_STEP_S) - self.env.now))
-                    continue
-                self._fraction = value
-                self._sky_changed()
-                yield self.env.timeout(STEP_S)
+            if end_s > self.env.now:
+                changes = list(noticed(self._sunny_w(day, int(end_s - start_s)), STEP_SHARE * self.spec.peak_w))
+                begun = bisect_right(changes, self.env.now - start_s, key=itemgetter(0))
+                for second, power_w in changes[max(0, begun - 1) :]:  # of what was before a start at noon, the last
+                    if start_s + second > self.env.now:
+                        yield self.env.timeout(start_s + second - self.env.now)
+                    self._set_available(power_w)
+                yield self.env.timeout(end_s - self.env.now)
             day += 1
+
+    def _sunny_w(self, day: int, length_s: int) -> list[float]:
+        """What the modules could deliver in each second of ``day``."""
+        spec = self.spec
+        fractions = clear_sky_fractions(
+            *self._where, str(self._base.zone), self._base.date_of(day), spec.tilt_deg, spec.azimuth_deg
+        )
+        seconds = np.arange(length_s)
+        clear = np.interp(seconds, CLEAR_SKY_STEP_S * np.arange(len(fractions)), fractions)
+        powers_w = spec.peak_w * (1 - spec.losses) * clear * self._sun.passes(day)[:length_s]
+        watts: list[float] = powers_w.round(1).tolist()
+        return watts
 
     def _follow_steps(self) -> Generator[simpy.Event, None, None]:
         day = 0
@@ -222,9 +191,6 @@ class Inverter:
                 yield self.env.timeout(period_s / 2)
             self._set_available(0.0)
             day += 1
-
-    def _sky_changed(self) -> None:
-        self._set_available(self.spec.peak_w * (1 - self.spec.losses) * self._fraction * self._sun.transmission)
 
     def _set_available(self, power_w: float) -> None:
         self.available_w = power_w

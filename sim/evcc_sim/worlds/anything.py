@@ -18,7 +18,8 @@ from evcc_sim.plants.faults import READ_BACKS, FaultKind, ReadBack
 from evcc_sim.plants.household import HouseholdSpec
 from evcc_sim.plants.meter import MeterSpec
 from evcc_sim.plants.prices import PriceSpec, TariffSpec
-from evcc_sim.plants.sunshine import PvSpec, Sky
+from evcc_sim.plants.sky import Sky
+from evcc_sim.plants.sunshine import PvSpec
 from evcc_sim.plants.wallbox import WallboxSpec
 from evcc_sim.timebase import stream
 from evcc_sim.worlds.lying_stations import BY_STATUS, LESS_SUN, SHOWS

@@ -7,7 +7,8 @@ from datetime import datetime, time, timedelta
 from evcc_server.profiles.profile import load
 from evcc_sim.plants.faults import FaultKind
 from evcc_sim.plants.household import HouseholdSpec
-from evcc_sim.plants.sunshine import PvSpec, Sky
+from evcc_sim.plants.sky import Sky
+from evcc_sim.plants.sunshine import PvSpec
 from evcc_sim.plants.wallbox import WallboxSpec
 from evcc_sim.worlds.packs import LIMIT_CYCLES, QUIET, Choice, Pack, Span, one_car, wall_time
 from evcc_sim.worlds.scenario import (

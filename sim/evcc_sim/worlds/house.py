@@ -48,7 +48,7 @@ class House:
         self.bus = Bus(self.env, voltage_v=site.true_voltage_v or site.voltage_v)
         self.faults = FaultTable(scenario.faults(self.days))
         self.tariffs = Tariffs(scenario.tariff, self.base, self.seed)
-        self.sunshine = Sunshine(self.weather_env, scenario.weather.sky, self.seed, dimming=scenario.weather.dimming)
+        self.sunshine = Sunshine(scenario.weather.sky, self.seed, dimming=scenario.weather.dimming)
         self.household = Household(
             self.weather_env, self.bus.tap("household"), scenario.household, self.base, self.seed
         )

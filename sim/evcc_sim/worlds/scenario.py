@@ -28,7 +28,8 @@ from evcc_sim.plants.faults import CONTROL, READ_BACKS, Fault, FaultKind, ReadBa
 from evcc_sim.plants.household import HouseholdSpec
 from evcc_sim.plants.meter import MeterSpec
 from evcc_sim.plants.prices import TariffSpec
-from evcc_sim.plants.sunshine import PvSpec, Sky
+from evcc_sim.plants.sky import Sky
+from evcc_sim.plants.sunshine import PvSpec
 from evcc_sim.plants.wallbox import WallboxSpec
 from evcc_sim.recorded.csv_file import FIRST_YEAR, LAST_YEAR, OwnFile, WrongFile
 from evcc_sim.recorded.own_data import anchored, filled

@@ -8,7 +8,8 @@ from evcc_sim.plants.battery import BatterySpec
 from evcc_sim.plants.household import HouseholdSpec
 from evcc_sim.plants.meter import MeterSpec
 from evcc_sim.plants.prices import PriceSpec, TariffSpec
-from evcc_sim.plants.sunshine import PvSpec, Sky
+from evcc_sim.plants.sky import Sky
+from evcc_sim.plants.sunshine import PvSpec
 from evcc_sim.plants.wallbox import WallboxSpec
 from evcc_sim.worlds.packs import LIMIT_CYCLES, QUIET, Choice, Pack, Span, one_car
 from evcc_sim.worlds.scenario import ChargerSpec, GridMeterSpec, LoadpointSpec, Scenario, SiteSpec, WeatherSpec

@@ -21,7 +21,8 @@ from evcc_sim.plants.battery import BatterySpec
 from evcc_sim.plants.car import CarSpec, Visit
 from evcc_sim.plants.faults import FaultKind
 from evcc_sim.plants.household import HouseholdSpec
-from evcc_sim.plants.sunshine import PvSpec, Sky
+from evcc_sim.plants.sky import Sky
+from evcc_sim.plants.sunshine import PvSpec
 from evcc_sim.plants.wallbox import WallboxSpec
 from evcc_sim.runs.controls import ControlFactory, classic, control_of
 from evcc_sim.runs.inprocess import simulate
