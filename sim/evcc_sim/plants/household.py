@@ -81,7 +81,7 @@ APPLIANCES_KWH_PER_DAY = sum(
 SMALL_W = (4.0, 220.0)
 SMALL_S = (10.0, 1200.0)
 """Lamps, screens and chargers: power and time are alike on a logarithmic scale."""
-SMALL_PER_DAY = 760.0
+SMALL_PER_DAY = 650.0
 
 
 def _log_mean(low: float, high: float) -> float:

@@ -24,8 +24,8 @@ from evcc_sim.timebase import Timebase, Timer
 
 CLEAR_SKY_STEP_S = 300
 """pvlib is asked for every five minutes; between them the power is interpolated."""
-STEP_SHARE = 0.001
-"""A change of less than this share of the peak power is kept until it has grown: ten watts of an ordinary roof."""
+STEP_SHARE = 0.002
+"""A change of less than this share of the peak power is kept until it has grown: twenty watts of an ordinary roof."""
 LINKE_TURBIDITY = 3.0
 
 
