@@ -42,10 +42,11 @@ JUNE = date(2026, 6, 17)
 PEAK_W = 9800.0
 
 WIDER = {
-    # the smallest changes are a share of a percent, and dark skies cross a half by their rarest gaps
-    (Sky.CUMULUS, "s60 p50"): 0.5,
+    (Sky.CUMULUS, "s60 p50"): 0.5,  # thousandths, measured to one digit
     (Sky.OVERCAST, "s60 p50"): 0.6,
+    # ten days were measured, and gaps in a grey sky are rare
     (Sky.OVERCAST, "k > 1.05"): 1.0,
+    (Sky.OVERCAST, "variance 5-15 min"): 0.7,
 }
 
 

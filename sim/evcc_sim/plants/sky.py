@@ -99,13 +99,13 @@ CLOUDS = {
     Sky.OVERCAST: Clouds(
         spell_s=440.0,
         spell_sigma=1.8,
-        cover=2.04,
-        cover_sd=0.46,
+        cover=2.2,
+        cover_sd=0.8,
         cover_memory_s=11_350.0,
-        passes=(0.19, 0.55),
-        darker=0.34,
+        passes=(0.16, 0.6),
+        darker=0.4,
         above=(-0.1, 0.05),
-        edge_s=104.0,
+        edge_s=80.0,
         edge_sigma=0.8,
     ),
 }

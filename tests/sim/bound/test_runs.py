@@ -141,8 +141,8 @@ def test_what_is_bought_is_what_the_grid_has_delivered() -> None:
     trace = simulate(world, 1).trace
     done, last = scored(trace), trace.instants[-1]
     assert done.charged_kwh == pytest.approx(last.loadpoints[0].energy_kwh, abs=1e-6)
-    assert done.bought_kwh == pytest.approx(last.grid_in_kwh, rel=0.05)
-    assert done.bought_kwh <= last.grid_in_kwh + 1e-9  # within ten seconds both flow
+    assert done.bought_kwh == pytest.approx(last.grid_in_kwh, rel=0.1)
+    assert done.bought_kwh <= last.grid_in_kwh + 1e-9  # within ten seconds of clouds both flow
 
 
 def test_all_laws_are_measured_by_the_same_sun() -> None:
