@@ -136,4 +136,5 @@ def _variance(minutes: Values) -> list[float]:
 
 def minute_changes(watts: Values) -> Values:
     """From each minute's mean power to the next."""
-    return np.abs(np.diff(watts[: len(watts) // 60 * 60].reshape(-1, 60).mean(axis=1)))
+    changes: Values = np.abs(np.diff(watts[: len(watts) // 60 * 60].reshape(-1, 60).mean(axis=1)))
+    return changes
