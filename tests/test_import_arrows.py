@@ -78,7 +78,7 @@ DOORS = {
     "sqlite3": ("server/evcc_server/keeping/",),
     "simpy": ("sim/evcc_sim/",),
     "pvlib": ("sim/evcc_sim/",),
-    "numpy": ("sim/evcc_sim/bound/",),
+    "numpy": ("sim/evcc_sim/bound/", "sim/evcc_sim/plants/sky.py", "sim/evcc_sim/plants/sunshine.py"),
     "highspy": ("sim/evcc_sim/bound/joint.py",),
 }
 
