@@ -14,7 +14,7 @@ from evcc_sim.judge.trace import Sent, Trace
 from evcc_sim.runs.controls import ControlFactory, classic
 from evcc_sim.runs.inprocess import simulate
 from evcc_sim.worlds.generators import PACKS
-from evcc_sim.worlds.scenario import Scenario
+from evcc_sim.worlds.scenario import Scenario, load
 from evcclib.commands import Disable
 
 HUNGRY: dict[str, float | str] = {"slack_a": 12.0, "phases": "three"}
@@ -74,6 +74,12 @@ WITHOUT_METERS += [("breaker_tree", 23), ("narrow_circuit", 14), ("narrow_circui
 def test_without_meters_limits_are_used_as_far_as_one_can_know(name: str, seed: int) -> None:
     """On which phases a car draws is not known, nor whose it was when the load has fallen; but it fell only once [MEA-2]."""
     assert simulate(unmetered(name, seed), seed).violations == ()
+
+
+@pytest.mark.day
+def test_a_contactor_that_a_limit_has_opened_may_rest_while_there_is_room_again() -> None:
+    """The household cooks, and both cars have to stop for a minute."""
+    assert simulate(load("two-cars-one-fuse"), 2).violations == ()
 
 
 @pytest.mark.day

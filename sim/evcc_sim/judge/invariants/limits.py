@@ -14,7 +14,7 @@ from evcc_sim.judge.invariants.seen import counted_phases
 from evcc_sim.judge.trace import InForce, Instant
 from evcc_sim.plants.faults import CONTROL, SILENT, FaultKind
 from evcc_sim.worlds.scenario import CircuitSpec
-from evcclib.commands import SetCurrent
+from evcclib.commands import Disable, SetCurrent
 from evcclib.model import ChargeMode
 
 DISOBEDIENT = SILENT | {
@@ -143,9 +143,18 @@ def _may_be_low_s(run: Judged, index: int, chain: list[Ceiling], instant: Instan
     is_excused = SETTLING.excuses(run.faults, instant.second)
     if is_excused or run.operator.is_limiting(instant.second, after_s=wait_s):
         return None
+    if loadpoint.pilot_a == 0 and _rests(run, index, instant.second):
+        return None
     room_a = min(_room_a(run, ceiling, index, instant) for ceiling in chain)
     needed_a = settings.current_min_a if loadpoint.pilot_a == 0 else box.coarsest_step_a
     return wait_s if room_a > needed_a + 3.0 else None
+
+
+def _rests(run: Judged, index: int, second: float) -> bool:
+    """Whether the contactor has been opened, and rests for its guard time."""
+    since_s = second - run.scenario.charger[index].loadpoint.guard_duration_s
+    opened = [sent for sent in run.sent_between(index, since_s, second) if sent.was_enabled]
+    return any(isinstance(sent.command, Disable) for sent in opened)
 
 
 def _room_a(run: Judged, ceiling: Ceiling, index: int, instant: Instant) -> float:
