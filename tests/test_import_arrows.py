@@ -206,7 +206,7 @@ HOUSES = (
         (
             ("errors", "units"),
             ("allowed", "reasons"),
-            ("commands", "measured", "model", "tariff"),
+            ("commands", "measured", "model", "reason_history", "tariff"),
             ("fixed_tariff", "readings", "settings"),
             ("config",),
             ("events", "requests", "view"),

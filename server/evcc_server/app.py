@@ -33,7 +33,7 @@ from evcc_server.http.home import ApiOptions, Home
 from evcc_server.http.serving.serve import serve_http
 from evcc_server.keeping.lock import claimed
 from evcc_server.keeping.persistence import Persistence
-from evcc_server.keeping.restore import restored_site
+from evcc_server.keeping.restore import restored_reasons, restored_site
 from evcc_server.keeping.store import Store
 from evcc_server.listening import refuse_taken_addresses
 from evcc_server.loop.control import AnyPoller, ControlLoop
@@ -180,8 +180,8 @@ async def _server(
     await _meet_chargers(devices)
     site_config = to_site_config(config, devices)
     site = await restored_site(site_config, store, clock.now(), keeps_settings=config.persists, law=options.law)
-    hub = Hub(_labels(config))
-    persistence = Persistence(store, clock, site, keeps_settings=config.persists)
+    hub = Hub(_labels(config), await restored_reasons(site_config, store, clock.now()))
+    persistence = Persistence(store, clock, site, hub.reasons, keeps_settings=config.persists)
     wiring = _wiring(config)
     loop = ControlLoop(
         site,

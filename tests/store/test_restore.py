@@ -35,7 +35,7 @@ async def _left(store: Store, *requests: ChangeLoadpointSetting | ChangeSiteSett
     for request in requests:
         events = site.submit(request, now=NOW)
         await store.save(settings=[event for event in events if isinstance(event, SettingChanged)])
-    await store.save(snapshot=Snapshot(SNAPSHOT, site.export(now=NOW), NOW.utc))
+    await store.save(snapshots=[Snapshot(SNAPSHOT, site.export(now=NOW), NOW.utc)])
 
 
 @in_virtual_time
@@ -99,7 +99,7 @@ async def test_without_persistence_only_the_file_counts() -> None:
 async def test_a_snapshot_of_another_version_is_not_continued_but_settings_are() -> None:
     async with Store.open(None, inline) as store:
         await _left(store, ChangeLoadpointSetting(0, "mode", ChargeMode.NOW))
-        await store.save(snapshot=Snapshot(SNAPSHOT, {"version": 99}, NOW.utc))
+        await store.save(snapshots=[Snapshot(SNAPSHOT, {"version": 99}, NOW.utc)])
         site = await restored_site(FILE, store, LATER, keeps_settings=True)
         assert site.state.loadpoints[0].settings.mode is ChargeMode.NOW
 
@@ -114,7 +114,7 @@ async def test_a_goal_that_only_identification_has_set_does_not_become_the_owner
         )
         site = Site(config, now=NOW)
         await store.save(settings=[SettingChanged(Scope.LOADPOINT, 0, "soc_target_pct", 70)])
-        await store.save(snapshot=Snapshot(SNAPSHOT, site.export(now=NOW), NOW.utc))
+        await store.save(snapshots=[Snapshot(SNAPSHOT, site.export(now=NOW), NOW.utc)])
         restored = await restored_site(config, store, LATER, keeps_settings=True)
         assert restored.state.loadpoints[0].settings.soc_target_pct == 80
         assert restored.state.vehicle_settings.get("blue") in (None, VehicleSettings())
@@ -127,6 +127,6 @@ async def test_what_a_station_offers_is_told_again() -> None:
         site = Site(FILE, now=NOW)
         charger = site.state.loadpoints[0].charger
         site.state.loadpoints[0].charger = charger._replace(is_enabled=True, is_certain=True, current_a=16.0)
-        await store.save(snapshot=Snapshot(SNAPSHOT, site.export(now=NOW), NOW.utc))
+        await store.save(snapshots=[Snapshot(SNAPSHOT, site.export(now=NOW), NOW.utc)])
         found = (await restored_site(FILE, store, LATER, keeps_settings=True)).state.loadpoints[0].charger
         assert (found.is_enabled, found.is_certain, found.current_a) == (True, True, None)

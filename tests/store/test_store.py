@@ -156,8 +156,8 @@ async def test_flags_and_snapshots() -> None:
         await store.save_flag("telemetry", True)
         assert await store.load_flag("telemetry") is True
         assert await store.load_snapshot("site") is None
-        await store.save(snapshot=Snapshot("site", {"version": 1, "deep": [1.5, None, "ü"]}, SESSION.created))
-        await store.save(snapshot=Snapshot("site", {"version": 2}, SESSION.created))
+        await store.save(snapshots=[Snapshot("site", {"version": 1, "deep": [1.5, None, "ü"]}, SESSION.created)])
+        await store.save(snapshots=[Snapshot("site", {"version": 2}, SESSION.created)])
         assert await store.load_snapshot("site") == ({"version": 2}, SESSION.created)
 
 
@@ -235,7 +235,9 @@ async def test_what_is_saved_together_is_saved_together_or_not_at_all(tmp_path: 
             owner.execute(f"CREATE TRIGGER refusing {refuse}")
         with pytest.raises(StoreError, match="refused"):
             await store.save(
-                settings=CHANGES, sessions=[SESSION], snapshot=Snapshot("site", {"version": 1}, SESSION.created)
+                settings=CHANGES,
+                sessions=[SESSION],
+                snapshots=[Snapshot("site", {"version": 1}, SESSION.created)],
             )
         assert await store.load_settings(SITE) == ()
         assert await store.sessions(zone=BERLIN) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from evcc_server.http.device_routes import device_routes
 from evcc_server.http.home import Home
+from evcc_server.http.reason_routes import reason_routes
 from evcc_server.http.route import Route
 from evcc_server.http.session_routes import session_routes
 from evcc_server.http.setting_routes import setting_routes
@@ -12,4 +13,10 @@ from evcc_server.http.state_routes import state_routes
 
 def api_routes(home: Home) -> tuple[Route, ...]:
     """Every route of ``/api``."""
-    return (*state_routes(home), *setting_routes(home), *session_routes(home), *device_routes())
+    return (
+        *state_routes(home),
+        *reason_routes(home),
+        *setting_routes(home),
+        *session_routes(home),
+        *device_routes(),
+    )

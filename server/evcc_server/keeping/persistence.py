@@ -4,7 +4,7 @@
     the control's own   in force at once, because charging does not wait for a disk; seen when it has been written
     sessions            told by the database itself, so that what is told is there
     all other state     follows each event that matters; between events a checkpoint is written at most once a minute, so that a
-                        kill loses at most a minute of energy and no session
+                        kill loses at most a minute of energy and no session; with it the histories of reasons that have changed
 
 What is on the disk is known. What differs from it in the site is still to be written, and `Persistence.shown` hides it
 meanwhile. So nothing is queued that could be written in the wrong order: what is written is always what is so.
@@ -23,7 +23,9 @@ import trio
 
 from evcc_server.clock import Clock
 from evcc_server.errors import StoreError
+from evcc_server.keeping.kept_reasons import Changed, KeptReasons
 from evcc_server.keeping.store import Snapshot, Store
+from evcc_server.state.reason_log import ReasonLog
 from evcclib import Prepared, Site
 from evcclib.errors import EvccError
 from evcclib.events import Event, SessionChanged, SessionRecord, SocProgressed, Warned
@@ -50,12 +52,15 @@ class Persistence:
     The site is one that a restart would bring back as it is now: fresh, or just restored from this very store.
     """
 
-    def __init__(self, store: Store, clock: Clock, site: Site, *, keeps_settings: bool = True) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, site: Site, reasons: ReasonLog, *, keeps_settings: bool = True
+    ) -> None:
         self._store = store
         self._clock = clock
         self._site = site
         self._keeps_settings = keeps_settings
         self._kept = site.lasting
+        self._reasons = KeptReasons(site.config, reasons)
         self._sessions: dict[str, SessionRecord] = {}
         self._is_state_due = False
         self._last_state = timedelta.min
@@ -160,34 +165,40 @@ class Persistence:
 
     async def _write_prepared(self, prepared: Prepared) -> None:
         wanted, sessions = prepared.lasting, _sessions(prepared.events)
-        snapshot = None
+        snapshots = []
         if sessions or wanted.vehicles != self._kept.vehicles:
             now = self._clock.now()
-            snapshot = Snapshot(SNAPSHOT, prepared.export(now=now), now.utc)
-        await self._save(wanted, tuple(sessions.values()), snapshot)
+            snapshots = [Snapshot(SNAPSHOT, prepared.export(now=now), now.utc)]
+        await self._save(wanted, tuple(sessions.values()), snapshots)
 
     async def _write_site(self) -> bool:
         wanted, sessions = self._site.lasting, dict(self._sessions)
-        snapshot = None
+        snapshots: list[Snapshot] = []
+        changed: Changed = {}
         if self._is_state_due or wanted.vehicles != self._kept.vehicles:
             now = self._clock.now()
             self._is_state_due = False
             self._last_state = now.instant
-            snapshot = Snapshot(SNAPSHOT, self._site.export(now=now), now.utc)
+            changed = self._reasons.changed()
+            snapshots = [
+                Snapshot(SNAPSHOT, self._site.export(now=now), now.utc),
+                *self._reasons.snapshots(changed, now),
+            ]
         try:
-            await self._save(wanted, tuple(sessions.values()), snapshot)
+            await self._save(wanted, tuple(sessions.values()), snapshots)
         except StoreError as error:
             _log.error("cannot write to the database: %s", error)
             self._is_state_due = True
             return False
+        self._reasons.kept(changed)
         for key, session in sessions.items():
             if self._sessions[key] is session:  # not renewed meanwhile
                 del self._sessions[key]
         return True
 
-    async def _save(self, wanted: Lasting, sessions: Sequence[SessionRecord], snapshot: Snapshot | None) -> None:
+    async def _save(self, wanted: Lasting, sessions: Sequence[SessionRecord], snapshots: Sequence[Snapshot]) -> None:
         changes = self._kept.changes_to(wanted) if self._keeps_settings else ()
-        await self._store.save(settings=changes, sessions=sessions, snapshot=snapshot)
+        await self._store.save(settings=changes, sessions=sessions, snapshots=snapshots)
         self._kept = wanted
 
 

@@ -1,6 +1,7 @@
-"""The site as it was left.
+"""The site as it was left, and what has led there.
 
     timers, sessions, plans, savings    from the stored snapshot
+    how reasons have changed            from a snapshot for each loadpoint
     settings                            from the file; what a client or a vehicle has changed since, from its table [P-3]
 
 So an owner who edits evcc.yaml sees the edit, unless a client has set that very value. Without persistence the file alone counts.
@@ -10,16 +11,19 @@ from __future__ import annotations
 
 import logging
 
+from evcc_server.keeping.kept_reasons import continued, row_name
 from evcc_server.keeping.persistence import SNAPSHOT
 from evcc_server.keeping.setting_rows import SettingRow
 from evcc_server.keeping.store import Store
 from evcc_server.settings import TABLE
 from evcc_server.settings import request as setting_request
+from evcc_server.state.reason_log import ReasonLog
 from evcclib import Site
 from evcclib.config import SiteConfig
 from evcclib.errors import EvccError, IncompatibleState
 from evcclib.laws.law import Law
 from evcclib.model import Now
+from evcclib.reason_history import History
 from evcclib.requests import ChangeLoadpointSetting, ChangeSiteSetting, Request
 from evcclib.settings import Scope
 
@@ -54,6 +58,21 @@ async def restored_site(
         changed = [row for row in rows if _present(site, row) != row.value and not _is_vehicles(site, row)]
         _submit(site, [setting_request(row.setting, row.owner, row.value) for row in changed], now)
     return site
+
+
+async def restored_reasons(config: SiteConfig, store: Store, now: Now) -> ReasonLog:
+    """The histories of reasons to go on with. Raises `StoreError`."""
+    site = await store.load_snapshot(SNAPSHOT)
+    histories: dict[int, History] = {}
+    for loadpoint, each in enumerate(config.loadpoints):
+        stored = await store.load_snapshot(row_name(loadpoint))
+        if site is None or stored is None:
+            continue
+        try:
+            histories[loadpoint] = continued(*stored, each.title, left_at=site[1], now=now)
+        except ValueError as error:
+            _log.warning("the history of reasons of loadpoint %d is not continued: %s", loadpoint + 1, error)
+    return ReasonLog(histories)
 
 
 def _is_vehicles(site: Site, row: SettingRow) -> bool:

@@ -1,4 +1,4 @@
-"""SQLite behind one door: settings, sessions, flags and the site's exported state.
+"""SQLite behind one door: settings, sessions, flags, the site's exported state and what else is to be found again.
 
 One connection, WAL, ``synchronous=FULL``: what a call has returned from is on the disk, whatever happens to the process [P-2].
 Every call goes through the `RunBlocking` it was given, which must not run two at a time. Another process may read along; if one
@@ -116,7 +116,7 @@ class Store:
         *,
         settings: Iterable[SettingChanged] = (),
         sessions: Iterable[SessionRecord] = (),
-        snapshot: Snapshot | None = None,
+        snapshots: Iterable[Snapshot] = (),
     ) -> None:
         """Store all of it or nothing; it is on the disk when this returns.
 
@@ -124,15 +124,14 @@ class Store:
         """
         rows = [(row_key(change), encode(change.value)) for change in settings]
         charged = [_session_row(session) for session in sessions]
-        state = None if snapshot is None else _snapshot_row(snapshot)
-        if not rows and not charged and state is None:
+        states = [_snapshot_row(snapshot) for snapshot in snapshots]
+        if not rows and not charged and not states:
             return
 
         def change(connection: sqlite3.Connection) -> None:
             connection.executemany(_UPSERT_SETTING, rows)
             connection.executemany(_UPSERT_SESSION, charged)
-            if state is not None:
-                connection.execute(_UPSERT_SNAPSHOT, state)
+            connection.executemany(_UPSERT_SNAPSHOT, states)
 
         await self._write(change)
 

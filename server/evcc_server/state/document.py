@@ -15,12 +15,13 @@ from operator import attrgetter
 from typing import Final
 
 from evcc_server.settings import TABLE
+from evcc_server.state.awaited import ends_at
 from evcc_server.state.reasons_text import reason_text
 from evcc_server.state.values import UNSET_TIME, Counter, Names, Phases, Records, Structure, Unset, Value
 from evcclib.model import Now, PhaseTriple, RemoteDemand
 from evcclib.reasons import Reason, ReasonCode
 from evcclib.settings import Kind, LoadpointSettings, Scope, SiteSettings
-from evcclib.units import SECOND, ZERO, round_half_away, whole_seconds
+from evcclib.units import ZERO, round_half_away, whole_seconds
 from evcclib.view import BatteryView, LoadpointView, SiteView
 
 Keys = Mapping[str, Value]
@@ -246,12 +247,8 @@ def _nobodys(view: LoadpointView) -> Keys:
 def _reason(reason: Reason, labels: Labels, now: Now) -> Structure:
     if not reason.params and reason.limit is None and reason.until is None and reason.until_utc is None:
         return _plain_reason(reason.code, labels.language)
-    until = reason.until_utc
-    if until is None and reason.until is not None:
-        until = now.utc + (reason.until - now.instant)
-    if until is not None:
-        until = (until + SECOND / 2).replace(microsecond=0).astimezone(labels.time_zone)
-    return _reason_until(reason, labels.language, until)
+    until = ends_at(reason, now)
+    return _reason_until(reason, labels.language, None if until is None else until.astimezone(labels.time_zone))
 
 
 @functools.cache

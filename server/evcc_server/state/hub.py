@@ -16,6 +16,7 @@ from typing import Final
 import trio
 
 from evcc_server.state.document import SETTING_KEYS, Document, Keys, Labels, document
+from evcc_server.state.reason_log import ReasonLog
 from evcc_server.state.values import Phases, Value
 from evcclib.model import Now
 from evcclib.view import SiteView
@@ -92,10 +93,11 @@ class Subscription:
 
 
 class Hub:
-    """Holds the newest `Document`; its watchers learn of every change."""
+    """Holds the newest `Document`; its watchers learn of every change. How ``reasons`` have changed is told on demand only."""
 
-    def __init__(self, labels: Labels) -> None:
+    def __init__(self, labels: Labels, reasons: ReasonLog | None = None) -> None:
         self.labels = labels
+        self.reasons = reasons or ReasonLog()
         self._document: Document | None = None
         self._version = 0
         self.cycled = trio.Event()
@@ -125,6 +127,7 @@ class Hub:
         ``is_cycle``: a control cycle has ended, so measurements are news even when they have not moved, for those
         watchers that want to know [M-12]; else only what differs is.
         """
+        self.reasons.note(view, now)
         self.replace(document(view, self.labels, now), is_cycle=is_cycle)
 
     def replace(self, newest: Document, *, is_cycle: bool = False) -> None:

@@ -6,7 +6,9 @@ import functools
 from collections.abc import Mapping
 from datetime import datetime
 
+from evcc_server.state.awaited import Awaited
 from evcclib.events import Warned, WarningCode
+from evcclib.reason_history import Spell
 from evcclib.reasons import Reason, ReasonCode
 
 LANGUAGES = ("en", "de")
@@ -149,6 +151,39 @@ _WARNINGS: Mapping[WarningCode, tuple[str, str]] = {
     WarningCode.RECOVERED: ("back to normal", "wieder in Ordnung"),
 }
 
+_AWAITED: Mapping[Awaited, tuple[str, str]] = {
+    Awaited.START: ("Charging starts if the surplus lasts.", "Das Laden beginnt, wenn der Überschuss anhält."),
+    Awaited.STOP: (
+        "Charging stops if the surplus stays too small.",
+        "Das Laden endet, wenn der Überschuss zu klein bleibt.",
+    ),
+    Awaited.ONE_PHASE: (
+        "Charging goes on with one phase if the surplus stays small.",
+        "Das Laden geht auf einer Phase weiter, wenn der Überschuss klein bleibt.",
+    ),
+    Awaited.THREE_PHASES: (
+        "Charging goes on with three phases if the surplus stays large.",
+        "Das Laden geht auf drei Phasen weiter, wenn der Überschuss groß bleibt.",
+    ),
+    Awaited.PHASES: ("Waiting for the change of phases.", "Warten auf das Umschalten der Phasen."),
+    Awaited.CONTACTOR: ("Waiting until the contactor may switch.", "Warten, bis das Schütz schalten darf."),
+    Awaited.CHARGER: ("Waiting for the charger.", "Warten auf die Wallbox."),
+    Awaited.ARRIVAL: ("Waiting for a vehicle.", "Warten auf ein Fahrzeug."),
+    Awaited.VEHICLE: ("The vehicle decides what comes next.", "Das Fahrzeug entscheidet, wie es weitergeht."),
+    Awaited.OWNER: ("Waiting for another mode or goal.", "Warten auf einen anderen Modus oder ein anderes Ziel."),
+    Awaited.GOAL: ("Waiting until the goal is reached.", "Warten, bis das Ziel erreicht ist."),
+    Awaited.PLAN_START: ("The plan begins next.", "Als Nächstes beginnt der Plan."),
+    Awaited.PLAN_END: ("The planned charging time ends next.", "Als Nächstes endet die geplante Ladezeit."),
+    Awaited.PRICE: ("Waiting for another price.", "Warten auf einen anderen Preis."),
+    Awaited.SURPLUS: ("Waiting for another surplus.", "Warten auf einen anderen Überschuss."),
+    Awaited.BATTERY: ("Waiting for the home battery.", "Warten auf den Hausspeicher."),
+    Awaited.LIMIT: ("Waiting until the limit leaves more.", "Warten, bis die Grenze mehr zulässt."),
+    Awaited.GRID_METER: ("Waiting for the grid meter.", "Warten auf den Netzzähler."),
+    Awaited.ENERGY_MANAGER: ("Waiting for the external energy manager.", "Warten auf das externe Energiemanagement."),
+    Awaited.READINGS: ("Waiting for the first readings.", "Warten auf die ersten Messwerte."),
+}
+
+_IN_TURN = (" In turn with: {other} ({count} in all)", " Im Wechsel mit: {other} (insgesamt {count})")
 _LIMITED_BY = (" (limited by {limit})", " (begrenzt durch {limit})")
 _READ_BACK = (" (read-back disagrees: {read_back})", " (Rückmeldung widerspricht: {read_back})")
 _READ_BACKS: Mapping[str, tuple[str, str]] = {
@@ -172,6 +207,20 @@ def reason_text(reason: Reason, language: str, until: datetime | None = None) ->
     if until is not None:
         sentence += _UNTIL[index].format(time=until.strftime("%H:%M:%S"))
     return sentence
+
+
+def spell_text(spell: Spell, language: str, until: datetime | None = None) -> str:
+    """The reason that held, or the two that took turns; ``until`` as for `reason_text`."""
+    text = reason_text(spell.reason, language, until)
+    if spell.other is not None:
+        text += _IN_TURN[_index(language)].format(other=reason_text(spell.other, language), count=spell.turns)
+    return text
+
+
+def awaited_text(what: Awaited, language: str, until: datetime | None) -> str:
+    """One or two sentences; ``until`` as for `reason_text`."""
+    index = _index(language)
+    return _AWAITED[what][index] + ("" if until is None else _UNTIL[index].format(time=until.strftime("%H:%M:%S")))
 
 
 def warning_text(warned: Warned, language: str, title: str = "") -> str:
