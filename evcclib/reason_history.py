@@ -53,7 +53,7 @@ def noted(history: History, now: Spell) -> History:
 
 def is_same(one: Reason, other: Reason) -> bool:
     """Whether they are one reason: numbers in it and the time until when it holds may differ, names may not."""
-    return (one.code, one.limit, _names(one)) == (other.code, other.limit, _names(other))
+    return one is other or (one.code, one.limit, _names(one)) == (other.code, other.limit, _names(other))
 
 
 def _names(reason: Reason) -> dict[str, str]:

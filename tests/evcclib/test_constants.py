@@ -17,7 +17,7 @@ import mutant
 import pytest
 from bench import NOON, Bench, S, loadpoint, site_config
 
-from evcclib import allowed, config, errors, fixed_tariff, measured, settings, units
+from evcclib import allowed, config, errors, fixed_tariff, measured, reason_history, settings, units
 from evcclib.commands import Disable, Enable, SetCurrent
 from evcclib.config import BatteryConfig, CircuitConfig, PollConfig, VehicleConfig
 from evcclib.errors import IncompatibleState, InvalidConfig, InvalidReadings, InvalidSetting
@@ -52,10 +52,12 @@ from evcclib.planning import plan_follow, planner
 from evcclib.planning.plan_follow import PlanState
 from evcclib.planning.planner import Plan
 from evcclib.readings import ABSENT, Measured, MeterReading, VehicleReading
-from evcclib.reasons import ReasonCode
+from evcclib.reason_history import Spell, noted
+from evcclib.reasons import Reason, ReasonCode
 from evcclib.requests import ChangeLoadpointSetting
 from evcclib.site import Site
 from evcclib.tariff import Rate, Rates
+from evcclib.units import Instant
 
 A, B, C = ChargerStatus.A, ChargerStatus.B, ChargerStatus.C
 H: Any = 3600 * S
@@ -108,6 +110,33 @@ def test_vehicle_may_take_five_seconds_to_obey() -> None:
     lp.effect, lp.effect_at = Effect(100.0, 100.0), 10 * S
     assert not sharing.is_shown(lp, 14.9 * S)
     assert sharing.is_shown(lp, 15 * S)
+
+
+# reason_history
+
+
+@witness("reason_history.SPELLS_MAX")
+def test_fifty_reasons_are_remembered() -> None:
+    history: reason_history.History = ()
+    codes = [ReasonCode.SURPLUS, ReasonCode.SURPLUS_MISSING, ReasonCode.MODE_NOW]
+    for number in range(60):
+        spell = Spell(Instant(number * 10 * S), Reason(codes[number % 3]), 0.0, 3, None)
+        history = noted(history, spell)
+        assert len(history) == min(number + 1, 50)
+    assert history[0].since == 100 * S
+
+
+@witness("reason_history.SWING_MAX")
+def test_reasons_swing_that_hold_for_less_than_five_minutes() -> None:
+    def history(lasts: timedelta) -> list[int]:
+        found: reason_history.History = ()
+        for number in range(6):
+            code = ReasonCode.SURPLUS if number % 2 else ReasonCode.SURPLUS_MISSING
+            found = noted(found, Spell(Instant(number * lasts), Reason(code), 0.0, 3, None))
+        return [spell.turns for spell in found]
+
+    assert history(299 * S) == [5, 1]
+    assert history(300 * S) == [1, 1, 1, 1, 1, 1]
 
 
 # allowed

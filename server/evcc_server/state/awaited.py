@@ -30,6 +30,7 @@ class Awaited(StrEnum):
     PLAN_END = "plan_end"
     PRICE = "price"
     SURPLUS = "surplus"
+    MORE_SURPLUS = "more_surplus"
     BATTERY = "battery"
     LIMIT = "limit"
     GRID_METER = "grid_meter"
@@ -60,8 +61,8 @@ OF_CODE: Mapping[ReasonCode, Awaited] = {
     ReasonCode.SURPLUS: Awaited.SURPLUS,
     ReasonCode.SURPLUS_WAIT_ENABLE: Awaited.START,
     ReasonCode.SURPLUS_WAIT_DISABLE: Awaited.STOP,
-    ReasonCode.SURPLUS_MISSING: Awaited.SURPLUS,
-    ReasonCode.MINIMUM_POWER: Awaited.SURPLUS,
+    ReasonCode.SURPLUS_MISSING: Awaited.MORE_SURPLUS,
+    ReasonCode.MINIMUM_POWER: Awaited.MORE_SURPLUS,
     ReasonCode.BATTERY_BUFFER: Awaited.SURPLUS,
     ReasonCode.BATTERY_PRIORITY: Awaited.BATTERY,
     ReasonCode.GUARD: Awaited.CONTACTOR,
@@ -91,14 +92,13 @@ def to_second(time: datetime) -> datetime:
 def awaited(view: LoadpointView, now: Now) -> tuple[Awaited, datetime | None]:
     """What ``view`` of ``now`` waits for, and until when at the latest; None where no timer runs."""
     of_reason = Awaited.LIMIT if view.reason.limit is not None else OF_CODE[view.reason.code]
-    timers = [(until, what) for until, what in _timers(view, of_reason, now) if until >= to_second(now.utc)]
-    if not timers:
-        return of_reason, None
-    until, what = min(timers, key=lambda timer: timer[0])
+    timers = [(until, what) for until, what in _timers(view, of_reason, now) if until > to_second(now.utc)]
+    until, what = min(timers, key=lambda timer: timer[0], default=(None, of_reason))
     return what, until
 
 
 def _timers(view: LoadpointView, of_reason: Awaited, now: Now) -> Iterator[tuple[datetime, Awaited]]:
+    """When they end, also those that have."""
     until = ends_at(view.reason, now)
     if until is not None:
         yield until, of_reason

@@ -158,12 +158,12 @@ _AWAITED: Mapping[Awaited, tuple[str, str]] = {
         "Das Laden endet, wenn der Überschuss zu klein bleibt.",
     ),
     Awaited.ONE_PHASE: (
-        "Charging goes on with one phase if the surplus stays small.",
-        "Das Laden geht auf einer Phase weiter, wenn der Überschuss klein bleibt.",
+        "The station changes to one phase if the surplus stays small.",
+        "Die Wallbox wechselt auf eine Phase, wenn der Überschuss klein bleibt.",
     ),
     Awaited.THREE_PHASES: (
-        "Charging goes on with three phases if the surplus stays large.",
-        "Das Laden geht auf drei Phasen weiter, wenn der Überschuss groß bleibt.",
+        "The station changes to three phases if the surplus stays large.",
+        "Die Wallbox wechselt auf drei Phasen, wenn der Überschuss groß bleibt.",
     ),
     Awaited.PHASES: ("Waiting for the change of phases.", "Warten auf das Umschalten der Phasen."),
     Awaited.CONTACTOR: ("Waiting until the contactor may switch.", "Warten, bis das Schütz schalten darf."),
@@ -175,7 +175,8 @@ _AWAITED: Mapping[Awaited, tuple[str, str]] = {
     Awaited.PLAN_START: ("The plan begins next.", "Als Nächstes beginnt der Plan."),
     Awaited.PLAN_END: ("The planned charging time ends next.", "Als Nächstes endet die geplante Ladezeit."),
     Awaited.PRICE: ("Waiting for another price.", "Warten auf einen anderen Preis."),
-    Awaited.SURPLUS: ("Waiting for another surplus.", "Warten auf einen anderen Überschuss."),
+    Awaited.SURPLUS: ("It changes with the surplus.", "Es ändert sich mit dem Überschuss."),
+    Awaited.MORE_SURPLUS: ("Waiting for more surplus.", "Warten auf mehr Überschuss."),
     Awaited.BATTERY: ("Waiting for the home battery.", "Warten auf den Hausspeicher."),
     Awaited.LIMIT: ("Waiting until the limit leaves more.", "Warten, bis die Grenze mehr zulässt."),
     Awaited.GRID_METER: ("Waiting for the grid meter.", "Warten auf den Netzzähler."),
@@ -183,7 +184,7 @@ _AWAITED: Mapping[Awaited, tuple[str, str]] = {
     Awaited.READINGS: ("Waiting for the first readings.", "Warten auf die ersten Messwerte."),
 }
 
-_IN_TURN = (" In turn with: {other} ({count} in all)", " Im Wechsel mit: {other} (insgesamt {count})")
+_IN_TURN = (" In turn with: {other} ({count} times in all)", " Im Wechsel mit: {other} (zusammen {count}-mal)")
 _LIMITED_BY = (" (limited by {limit})", " (begrenzt durch {limit})")
 _READ_BACK = (" (read-back disagrees: {read_back})", " (Rückmeldung widerspricht: {read_back})")
 _READ_BACKS: Mapping[str, tuple[str, str]] = {

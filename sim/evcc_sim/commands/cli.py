@@ -11,7 +11,7 @@ import importlib
 import json
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import time
 from pathlib import Path
@@ -96,6 +96,7 @@ def _add_runs(commands: Commands) -> None:
     _add_control(run)
     run.add_argument("--plot", type=_picture, metavar="day.png", help="write a picture")
     run.add_argument("--html", type=_new_file, metavar="report.html", help="write a report")
+    run.add_argument("--reasons", action="store_true", help="and how the reasons of the loadpoints have changed")
     _add_json(run)
     run.set_defaults(command=_run)
 
@@ -373,9 +374,12 @@ def _run(options: argparse.Namespace) -> int:
             again = command(scenario, result.trace.seed, days=options.days, control=options.control)
             result = replace(result, typed=again)
     if options.json:
-        print(json.dumps(_numbers(result), indent=2))
+        told = {"reasons": [*_reasons(result.trace)]} if options.reasons else {}
+        print(json.dumps({**_numbers(result), **told}, indent=2))
     else:
         _print_result(result)
+        if options.reasons:
+            _print_reasons(result.trace)
     for place, file in scenario.files.items():
         if not place.startswith("tariff") and (words := hidden(file.apart_s)):
             print(f"{file.path}: {words}", file=sys.stderr)
@@ -419,6 +423,33 @@ def _print_result(result: Any) -> None:
         out.print(remark, soft_wrap=True, markup=False)
     if not result.ok:
         out.print(f"again: {result.replay}", soft_wrap=True, markup=False)
+
+
+def _reasons(trace: Any) -> Iterator[dict[str, str]]:
+    """How the reasons of all loadpoints have changed, oldest first: `GET /api/loadpoints/<id>/reasons` for a person."""
+    reasons_text = importlib.import_module("evcc_server.state.reasons_text")
+    base = trace.scenario.base
+    spells = [(spell.since, index, spell) for index, history in enumerate(trace.reasons) for spell in history]
+    for since, index, spell in sorted(spells, key=lambda each: each[:2]):
+        charger = trace.scenario.charger[index]
+        yield {
+            "time": base.utc(since.total_seconds()).astimezone(base.zone).isoformat(" ", "seconds"),
+            "loadpoint": charger.loadpoint.title or charger.box.name,
+            "text": reasons_text.spell_text(spell, "en"),
+        }
+
+
+def _print_reasons(trace: Any) -> None:
+    from rich.table import Table
+
+    from evcc_sim.show.terminal import console
+
+    table = Table(title="reasons")
+    for heading in ("time", "loadpoint", "text"):
+        table.add_column(heading, no_wrap=heading != "text")
+    for row in _reasons(trace):
+        table.add_row(*row.values())
+    console().print(table)
 
 
 def _write_pictures(result: Any, options: argparse.Namespace) -> None:

@@ -21,6 +21,7 @@ from evcc_sim.worlds.scenario import Scenario
 from evcclib.commands import Command, Disable, Enable, SetCurrent
 from evcclib.events import Event, SessionRecord
 from evcclib.model import ChargeMode, PhaseTriple, TariffKind
+from evcclib.reason_history import History, Spell, noted
 from evcclib.reasons import Reason
 from evcclib.requests import AssignVehicle, ChangeLoadpointSetting, ChangeSiteSetting, ChangeVehicleSetting, Request
 from evcclib.settings import LoadpointSettings, SettingValue, SiteSettings
@@ -127,6 +128,7 @@ class Trace:
     instants: list[Instant] = field(default_factory=list)
     sent: list[Sent] = field(default_factory=list)
     events: list[Happened] = field(default_factory=list)
+    reasons: list[History] = field(default_factory=list)  # of each loadpoint, since the start of the run
     notes: list[Note] = field(default_factory=list)
     wishes: list[InForce] = field(default_factory=list)  # by time; the first from the start on
     unbalance_w: float = 0.0  # largest difference between the grid and the sum of all taps
@@ -170,6 +172,7 @@ class Recorder:
     def __init__(self, house: House) -> None:
         self.house = house
         self.trace = Trace(house.scenario, house.seed, max(1, house.days), house.faults.all)
+        self.trace.reasons = [() for _box in house.wallboxes]
         self.enabled = [box.spec.power_on_enabled for box in house.wallboxes]
         self.limits_a = [0.0 for _box in house.wallboxes]
         self._price_until = -1.0
@@ -205,9 +208,18 @@ class Recorder:
                 tuple(loadpoints),
             )
         )
+        self._note_reasons(reasons)
         self._ticks += 1
         if self._ticks % 16 == 0:
             self._check_balance()
+
+    def _note_reasons(self, reasons: Sequence[Reason]) -> None:
+        """A control of somebody else may have none."""
+        at = self.house.base.now(self.house.now_s).instant
+        for index, reason in enumerate(reasons):
+            box, offered_a = self.house.wallboxes[index], self.limits_a[index] if self.enabled[index] else 0.0
+            spell = Spell(at, reason, offered_a, box.phases, box.tap.power_w)
+            self.trace.reasons[index] = noted(self.trace.reasons[index], spell)
 
     def _loadpoint(self, index: int, box: Wallbox, mode: ChargeMode, reason: str) -> LoadpointInstant:
         car, tap, last = box.car, box.tap, self._last[index]

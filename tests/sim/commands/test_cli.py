@@ -31,6 +31,17 @@ def test_run_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert numbers["charged_kwh"] > 5 and numbers["violations"] == []
 
 
+def test_reasons_of_a_run_are_told_by_time(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["run", "two-cars-one-fuse", "--set", "hours=18", "--reasons"]) == cli.OK
+    table = capsys.readouterr().out.partition("reasons")[2]
+    assert re.search("2026-10-20 17:10:00.02:00 . Left .*as fast as possible", table)
+    assert re.search("17:40:.* Right .*limited by main", table)
+    assert cli.main(["run", "clear-day", *SHORT, "--reasons", "--json"]) == cli.OK
+    first, second, *_more = json.loads(capsys.readouterr().out)["reasons"]
+    assert first["text"] == "No vehicle is connected."
+    assert first["loadpoint"] == second["loadpoint"] and first["time"] < second["time"]
+
+
 def test_compare_shows_both_and_their_difference(capsys: pytest.CaptureFixture[str]) -> None:
     worlds = ["clear-day,hours=10", "clear-day,hours=10,pv.0.peak_w=5000"]
     assert cli.main(["compare", *worlds, "--seeds", "2", "--workers", "1"]) == cli.OK
