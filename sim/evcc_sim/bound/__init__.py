@@ -3,8 +3,9 @@
     found = stays(trace)  # a car at a station, and the sun that was there
     regret_eur = scored(trace).eur(Weights()) - sum(least_cost(stay).least for stay in found)
 
-**Terms.** Time is cut into *cells* of one control interval, and into *steps* of about a minute: a whole number of cells,
-so that in a run that is asked at its intervals the energies at the edges of both are exact. In a cell the sun left over
+**Terms.** Time is cut into *cells* of about ten seconds, a whole number of control intervals (one, if that is longer), and
+into *steps* of about a minute, a whole number of cells: in a run that is asked at its intervals the energies at the edges of
+both are exact, and controls at intervals of 1, 2, 5 and 10 s are measured alike. In a cell the sun left over
 is
 
     s = max(0, sun - household - other cars) [W], the others as they were in this run, without what a battery gives or takes

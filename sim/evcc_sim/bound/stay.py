@@ -18,6 +18,7 @@ from evcc_sim.plants.wallbox import WallboxSpec
 Powers = NDArray[np.float64]
 
 PILOT_MIN_A = 6.0
+CELL_S = 10.0
 MINUTE_S = 60.0
 LONGEST_LAG_S = 600.0
 """A car that takes longer than this to reach its minimum has none, for the bound."""
@@ -137,11 +138,12 @@ def _stay(trace: Trace, loadpoint: int, sharing: tuple[int, ...], first: int, af
     box = scenario.charger[loadpoint].box
     arrived = instants[first]
     car = next(car for car in scenario.car if car.name == arrived.loadpoints[loadpoint].car)
-    cell_s = scenario.site.interval_s
+    interval_s = scenario.site.interval_s
+    cell_s = interval_s * max(1, round(CELL_S / interval_s))
     per_step = max(1, round(MINUTE_S / cell_s))
     start_s, before = arrived.second, instants[max(0, first - 1)]
     if arrived.loadpoints[loadpoint].energy_kwh > before.loadpoints[loadpoint].energy_kwh:
-        start_s = max(before.second, start_s - cell_s)  # it has come, and charged, since one looked
+        start_s = max(before.second, start_s - interval_s)  # it has come, and charged, since one looked
     end_s = instants[min(after, len(instants) - 1)].second
     step_s = cell_s * per_step
     from_s, to_s = start_s // step_s * step_s, max(1, ceil(end_s / step_s)) * step_s
@@ -159,7 +161,7 @@ def _stay(trace: Trace, loadpoint: int, sharing: tuple[int, ...], first: int, af
         usable_w=usable(sun_w, share, positions),
         share=share,
         drawn_w=_means(
-            instants,
+            trace,
             edges_s,
             [instant.loadpoints[loadpoint].energy_kwh for instant in instants],
             [instant.loadpoints[loadpoint].power_w for instant in instants],
@@ -204,7 +206,7 @@ def _surplus_w(trace: Trace, sharing: tuple[int, ...], edges_s: Powers) -> Power
     if not scenario.battery and not answers:
         counted = [i.grid_out_kwh - i.grid_in_kwh + sum(i.loadpoints[n].energy_kwh for n in sharing) for i in instants]
         return _means(
-            instants, edges_s, counted, [sum(i.loadpoints[n].power_w for n in sharing) - i.grid_w for i in instants]
+            trace, edges_s, counted, [sum(i.loadpoints[n].power_w for n in sharing) - i.grid_w for i in instants]
         )
     limit_w = sum(float("inf") if spec.ac_limit_w is None else spec.ac_limit_w for spec in scenario.pv)
     surplus_w = [
@@ -215,18 +217,16 @@ def _surplus_w(trace: Trace, sharing: tuple[int, ...], edges_s: Powers) -> Power
     ]
     seconds = np.array([instant.second for instant in instants])
     summed = np.concatenate(([0.0], np.cumsum(np.array(surplus_w[:-1]) * np.diff(seconds) * KWH_PER_WS)))
-    return _means(instants, edges_s, summed, surplus_w)
+    return _means(trace, edges_s, summed, surplus_w)
 
 
-def _means(
-    instants: list[Instant], edges_s: Powers, counter_kwh: Sequence[float] | Powers, powers_w: Sequence[float]
-) -> Powers:
+def _means(trace: Trace, edges_s: Powers, counter_kwh: Sequence[float] | Powers, powers_w: Sequence[float]) -> Powers:
     """Between edges, of what a counter has counted at the instants and what flowed from each of them on.
 
-    A longer time without an instant is one without news: what has changed in it has changed in its last cell.
+    A longer time without an instant is one without news: what has changed in it has changed in its last interval.
     """
-    seconds, counted = np.array([instant.second for instant in instants]), np.array(counter_kwh)
-    quiet_s = np.diff(seconds) - np.diff(edges_s[:2])
+    seconds, counted = np.array([instant.second for instant in trace.instants]), np.array(counter_kwh)
+    quiet_s = np.diff(seconds) - trace.scenario.site.interval_s
     quiet = np.flatnonzero(quiet_s > 0)
     until_kwh = counted[quiet] + np.array(powers_w)[quiet] * quiet_s[quiet] * KWH_PER_WS
     seconds = np.insert(seconds, quiet + 1, seconds[quiet] + quiet_s[quiet])

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from evcc_sim.bound.cost import Weights
 from evcc_sim.bound.one_car import least_cost
 from evcc_sim.bound.stay import Position, Stay, stays_together, usable
+from evcc_sim.bound.together import scored_together, together
 from evcc_sim.runs.inprocess import simulate
 from evcc_sim.worlds.variants import resolve
 
 pytest.importorskip("highspy", reason="needs the extra `optimize`")
-from evcc_sim.bound.joint import GAP_EUR, NotSolved, least_joint_cost, scored_together, together
+from evcc_sim.bound.joint import GAP_EUR, NotSolved, least_joint_cost
 
 ONE, THREE = Position(1, 1380.0, 3680.0), Position(3, 4140.0, 11040.0)
 suns = st.lists(st.floats(0.0, 13_000.0).map(lambda value: round(value, 1)), min_size=1, max_size=40)

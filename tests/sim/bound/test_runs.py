@@ -90,6 +90,20 @@ def test_no_rival_beats_the_bound(name: str, interval_s: int) -> None:
     never_better(simulate(resolve("april-clouds", changes=changes), 2, control=control_of(name)).trace)
 
 
+@pytest.mark.parametrize("interval_s", [1, 2, 5])
+def test_short_intervals_are_measured_as_those_of_ten_seconds(interval_s: int) -> None:
+    """The sun of a day is the same whoever looks how often, and so is the bound."""
+    found = []
+    for each_s in (interval_s, 10):
+        trace = simulate(resolve("april-clouds", changes=["hours=9.5", f"site.interval_s={each_s}"]), 3).trace
+        (stay,) = stays(trace)
+        found.append((stay.cell_s, stay.sun_w, least_cost(stay).least))
+    (cell_s, sun_w, least_eur), (other_cell_s, other_sun_w, other_least_eur) = found
+    assert cell_s == other_cell_s == 10.0
+    assert sun_w == pytest.approx(other_sun_w, abs=0.01)
+    assert least_eur == pytest.approx(other_least_eur, abs=1e-6)
+
+
 modes = st.sampled_from((ChargeMode.PV, ChargeMode("minpv"), ChargeMode.NOW))
 controls: st.SearchStrategy[ControlFactory] = st.sampled_from((classic, impatient, jumpy, anarchist, timid))
 
@@ -119,7 +133,7 @@ def homes(draw: st.DrawFn) -> Scenario:
     return Scenario(
         name="home",
         hours=12.0,
-        site=SiteSpec(interval_s=draw(st.sampled_from((5.0, 7.0, 10.0, 30.0, 120.0)))),
+        site=SiteSpec(interval_s=draw(st.sampled_from((2.0, 5.0, 7.0, 10.0, 30.0, 120.0)))),
         weather=WeatherSpec(sky=draw(st.sampled_from(tuple(Sky)))),
         household=HouseholdSpec(),
         pv=(PvSpec(peak_w=draw(st.sampled_from((4000.0, 10_000.0))), zero_feed_in=draw(st.booleans())),),
