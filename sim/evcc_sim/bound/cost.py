@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -40,6 +40,13 @@ class DayCost:
             + self.switchings * weights.switching
             + self.phase_changes * weights.phase_change
         )
+
+
+    def __add__(self, other: DayCost) -> DayCost:
+        return DayCost(**{each.name: getattr(self, each.name) + getattr(other, each.name) for each in fields(self)})
+
+
+NOTHING = DayCost(charged_kwh=0.0, sun_kwh=0.0, bought_kwh=0.0, not_taken_kwh=0.0, switchings=0, phase_changes=0)
 
 
 def scored(trace: Trace, loadpoint: int = 0, *, found: tuple[Stay, ...] | None = None) -> DayCost:

@@ -8,11 +8,11 @@ the sun: what one of them could have made of it depends on the others, and only 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import combinations
 from math import isfinite
 
-from evcc_sim.bound.cost import Weights, cost_of
+from evcc_sim.bound.cost import NOTHING, DayCost, Weights, cost_of
 from evcc_sim.bound.one_car import least_cost
 from evcc_sim.bound.stay import Stay, stays
 from evcc_sim.judge.trace import Trace
@@ -20,16 +20,21 @@ from evcc_sim.judge.trace import Trace
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Regret:
-    """Figures [EUR]; all of them None, and ``missing`` says why, where the bound does not apply."""
+    """Figures [EUR]; all of them None, and ``missing`` says why, where the bound does not apply.
+
+    ``best``: the best day of the clairvoyant that was seen, which may cost a little more than the least.
+    """
 
     day_cost_eur: float | None = None
     least_cost_eur: float | None = None
     regret_eur: float | None = None
     missing: str = ""
+    done: DayCost | None = None
+    best: DayCost | None = None
 
     def as_dict(self) -> dict[str, float | None]:
         """The figures alone."""
-        return {name: value for name, value in asdict(self).items() if name != "missing"}
+        return {name: getattr(self, name) for name in ("day_cost_eur", "least_cost_eur", "regret_eur")}
 
 
 def regret(trace: Trace, weights: Weights | None = None) -> Regret:
@@ -44,11 +49,16 @@ def regret(trace: Trace, weights: Weights | None = None) -> Regret:
 
 
 def _regret(trace: Trace, found: Sequence[Stay], weights: Weights) -> Regret:
-    least_eur = sum(least_cost(stay, weights).least for stay in found)
+    optima = [least_cost(stay, weights) for stay in found]
+    least_eur = sum(optimum.least for optimum in optima)
     if not isfinite(least_eur):
         return Regret(missing="nothing that the clairvoyant may do fits what the car was seen to do")
-    done = cost_of(found, sum(trace.contactor_switches), sum(trace.phase_switches)).eur(weights)
-    return Regret(day_cost_eur=done, least_cost_eur=least_eur, regret_eur=done - least_eur)
+    done = cost_of(found, sum(trace.contactor_switches), sum(trace.phase_switches))
+    done_eur = done.eur(weights)
+    best = sum((optimum.walk for optimum in optima if optimum.walk is not None), NOTHING)
+    return Regret(
+        day_cost_eur=done_eur, least_cost_eur=least_eur, regret_eur=done_eur - least_eur, done=done, best=best
+    )
 
 
 def _are_together(one: Stay, other: Stay) -> bool:

@@ -41,6 +41,8 @@ def test_it_is_the_day_cost_less_what_was_possible_in_each_stay(visited: Trace) 
         assert found.least_cost_eur == pytest.approx(sum(least_cost(stay, by).least for stay in there))
         assert found.regret_eur == pytest.approx(scored(visited).eur(by) - sum(least_cost(s, by).least for s in there))
         assert found.regret_eur is not None and found.regret_eur > 0
+        assert found.done == scored(visited)
+        assert found.best is not None and found.best.eur(by) == pytest.approx(found.least_cost_eur)
         assert found.missing == ""
 
 
