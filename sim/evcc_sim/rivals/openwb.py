@@ -55,6 +55,7 @@ class OpenWbRival:
 
     def decide(self, look: Look) -> dict[int, Sequence[Command]]:
         settings = self._settings(look)
+        is_first = self._law is None
         if self._law is None:
             self._law = OpenWb(settings)
         self._law.settings = settings
@@ -68,6 +69,9 @@ class OpenWbRival:
         decided: dict[int, Sequence[Command]] = {}
         for index, commands in enumerate(self._law.cycle(inputs, now=look.second)):
             said: list[Command] = []
+            is_resting = not inputs.stations[index].is_charging
+            if is_first and is_resting and settings.charge_points[index].can_switch_phases and self._phases[index] == 1:
+                said += [Disable(), SwitchPhases(1)]  # its own relay is where it believes it to be [O2]
             for what, value in commands:
                 said += [Disable(), SwitchPhases(int(value))] if what == "phases" else offer(value)
             decided[index] = said

@@ -190,3 +190,12 @@ def test_looking_at_a_site_needs_no_reading_at_all() -> None:
     look = Look(Readings(), view, 0.0, at(0).utc, at(0).instant)
     assert look.meter(None) == (None, None)
     assert look.battery_w == 0
+
+
+def test_openwbs_relay_is_where_it_believes_it_to_be() -> None:
+    """It starts on one phase, at a relay that the simulator leaves at three; else its first switch has failed for the day."""
+    world = resolve("april-clouds", changes=["weather.sky=clear", "hours=13", "site.residual_power_w=0"])
+    trace = simulate(world, 1, control=control_of("openwb")).trace
+    first, *others = [sent.command for sent in trace.sent if isinstance(sent.command, SwitchPhases)]
+    assert first == SwitchPhases(1) and others[0] == SwitchPhases(3)
+    assert max(instant.charge_w for instant in trace.instants) > 4140
