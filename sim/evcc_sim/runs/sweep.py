@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import itertools
 import multiprocessing
-from collections.abc import Iterable, Iterator, Sequence
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from typing import TypeVar
 
 from evcc_sim.bound.regret import Regret
 from evcc_sim.runs.controls import control_of
@@ -19,6 +22,9 @@ from evcc_sim.runs.result import RunResult, Summary
 from evcc_sim.worlds.laws import with_law
 from evcc_sim.worlds.scenario import InvalidScenario, Scenario
 from evcc_sim.worlds.variants import Files, resolve, with_files
+
+Given = TypeVar("Given")
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,18 +134,7 @@ def _options(value: str) -> list[str]:
 
 def run_here(jobs: Sequence[Job], *, workers: int | None = None) -> Iterator[JobOutcome]:
     """All jobs on this machine's cores, as they finish; one worker runs them in this process, in order."""
-    count = workers or multiprocessing.cpu_count()
-    if count <= 1 or len(jobs) <= 1:
-        yield from map(run_job, jobs)
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(count, len(jobs)), mp_context=context) as pool:
-        try:
-            for future in as_completed([pool.submit(run_job, job) for job in jobs]):
-                yield future.result()
-        except InvalidScenario:
-            pool.shutdown(cancel_futures=True)
-            raise
+    return done_here(run_job, jobs, workers=workers)
 
 
 def run_on_cluster(jobs: Sequence[Job], scheduler: str) -> Iterator[JobOutcome]:
@@ -147,6 +142,38 @@ def run_on_cluster(jobs: Sequence[Job], scheduler: str) -> Iterator[JobOutcome]:
 
     Raises `InvalidScenario` when nobody answers there.
     """
+    return done_on_cluster(run_job, jobs, scheduler)
+
+
+def done_here(work: Callable[[Given], Made], given: Sequence[Given], *, workers: int | None = None) -> Iterator[Made]:
+    """``work``, a function of a module, of each on this machine's cores, as they finish."""
+    count = workers or multiprocessing.cpu_count()
+    if count <= 1 or len(given) <= 1:
+        yield from map(work, given)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(count, len(given)), mp_context=context, initializer=_end_with_parent) as pool:
+        try:
+            for future in as_completed([pool.submit(work, each) for each in given]):
+                yield future.result()
+        finally:  # something cannot be what was asked for, or somebody wants no more
+            pool.shutdown(cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    """A worker would wait for ever for work of a process that was killed."""
+
+    def watch() -> None:
+        parent = multiprocessing.parent_process()
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def done_on_cluster(work: Callable[[Given], Made], given: Sequence[Given], scheduler: str) -> Iterator[Made]:
+    """The same on a Dask cluster. Raises `InvalidScenario`."""
     from distributed import Client
     from distributed import as_completed as as_done
 
@@ -155,6 +182,6 @@ def run_on_cluster(jobs: Sequence[Job], scheduler: str) -> Iterator[JobOutcome]:
     except OSError as error:
         raise InvalidScenario(f"--scheduler {scheduler!r}: {error}") from error
     with found as client:
-        futures = client.map(run_job, jobs, pure=False)
+        futures = client.map(work, given, pure=False)
         for future in as_done(futures):  # type: ignore[no-untyped-call]  # untyped there
             yield future.result()

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 import warnings
+from contextlib import suppress
 
 import pytest
 
@@ -39,3 +44,25 @@ def test_every_combination_of_values_is_run() -> None:
     jobs = jobs_for(["clear-day"], [1, 2], values=["site.interval_s=10|30", "pv.0.peak_w=5000|9000"])
     assert len(jobs) == 8
     assert {job.scenario.site.interval_s for job in jobs} == {10.0, 30.0}
+
+
+KILLED = """
+import signal
+from evcc_sim.runs.sweep import done_here
+if __name__ == "__main__":
+    for _done in done_here(abs, [1, 2], workers=2):
+        print("up", flush=True)
+        signal.pause()
+"""
+
+
+def test_workers_end_with_a_process_that_is_killed() -> None:
+    """They hold its standard output open as long as they live."""
+    parent = subprocess.Popen([sys.executable, "-c", KILLED], stdout=subprocess.PIPE, start_new_session=True)
+    try:
+        assert parent.stdout is not None and parent.stdout.readline() == b"up\n"
+        parent.kill()
+        parent.communicate(timeout=30)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(parent.pid, signal.SIGKILL)
