@@ -5,14 +5,16 @@ BIN := $(VENV)/bin
 TEST_ARGS ?=
 DEMO_ARGS ?=
 NIGHTLY_ARGS ?=
+BOARD_ARGS ?=
 
-.PHONY: help demo test check format days bench nightly second-opinion clean
+.PHONY: help demo test check format days bench leaderboard nightly second-opinion clean
 help:
 	@echo "make demo    start the simulated home and the server (API 127.0.0.1:7070, MQTT 127.0.0.1:1883)"
 	@echo "make test    all tests, in parallel"
 	@echo "make check   format, lint, types"
 	@echo "make days    simulated days: in process, and every scenario full stack"
 	@echo "make bench   the benchmarks"
+	@echo "make leaderboard  laws and other systems in the same worlds, 20 seeds each: docs/leaderboard.md (half an hour on two cores)"
 	@echo "make nightly 4,000 examples of every property, changed constants, kills before every step, weeks full stack, 200 seeds (hours)"
 	@echo "make second-opinion  the same days in ACN-Sim, in an environment of its own"
 
@@ -60,6 +62,11 @@ days: $(VENV)/.dev
 	@$(BIN)/python -m pytest -n auto -m day
 	@echo "== every scenario, full stack, virtual time"
 	@$(BIN)/evcc-sim days
+
+# Runs are remembered in build/: whoever stops it goes on with what is missing. BOARD_ARGS changes what is run.
+leaderboard: $(VENV)/.dev
+	@mkdir -p build
+	@$(BIN)/evcc-sim leaderboard --kept build/leaderboard.jsonl $(BOARD_ARGS)
 
 # Every part is run whatever the others say, and the last lines say how each went. NIGHTLY_ARGS makes it shorter.
 nightly: $(VENV)/.dev

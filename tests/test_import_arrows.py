@@ -244,7 +244,7 @@ HOUSES = (
             ("bound", "judge.invariants"),
             ("rivals.models", "runs"),
             ("inprocess", "pytest_plugin", "rivals.traces", "show"),
-            ("rivals",),
+            ("board", "rivals"),
             ("commands",),
             ("__main__",),
         ),

@@ -41,7 +41,6 @@ class DayCost:
             + self.phase_changes * weights.phase_change
         )
 
-
     def __add__(self, other: DayCost) -> DayCost:
         return DayCost(**{each.name: getattr(self, each.name) + getattr(other, each.name) for each in fields(self)})
 

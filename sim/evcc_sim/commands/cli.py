@@ -42,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="evcc-sim", description="A simulated home for charging control.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_runs(commands)
+    _add_leaderboard(commands)
     _add_homes(commands)
     _add_whole_servers(commands)
     _add_recordings(commands)
@@ -131,6 +132,26 @@ def _add_runs(commands: Commands) -> None:
     sweep.add_argument("--regret", action="store_true", help="and what perfect foresight could have done: 0.1 s a day")
     sweep.add_argument("--json", type=_new_file, metavar="FILE", help="write every outcome")
     sweep.set_defaults(command=_sweep)
+
+
+def _add_leaderboard(commands: Commands) -> None:
+    board = commands.add_parser("leaderboard", help="laws and other systems in the same worlds: docs/leaderboard.md")
+    board.add_argument("--seeds", type=_seeds, default=list(range(1, 21)), help="a number of seeds, or a range 3-12")
+    board.add_argument(
+        "--controls",
+        type=_names,
+        default=[],
+        metavar="NAME,NAME",
+        help="laws, controls, MODULE:FACTORY, law:MODULE:LAW",
+    )
+    board.add_argument("--worlds", type=_names, default=[], metavar="NAME,NAME", help="some of the pack only")
+    board.add_argument("--workers", type=_positive, help="processes (default: all cores)")
+    board.add_argument("--scheduler", type=_scheduler, metavar="tcp://HOST:PORT", help="a Dask scheduler")
+    board.add_argument("--out", type=_new_file, default="docs/leaderboard.md", help="default: %(default)s")
+    board.add_argument(
+        "--kept", type=_new_file, metavar="FILE", help="where runs are remembered, to go on after a stop"
+    )
+    board.set_defaults(command=_leaderboard)
 
 
 def _add_homes(commands: Commands) -> None:
@@ -244,6 +265,13 @@ def _seeds(text: str) -> list[int]:
             f"{text!r}: expected a number of seeds from 1 to {SEEDS_MAX}, or a range such as 3-12"
         )
     return seeds
+
+
+def _names(text: str) -> list[str]:
+    names = text.split(",")
+    if not all(names):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected names with commas between them")
+    return names
 
 
 def duration(text: str) -> float:
@@ -493,6 +521,20 @@ def _sweep(options: argparse.Namespace) -> int:
         scheduler=options.scheduler,
         regrets=options.regret,
         file=options.json,
+    )
+
+
+def _leaderboard(options: argparse.Namespace) -> int:
+    from evcc_sim.commands.leaderboard import leaderboard
+
+    return leaderboard(
+        seeds=options.seeds,
+        controls=options.controls,
+        worlds=options.worlds,
+        workers=options.workers,
+        scheduler=options.scheduler,
+        file=options.out,
+        kept=options.kept,
     )
 
 
