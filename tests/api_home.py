@@ -21,6 +21,7 @@ from evcc_server.http.app import build_app
 from evcc_server.http.home import ApiOptions, Home
 from evcc_server.http.serving.serve import serve_http
 from evcc_server.keeping.store import Store
+from evcc_server.loop.operator_limits import OperatorLimits
 from evcc_server.state.document import Labels
 from evcc_server.state.hub import Hub
 from evcclib import Site
@@ -36,6 +37,7 @@ from evcclib.view import SiteView
 
 BERLIN = ZoneInfo("Europe/Berlin")
 EPOCH = datetime(2023, 3, 6, 17, tzinfo=UTC)
+START = Now(Instant(timedelta(seconds=10)), EPOCH)
 VERSION = "0.114.1 (evcclib test)"
 
 SITE = SiteConfig(
@@ -59,10 +61,11 @@ SITE = SiteConfig(
 class ApiHome:
     """A `Site` without devices; time stands still unless `cycle` moves it."""
 
-    def __init__(self, config: SiteConfig, store: Store) -> None:
+    def __init__(self, config: SiteConfig, store: Store, limits: OperatorLimits) -> None:
         self.config = config
         self.store = store
-        self.time = Now(Instant(timedelta(seconds=10)), EPOCH)
+        self.limits = limits
+        self.time = START
         self.site = Site(config, now=self.time)
         self.hub = Hub(Labels(version=VERSION, time_zone=BERLIN))
         self.submitted: list[Request] = []
@@ -82,7 +85,11 @@ class ApiHome:
         self.time = self.time.after(later)
         decision = self.site.step(self.readings(), now=self.time, cause=Cause.INTERVAL)
         assert decision.reasons
-        self.hub.publish(self.view(), self.time)
+        self.show(is_cycle=True)
+
+    def show(self, *, is_cycle: bool) -> None:
+        limit = self.limits.in_force(self.time.instant)
+        self.hub.publish(self.view(), self.time, limit=limit, is_cycle=is_cycle)
 
     def readings(self) -> Readings:
         at = self.time.instant
@@ -107,6 +114,7 @@ class ApiHome:
             chargers=(charger, replace(charger, status=Measured(ChargerStatus.A, at))),
             vehicles={"golf": VehicleReading(soc_pct=Measured(61.6, at), range_km=Measured(181.0, at))},
             tariffs=self.tariffs,
+            operator_limit=self.limits.reading(at),
         )
 
     async def submit(self, *requests: Request) -> None:
@@ -116,7 +124,15 @@ class ApiHome:
             await self.store.save(settings=settings)
             self.site.take(prepared)
             self.submitted.extend(requests)
-            self.hub.publish(self.view(), self.time, is_cycle=False)
+            self.show(is_cycle=False)
+
+    async def limit(self, giver: str, power_w: float, lasts: timedelta) -> None:
+        await self.limits.give(giver, power_w, lasts, self.time)
+        self.show(is_cycle=False)
+
+    async def unlimit(self, giver: str) -> None:
+        await self.limits.withdraw(giver, self.time)
+        self.show(is_cycle=False)
 
     def view(self) -> SiteView:
         return self.site.view(now=self.time)
@@ -196,7 +212,7 @@ async def served(
 ) -> AsyncIterator[Served]:
     """A home that answers on a loopback socket."""
     async with Store.open(database, in_thread()) as store:
-        home = ApiHome(config, store)
+        home = ApiHome(config, store, await OperatorLimits.restored(store, {}, START))
         stop = trio.Event()
         app = build_app(
             Home(gateway=home, hub=home.hub, store=store, site=config, now=home.now, options=options or ApiOptions()),

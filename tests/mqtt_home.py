@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from evcc_server.clock import Clock
-from evcc_server.state.document import Labels
+from evcc_server.state.document import Labels, LimitInForce, LimitReason
 from evcc_server.state.hub import Hub
 from evcclib import Site
 from evcclib.config import BatteryConfig, ChargerConfig, LoadpointConfig, SiteConfig, VehicleConfig
@@ -44,15 +44,24 @@ class Home:
         self.site = Site(config, now=clock.now())
         self.hub = Hub(Labels(version="0.114.1 (evcclib test)", time_zone=BERLIN))
         self.requests: list[Request] = []
+        self.limited: LimitInForce | None = None
         self.cycle()
 
     def cycle(self) -> None:
         """The end of a control cycle."""
-        self.hub.publish(self.view(), self.clock.now())
+        self.hub.publish(self.view(), self.clock.now(), limit=self.limited)
 
     async def submit(self, *requests: Request) -> None:
         self.site.submit(*requests, now=self.clock.now())
         self.requests.extend(requests)
+        self.hub.publish(self.view(), self.clock.now(), limit=self.limited, is_cycle=False)
+
+    async def limit(self, giver: str, power_w: float, lasts: timedelta) -> None:
+        self.limited = LimitInForce(power_w, giver, LimitReason.GIVEN, self.clock.instant() + lasts)
+        self.hub.publish(self.view(), self.clock.now(), limit=self.limited, is_cycle=False)
+
+    async def unlimit(self, giver: str) -> None:
+        self.limited = None
         self.hub.publish(self.view(), self.clock.now(), is_cycle=False)
 
     def view(self) -> SiteView:

@@ -104,12 +104,13 @@ async def plugin_site(
     meter: str = "power: 0",
     charger: str = CONST_CHARGER,
     vehicle: str = "soc: 50",
+    more: str = "",
     web: Web | None = None,
     topics: MemoryTopics | None = None,
     fakes: Mapping[str, FakeDevice] | None = None,
 ) -> AsyncIterator[Devices]:
-    """The built devices of a site with this meter, charger and vehicle; ``fakes`` are Modbus devices by host."""
-    text = REST.format(meter=indented(meter), charger=indented(charger), vehicle=indented(vehicle))
+    """The built devices of a site with this meter, charger and vehicle, and ``more``; ``fakes`` are Modbus devices by host."""
+    text = REST.format(meter=indented(meter), charger=indented(charger), vehicle=indented(vehicle)) + more
     config = parse_config(text, environment={})
 
     async def open_fake(address: ModbusAddress) -> ByteStream:

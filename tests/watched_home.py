@@ -72,6 +72,8 @@ class House:
     amps: int = 6
     is_plugged_in: bool = True
     card: str = ""
+    relay: str | None = "off"
+    """Of the grid operator; None: it does not answer."""
 
     @property
     def charge_w(self) -> float:
@@ -79,6 +81,8 @@ class House:
 
     async def __call__(self, request: httpx.Request) -> httpx.Response:
         await trio.lowlevel.checkpoint()
+        if request.url.path == "/relay":
+            return httpx.Response(200, text=self.relay) if self.relay is not None else httpx.Response(503)
         if request.url.path == "/set":
             self.amps = int(request.url.params.get("amps", self.amps))
             self.is_enabled = json.loads(request.url.params.get("enabled", json.dumps(self.is_enabled)))

@@ -23,7 +23,6 @@ from evcc_server.blocking import RunBlocking, in_thread
 from evcc_server.clock import Clock
 from evcc_server.config.model import Config
 from evcc_server.config.options import Options
-from evcc_server.devices.contract import Built
 from evcc_server.devices.plugin.http import HttpClient
 from evcc_server.devices.plugin.mqtt import BrokerTopics, Topics
 from evcc_server.devices.template.modbus_meter import ModbusMeter
@@ -37,6 +36,7 @@ from evcc_server.keeping.restore import restored_reasons, restored_site
 from evcc_server.keeping.store import Store
 from evcc_server.listening import refuse_taken_addresses
 from evcc_server.loop.control import AnyPoller, ControlLoop
+from evcc_server.loop.operator_limits import OperatorLimits, Source
 from evcc_server.loop.pollers import Poller, keep_alive
 from evcc_server.loop.samples import LoadpointWiring, Samples, Wiring
 from evcc_server.modbus.proxy import serve_proxy
@@ -96,6 +96,18 @@ class Server:
 
     def _pollers(self) -> list[AnyPoller]:
         pollers: list[AnyPoller] = []
+        for entry in self.config.operator_limits:
+            limit = self.devices.limits[entry.name]
+            pollers.append(
+                Poller(
+                    entry.name,
+                    limit,
+                    clock=self.clock,
+                    deadline=limit.deadline,
+                    period=self._own_period(entry.interval),
+                    sink=self.loop.take_operator_limit,
+                )
+            )
         for name, built in self.devices.meters.items():
             pollers.append(
                 Poller(
@@ -103,7 +115,7 @@ class Server:
                     self.devices.meter(name),
                     clock=self.clock,
                     deadline=built.deadline,
-                    period=self._own_period(built),
+                    period=self._own_period(built.period),
                     sink=self.loop.take_meter,
                 )
             )
@@ -115,7 +127,7 @@ class Server:
                     charger,
                     clock=self.clock,
                     deadline=built.deadline,
-                    period=self._own_period(built),
+                    period=self._own_period(built.period),
                     sink=self.loop.take_charger,
                     prepare=charger.start,
                 )
@@ -123,9 +135,9 @@ class Server:
         self.loop.poll_with(pollers)
         return pollers
 
-    def _own_period(self, built: Built) -> timedelta | None:
+    def _own_period(self, period: timedelta) -> timedelta | None:
         """None for devices that are only asked at the interval."""
-        return built.period if built.period < self.config.interval else None
+        return period if period < self.config.interval else None
 
     async def leave(self) -> None:
         """Leave chargers safe and the database complete; each takes `LEAVE_S` at most."""
@@ -182,6 +194,7 @@ async def _server(
     site = await restored_site(site_config, store, clock.now(), keeps_settings=config.persists, law=options.law)
     hub = Hub(_labels(config), await restored_reasons(site_config, store, clock.now()))
     persistence = Persistence(store, clock, site, hub.reasons, keeps_settings=config.persists)
+    sources = {each.name: Source(expiry=each.expiry, fallback_w=each.fallback_w) for each in config.operator_limits}
     wiring = _wiring(config)
     loop = ControlLoop(
         site,
@@ -193,6 +206,7 @@ async def _server(
         vehicles=devices.vehicles,
         hub=hub,
         persistence=persistence,
+        limits=await OperatorLimits.restored(store, sources, clock.now()),
     )
     loop.show()
     if config.telemetry and await store.load_flag(TELEMETRY) is None:

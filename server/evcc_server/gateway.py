@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from evcclib.decision import PlanPreview
@@ -22,6 +22,15 @@ class Gateway(Protocol):
         waits for a device [R-3]. Raises `evcclib.errors.InvalidSetting`, `UnknownTarget` or, if the store cannot take it,
         `evcc_server.errors.StoreError`; then nothing has changed.
         """
+
+    async def limit(self, giver: str, power_w: float, lasts: timedelta) -> None:
+        """Take in a limit of the grid operator, in place of the giver's last one; on the disk and visible when this returns.
+
+        Raises `evcc_server.errors.StoreError`; then nothing has changed.
+        """
+
+    async def unlimit(self, giver: str) -> None:
+        """Withdraw what ``giver`` has given, if it has; as `limit`."""
 
     def view(self) -> SiteView:
         """The site as it is now."""

@@ -31,6 +31,11 @@ NO_VALUE_WORDS = frozenset({"null", "none", "nil", "-"})
 """How a text channel says "unset" [API-39]."""
 VEHICLES = "a vehicle's number, name or title"
 """What stands for one."""
+OPERATOR_LIMIT = "operatorLimit"
+OPERATOR_LIMIT_MAX_W = 1_000_000.0
+OPERATOR_LIMIT_LASTS = timedelta(hours=2)
+"""How long a limit of the grid operator stands that is given without a time."""
+OPERATOR_LIMIT_LASTS_MAX = timedelta(days=31)
 
 Parsed = SettingValue | str
 Owner = int | str | None
@@ -357,6 +362,25 @@ def parse_flag(name: str, text: str) -> bool:
             return False
         case _:
             raise InvalidSetting(name, text, "true, false", "invalid value")
+
+
+def parse_operator_limit(text: str) -> tuple[float, timedelta]:
+    """A limit of the grid operator [W] and how long it stands: ``4200``, ``4200/900`` with seconds. Raises `InvalidSetting`."""
+    power, slash, seconds = text.strip().partition("/")
+    lasts_s, longest_s = OPERATOR_LIMIT_LASTS.total_seconds(), OPERATOR_LIMIT_LASTS_MAX.total_seconds()
+    power_w = _number_between(OPERATOR_LIMIT, power, 0, OPERATOR_LIMIT_MAX_W, "W")
+    if slash:
+        lasts_s = _number_between("seconds", seconds, 1, longest_s, "s")
+    return power_w, timedelta(seconds=lasts_s)
+
+
+def _number_between(name: str, text: str, low: float, high: float, unit: str) -> float:
+    number, allowed = number_in(text.strip()), f"{low:.12g}..{high:.12g} {unit}"
+    if number is None:
+        raise InvalidSetting(name, text, allowed, f"{name}: invalid value")
+    if not low <= number <= high:
+        raise InvalidSetting(name, text, allowed, f"{name} out of range")
+    return number
 
 
 def find_vehicle(text: str, context: Context) -> str | None:

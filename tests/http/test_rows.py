@@ -190,6 +190,12 @@ async def test_loadpoint_settings(path: str, result: str, key: str, shown: objec
         pytest.param("loadpoints/1/remotedemand/never/hems", "invalid value: never", marks=pytest.mark.api("row-25")),
         pytest.param("loadpoints/1/remotedemand/soft/a b", "invalid source: a b", marks=pytest.mark.api("row-25")),
         pytest.param("loadpoints/1/priority/11", "priority out of range"),
+        pytest.param("operatorlimit/-1", "operatorLimit out of range: -1 (allowed: 0..1000000 W)"),
+        pytest.param("operatorlimit/1000001/60", "operatorLimit out of range: 1000001"),
+        pytest.param("operatorlimit/all", "operatorLimit: invalid value: all"),
+        pytest.param("operatorlimit/4200/0", "seconds out of range: 0 (allowed: 1..2678400 s)"),
+        pytest.param("operatorlimit/4200/2678401", "seconds out of range: 2678401"),
+        pytest.param("operatorlimit/4200/1h", "seconds: invalid value: 1h"),
         pytest.param("loadpoints/1/enable/delay/-1", "delay out of range"),
     ],
 )
@@ -369,6 +375,21 @@ async def test_remote_demand_with_and_without_colon() -> None:
                 assert response.json() == {"result": {"demand": shown, "source": "hems"}}
                 loadpoint = await api.loadpoint()
                 assert (loadpoint["remoteDisabled"], loadpoint["remoteDisabledSource"]) == (shown or None, "hems")
+
+
+@pytest.mark.api("operator-limit", "operator-free")
+@in_real_time
+async def test_the_operators_limit_is_given_for_a_time_and_withdrawn() -> None:
+    async with served() as api:
+        for path, seconds in (("4200/900", 900), ("3e3", 7200), ("0/1.5", 1.5)):
+            answer = (await api.post(f"/api/operatorlimit/{path}")).json()
+            power = float(path.partition("/")[0])
+            assert answer == {"result": {"limit": power, "seconds": seconds}}
+            state = await api.state()
+            assert (state["operatorLimit"], state["operatorLimitSource"]) == (power, "rest")
+        for _ in range(2):
+            assert (await api.delete("/api/operatorlimit")).text == '{"result":{}}\n'
+            assert [key for key in await api.state() if key.startswith("operator")] == []
 
 
 @pytest.mark.api("row-28", "row-29", "row-30")

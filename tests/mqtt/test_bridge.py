@@ -265,6 +265,62 @@ async def test_a_refused_command_changes_nothing_and_shows_the_true_value_again(
         assert payload in caplog.text
 
 
+LIMIT = "evcc/site/operatorLimit"
+
+
+@pytest.mark.api("M-8")
+@in_virtual_time
+async def test_the_operators_limit_is_given_and_withdrawn() -> None:
+    async with bridged() as world:
+        await world.command(f"{LIMIT}/set", '"4200/900"', is_retained=True)
+        assert world.home.limited is not None
+        assert (world.home.limited.power_w, world.home.limited.source) == (4200, "mqtt")
+        assert world.broker.payload(LIMIT) == "4200"
+        assert world.broker.payload(f"{LIMIT}Source") == "mqtt"
+        assert world.broker.payload(f"{LIMIT}Until") == str(int(EPOCH.timestamp()) + 900)
+        for word in ("none", "null"):
+            await world.command(f"{LIMIT}/set", word)
+            assert world.home.limited is None
+        assert not {topic for topic in world.broker.retained if topic.startswith(LIMIT)}
+
+
+@pytest.mark.api("M-9", "M-10")
+@pytest.mark.parametrize("payload", ["-1", "4200/0", "4200/900/1", "4,2", "true"])
+@in_virtual_time
+async def test_a_limit_that_is_refused_leaves_the_one_that_stands(
+    caplog: pytest.LogCaptureFixture, payload: str
+) -> None:
+    async with bridged() as world:
+        await world.command(f"{LIMIT}/set", "4200")
+        stands, mark = world.home.limited, len(world.broker.log)
+        await world.command(f"{LIMIT}/set", payload)
+        assert world.home.limited == stands
+        assert (LIMIT, "4200") in world.since(mark)
+        assert world.since(mark)[-1] == (f"{LIMIT}/set", "")
+        assert "(allowed: " in caplog.text
+
+
+@pytest.mark.api("M-7")
+@in_virtual_time
+async def test_an_empty_payload_neither_limits_nor_withdraws() -> None:
+    async with bridged() as world:
+        await world.command(f"{LIMIT}/set", "4200")
+        await trio.sleep(10)
+        await world.command(f"{LIMIT}/set", "")
+        await world.command(f"{LIMIT}/set", " ")
+        assert world.home.limited is not None
+
+
+@pytest.mark.api("M-3")
+@in_virtual_time
+async def test_a_limit_that_lay_retained_is_given_once() -> None:
+    broker = MemoryBroker()
+    broker.publish(Publication(f"{LIMIT}/set", b"4200/900"))
+    async with bridged(broker=broker) as world:
+        assert world.home.limited is not None
+        assert f"{LIMIT}/set" not in broker.retained
+
+
 @pytest.mark.api("M-9")
 @pytest.mark.parametrize(
     "topic", ["minSoc", "target/soc/DIGITS", "vehicle", "mode", "target/time/DIGITS", "colour/DIGITS"]

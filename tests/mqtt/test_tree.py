@@ -202,10 +202,13 @@ def test_only_what_an_earlier_home_of_ours_left_behind_is_stale() -> None:
         "evcc/site/gridEnergy",
         "evcc/site/gridCurrents/l1",
         "evcc/loadpoints/1/remoteDisabled",
+        "evcc/site/operatorLimit",
+        "evcc/site/operatorLimitUntil",
         "evcc/loadpoints/1/vehicleIdentity",
         "evcc/loadpoints/2/chargeCurrents/l1",
     }
     kept = {
+        "evcc/site/operatorLimit/set",
         "evcc/loadpoints/2/mode",
         "evcc/loadpoints/1/custom",
         "evcc/loadpoints/1/chargeCurrents/l1",

@@ -13,7 +13,7 @@ from example_home import CARPORT, FACTS, NOW, VIEW, example_document
 from evcc_server.http.state_schema import state_schema
 from evcc_server.settings import TABLE
 from evcc_server.state import encode
-from evcc_server.state.document import PASSING_KEYS, document
+from evcc_server.state.document import PASSING_KEYS, LimitInForce, LimitReason, document
 from evcc_server.state.reasons_text import reason_text, warning_text
 from evcc_server.state.values import Counter
 from evcclib.events import Warned, WarningCode
@@ -129,6 +129,31 @@ def test_what_cannot_be_known_is_null_on_every_channel_and_never_zero() -> None:
     assert encode.rest(carport["chargePower"]) is None
     assert encode.socket(carport["chargePower"]) is None
     assert dict(encode.mqtt("chargePower", carport["chargePower"])) == {"chargePower": ""}
+
+
+@pytest.mark.api("S-4")
+def test_the_operators_limit_is_shown_while_there_is_one() -> None:
+    def shown(limit: LimitInForce | None) -> dict[str, Any]:
+        site = document(VIEW, FACTS, NOW, limit).site
+        return {key: encode.rest(site[key]) for key in site if key.startswith("operator")}
+
+    assert shown(None) == {}
+    given = LimitInForce(4200.0, "rest", LimitReason.GIVEN, NOW.instant + timedelta(minutes=15))
+    until = (NOW.utc + timedelta(minutes=15)).astimezone(FACTS.time_zone)
+    assert shown(given) == {
+        "operatorLimit": 4200,
+        "operatorLimitSource": "rest",
+        "operatorLimitReason": "given",
+        "operatorLimitUntil": encode.time_text(until),
+    }
+    assert shown(LimitInForce(0.0, "relay", LimitReason.SILENT, None)) == {
+        "operatorLimit": 0,
+        "operatorLimitSource": "relay",
+        "operatorLimitReason": "silent",
+        "operatorLimitUntil": "0001-01-01T00:00:00Z",
+    }
+    properties: Any = state_schema()["properties"]
+    assert set(shown(given)) <= set(properties) & PASSING_KEYS
 
 
 @pytest.mark.api("S-4")

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 import trio
-from api_home import BERLIN, SITE, served
+from api_home import BERLIN, SITE, START, served
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from trio_test import in_real_time, in_virtual_time
@@ -26,7 +26,9 @@ from evcc_server.errors import ForeignDatabase, NewerDatabase, StoreError
 from evcc_server.keeping import schema
 from evcc_server.keeping.setting_rows import SettingRow, decode, encode
 from evcc_server.keeping.store import Snapshot, Store
+from evcc_server.loop.operator_limits import OperatorLimits
 from evcc_server.settings import TABLE, Context, Setting, parse
+from evcc_server.state.document import LimitInForce, LimitReason
 from evcclib.events import SessionRecord, SettingChanged
 from evcclib.model import ChargeMode
 from evcclib.settings import Scope
@@ -383,6 +385,7 @@ async def test_every_setting_survives_kill_9_right_after_its_answer(tmp_path: Pa
         "loadpoints/1/target/time/2023-03-07T06:00:00Z",
         "loadpoints/1/smartcostlimit/0.15",
         "telemetry/true",
+        "operatorlimit/4200/3600",
     )
     program = Path(__file__).parent / "serve_home.py"
     process = await trio.lowlevel.open_process(
@@ -394,6 +397,8 @@ async def test_every_setting_survives_kill_9_right_after_its_answer(tmp_path: Pa
     async with opened(database) as store:
         rows = {(row.owner, row.setting.key): row.value for row in await store.load_settings(SITE)}
         assert await store.load_flag("telemetry") is True
+        limit = (await OperatorLimits.restored(store, {}, START)).in_force(START.instant)
+        assert limit == LimitInForce(4200, "rest", LimitReason.GIVEN, START.instant + timedelta(hours=1))
     site = {"residualPower": -120, "bufferSoc": 81, "prioritySoc": 41, "bufferStartSoc": 91}
     loadpoint = {
         "mode": ChargeMode.MINPV,

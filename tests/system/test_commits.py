@@ -25,7 +25,7 @@ from evcc_server.keeping.persistence import Persistence
 from evcc_server.loop.control import ControlLoop
 from evcc_server.state.document import document
 from evcc_sim.runs.await_points import Killer, Steps, Survey
-from evcc_sim.runs.clients import MQTT, Seen
+from evcc_sim.runs.clients import MQTT, REST, SOCKET, Seen
 from evcc_sim.runs.virtual_time import run_virtually
 from evcclib import Site
 from evcclib.errors import InvalidSetting
@@ -83,7 +83,7 @@ async def test_while_a_request_is_being_written_the_control_goes_on_with_the_set
             nursery.start_soon(home.ask, "loadpoints/1/maxcurrent/10")
             home.house.is_plugged_in = False
             await trio.sleep(1)
-            home.server.loop.take_operator_limit(None)  # an occasion to decide
+            home.server.loop.take_operator_limit("relay", None, home.server.clock.instant())  # an occasion to decide
             await trio.sleep(1)
             assert home.server.loop.steps > steps
             assert await home.shows("maxCurrent") == {"16"}
@@ -415,6 +415,7 @@ async def test_a_session_deleted_while_it_goes_on_does_not_come_back(database: P
 
 # -- killed at every step -----------------------------------------------------------------------------------------------------
 
+LIMIT = ((REST, "operatorLimit"), (SOCKET, "operatorLimit"), (MQTT, "evcc/site/operatorLimit"))
 LASTS_S = 0.3
 """So long after its answer a request has no more consequences but those of the next step."""
 
@@ -487,7 +488,7 @@ async def by_a_card(home: Watched) -> None:
     home.server.loop.take_charger(
         "box", ChargerValues(status=ChargerStatus.B, is_enabled=False, identity="card-1"), home.server.clock.instant()
     )
-    home.server.loop.take_operator_limit(None)  # an occasion to decide
+    home.server.loop.take_operator_limit("relay", None, home.server.clock.instant())  # an occasion to decide
     await trio.sleep(0)
 
 
@@ -534,6 +535,34 @@ def test_what_anybody_has_seen_is_there_after_a_kill_at_any_step(
     lost, shown = killed_everywhere(tmp_path, happens, request_, key)
     assert lost == []
     assert shown == {before, after}  # some were killed before they could show it, some later
+
+
+async def a_limit_by_rest(home: Watched) -> None:
+    assert await home.ask("operatorlimit/2000/600") == 200
+
+
+async def a_limit_by_mqtt(home: Watched) -> None:
+    await home.command("site/operatorLimit/set", "2000/600")
+
+
+@pytest.mark.api("P-2", "operator-limit")
+@pytest.mark.parametrize("happens", [a_limit_by_rest, a_limit_by_mqtt])
+def test_a_limit_of_the_operator_that_anybody_has_seen_is_there_after_a_kill_at_any_step(
+    happens: Callable[[Watched], Awaitable[object]], tmp_path: Path
+) -> None:
+    async def kept(database: Path) -> object:
+        async with watched(database) as home:
+            return home.server.hub.snapshot.site.get("operatorLimit")
+
+    survey = Survey()
+    run_virtually(lambda: Story(tmp_path / "usual.db", happens, None).live(survey), seed=1, instruments=[survey])
+    ends = set()
+    for step in range(1, len(survey.points) + 1):
+        story, killer = Story(tmp_path / f"{step}.db", happens, None), Killer(step)
+        run_virtually(functools.partial(story.live, killer), seed=1, instruments=[killer])
+        was_seen = any(story.seen.has_shown(*place) for place in LIMIT)
+        ends.add((was_seen, run_virtually(functools.partial(kept, story.database), seed=1)))
+    assert {(False, None), (True, 2000.0)} <= ends <= {(False, None), (False, 2000.0), (True, 2000.0)}
 
 
 def test_a_request_that_is_shown_before_it_is_written_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

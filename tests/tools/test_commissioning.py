@@ -38,6 +38,7 @@ EXTRAS = Extras(
         "auth": {"token": SECRET},
         "tariffs": {"grid": {"type": "fixed", "price": 0.3}},
         "database": {"dsn": ":memory:"},
+        "operatorlimit": {"name": "relay", "active": True, "limit": 4200},
     }
 )
 Tool = Callable[..., Awaitable[int]]
@@ -71,6 +72,7 @@ def test_check_reads_every_device_once(tmp_path: Path, capsys: pytest.CaptureFix
         assert re.search(r"^meter roof +yes +power +4200 W$", printed, re.MULTILINE)
         assert re.search(r"^charger keba +yes +status +B$", printed, re.MULTILINE)
         assert re.search(r"^vehicle blue +yes +soc +20 %$", printed, re.MULTILINE)
+        assert re.search(r"^limit relay +yes +limit +4200 W$", printed, re.MULTILINE)
         assert re.search(r"^tariff grid +yes +0\.3 EUR/kWh now", printed, re.MULTILINE)
         assert "Not confirmed by anybody" in printed
         assert "charger keba: " in printed.split("Not confirmed")[1]

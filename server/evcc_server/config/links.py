@@ -29,7 +29,7 @@ from evcc_server.config.sources import (
 
 
 def sources_in(owner: object) -> Iterator[Source]:
-    """Every plugin below ``owner``: a custom device, a vehicle, a tariff, or another plugin."""
+    """Every plugin below ``owner``: a custom device, a vehicle, a tariff, an operator's limit, or another plugin."""
     match owner:
         case CalcSource(operands=operands):
             yield owner
@@ -83,6 +83,7 @@ def _check_connections(config: Config) -> Iterator[Problem]:
     entries: list[MeterEntry | ChargerEntry] = [*config.meters, *config.chargers]
     users = [(entry.line, entry.place, set(addresses_of(entry))) for entry in entries]
     users += [(vehicle.line, vehicle.place, set(addresses_in(vehicle))) for vehicle in config.vehicles]
+    users += [(limit.line, limit.place, set(addresses_in(limit))) for limit in config.operator_limits]
     users += [(proxy.line, proxy.place, {proxy.address}) for proxy in config.proxies]
     first: dict[tuple[str, int], tuple[ModbusAddress, str]] = {}
     for line, user, addresses in users:
@@ -115,6 +116,7 @@ def _check_brokers(config: Config) -> Iterator[Problem]:
         return
     entries: list[MeterEntry | ChargerEntry | VehicleEntry] = [*config.meters, *config.chargers, *config.vehicles]
     owners: list[tuple[int, str, object]] = [(entry.line, entry.place, entry) for entry in entries]
+    owners += [(limit.line, limit.place, limit) for limit in config.operator_limits]
     tariffs = (config.tariffs.grid, config.tariffs.feed_in, config.tariffs.planner)
     owners += [(1, "tariffs", tariff) for tariff in tariffs if isinstance(tariff, CustomTariff)]
     for line, place, owner in owners:

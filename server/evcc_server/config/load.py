@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,6 +16,7 @@ from evcc_server.config.model import Auth, Config, Database, ModbusProxy, Networ
 from evcc_server.config.problems import ConfigError, Problem
 from evcc_server.config.read_address import broker_address, check_host, read_plugin_address, split_host_port
 from evcc_server.config.read_devices import read_charger, read_meter
+from evcc_server.config.read_operator_limit import read_operator_limit
 from evcc_server.config.read_site import check_names, check_references, read_circuit, read_loadpoint, read_site
 from evcc_server.config.read_tariffs import read_tariffs
 from evcc_server.config.read_vehicles import read_vehicle
@@ -36,9 +38,9 @@ _IGNORED = {
     "metrics": "not needed here, ignored",
 }
 _UNSUPPORTED = dict.fromkeys(
-    ("influx", "hems", "eebus", "messaging", "javascript", "go", "ocpp", "shm", "relays", "remote"),
+    ("influx", "eebus", "messaging", "javascript", "go", "ocpp", "shm", "relays", "remote"),
     "this section is not supported, remove it",
-)
+) | {"hems": "this section is not supported, a grid operator's limit is read by operatorlimit"}
 
 
 def load_config(path: str | Path, *, environment: Mapping[str, str] | None = None) -> Config:
@@ -83,10 +85,13 @@ def _config(root: Section, document: Table) -> Config:
     chargers = root.each("chargers", read_charger)
     vehicles = root.each("vehicles", read_vehicle)
     circuits = root.each("circuits", read_circuit)
+    interval = root.duration("interval", default=timedelta(seconds=10), low=_INTERVAL_MIN)
+    limits = root.each("operatorlimit", functools.partial(read_operator_limit, site_interval=interval))
     loadpoints = root.each("loadpoints", read_loadpoint)
     if not loadpoints and root.node("loadpoints") is None:
         root.problem("loadpoints", "missing, expected a list of loadpoints")
     check_names(root, [("meter", meters), ("charger", chargers), ("vehicle", vehicles), ("circuit", circuits)])
+    check_names(root, [("limit", limits)])
     check_references(
         root,
         site,
@@ -106,7 +111,7 @@ def _config(root: Section, document: Table) -> Config:
     config = Config(
         file=root.findings.file,
         network=network,
-        interval=root.duration("interval", default=timedelta(seconds=10), low=_INTERVAL_MIN),
+        interval=interval,
         database=_database(root),
         mqtt=_mqtt(root, network),
         site=site,
@@ -115,6 +120,7 @@ def _config(root: Section, document: Table) -> Config:
         vehicles=tuple(sorted(vehicles, key=lambda vehicle: vehicle.name)),
         loadpoints=loadpoints,
         circuits=circuits,
+        operator_limits=limits,
         tariffs=read_tariffs(tariffs) if tariffs else Tariffs(),
         proxies=root.each("modbusproxy", _proxy),
         log=root.word("log", LOG_LEVELS, default="info") or "info",

@@ -192,6 +192,23 @@ class Circuit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorLimitEntry:
+    """One of ``operatorlimit``: where a limit of the grid operator is read. ``active`` None: it always is.
+
+    An answer stands for ``expiry``; then, while the source is silent, ``fallback_w``, if there is one.
+    """
+
+    name: str
+    line: int
+    place: str
+    active: Source | None
+    limit: Source
+    interval: timedelta
+    expiry: timedelta
+    fallback_w: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Zone:
     """A price that holds on certain days and hours, in the notation of [TAR-3] and [TAR-4]."""
 
@@ -271,6 +288,7 @@ class Config:
     vehicles: tuple[VehicleEntry, ...] = ()
     loadpoints: tuple[Loadpoint, ...] = ()
     circuits: tuple[Circuit, ...] = ()
+    operator_limits: tuple[OperatorLimitEntry, ...] = ()
     tariffs: Tariffs = field(default_factory=Tariffs)
     proxies: tuple[ModbusProxy, ...] = ()
     log: str = "info"

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
-from evcc_server.config.model import ChargerEntry, Circuit, Loadpoint, MeterEntry, Site, VehicleEntry
+from evcc_server.config.model import (
+    ChargerEntry,
+    Circuit,
+    Loadpoint,
+    MeterEntry,
+    OperatorLimitEntry,
+    Site,
+    VehicleEntry,
+)
 from evcc_server.config.problems import expected_one_of
 from evcc_server.config.read_settings import read_settings
 from evcc_server.config.section import Section
@@ -116,7 +124,8 @@ def read_circuit(section: Section) -> Circuit:
 
 
 def check_names(
-    root: Section, groups: Iterable[tuple[str, Sequence[MeterEntry | ChargerEntry | VehicleEntry | Circuit]]]
+    root: Section,
+    groups: Iterable[tuple[str, Sequence[MeterEntry | ChargerEntry | VehicleEntry | Circuit | OperatorLimitEntry]]],
 ) -> None:
     """Names must be unique in their group."""
     for what, entries in groups:

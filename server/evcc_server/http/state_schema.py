@@ -87,6 +87,13 @@ _SITE_OPTIONAL: dict[str, Schema] = {
     "tariffCo2": _NUMBER,
     "tariffEffectivePrice": _NUMBER,
     "tariffEffectiveCo2": _NUMBER,
+    "operatorLimit": {
+        "type": "number",
+        "description": "W, for all loadpoints together; with its kin only while one is in force",
+    },
+    "operatorLimitSource": {"type": "string", "description": "rest, mqtt, or the name of a configured source"},
+    "operatorLimitReason": {"type": "string", "enum": ["given", "silent"]},
+    "operatorLimitUntil": _TIME,
 }
 _REASON: Schema = {
     "type": "object",

@@ -18,6 +18,7 @@ from evcc_server.clock import Clock
 from evcc_server.devices.contract import Charger, ChargerValues, MeterValues, Vehicle, VehicleValues
 from evcc_server.errors import DeviceError
 from evcc_server.keeping.persistence import Persistence
+from evcc_server.loop.operator_limits import OperatorLimits
 from evcc_server.loop.pollers import Health, Poller
 from evcc_server.loop.samples import Samples, Wiring
 from evcc_server.state.hub import Hub, Level
@@ -39,7 +40,6 @@ from evcclib.commands import (
 from evcclib.decision import Decision, PlanPreview
 from evcclib.events import Event, Warned, WarningCode
 from evcclib.model import Cause, Now, TariffKind
-from evcclib.readings import OperatorLimit
 from evcclib.requests import Request, is_lasting
 from evcclib.tariff import Rates
 from evcclib.units import Instant
@@ -47,7 +47,7 @@ from evcclib.view import SiteView
 
 _log = logging.getLogger(__name__)
 
-AnyPoller = Poller[MeterValues] | Poller[ChargerValues]
+AnyPoller = Poller[MeterValues] | Poller[ChargerValues] | Poller[float | None]
 
 COMMAND_DEADLINE_S = 10.0
 """A phase switch with its pauses is the longest command; past this nobody knows what the device did."""
@@ -93,6 +93,7 @@ class ControlLoop:
         vehicles: Mapping[str, Vehicle],
         hub: Hub,
         persistence: Persistence,
+        limits: OperatorLimits,
     ) -> None:
         self._site = site
         self._samples = samples
@@ -103,6 +104,7 @@ class ControlLoop:
         self._vehicles = vehicles
         self._hub = hub
         self._persistence = persistence
+        self._limits = limits
         self._pollers: tuple[AnyPoller, ...] = ()
         self._poller_by_name: dict[str, AnyPoller] = {}
         self._watched_meters = {wiring.grid, *wiring.circuits.values()} - {None}
@@ -137,10 +139,10 @@ class ControlLoop:
         """Sink of the tariff service."""
         self._samples.rates(rates)
 
-    def take_operator_limit(self, limit: OperatorLimit | None) -> None:
-        """Sink of the grid operator's limit; None: withdrawn."""
-        self._samples.operator_limit(limit)
-        self._wake(Cause.REQUEST)
+    def take_operator_limit(self, source: str, power_w: float | None, at: Instant) -> None:
+        """Sink of the pollers of the grid operator's sources; None: no limit."""
+        if self._limits.hear(source, power_w, at) and not self._is_in_round:
+            self._wake(Cause.REQUEST)
 
     # -- the gateway -----------------------------------------------------------------------------------------------
 
@@ -159,11 +161,23 @@ class ControlLoop:
         self.show()
         self._wake(Cause.REQUEST)
 
+    async def limit(self, giver: str, power_w: float, lasts: timedelta) -> None:
+        """See `Gateway.limit`."""
+        await self._limits.give(giver, power_w, lasts, self._clock.now())
+        self.show()
+        self._wake(Cause.REQUEST)
+
+    async def unlimit(self, giver: str) -> None:
+        """See `Gateway.unlimit`."""
+        await self._limits.withdraw(giver, self._clock.now())
+        self.show()
+        self._wake(Cause.REQUEST)
+
     def show(self, *, is_cycle: bool = False) -> None:
         """Let every outlet see the site as it is now, but for what is not on the disk yet."""
         now = self._clock.now()
         self._shown = self._persistence.shown(self._site.view(now=now), self._shown)
-        self._hub.publish(self._shown, now, is_cycle=is_cycle)
+        self._hub.publish(self._shown, now, limit=self._limits.in_force(now.instant), is_cycle=is_cycle)
 
     def view(self) -> SiteView:
         """See `Gateway.view`."""
@@ -251,6 +265,7 @@ class ControlLoop:
         now = self._clock.now()
         outcomes = tuple(self._outcomes)
         self._outcomes.clear()
+        self._samples.operator_limit(self._limits.reading(now.instant))
         decision = self._site.step(self._samples.readings(outcomes), now=now, cause=cause)
         self.steps += 1
         for loadpoint, batch in decision.commands.items():

@@ -159,8 +159,9 @@ class Samples:
 
     def operator_limit(self, limit: OperatorLimit | None) -> None:
         """Take in the grid operator's limit, or its end."""
-        self._operator_limit = limit
-        self._readings = None
+        if limit != self._operator_limit:
+            self._operator_limit = limit
+            self._readings = None
 
     def current_rates(self) -> Mapping[TariffKind, Rates]:
         """The price lists as taken in last."""

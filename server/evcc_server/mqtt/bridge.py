@@ -24,7 +24,7 @@ from evcc_server.errors import StoreError
 from evcc_server.gateway import Gateway
 from evcc_server.mqtt import tree
 from evcc_server.mqtt.broker_link import BrokerLink, Connected, MqttOptions, Publication, Received
-from evcc_server.mqtt.topics import Aim, UnknownTopic, aim, value
+from evcc_server.mqtt.topics import Aim, UnknownTopic, aim, is_operator_limit, operator_limit, value
 from evcc_server.quoting import quoted
 from evcc_server.settings import Context, Parsed, parse, request
 from evcc_server.state.encode import is_scalar, mqtt, mqtt_scalar
@@ -37,6 +37,7 @@ log = logging.getLogger("evcc_server.mqtt")
 
 DOCUMENT_PERIOD_S = 1.0
 UPDATED_PERIOD_S = 1.0
+GIVER = "mqtt"
 OWN_CLEAR_S = 5.0
 CLEARED_MAX = 1000
 
@@ -225,25 +226,47 @@ class Bridge:
         """Carry out one command; whatever comes of it, nothing of it stays on the broker [M-8, M-10]."""
         if not payload and self._was_cleared(topic):
             return
-        target: Aim | None = None
+        shown: frozenset[Key] = frozenset()
         try:
-            target = aim(self._root, topic, self._context)
-            wanted = value(target, payload, self._context)
-            if wanted is not ...:
-                await self._submit(target, wanted)
-            elif not payload:
+            if is_operator_limit(self._root, topic):
+                shown = tree.OPERATOR_LIMIT_KEYS
+                is_command = await self._limit(payload)
+            else:
+                target = aim(self._root, topic, self._context)
+                shown = tree.setting_keys(target.setting, target.owner)
+                is_command = await self._set(target, payload)
+            if not is_command and not payload:
                 return  # nothing was asked for, and nothing lies there
         except (InvalidSetting, UnknownTarget, UnknownTopic) as error:
             text = payload.decode(errors="replace")
             log.warning("MQTT: %s with %s is ignored: %s", quoted(topic), quoted(text), _on_one_line(str(error)))
-            self._show_again(target)
+            self._show_again(shown)
         except StoreError as error:
             log.error("MQTT: %s can't be stored, nothing is changed: %s", quoted(topic), error)
-            self._show_again(target)
+            self._show_again(shown)
         except Exception:  # a defect that one command meets must not end the server
             log.exception("MQTT: %s with %s failed", quoted(topic), quoted(payload.decode(errors="replace")))
-            self._show_again(target)
+            self._show_again(shown)
         self._clear(topic)
+
+    async def _limit(self, payload: bytes) -> bool:
+        """Give or withdraw the grid operator's limit; whether ``payload`` is a command."""
+        match operator_limit(payload):
+            case None:
+                await self._gateway.unlimit(GIVER)
+            case (power_w, lasts):
+                await self._gateway.limit(GIVER, power_w, lasts)
+            case _:
+                return False
+        return True
+
+    async def _set(self, target: Aim, payload: bytes) -> bool:
+        """Change a setting; whether ``payload`` is a command."""
+        wanted = value(target, payload, self._context)
+        if wanted is ...:
+            return False
+        await self._submit(target, wanted)
+        return True
 
     async def _submit(self, target: Aim, wanted: Parsed) -> None:
         try:
@@ -255,11 +278,10 @@ class Bridge:
             named = parse(target.setting, target.level, self._context)
             await self._gateway.submit(request(target.setting, target.owner, named))
 
-    def _show_again(self, target: Aim | None) -> None:
-        """Publish the value that still holds, so that an optimistic interface falls back to it."""
-        if target is None or not self._is_announced:
+    def _show_again(self, shown: frozenset[Key]) -> None:
+        """Publish the values that still hold, so that an optimistic interface falls back to them."""
+        if not self._is_announced:
             return
-        shown = tree.setting_keys(target.setting, target.owner)
         for key, each in tree.keys(self._hub.snapshot):
             if key in shown:
                 self._publish_value(key, each)

@@ -6,16 +6,28 @@
     <root>/loadpoints/<id>/<spelling>/set              spelling: targetSoc, target/soc, limitSoc      [M-1]
     <root>/loadpoints/<id>/<spelling>/<value>/set      the payload wins, else the level is the value  [M-2]
     <root>/vehicles/<name>/<spelling>/set              today's names
+    <root>/site/operatorLimit/set                      no setting, it ends by itself
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from types import EllipsisType
 
 from evcc_server.quoting import short
-from evcc_server.settings import BY_TOPIC, Context, Owner, Parsed, Setting, parse
+from evcc_server.settings import (
+    BY_TOPIC,
+    NO_VALUE_WORDS,
+    OPERATOR_LIMIT,
+    Context,
+    Owner,
+    Parsed,
+    Setting,
+    parse,
+    parse_operator_limit,
+)
 from evcclib.errors import InvalidSetting, UnknownTarget
 from evcclib.settings import Scope
 
@@ -96,6 +108,22 @@ def aim(root: str, topic: str, context: Context) -> Aim:
             return _find(Scope.VEHICLE, _vehicle(name, context), spelling)
         case _:
             raise UnknownTopic("not a topic for settings")
+
+
+def is_operator_limit(root: str, topic: str) -> bool:
+    """Whether ``topic`` is that of the grid operator's limit."""
+    return topic == f"{root}/site/{OPERATOR_LIMIT}/{SET}"
+
+
+def operator_limit(payload: bytes) -> tuple[float, timedelta] | EllipsisType | None:
+    """The limit [W] that a command gives, and how long it stands; None: withdrawn, ``...`` when it is no command.
+
+    Raises `InvalidSetting`.
+    """
+    text = _text(payload)
+    if text.lower() in NO_VALUE_WORDS:
+        return None
+    return parse_operator_limit(text) if text else ...
 
 
 def value(target: Aim, payload: bytes, context: Context) -> Parsed | EllipsisType:

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from evcc_server.settings import Owner, Setting
+from evcc_server.settings import OPERATOR_LIMIT, Owner, Setting
 from evcc_server.state.document import PASSING_KEYS, Document, Keys
 from evcc_server.state.encode import NOT_ON_MQTT, Compat, dumps, mqtt, mqtt_extra, rest_keys
 from evcc_server.state.hub import Key
@@ -86,6 +86,12 @@ def setting_keys(setting: Setting, owner: Owner) -> frozenset[Key]:
     return frozenset() if isinstance(owner, str) else frozenset((owner, key) for key in setting.document_keys)
 
 
+OPERATOR_LIMIT_KEYS: frozenset[Key] = frozenset(
+    (None, f"{OPERATOR_LIMIT}{each}") for each in ("", "Source", "Reason", "Until")
+)
+"""Where the grid operator's limit is shown while there is one."""
+
+
 def stale(root: str, document: Document, found: Iterable[str]) -> Iterator[str]:
     """Those of the retained topics ``found`` that an earlier configuration or version of ours has left behind [M-11]."""
     for topic in found:
@@ -102,7 +108,9 @@ def stale(root: str, document: Document, found: Iterable[str]) -> Iterator[str]:
 
 def _is_gone(keys: Keys, levels: list[str]) -> bool:
     """Whether the topic ``levels`` was a key's that is retired, or that is not among ``keys`` now."""
-    return bool(levels) and (levels[0] in RETIRED_KEYS or levels[0] in PASSING_KEYS - keys.keys())
+    if not levels or levels[-1] == "set":  # a command that waits for us
+        return False
+    return levels[0] in RETIRED_KEYS or levels[0] in PASSING_KEYS - keys.keys()
 
 
 def _length(value: Value) -> int:

@@ -11,17 +11,18 @@ import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
+from enum import StrEnum
 from operator import attrgetter
-from typing import Final
+from typing import Final, NamedTuple
 
 from evcc_server.settings import TABLE
-from evcc_server.state.awaited import ends_at
+from evcc_server.state.awaited import ends_at, to_second
 from evcc_server.state.reasons_text import reason_text
 from evcc_server.state.values import UNSET_TIME, Counter, Names, Phases, Records, Structure, Unset, Value
 from evcclib.model import Now, PhaseTriple, RemoteDemand
 from evcclib.reasons import Reason, ReasonCode
 from evcclib.settings import Kind, LoadpointSettings, Scope, SiteSettings
-from evcclib.units import ZERO, round_half_away, whole_seconds
+from evcclib.units import ZERO, Instant, round_half_away, whole_seconds
 from evcclib.view import BatteryView, LoadpointView, SiteView
 
 Keys = Mapping[str, Value]
@@ -35,6 +36,22 @@ class Labels:
     time_zone: tzinfo
     currency: str = "EUR"
     language: str = "en"
+
+
+class LimitReason(StrEnum):
+    """Why a limit of the grid operator is in force."""
+
+    GIVEN = "given"
+    SILENT = "silent"  # its source is, so that what is configured for this holds
+
+
+class LimitInForce(NamedTuple):
+    """The grid operator's limit, whose it is, and when it ends by itself; None: when its source speaks again."""
+
+    power_w: float
+    source: str
+    reason: LimitReason
+    expires_at: Instant | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +79,7 @@ PASSING_KEYS: Final = frozenset(
         "gridPower", "gridAge", "gridPowers", "gridCurrents", "gridEnergy", "gridReturnEnergy", "pv", "pvEnergy",
         "batteryPower", "batterySoc", "batteryCapacity", "battery", "batteryEnergy", "batteryReturnEnergy",
         "tariffGrid", "tariffFeedIn", "tariffCo2", "tariffEffectivePrice", "tariffEffectiveCo2",
+        "operatorLimit", "operatorLimitSource", "operatorLimitReason", "operatorLimitUntil",
         "chargeCurrents", "chargeVoltages", "chargeTotalImport", "climaterActive", "planOverrun",
         "sessionSolarPercentage", "sessionPrice", "remoteDisabled", "remoteDisabledSource",
         "vehiclePresent", "vehicleName", "vehicleTitle", "vehicleIcon", "vehicleCapacity", "vehicleSoc", "vehicleRange",
@@ -71,14 +89,15 @@ PASSING_KEYS: Final = frozenset(
 """Keys that not every document has: of what a home can do, what devices tell, what an event has to do first."""
 
 
-def document(view: SiteView, labels: Labels, now: Now) -> Document:
-    """The documents of ``view``, which was taken at ``now``."""
+def document(view: SiteView, labels: Labels, now: Now, limit: LimitInForce | None = None) -> Document:
+    """The documents of ``view``, which was taken at ``now``; ``limit``: the grid operator's, if there is one."""
     shown_of = _vehicle if view.vehicles else _nobodys
     loadpoints = [
         {**_loadpoint(loadpoint, labels, now, place), **shown_of(loadpoint)}
         for place, loadpoint in enumerate(view.loadpoints)
     ]
-    return Document(_site(view, labels), tuple(loadpoints))
+    site = _site(view, labels) if limit is None else {**_site(view, labels), **_operator_limit(limit, labels, now)}
+    return Document(site, tuple(loadpoints))
 
 
 _NO_ACCOUNTS = Structure({"vehicles": Structure({})})
@@ -169,6 +188,16 @@ def _site(view: SiteView, labels: Labels) -> Keys:
         }
     )
     return keys
+
+
+def _operator_limit(limit: LimitInForce, labels: Labels, now: Now) -> Keys:
+    until = None if limit.expires_at is None else now.utc + (limit.expires_at - now.instant)
+    return {
+        "operatorLimit": limit.power_w,
+        "operatorLimitSource": limit.source,
+        "operatorLimitReason": limit.reason.value,
+        "operatorLimitUntil": UNSET_TIME if until is None else to_second(until).astimezone(labels.time_zone),
+    }
 
 
 def _loadpoint(view: LoadpointView, labels: Labels, now: Now, place: int) -> Keys:

@@ -15,7 +15,7 @@ from typing import Final
 
 import trio
 
-from evcc_server.state.document import SETTING_KEYS, Document, Keys, Labels, document
+from evcc_server.state.document import SETTING_KEYS, Document, Keys, Labels, LimitInForce, document
 from evcc_server.state.reason_log import ReasonLog
 from evcc_server.state.values import Phases, Value
 from evcclib.model import Now
@@ -121,14 +121,14 @@ class Hub:
         """Counts the documents; equal numbers mean the same `snapshot`."""
         return self._version
 
-    def publish(self, view: SiteView, now: Now, *, is_cycle: bool = True) -> None:
-        """Make ``view``, taken at ``now``, the newest state; returns at once.
+    def publish(self, view: SiteView, now: Now, *, limit: LimitInForce | None = None, is_cycle: bool = True) -> None:
+        """Make ``view``, taken at ``now``, the newest state, with the grid operator's ``limit``; returns at once.
 
         ``is_cycle``: a control cycle has ended, so measurements are news even when they have not moved, for those
         watchers that want to know [M-12]; else only what differs is.
         """
         self.reasons.note(view, now)
-        self.replace(document(view, self.labels, now), is_cycle=is_cycle)
+        self.replace(document(view, self.labels, now, limit), is_cycle=is_cycle)
 
     def replace(self, newest: Document, *, is_cycle: bool = False) -> None:
         """`publish` for a finished document."""

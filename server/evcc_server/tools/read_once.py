@@ -10,8 +10,9 @@ from datetime import timedelta
 import anyio
 
 from evcc_server.devices.contract import Built, Charger, ChargerValues, Meter, MeterValues, Vehicle, VehicleValues
+from evcc_server.devices.plugin.limit import PluginLimit
 from evcc_server.errors import DeviceError, DeviceSilent
-from evcc_server.tools.values_text import MISSING, value_rows
+from evcc_server.tools.values_text import MISSING, shown, value_rows
 from evcc_server.wiring.factory import Devices
 
 _CHARGER_FIELDS = {
@@ -76,8 +77,18 @@ async def read_vehicle(name: str, vehicle: Vehicle) -> Findings:
     return await _findings(name, read, timedelta(seconds=30), ())
 
 
+async def read_limit(name: str, limit: PluginLimit) -> Findings:
+    """Ask a source of the grid operator's limit once."""
+
+    async def read() -> Sequence[tuple[str, str]]:
+        power_w = await limit.read()
+        return [("limit", "none" if power_w is None else shown(power_w, "W"))]
+
+    return await _findings(name, read, limit.deadline, ())
+
+
 async def read_all(devices: Devices) -> dict[str, Findings]:
-    """Read everything once, side by side; keys are ``meter grid``, ``charger box``, ``vehicle golf``."""
+    """Read everything once, side by side; keys are ``meter grid``, ``charger box``, ``vehicle golf``, ``limit relay``."""
     reads: dict[str, Callable[[], Awaitable[Findings]]] = {}
     for name, built in devices.meters.items():
         reads[f"meter {name}"] = functools.partial(read_meter, built, devices.meter(name))
@@ -85,6 +96,8 @@ async def read_all(devices: Devices) -> dict[str, Findings]:
         reads[f"charger {name}"] = functools.partial(read_charger, built, devices.charger(name))
     for name, vehicle in devices.vehicles.items():
         reads[f"vehicle {name}"] = functools.partial(read_vehicle, name, vehicle)
+    for name, limit in devices.limits.items():
+        reads[f"limit {name}"] = functools.partial(read_limit, name, limit)
     found: dict[str, Findings] = {}
 
     async def note(key: str) -> None:

@@ -32,6 +32,7 @@ from evcc_server.config.sources import ModbusAddress, NetworkAddress, SerialAddr
 from evcc_server.devices.contract import Built, Charger, Meter, Vehicle
 from evcc_server.devices.plugin.charger import PluginCharger
 from evcc_server.devices.plugin.http import HttpClient
+from evcc_server.devices.plugin.limit import PluginLimit
 from evcc_server.devices.plugin.meter import PluginMeter
 from evcc_server.devices.plugin.mqtt import NoTopics, Topics
 from evcc_server.devices.plugin.sources import Plugins
@@ -128,6 +129,7 @@ class Devices:
     meters: Mapping[str, Built] = field(default_factory=dict)
     chargers: Mapping[str, Built] = field(default_factory=dict)
     vehicles: Mapping[str, Vehicle] = field(default_factory=dict)
+    limits: Mapping[str, PluginLimit] = field(default_factory=dict)
     plugins: Plugins
     links: Links
     proxies: tuple[tuple[ModbusProxy, Link], ...] = ()
@@ -177,6 +179,7 @@ def build(
             if everything or any(loadpoint.charger == entry.name for loadpoint in config.loadpoints)
         },
         vehicles={entry.name: PluginVehicle(entry, plugins) for entry in config.vehicles if _has_plugins(entry)},
+        limits={entry.name: PluginLimit(entry, plugins) for entry in config.operator_limits},
         plugins=plugins,
         links=links,
         proxies=tuple((proxy, links.get(proxy.address)) for proxy in config.proxies),

@@ -109,6 +109,10 @@ class Seen:
         """What a channel has shown last under a name. Raises KeyError if it has shown nothing."""
         return self._last[channel, name]
 
+    def has_shown(self, channel: str, name: str) -> bool:
+        """Whether a channel has shown anything under a name."""
+        return (channel, name) in self._last
+
     def ended(self, *last: Document) -> None:
         """The server is gone. Whoever looks next may also see what it has shown last, and what was just about to become so."""
         self._last_words = [words(document) for document in last]

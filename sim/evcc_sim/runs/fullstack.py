@@ -30,6 +30,7 @@ from evcc_server.config.load import parse_config
 from evcc_server.config.model import Config
 from evcc_server.config.options import Options
 from evcc_server.http.app import build_app
+from evcc_server.http.operator_limit_routes import PATH
 from evcc_server.http.route import Refused
 from evcc_server.keeping.store import Store
 from evcc_server.mqtt.bridge import Bridge
@@ -407,20 +408,17 @@ class FullStack:
                 self.recorder.note(f"clock jumps by {by.total_seconds():g} s")
 
     async def _limit(self, server: Server) -> None:
-        """The grid operator's messages, repeated at the interval as such devices do."""
+        """The grid operator's messages, by REST: each is given once, and withdrawn unless it is lost."""
         spans = operator_spans(self.scenario, self.house.days)
-        if not spans:
-            return
-        origin_s = self._clock.now_s  # the server's instants count from its own start
-        known = None
-        while True:
+        client, known = RestClient(server.home, self._seen), None
+        while spans:
             limit = operator_limit_at(spans, self._clock.now_s)
-            if limit != known:
-                known = limit
-                server.loop.take_operator_limit(
-                    limit
-                    and type(limit)(power_w=limit.power_w, expires_at=limit.expires_at - timedelta(seconds=origin_s))
-                )
+            left_s = 0.0 if limit is None else limit.expires_at.total_seconds() - self._clock.now_s
+            if limit is None and known is not None:
+                await client.ask("DELETE", PATH)
+            elif limit is not None and limit != known and left_s >= 1:
+                await client.ask("POST", f"{PATH}/{limit.power_w}/{left_s:.6f}")
+            known = limit
             await trio.sleep(1.0)
 
     async def _price(self, server: Server) -> None:
