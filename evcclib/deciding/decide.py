@@ -69,6 +69,7 @@ def _seen(lp: LoadpointDesk, asked: Demand, sun: Sun) -> Seen:
         state.plan.projected_start,
         shown,
         0.0 if shown and not is_ramping(state, lp.instant) else state.effect.most_w,
+        lp.layout.config.guard_duration,
         state.reason,
         state.memory,
     )

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from evcclib.errors import InvalidConfig
+from evcclib.laws.adaptive import Adaptive
 from evcclib.laws.classic import Classic
 from evcclib.laws.law import Law
 
-LAWS: Mapping[str, Law] = {law.name: law for law in (Classic(),)}
+LAWS: Mapping[str, Law] = {law.name: law for law in (Classic(), Adaptive())}
 
 
 def by_name(name: str) -> Law:

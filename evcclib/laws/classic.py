@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from evcclib.laws.demand import because
 from evcclib.laws.law import Ask, Law, News, Outlook, Seen, SiteSeen, Sun, Target, Turn
-from evcclib.laws.priorities import flexible_for, flexible_power
+from evcclib.laws.priorities import sun_for
+from evcclib.laws.without_sun import too_little, without_grid
 from evcclib.machines import phases, surplus
 from evcclib.machines.charger import may_switch
 from evcclib.machines.hold import elapsed, first_after
@@ -31,7 +32,6 @@ from evcclib.machines.surplus import (
     target_current,
 )
 from evcclib.machines.unmetered import measured
-from evcclib.model import ChargeMode
 from evcclib.reasons import Reason, ReasonCode
 from evcclib.settings import LoadpointSettings
 from evcclib.units import Instant
@@ -53,17 +53,10 @@ class Classic(Law):
 
     def decide(self, seen: SiteSeen) -> tuple[None, Ask]:
         """Nothing is worked out before it is asked for."""
-        priorities = [each.priority for each in seen.loadpoints]
-        lowest = min(priorities, default=0)
-
-        def flexible_w(loadpoint: int) -> float:
-            return _flexible(seen.loadpoints[loadpoint], seen.voltage_v)
 
         def ask(memory: Memory, turn: Turn) -> tuple[Target, Memory]:
-            each, sun = seen.loadpoints[turn.loadpoint], turn.sun
-            if each.settings.mode is ChargeMode.PV and each.priority > lowest:
-                sun = sun.shifted(-flexible_for(turn.loadpoint, priorities, flexible_w))
-            return _target(seen, each, memory, sun, turn.phases_max)
+            each = seen.loadpoints[turn.loadpoint]
+            return _target(seen, each, memory, sun_for(seen, turn), turn.phases_max)
 
         return None, ask
 
@@ -142,19 +135,6 @@ def _remembered(before: Memory, timer: SunTimer, scaling: Scaling) -> Memory:
     return Memory(timer, scaling)
 
 
-def _flexible(seen: Seen, voltage_v: float) -> float:
-    demand = seen.demand
-    return flexible_power(
-        mode=seen.settings.mode,
-        is_charging=seen.is_charging,
-        has_floor=demand.wanted_a > 0 and not demand.follows_sun,
-        power_w=None if seen.taken is None else seen.taken.least_w,
-        current_min_a=seen.minimum_a,
-        phases=seen.active,
-        voltage_v=voltage_v,
-    )
-
-
 def _target(site: SiteSeen, seen: Seen, memory: Memory, sun: Sun, phases_max: int) -> tuple[Target, Memory]:
     """Decide for one loadpoint, which sees ``sun``."""
     demand = seen.demand
@@ -162,24 +142,12 @@ def _target(site: SiteSeen, seen: Seen, memory: Memory, sun: Sun, phases_max: in
         target = Target(demand.wanted_a, demand.phases, demand.is_forced, demand.reason)
         return target, _remembered(memory, surplus.rest(memory.timer), AT_REST)
     if sun.power_w is None:
-        return _without_grid(seen, sun.lost_at, site.instant), _remembered(memory, RESTING, AT_REST)
+        return without_grid(seen, sun.lost_at, site.instant), _remembered(memory, RESTING, AT_REST)
     if not seen.is_shown:
         charger = seen.charger
         current_a = demand.minimum_a if charger.current_a is None else max(charger.current_a, demand.minimum_a)
         return Target(current_a if charger.is_enabled else 0.0, 0, False, seen.reason, may_start=False), memory
     return _follow(site, seen, memory, sun, sun.power_w, phases_max)
-
-
-def _without_grid(seen: Seen, lost_at: Instant, instant: Instant) -> Target:
-    """The minimum for a while, then a pause; a guaranteed minimum needs no meter [DEF-47]."""
-    demand = seen.demand
-    is_lost = instant >= lost_at
-    reason = because(ReasonCode.GRID_LOST) if is_lost else Reason(ReasonCode.GRID_STALE, until=lost_at)
-    if demand.floor_a > 0:
-        return Target(demand.floor_a, 0, False, because(ReasonCode.GRID_STALE))
-    if seen.charger.is_enabled and not is_lost:
-        return Target(demand.minimum_a, 0, False, reason, may_start=False)
-    return Target(0.0, 0, is_lost, reason)
 
 
 def _follow(
@@ -296,8 +264,4 @@ def _reason(site: SiteSeen, seen: Seen, step: SurplusStep, sun: Sun) -> Reason:
         until = surplus.due_at(step.timer, enable_delay=settings.enable_delay, disable_delay=settings.disable_delay)
         is_stop = row is Row.DISABLE_WAIT
         return Reason(ReasonCode.SURPLUS_WAIT_DISABLE if is_stop else ReasonCode.SURPLUS_WAIT_ENABLE, until=until)
-    if seen.plan_start is not None and seen.plan_start > site.utc:
-        return Reason(ReasonCode.PLAN_WAITING, until_utc=seen.plan_start)
-    if sun.has_battery_priority:
-        return because(ReasonCode.BATTERY_PRIORITY)
-    return because(ReasonCode.SURPLUS_MISSING)
+    return too_little(site, seen, sun)

@@ -20,7 +20,7 @@ state of the site holds and exports for it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
@@ -39,7 +39,8 @@ ON_TICKS_AND_REQUESTS = frozenset((Cause.START, Cause.INTERVAL, Cause.REQUEST, C
 
 
 class Sun(NamedTuple):
-    """The site power [W]; None: the grid meter is silent, and counts as lost at ``lost_at``."""
+    """The site power [W]; None: the grid meter is silent, and counts as lost at ``lost_at``. ``residual_w``: an owner's part
+    of it, above which nothing shall be bought."""
 
     power_w: float | None
     sampled_at: Instant
@@ -47,6 +48,7 @@ class Sun(NamedTuple):
     is_buffered: bool
     is_buffer_start: bool
     has_battery_priority: bool
+    residual_w: float = 0.0
 
     def shifted(self, power_w: float) -> Sun:
         """The sun with so much more site power."""
@@ -98,6 +100,7 @@ class Seen(NamedTuple):
     plan_start: datetime | None
     is_shown: bool
     unseen_w: float
+    guard_duration: timedelta
     reason: Reason
     memory: Any
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from evcclib.laws.law import Seen, SiteSeen, Sun, Turn
 from evcclib.model import ChargeMode
 
 
@@ -35,3 +36,26 @@ def flexible_for(index: int, priorities: Sequence[int], flexible_w: Callable[[in
         if priority < mine:
             all_w += flexible_w(other)
     return all_w
+
+
+def sun_for(site: SiteSeen, turn: Turn) -> Sun:
+    """What a loadpoint that is asked for sees of the sun: in mode pv with what those of lower priority would give up."""
+    own = site.loadpoints[turn.loadpoint]
+    priorities = [each.priority for each in site.loadpoints]
+    if own.settings.mode is not ChargeMode.PV or own.priority <= min(priorities):
+        return turn.sun
+    gives_w = flexible_for(turn.loadpoint, priorities, lambda other: _gives_up(site.loadpoints[other], site.voltage_v))
+    return turn.sun.shifted(-gives_w)
+
+
+def _gives_up(seen: Seen, voltage_v: float) -> float:
+    demand = seen.demand
+    return flexible_power(
+        mode=seen.settings.mode,
+        is_charging=seen.is_charging,
+        has_floor=demand.wanted_a > 0 and not demand.follows_sun,
+        power_w=None if seen.taken is None else seen.taken.least_w,
+        current_min_a=seen.minimum_a,
+        phases=seen.active,
+        voltage_v=voltage_v,
+    )

@@ -85,7 +85,7 @@ def look(site: SiteDesk) -> Sun:
     is_all_well = is_charge_known and None not in (grid_w, *pv, *batteries, *aux)
     if state.stale or not is_all_well or any(map(_is_reversed, state.pv)):
         _warn(site, is_grid_known=grid_w is not None, is_lost=site.instant >= lost_at)
-    return _sun(balance, since, lost_at)
+    return _sun(balance, since, lost_at, state.settings.residual_power_w)
 
 
 def next_change(site: SiteDesk, sun: Sun) -> Instant | None:
@@ -110,7 +110,7 @@ def _is_all_seen(state: SiteState) -> bool:
     return None not in seen
 
 
-def _sun(balance: SitePower | None, sampled_at: Instant, lost_at: Instant) -> Sun:
+def _sun(balance: SitePower | None, sampled_at: Instant, lost_at: Instant, residual_w: float) -> Sun:
     if balance is None:
         return Sun(None, sampled_at, lost_at, False, False, False)
     return Sun(
@@ -120,6 +120,7 @@ def _sun(balance: SitePower | None, sampled_at: Instant, lost_at: Instant) -> Su
         balance.is_buffered,
         balance.is_buffer_start,
         balance.has_battery_priority,
+        residual_w,
     )
 
 

@@ -17,7 +17,7 @@ from enum import Enum
 from functools import cache
 from typing import Any, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from evcclib.allowed import INSTANT_MAX, TEXT, TIME, TRUTH, Allowed, instance
+from evcclib.allowed import INSTANT_MAX, TEXT, TIME, TRUTH, Allowed, Table, instance
 from evcclib.errors import IncompatibleState, shown
 from evcclib.laws.law import Law
 from evcclib.machines.charger import doubt
@@ -114,8 +114,16 @@ def _memory(law: Law, fresh: object, data: object, clock: _Clock, where: str) ->
     if fresh is None:
         return None
     memory = _decode(type(fresh), data, clock, where)
-    check_state(memory, where, law.allowed)
+    _check_parts(memory, where, law.allowed)
     return memory
+
+
+def _check_parts(part: object, where: str, table: Table) -> None:
+    """What a law remembers, and what stands in it."""
+    check_state(part, where, table)
+    names = [each.name for each in fields(part)] if is_dataclass(part) else getattr(part, "_fields", ())
+    for name in names:
+        _check_parts(getattr(part, name), f"{where}.{name}", table)
 
 
 def _from_version_1(data: Mapping[str, object]) -> dict[str, object]:

@@ -8,30 +8,33 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
 import mutant
 import pytest
-from bench import NOON, Bench, S, loadpoint, site_config
+from bench import NOON, Bench, S, loadpoint, run, site_config
 
 from evcclib import allowed, config, errors, fixed_tariff, measured, reason_history, settings, units
 from evcclib.commands import Disable, Enable, SetCurrent
 from evcclib.config import BatteryConfig, CircuitConfig, PollConfig, VehicleConfig
 from evcclib.errors import IncompatibleState, InvalidConfig, InvalidReadings, InvalidSetting
 from evcclib.events import Warned, WarningCode
+from evcclib.laws import adaptive
 from evcclib.ledger import meter_ledger, savings
 from evcclib.ledger.meter_ledger import LedgerState
 from evcclib.ledger.savings import SavingsState
 from evcclib.machines import (
+    account,
     asking,
     balance,
     charger,
     detection,
     phases,
     plausible,
+    ration,
     readback,
     rounding,
     rousing,
@@ -67,6 +70,9 @@ ARBITRARY = MappingProxyType(
         "settings.NUMBER_MAX": "far above the range of any setting, and far below what a float cannot hold",
         "planning.planner.UNPRICED": "a sentinel: no number at all",
         "machines.readback._DOUBLINGS_MAX": "keeps numbers small: every wait has reached its longest by then",
+        "laws.adaptive.TINY_EUR": "more than nothing, and less than any price",
+        "laws.adaptive._FINITE": "far above all that can be remembered, and far below what a float cannot hold",
+        "laws.adaptive.ALWAYS": "how far ahead a time is told: the move itself comes when it comes",
         "units.ORIGIN": "a name: nothing depends on when a clock began to count",
     }
 )
@@ -1072,3 +1078,84 @@ def test_defaults_have_not_changed_by_accident(kind: type, expected: dict[str, o
 @pytest.mark.parametrize(("interval_s", "age_max_s"), [(1, 30), (10, 30), (11, 33), (60, 180)])
 def test_reading_steers_for_three_intervals_and_half_a_minute_at_least(interval_s: int, age_max_s: int) -> None:
     assert site_config(interval=interval_s * S).reading_age_max == age_max_s * S
+
+
+# the adaptive law
+
+
+@witness("machines.account.BOUGHT_EUR_PER_KWH", "machines.account.LEFT_EUR_PER_KWH", "machines.account.EUR_PER_WS")
+def test_what_is_bought_costs_30_cents_and_what_is_left_22() -> None:
+    one = account.Span(1380.0, 3680.0)
+    for_an_hour = [each * 3600 for each in account.rates(0.0, one, None)]
+    assert for_an_hour[account.ONE] == pytest.approx(1.38 * 0.30)
+    for_an_hour = [each * 3600 for each in account.rates(2000.0, one, None)]
+    assert for_an_hour[account.OPEN_ONE] == pytest.approx(2.0 * 0.22)
+
+
+@witness("machines.account.SWITCHING_EUR", "machines.account.RELAY_EUR", "machines.account.ONLY_SWITCHING_EUR")
+def test_prices_of_moves() -> None:
+    assert account.prices(is_switchable=True) == (0.003, 0.006)
+    assert account.prices(is_switchable=False).switching == 0.009
+
+
+@witness("machines.account.NEVER_EUR", "machines.account.POSITIONS", "machines.account.NOTHING_PAID")
+def test_where_the_relay_cannot_be_nobody_goes() -> None:
+    rate = account.rates(0.0, None, account.Span(4140.0, 11040.0))
+    assert [position for position in account.POSITIONS if rate[position] == 1000.0] == [account.OPEN_ONE, account.ONE]
+    moves = account.prices(is_switchable=True)
+    assert account.accrue(account.NOTHING_PAID, (0.0, 0.0, 0.0, 0.0), 60.0, moves) == (0.0, 0.0, 0.0, 0.0)
+
+
+@witness("machines.ration.REST_PART", "machines.ration.SPARED_MAX")
+def test_four_moves_are_spared_a_minute_apart() -> None:
+    assert ration.rest(300 * S) == 60 * S
+    spent, guard = ration.FULL, 300 * S
+    for number in range(4):
+        spent = ration.spent(ration.saved(spent, guard, Instant(number * 1 * S)), Instant(number * 1 * S))
+    assert 0.0 <= spent.spared < 0.02
+    assert ration.saved(spent, guard, Instant(1300 * S)) == ration.FULL
+
+
+def sampled(sun_w: float, later_w: float, seconds: float) -> tuple[adaptive.Memory, float, float]:
+    first, _, _ = adaptive._entered(adaptive.FRESH, sun_w, Instant(0 * S))
+    return adaptive._entered(first, later_w, Instant(seconds * S))
+
+
+@witness("laws.adaptive.AHEAD_S", "laws.adaptive.AHEAD_MAX_W", "laws.adaptive.SAMPLE_MAX_S", "laws.adaptive.SPREAD_S")
+def test_samples_are_carried_on_for_a_minute_and_by_a_kilowatt() -> None:
+    later, ahead_w, seconds = sampled(1000.0, 900.0, 10.0)
+    assert (ahead_w, seconds) == (-600.0, 10.0)
+    assert later.spread_w == pytest.approx(100.0 / 30)
+    assert sampled(1000.0, 5000.0, 10.0)[1] == 1000.0
+    assert sampled(1000.0, 990.0, 60.0)[1:] == (-10.0, 60.0)
+    assert sampled(1000.0, 990.0, 61.0)[1:] == (0.0, 60.0)
+
+
+def followed(change_w: float) -> list[float]:
+    """When an adaptive law that has come to rest at 5 kW, asked every second, sends other currents for so much more sun [s]."""
+    bench = Bench(site_config(loadpoint(phases=3, current_step_a=0.001), law="adaptive"))
+    bench.box.status = B
+    run(bench, range(1, 1201), sun_w=5000.0)
+    assert bench.lp.charger.is_enabled
+    bench.lp.memory = replace(bench.lp.memory, missed_ws=0.0)
+    sent = run(bench, range(1201, 1221), sun_w=5000.0 + change_w)
+    return [second - 1200 for second, commands in sent.items() if commands]
+
+
+@witness("laws.adaptive.COMMAND_WS", "laws.adaptive.STEP_A")
+def test_a_quarter_of_a_watt_hour_or_an_ampere_is_worth_a_command() -> None:
+    assert followed(95.0)[:1] == [10]
+    assert followed(680.0)[:1] == [2]
+    assert followed(700.0)[:1] == [1]
+    assert followed(300.0)[:1] == [3]
+
+
+@witness("laws.adaptive.MARGIN_PART")
+def test_a_tenth_of_the_spread_is_left_to_the_grid() -> None:
+    bench = Bench(site_config(loadpoint(phases=3, current_step_a=0.001), law="adaptive", residual_power_w=100.0))
+    bench.box.status = B
+    for second in range(10, 3601, 10):
+        run(bench, [second], sun_w=6000.0 + 345.0 * (second // 10 % 2))
+    assert bench.lp.memory.spread_w == pytest.approx(345.0, abs=1.0)
+    run(bench, [3610], sun_w=8000.0)
+    assert bench.box.offered_a * 690.0 == pytest.approx(8000.0 - bench.lp.memory.spread_w / 10, abs=1.0)

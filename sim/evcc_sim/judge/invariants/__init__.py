@@ -11,7 +11,7 @@ from importlib import import_module
 from itertools import islice
 from pkgutil import iter_modules
 
-from evcc_sim.judge.invariants.frame import INVARIANTS, OWN_PROMISES, Invariant, Violation
+from evcc_sim.judge.invariants.frame import INVARIANTS, LAW_PROMISES, OWN_PROMISES, Invariant, Violation
 from evcc_sim.judge.invariants.judged import Judged
 from evcc_sim.judge.trace import Trace
 
@@ -21,7 +21,9 @@ for _module in iter_modules(__path__, f"{__name__}."):
 
 def not_binding(trace: Trace) -> frozenset[str]:
     """The invariants that the control of this run has never promised."""
-    return frozenset() if trace.is_ours else frozenset(OWN_PROMISES)
+    if not trace.is_ours:
+        return frozenset(OWN_PROMISES)
+    return frozenset(name for name, law in LAW_PROMISES.items() if law != trace.scenario.site.law)
 
 
 def check(trace: Trace, only: Iterable[str] | None = None) -> tuple[Violation, ...]:

@@ -9,7 +9,7 @@ from math import isnan
 
 from evcc_sim.judge.invariants.evidence import current_max_a, delays_s, is_buffered, is_tapering, stop_s
 from evcc_sim.judge.invariants.excuses import SETTLING, SHOWING, STARTING
-from evcc_sim.judge.invariants.frame import Found, invariant, own_promise
+from evcc_sim.judge.invariants.frame import Found, invariant, own_promise, promise_of
 from evcc_sim.judge.invariants.judged import Judged, lasting
 from evcc_sim.judge.invariants.seen import SETTLES_S
 from evcc_sim.judge.trace import InForce, Instant
@@ -202,7 +202,7 @@ def _may_go_on_s(run: Judged, index: int, instant: Instant, wish: InForce) -> fl
     return stop_s(run, index, settings) if is_much and _follows(run, index, instant, wish) else None
 
 
-@own_promise
+@promise_of("classic")
 def settles_on_its_aim(run: Judged) -> Found:
     """While sun and household hardly move, a single car that follows the sun holds the grid power at minus the residual
     power, to its step and the speed of the sun."""

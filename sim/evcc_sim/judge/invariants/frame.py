@@ -8,7 +8,7 @@
 
 That is all: the decorator registers it under its name. What keeps house and car safe and what an owner may expect of his settings
 binds every control. What only the library's own control has promised, a courtesy of its own or a word about what it does, is
-marked `@own_promise` and left out of the verdict on another.
+marked `@own_promise` and left out of the verdict on another, `@promise_of(law)` where only one of its laws has promised it.
 """
 
 from __future__ import annotations
@@ -39,6 +39,20 @@ def own_promise(function: Invariant) -> Invariant:
     """Judges every run of the library's own control from now on, called as the function is."""
     OWN_PROMISES.add(function.__name__)
     return invariant(function)
+
+
+LAW_PROMISES: dict[str, str] = {}
+"""Of these the ones that only one of its laws has promised, and which."""
+
+
+def promise_of(law: str) -> Callable[[Invariant], Invariant]:
+    """Judges every run of the library's own control under this law from now on, called as the function is."""
+
+    def register(function: Invariant) -> Invariant:
+        LAW_PROMISES[function.__name__] = law
+        return own_promise(function)
+
+    return register
 
 
 @dataclass(frozen=True, slots=True)

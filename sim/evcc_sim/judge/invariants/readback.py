@@ -48,7 +48,7 @@ def starts_need_sun(run: Judged) -> Found:
             continue
         if any(is_buffered(instant, wish) for instant in before):
             continue
-        phases = before[-1].loadpoints[sent.loadpoint].phases
+        phases = _switched_to(run, sent) or before[-1].loadpoints[sent.loadpoint].phases
         if hides_phases and (is_first or not box.has_meter):
             phases = 1  # nobody can know better before currents have shown it
         most_w = max(_surplus_w(instant) for instant in before)
@@ -56,6 +56,12 @@ def starts_need_sun(run: Judged) -> Found:
         if most_w - wish.site.residual_power_w < least_w:
             message = f"loadpoint {sent.loadpoint + 1} is started with {most_w:.0f} W of surplus"
             yield sent.second, message
+
+
+def _switched_to(run: Judged, enabled: Sent) -> int:
+    """The phases that were connected in the same batch, before it was enabled; 0: none."""
+    batch = [each for each in run.sent_to(enabled.loadpoint) if each.batch == enabled.batch and each.accepted]
+    return max([each.command.phases for each in batch if isinstance(each.command, SwitchPhases)], default=0)
 
 
 def _least_w(settings: LoadpointSettings, scenario: Scenario, phases: int) -> float:

@@ -7,10 +7,11 @@ from itertools import pairwise
 
 from evcc_sim.judge.invariants.evidence import delays_s, is_disturbed, is_hungry
 from evcc_sim.judge.invariants.fairness import needed_stops
-from evcc_sim.judge.invariants.frame import Found, invariant, own_promise
+from evcc_sim.judge.invariants.frame import Found, invariant, own_promise, promise_of
 from evcc_sim.judge.invariants.judged import Judged
 from evcc_sim.judge.trace import Instant, Sent
 from evcclib.commands import Disable, Enable, SetCurrent, SwitchPhases
+from evcclib.machines.ration import REST_PART, SPARED_MAX
 
 
 @invariant
@@ -39,7 +40,7 @@ def phases_fit(run: Judged) -> Found:
                 yield sent.second, f"loadpoint {sent.loadpoint + 1}: {sent.command}"
 
 
-@own_promise
+@promise_of("classic")
 def guard_holds(run: Judged) -> Found:
     """Following the sun, the contactor rests for the guard time between two changes [INV-4].
 
@@ -62,6 +63,36 @@ def guard_holds(run: Judged) -> Found:
                 waited_s = now.second - before.second
                 message = f"loadpoint {loadpoint + 1}: {now.command} only {waited_s:.0f} s after {before.command}"
                 yield now.second, message
+
+
+@promise_of("adaptive")
+def contactor_is_rationed(run: Judged) -> Found:
+    """Following the sun, the contactor rests for a fifth of the guard time between two changes, and on the average for all of it,
+    a few changes aside (docs/law.md).
+
+    Excuses are those of `guard_holds`.
+    """
+    for loadpoint, charger in run.loadpoints:
+        guard_s = charger.loadpoint.guard_duration_s
+        needed = needed_stops(run, loadpoint)
+        changes: list[float] = []
+        for sent in run.sent_to(loadpoint):
+            if not sent.accepted or not isinstance(sent.command, (Enable, Disable)) or guard_s == 0:
+                continue
+            since_s = changes[-1] if changes else sent.second - guard_s
+            around = run.within(since_s - 1, sent.second + 1)
+            follows = all(_is_left_to_the_sun(run, loadpoint, each) for each in around)
+            if sent.second in needed or not follows or is_disturbed(run, loadpoint, since_s - 1, sent.second + 1):
+                changes = []
+            elif changes and sent.second - since_s < guard_s / REST_PART - 1:
+                yield (
+                    sent.second,
+                    f"loadpoint {loadpoint + 1}: {sent.command} {sent.second - since_s:.0f} s after the last change",
+                )
+            changes.append(sent.second)
+            first_s, most = changes[0], SPARED_MAX + 1
+            if len(changes) > most + (sent.second - first_s) / guard_s:
+                yield sent.second, f"loadpoint {loadpoint + 1}: {len(changes)} changes in {sent.second - first_s:.0f} s"
 
 
 def _is_left_to_the_sun(run: Judged, loadpoint: int, instant: Instant) -> bool:
@@ -139,7 +170,7 @@ SMALL_A = 0.09
 """A smaller step upwards is not worth a command to a station that is to follow the sun."""
 
 
-@own_promise
+@promise_of("classic")
 def small_steps_are_not_sent(run: Judged) -> Found:
     """Following the sun, a station is not written to for a few watts more [PV-12].
 
