@@ -396,3 +396,24 @@ def test_a_station_that_does_as_it_was_told_is_not_told_again() -> None:
     trace = simulate(world(hours=1.0), 1, control=stammering).trace
     assert check(trace, only=["no_needless_writes"])
     assert not check(trace)  # nobody else has promised that
+
+
+def test_a_rest_below_the_dead_band_and_a_small_step_are_no_missed_aim() -> None:
+    """54 W stay unfollowed [PV-12], then the household takes 57 W more: the control is right on both."""
+    steps = tuple((600.0 * number, 2000.0 + 54.0 * number) for number in range(1, 30))
+    takes = ((second + 300.0, 300.0 - 57.0 * (number % 2)) for number, (second, _watts) in enumerate(steps))
+    house = HouseholdSpec(series=((0.0, 300.0), *takes))
+    roof = PvSpec(name="roof", series=((0.0, 8000.0), *((second, 6000.0 + watts) for second, watts in steps)))
+    world = Scenario(
+        name="",
+        title="A rest and a step",
+        hours=5.0,
+        site=SiteSpec(residual_power_w=100.0),
+        household=house,
+        pv=(roof,),
+        charger=(ChargerSpec(box=WallboxSpec(name="bay")),),
+        car=(
+            CarSpec(name="car", capacity_kwh=90.0, visits=(Visit(charger="bay", arrive=time(0, 1), depart=time(23)),)),
+        ),
+    )
+    assert [each for each in simulate(world).violations if each.invariant == "settles_on_its_aim"] == []

@@ -15,6 +15,7 @@ from evcc_sim.judge.invariants.seen import SETTLES_S
 from evcc_sim.judge.trace import InForce, Instant
 from evcc_sim.worlds.scenario import Scenario
 from evcclib.commands import SwitchPhases
+from evcclib.machines.surplus import DEAD_BAND_A
 from evcclib.model import ChargeMode
 from evcclib.settings import LoadpointSettings, SiteSettings
 
@@ -238,13 +239,19 @@ def settles_on_its_aim(run: Judged) -> Found:
             continue
         if loadpoint.pilot_a > car.current_max_a - 0.2 or rooms.beside_offers_a(0, instant) < loadpoint.pilot_a + 1.0:
             continue
-        step_w = box.coarsest_step_a * scenario.site.voltage_v * min(car.phases, loadpoint.phases)
+        watts_a = scenario.site.voltage_v * min(car.phases, loadpoint.phases)
+        step_w = box.coarsest_step_a * watts_a
+        aside_w = STILL_W + DEAD_BAND_A * watts_a  # what is not worth a command, and what has moved since the last one
         error_w = instant.grid_w + wish.site.residual_power_w
-        if not -step_w - 110.0 <= error_w <= 110.0:
+        if not -step_w - aside_w <= error_w <= aside_w:
             aim_w, balance_w = -wish.site.residual_power_w, instant.pv_available_w - instant.household_w
             message = f"grid at {instant.grid_w:.0f} W, aim {aim_w:.0f} W, balance {balance_w:.0f} W"
             yield instant.second, message
             quiet_since = instant.second
+
+
+STILL_W = 80.0
+"""By less than this sun and household have hardly moved."""
 
 
 def _is_still(instants: Iterable[Instant], phases: int) -> bool:
@@ -256,4 +263,4 @@ def _is_still(instants: Iterable[Instant], phases: int) -> bool:
             return False
         balance_w = instant.pv_available_w - instant.household_w
         low_w, high_w = min(low_w, balance_w), max(high_w, balance_w)
-    return high_w - low_w < 80.0
+    return high_w - low_w < STILL_W
