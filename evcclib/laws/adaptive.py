@@ -115,7 +115,7 @@ class Adaptive(Law):
                 "spread_w": number(0, _FINITE, "W"),
                 "missed_ws": number(-_FINITE, _FINITE, "Ws"),
             },
-            Ration: {"spared": number(-SPARED_MAX, SPARED_MAX)},
+            Ration: {"spared": number(0, SPARED_MAX)},
         }
     )
 
@@ -275,11 +275,13 @@ class _Sight:
 
 
 def _follow(sight: _Sight, memory: Memory) -> tuple[Target, Memory]:
+    seen = sight.seen
     memory, ahead_w, seconds = _entered(memory, sight.sun_w, sight.sun.sampled_at)
     margin_w = min(sight.residual_w, MARGIN_PART * memory.spread_w)
     tolerated_w = max(0.0, sight.seen.settings.disable_threshold_w)
     rate = rates(sight.sun_w - margin_w + ahead_w, sight.one, sight.every, tolerated_w=tolerated_w)
-    account = accrue(memory.account, rate, seconds, sight.moves) if seconds else memory.account
+    is_at_stake = seen.is_charging or not seen.charger.is_enabled  # a car that does not take its offer buys nothing
+    account = accrue(memory.account, rate, seconds, sight.moves) if seconds and is_at_stake else memory.account
     ration = saved(memory.ration, sight.seen.guard_duration, sight.site.instant)
     short_since = (memory.short_since or sight.site.instant) if sight.is_short else None
     memory = replace(memory, account=account, ration=ration, short_since=short_since)

@@ -30,7 +30,7 @@ def saved(ration: Ration, guard: timedelta, instant: Instant) -> Ration:
         return ration
     if guard == ZERO:
         return FULL
-    spared = ration.spared + (instant - ration.counted_at) / guard
+    spared = ration.spared + max(ZERO, instant - ration.counted_at) / guard
     return FULL if spared >= SPARED_MAX else Ration(spared, instant)
 
 
@@ -40,8 +40,8 @@ def saved_at(ration: Ration, guard: timedelta, instant: Instant) -> Instant:
 
 
 def spent(ration: Ration, instant: Instant) -> Ration:
-    """One less."""
-    return Ration(ration.spared - 1.0, instant)
+    """One less, if any is left: a move that waits for nothing is none that has to be made up for."""
+    return Ration(max(0.0, ration.spared - 1.0), instant)
 
 
 def rest(guard: timedelta) -> timedelta:

@@ -199,6 +199,30 @@ def test_contactor_rests_for_a_fifth_of_its_guard_time_and_on_the_average_for_al
     assert len(moves) <= 4 + (moves[-1] - moves[0]) / 300 + 1
 
 
+def test_moves_that_wait_for_nothing_are_not_counted_without_end() -> None:
+    """A guest who plugs in and out again all the time leaves a state that can be restored."""
+    made = bench(guard_duration=3600 * S)
+    for _ in range(12):
+        made.box.status = ChargerStatus.B
+        under(made, 9000.0, 20)
+        made.box.status = ChargerStatus.A
+        under(made, 9000.0, 20)
+    assert len(after(dict(enumerate(made.sent)), Enable, 0)) > 10
+    Site.restore(made.config, made.site.export(now=made.now), now=made.now)
+
+
+def test_contactor_rests_while_a_car_does_not_take_its_offer() -> None:
+    made = bench(enable_delay=0 * S)
+    made.box.starts = False
+    moves = [
+        command
+        for _ in range(20)
+        for sent in (under(made, 9000.0, 120) | under(made, 500.0, 60)).values()
+        for command in sent
+    ]
+    assert not [each for each in moves if isinstance(each, Disable)]
+
+
 # phases
 
 

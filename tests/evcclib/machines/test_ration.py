@@ -38,6 +38,14 @@ def test_what_has_passed_counts_once() -> None:
     assert saved(often, GUARD, 450 * S) == often
 
 
+def test_moves_that_wait_for_nothing_leave_no_debt() -> None:
+    ration = FULL
+    for _ in range(20):
+        ration = spent(ration, 0 * S)
+    assert ration == Ration(0.0, 0 * S)
+    assert saved(ration, GUARD, -1000 * S) == Ration(0.0, -1000 * S)  # a clock that was set back
+
+
 def test_without_a_guard_nothing_is_rationed() -> None:
     ration = spent(FULL, 0 * S)
     for second in range(1, 100):
