@@ -373,7 +373,10 @@ def _waits(sight: _Sight, memory: Memory, goal: Move, rate: Account) -> Waits:
 def _steered(sight: _Sight, memory: Memory, margin_w: float, seconds: float) -> tuple[Target, Memory]:
     """The current that follows the sun where contactor and relay are."""
     seen, demand, offered_a = sight.seen, sight.seen.demand, sight.offered_a
-    aim_a = (sight.sun_w - margin_w) / (seen.active * sight.site.voltage_v)
+    watts_a = seen.active * sight.site.voltage_v
+    is_measured = seen.taken is not None and seen.taken.least_w == seen.taken.most_w
+    offered_w = offered_a * watts_a if seen.is_charging else 0.0
+    aim_a = ((sight.sun_w if is_measured else offered_w - sight.grid_w) - margin_w) / watts_a
     current_a = min(max(aim_a, demand.minimum_a), demand.wanted_a)
     missed_ws = 0.0
     if not seen.is_charging:
@@ -389,7 +392,7 @@ def _steered(sight: _Sight, memory: Memory, margin_w: float, seconds: float) -> 
     elif demand.minimum_a <= offered_a <= demand.wanted_a:
         error_a = offered_a - current_a
         before_ws = memory.missed_ws if error_a * memory.missed_ws >= 0 else 0.0
-        missed_ws = before_ws + error_a * seen.active * sight.site.voltage_v * seconds
+        missed_ws = before_ws + error_a * watts_a * seconds
         if abs(missed_ws) < COMMAND_WS and abs(error_a) < STEP_A:
             current_a = offered_a
         else:

@@ -1,0 +1,82 @@
+"""With constant sun and household the commands end, however old the meter's values are and however slow the car is."""
+
+from __future__ import annotations
+
+from datetime import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from evcc_sim.plants.car import CarSpec, Visit
+from evcc_sim.plants.household import HouseholdSpec
+from evcc_sim.plants.meter import MeterSpec
+from evcc_sim.plants.sunshine import PvSpec
+from evcc_sim.plants.wallbox import WallboxSpec
+from evcc_sim.runs.inprocess import simulate
+from evcc_sim.worlds.scenario import ChargerSpec, GridMeterSpec, Scenario, SiteSpec
+
+SETTLES_S = 1500.0
+"""Ten minutes after the car has begun, the guard time and the delays."""
+
+
+def still_world(
+    *,
+    sun_w: float,
+    interval_s: int,
+    lag_s: float = 0.0,
+    refresh_s: float = 0.0,
+    dead_time_s: float = 3.0,
+    ramp_a_per_s: float = 4.0,
+    phases: int = 3,
+    step_a: float = 0.1,
+    residual_power_w: float = 0.0,
+) -> Scenario:
+    """An hour of so much sun above the household; ``phases`` 0: a station that switches them."""
+    return Scenario(
+        name="still",
+        hours=1.0,
+        site=SiteSpec(law="adaptive", interval_s=interval_s, residual_power_w=residual_power_w),
+        grid=GridMeterSpec(meter=MeterSpec(lag_s=lag_s, refresh_s=refresh_s)),
+        household=HouseholdSpec(constant_w=300.0, has_appliances=False),
+        pv=(PvSpec(name="roof", constant_w=300.0 + sun_w),),
+        charger=(
+            ChargerSpec(
+                box=WallboxSpec(name="garage", current_step_a=step_a, phases=phases or 3, can_switch_phases=phases == 0)
+            ),
+        ),
+        car=(
+            CarSpec(
+                name="blue",
+                capacity_kwh=200.0,
+                soc_pct=10.0,
+                phases=phases or 3,
+                dead_time_s=dead_time_s,
+                dead_time_down_s=dead_time_s / 2,
+                ramp_a_per_s=ramp_a_per_s,
+                visits=(Visit(charger="garage", arrive=time(0, 1), depart=time(23)),),
+            ),
+        ),
+    )
+
+
+def restless(world: Scenario) -> list[str]:
+    """What is still commanded after that, and what the judge says."""
+    result = simulate(world, 1)
+    late = [f"{sent.second:.0f} s: {sent.command}" for sent in result.trace.sent if sent.second > SETTLES_S]
+    return [*late[:3], *[str(each) for each in result.violations]]
+
+
+@pytest.mark.day
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    sun_w=st.floats(500.0, 12_000.0),
+    interval_s=st.sampled_from([1, 2, 5, 10, 30, 60]),
+    dead_time_s=st.floats(1.0, 30.0),
+    ramp_a_per_s=st.sampled_from([0.5, 1.0, 4.0, 16.0]),
+    phases=st.sampled_from([0, 1, 3]),
+    step_a=st.sampled_from([0.001, 0.1, 1.0]),
+    residual_power_w=st.sampled_from([-200.0, 0.0, 100.0]),
+)
+def test_commands_end_whatever_interval_car_and_step(**world: float) -> None:
+    assert restless(still_world(**world)) == []  # type: ignore[arg-type]  # by name
