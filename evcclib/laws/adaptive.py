@@ -13,7 +13,7 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import NamedTuple
 
-from evcclib.allowed import Allowed, Table, number
+from evcclib.allowed import Allowed, Table, number, whole
 from evcclib.laws.demand import because
 from evcclib.laws.law import Ask, Law, News, Outlook, Seen, SiteSeen, Sun, Target, Turn
 from evcclib.laws.priorities import sun_for
@@ -35,6 +35,7 @@ from evcclib.machines.account import (
 )
 from evcclib.machines.charger import may_switch
 from evcclib.machines.hold import Timer, elapsed
+from evcclib.machines.lateness import AGES, NOTHING_HEARD, Drawn, Lateness, heard
 from evcclib.machines.phases import active_phases_max, is_settling, patience
 from evcclib.machines.ration import FULL, SPARED_MAX, Ration, rest, saved, saved_at, spent
 from evcclib.machines.surplus import steady
@@ -78,7 +79,7 @@ FOR_NOTHING = Waits()
 class Memory:
     """Of a loadpoint: its account; the newest sample of the sun that it could have, and how far samples lie apart [W]; what its
     present current has bought (+) or left (-) [Ws]; the moves that its contactor is spared; since when the sun has been short of
-    the minimum."""
+    the minimum; how late the grid meter is."""
 
     account: Account = NOTHING_PAID
     sampled_at: Timer = None
@@ -89,6 +90,7 @@ class Memory:
     short_since: Timer = None
     is_hurried: bool = False
     waits: Waits = FOR_NOTHING
+    lateness: Lateness = NOTHING_HEARD
 
 
 FRESH = Memory()
@@ -116,6 +118,23 @@ class Adaptive(Law):
                 "missed_ws": number(-_FINITE, _FINITE, "Ws"),
             },
             Ration: {"spared": number(0, SPARED_MAX)},
+            Lateness: {
+                "suns_w": Allowed(
+                    f"{len(AGES)} numbers [W], or none",
+                    lambda value: isinstance(value, tuple) and len(value) in (0, len(AGES)),
+                ),
+                "doubts_w": Allowed(
+                    f"{len(AGES)} numbers of 0..{_FINITE:g} W",
+                    lambda value: (
+                        isinstance(value, tuple)
+                        and len(value) == len(AGES)
+                        and all(0 <= each <= _FINITE for each in value)
+                    ),
+                ),
+                "believed": whole(0, len(AGES) - 1),
+                "grid_w": number(-_FINITE, _FINITE, "W"),
+            },
+            Drawn: {"power_w": number(-_FINITE, _FINITE, "W")},
         }
     )
 
@@ -156,7 +175,7 @@ class Adaptive(Law):
 
 def _forgotten(memory: Memory) -> Memory:
     """Nothing but what the contactor is spared; the same object if that is so already."""
-    later = Memory(ration=memory.ration)
+    later = Memory(ration=memory.ration, lateness=memory.lateness)
     return memory if memory == later else later
 
 
@@ -167,10 +186,15 @@ def _target(site: SiteSeen, seen: Seen, memory: Memory, sun: Sun, phases_max: in
         return Target(demand.wanted_a, demand.phases, demand.is_forced, demand.reason), _forgotten(memory)
     if sun.power_w is None:
         return without_grid(seen, sun.lost_at, site.instant), _forgotten(memory)
+    sight = _Sight(site, seen, sun, sun.power_w, phases_max)
+    if seen.taken is not None and seen.taken.least_w == seen.taken.most_w:
+        late = heard(memory.lateness, drawn_w=sight.drawn_w, grid_w=sun.power_w, at=sun.sampled_at)
+        memory = replace(memory, lateness=late)
+        sight.sun_w = late.sun_w + sight.residual_w
     if not seen.is_shown:
         current_a = demand.minimum_a if charger.current_a is None else max(charger.current_a, demand.minimum_a)
         return Target(current_a if charger.is_enabled else 0.0, 0, False, seen.reason, may_start=False), memory
-    return _follow(_Sight(site, seen, sun, sun.power_w, phases_max), memory)
+    return _follow(sight, memory)
 
 
 class _Sight:
@@ -204,7 +228,8 @@ class _Sight:
         self.is_kept = demand.floor_a > 0 or (sun.is_buffered and seen.is_charging) or sun.is_buffer_start
         self.residual_w = max(0.0, sun.residual_w)
         self.grid_w = site_power_w - self.residual_w
-        self.sun_w = self._drawn_w() - self.grid_w
+        self.drawn_w = self._drawn_w()
+        self.sun_w = self.drawn_w - self.grid_w
 
     def _span(self, phases: int) -> Span:
         watts_a = phases * self.site.voltage_v

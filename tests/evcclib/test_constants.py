@@ -32,6 +32,7 @@ from evcclib.machines import (
     balance,
     charger,
     detection,
+    lateness,
     phases,
     plausible,
     ration,
@@ -1111,7 +1112,9 @@ def test_four_moves_are_spared_a_minute_apart() -> None:
     assert ration.rest(300 * S) == 60 * S
     spent, guard = ration.FULL, 300 * S
     for number in range(4):
-        spent = ration.spent(ration.saved(spent, guard, Instant(number * 1 * S)), Instant(number * 1 * S))
+        spent = ration.saved(spent, guard, Instant(number * S))
+        assert spent.spared >= 1.0
+        spent = ration.spent(spent, Instant(number * S))
     assert 0.0 <= spent.spared < 0.02
     assert ration.saved(spent, guard, Instant(1300 * S)) == ration.FULL
 
@@ -1159,3 +1162,55 @@ def test_a_tenth_of_the_spread_is_left_to_the_grid() -> None:
     assert bench.lp.memory.spread_w == pytest.approx(345.0, abs=1.0)
     run(bench, [3610], sun_w=8000.0)
     assert bench.box.offered_a * 690.0 == pytest.approx(8000.0 - bench.lp.memory.spread_w / 10, abs=1.0)
+
+
+def moving(*, at_s: float = 0.0, drawn_w: float = 4140.0, **known: Any) -> lateness.Lateness:
+    """A car that drew 300 W more ten seconds ago, unless told otherwise, and a meter that shows 10 W less now."""
+    before = lateness.Lateness(
+        **{
+            "drawn": (lateness.Drawn(-10 * S, 4440.0), lateness.Drawn(0 * S, 4140.0)),
+            "suns_w": (4240.0,) * 9,
+            "grid_w": 0.0,
+            "shown_at": 0 * S,
+            **known,
+        }
+    )
+    return lateness.heard(before, drawn_w=drawn_w, grid_w=-10.0, at=at_s * S)
+
+
+@witness("machines.lateness.KEPT")
+def test_value_of_a_meter_is_believed_again_after_a_minute() -> None:
+    assert moving(grid_w=-10.0, at_s=59.9).sun_w == 4240.0
+    assert moving(grid_w=-10.0, at_s=60.0).sun_w == 4150.0
+
+
+@witness("machines.lateness.MOVES_W")
+def test_car_that_moves_by_two_hundred_watts_tells_how_late_the_meter_is() -> None:
+    for before_w, says in ((4339.0, False), (4341.0, True)):
+        drawn = (lateness.Drawn(-10 * S, before_w), lateness.Drawn(0 * S, 4140.0))
+        assert (moving(drawn=drawn, at_s=1.0).doubts_w != (0.0,) * 9) is says
+
+
+@witness("machines.lateness.MEMORY_S")
+def test_what_was_seen_a_minute_ago_is_forgotten() -> None:
+    known = moving(doubts_w=(1000.0,) * 9, at_s=6.0)
+    assert known.doubts_w[0] == pytest.approx(900.0 + 90.0)
+
+
+@witness("machines.lateness.BETTER_PART", "machines.lateness.DOUBT_MIN_W")
+def test_another_age_is_believed_that_is_twice_as_good_where_much_is_unexplained() -> None:
+    def believed(first_w: float, second_w: float) -> int:
+        return moving(doubts_w=(first_w, second_w, *(first_w,) * 7), suns_w=(4150.0, *(4450.0,) * 8)).believed
+
+    assert [believed(1000.0, 490.0), believed(1000.0, 510.0)] == [1, 0]
+    assert [believed(301.0, 0.0), believed(299.0, 0.0)] == [1, 0]
+
+
+@witness("machines.lateness.AGES")
+def test_meters_are_at_most_a_minute_late() -> None:
+    for late_s in (0, 60):
+        known = lateness.Lateness()
+        for second in range(10, 900, 10):
+            then_w, now_w = (4000.0 + 1500.0 * (each // 50 % 3) for each in (second - late_s, second))
+            known = lateness.heard(known, drawn_w=now_w, grid_w=then_w - 6000.0 + second % 7, at=second * S)
+            assert second < 600 or known.sun_w == 6000.0 - second % 7

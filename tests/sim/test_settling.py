@@ -80,3 +80,22 @@ def restless(world: Scenario) -> list[str]:
 )
 def test_commands_end_whatever_interval_car_and_step(**world: float) -> None:
     assert restless(still_world(**world)) == []  # type: ignore[arg-type]  # by name
+
+
+@pytest.mark.day
+@pytest.mark.timeout(600)
+@settings(max_examples=80, deadline=None, derandomize=True)
+@given(
+    sun_w=st.floats(500.0, 12_000.0),
+    interval_s=st.sampled_from([1, 2, 5, 10, 30, 60]),
+    age_s=st.sampled_from(
+        [(1, 0), (3, 0), (10, 0), (30, 0), (60, 0), (0, 5), (3, 5), (10, 5), (0, 30), (3, 30), (0, 60)]
+    ),
+    dead_time_s=st.floats(1.0, 30.0),
+    ramp_a_per_s=st.sampled_from([0.5, 1.0, 4.0, 16.0]),
+    phases=st.sampled_from([0, 1, 3]),
+    step_a=st.sampled_from([0.001, 0.1, 1.0]),
+)
+def test_commands_end_however_late_the_meter_is(age_s: tuple[float, float], **world: float) -> None:
+    lag_s, refresh_s = age_s
+    assert restless(still_world(lag_s=lag_s, refresh_s=refresh_s, **world)) == []  # type: ignore[arg-type]  # by name
