@@ -58,6 +58,7 @@ from evcclib.events import (
 )
 from evcclib.lasting import Lasting
 from evcclib.model import (
+    BatteryMode,
     Cause,
     ChargeMode,
     ChargerStatus,
@@ -112,7 +113,11 @@ __all__ = [
     "Actions",
     "AssignVehicle",
     "Batch",
+    "BatteryCommand",
     "BatteryConfig",
+    "BatteryMode",
+    "BatteryModeChanged",
+    "BatteryOutcome",
     "BatteryReading",
     "BatteryView",
     "Cause",

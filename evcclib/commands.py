@@ -7,6 +7,8 @@ from enum import Enum, StrEnum
 
 from evcclib.allowed import TEXT, Table, check_fields, one_of, whole
 from evcclib.errors import InvalidReadings
+from evcclib.model import BatteryMode
+from evcclib.units import Instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,37 @@ class Outcome:
 _COUNT = whole(0, 10**9)
 _OUTCOME: Table = {
     Outcome: {"loadpoint": _COUNT, "number": _COUNT, "result": one_of(Result), "applied": _COUNT, "error": TEXT}
+}
+
+
+@dataclass(frozen=True, slots=True)
+class BatteryCommand:
+    """Put a home battery into ``mode`` until ``expires_at`` and no longer, if nothing renews it; None: it stays so [BAT-5].
+
+    The same mode with a later expiry only renews it. ``number`` counts up for each battery and identifies the command in its
+    `BatteryOutcome`.
+    """
+
+    number: int
+    mode: BatteryMode
+    expires_at: Instant | None
+
+
+@dataclass(frozen=True, slots=True)
+class BatteryOutcome:
+    """The end of command ``number`` to ``battery`` (0-based)."""
+
+    battery: int
+    number: int
+    result: Result
+    error: str = ""
+
+    def __post_init__(self) -> None:
+        check_fields(self, _BATTERY_OUTCOME, "BatteryOutcome.", InvalidReadings)
+
+
+_BATTERY_OUTCOME: Table = {
+    BatteryOutcome: {"battery": _COUNT, "number": _COUNT, "result": one_of(Result), "error": TEXT}
 }
 
 

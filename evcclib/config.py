@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta, tzinfo
 
-from evcclib.model import ChargeMode, PollMode, VehicleFeature
+from evcclib.model import BatteryMode, ChargeMode, PollMode, VehicleFeature
 from evcclib.settings import LoadpointDefaults, SiteDefaults
 
 
@@ -105,9 +105,10 @@ class CircuitConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatteryConfig:
-    """One home battery; ``capacity_kwh`` None means unknown [SITE-7]."""
+    """One home battery; ``capacity_kwh`` None means unknown [SITE-7]. ``modes``: what it can be told, nothing of most [BAT-1]."""
 
     capacity_kwh: float | None = None
+    modes: frozenset[BatteryMode] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

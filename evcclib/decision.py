@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from evcclib.commands import Batch, Read
+from evcclib.commands import Batch, BatteryCommand, Read
 from evcclib.events import Event
 from evcclib.reasons import Reason
 from evcclib.tariff import Rate
@@ -18,7 +18,8 @@ class Decision:
     """What to do, what happened, why, and when to come back.
 
     ``commands`` has at most one batch for each loadpoint (0-based), and none for a loadpoint whose last batch has not been
-    answered yet. ``reads`` are wishes; the caller fetches what it can, and the answers arrive in later readings.
+    answered yet; ``battery_commands`` are the same for home batteries. ``reads`` are wishes; the caller fetches what it can, and
+    the answers arrive in later readings.
     ``wake_at`` is the earliest instant at which the decision could differ while readings and settings stay as they are;
     ``wake_renewed_at`` is the same for a caller that takes new samples at every interval, so that none becomes too old.
     """
@@ -29,6 +30,7 @@ class Decision:
     reads: frozenset[Read]
     wake_at: Instant | None
     wake_renewed_at: Instant | None
+    battery_commands: Mapping[int, BatteryCommand] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

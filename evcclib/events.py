@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from evcclib.model import BatteryMode
 from evcclib.settings import Scope, SettingValue
 
 
@@ -107,6 +108,14 @@ class SessionChanged:
     session: SessionRecord
 
 
+@dataclass(frozen=True, slots=True)
+class BatteryModeChanged:
+    """Home battery ``battery`` (0-based) is to do something else from now on [BAT-2]."""
+
+    battery: int
+    mode: BatteryMode
+
+
 class WarningCode(StrEnum):
     """What an owner should hear of; the sentence is made at the edge."""
 
@@ -125,6 +134,7 @@ class WarningCode(StrEnum):
     THRESHOLDS_CROSSED = "thresholds_crossed"
     LIMIT_EXCEEDED = "limit_exceeded"
     VEHICLE_ASLEEP = "vehicle_asleep"
+    BATTERY_FAILED = "battery_failed"
     RECOVERED = "recovered"
 
 
@@ -147,5 +157,6 @@ Event = (
     | VehicleAssigned
     | SettingChanged
     | SessionChanged
+    | BatteryModeChanged
     | Warned
 )

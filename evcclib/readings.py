@@ -26,7 +26,7 @@ from evcclib.allowed import (
     one_of,
     optional,
 )
-from evcclib.commands import Outcome
+from evcclib.commands import BatteryOutcome, Outcome
 from evcclib.errors import InvalidReadings
 from evcclib.measured import ABSENT as ABSENT  # told here, for all who know it from here
 from evcclib.measured import NUMBER, NUMBER_MAX, SOC, TRIPLE, is_a, is_number, is_triple, look_at
@@ -162,6 +162,7 @@ class Readings:
     tariffs: Mapping[TariffKind, Rates] = field(default_factory=dict)
     outcomes: tuple[Outcome, ...] = ()  # of command batches, each delivered exactly once
     operator_limit: OperatorLimit | None = None
+    battery_outcomes: tuple[BatteryOutcome, ...] = ()  # likewise
 
     def __post_init__(self) -> None:
         if not (
@@ -176,6 +177,7 @@ class Readings:
             and not self.tariffs
             and _are(self.outcomes, Outcome)
             and (self.operator_limit is None or type(self.operator_limit) is OperatorLimit)
+            and _are(self.battery_outcomes, BatteryOutcome)
         ):
             check_fields(self, _READINGS, "Readings.", InvalidReadings)
 
@@ -212,6 +214,7 @@ _READINGS: Table = {
         "tariffs": named(one_of(TariffKind), instance(Rates)),
         "outcomes": each(instance(Outcome)),
         "operator_limit": optional(instance(OperatorLimit)),
+        "battery_outcomes": each(instance(BatteryOutcome)),
     }
 }
 _METER = {

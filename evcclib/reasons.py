@@ -1,4 +1,4 @@
-"""Why a loadpoint does what it does, as data; sentences are made at the edge, in the reader's language."""
+"""Why a loadpoint or a home battery does what it does, as data; sentences are made at the edge, in the reader's language."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from evcclib.units import Instant
 
 
 class ReasonCode(StrEnum):
-    """One word for each thing that can decide a loadpoint's current."""
+    """One word for each thing that can decide a loadpoint's current, or a home battery's mode."""
 
     STARTING = "starting"  # nothing is known yet
     NOT_CONNECTED = "not_connected"
@@ -45,6 +45,15 @@ class ReasonCode(StrEnum):
     VEHICLE_FULL = "vehicle_full"  # offered, but the vehicle does not draw
     LIMITED = "limited"  # a limit holds the current down, see `limit`
     READ_BACK_DISAGREES = "read_back_disagrees"  # the charger is told again what it says, or is seen, not to do
+
+    # of a home battery's mode
+    BATTERY_FREE = "battery_free"  # nothing calls for another mode than normal
+    BATTERY_HELD_FAST = "battery_held_fast"  # a vehicle charges as fast as it can
+    BATTERY_HELD_PLAN = "battery_held_plan"  # a vehicle charges for its plan
+    BATTERY_CHARGES = "battery_charges"  # energy is cheap
+    BATTERY_RESTS = "battery_rests"  # another mode is due, but not so soon
+    BATTERY_FREEING = "battery_freeing"  # nobody knows what it does: normal first of all
+    BATTERY_FAILED = "battery_failed"  # it has not taken the last command, which will be said again
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,7 @@ class Kind(StrEnum):
     TIME = "time"  # timezone-aware datetime, or None
     DURATION = "duration"
     OPTIONAL_NUMBER = "optional_number"
+    FLAG = "flag"
 
 
 SettingValue = ChargeMode | float | int | datetime | timedelta | None
@@ -71,7 +72,7 @@ class SettingSpec(NamedTuple):
     quantity: str = "value"
     at_most: Bound | None = None
     at_least: Bound | None = None
-    needs: str = ""  # capability without which it is refused: "battery"
+    needs: str = ""  # capability without which it is refused: "battery", "battery control"
     wakes_loop: bool = False  # a change asks for an immediate step [SITE-3]
 
     @property
@@ -84,6 +85,8 @@ class SettingSpec(NamedTuple):
                 return "0 (automatic), 1 or 3"
             case Kind.TIME:
                 return "a time with time zone, or none"
+            case Kind.FLAG:
+                return "true, false"
             case _:
                 return self._between(self.low, self.high)
 
@@ -98,15 +101,22 @@ class SettingSpec(NamedTuple):
                 raise self.refusal(value, "invalid time")
             case Kind.DURATION:
                 return self._duration(value)
+            case Kind.FLAG:
+                if isinstance(value, bool):
+                    return value
+                raise self.refusal(value, "invalid value")
             case Kind.OPTIONAL_NUMBER if value is None:
                 return None
             case _:
                 return self._number(value)
 
-    def check_needs(self, value: object, *, batteries: int) -> None:
-        """Raises `InvalidSetting` if the site has not got what the setting is about."""
+    def check_needs(self, value: object, *, batteries: int, commanded: int) -> None:
+        """Raises `InvalidSetting` if the site has not got what the setting is about; ``commanded``: batteries that have modes."""
         if self.needs == "battery" and not batteries:
             raise self.refusal(value, "battery not configured", "only with a home battery")
+        if self.needs == "battery control" and not commanded:
+            words = "only with a home battery that can be told what to do"
+            raise self.refusal(value, "battery control not available", words)
 
     def check_beside(self, value: SettingValue, others: object) -> None:
         """Raises `InvalidSetting` unless ``value`` fits the other settings: fields of ``others``, None where there is none."""
@@ -195,6 +205,10 @@ class SiteSettings(SiteDefaults):
     """The site's present values."""
 
     buffer_start_soc_pct: float = _soc(0.0, Kind.NUMBER, needs="battery")
+    battery_discharge_control: bool = _row(False, Kind.FLAG, needs="battery control")
+    battery_grid_charge_limit: float | None = _row(
+        None, Kind.OPTIONAL_NUMBER, -1000, 1000, "/kWh", quantity="cost", needs="battery control"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

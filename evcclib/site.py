@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from evcclib.allowed import instance
 from evcclib.config import SiteConfig
+from evcclib.deciding.batteries import command_batteries
 from evcclib.deciding.decide import decide
 from evcclib.deciding.enforce import enforce
 from evcclib.decision import Decision, PlanPreview
@@ -104,11 +105,14 @@ def step(
             state.last_success, state.last_success_at = site.utc - (site.instant - read_at), read_at
     else:
         enforce(site, retries=cause is not Cause.OUTCOME)
+    command_batteries(site, seen)
     booking.settle(site)
     wakes = next_wake(site, before, sun, seen)
     state.readings = readings
     reasons = tuple([loadpoint.reason for loadpoint in state.loadpoints])
-    decision = Decision(site.batches, tuple(site.events), reasons, frozenset(site.reads), *wakes)
+    decision = Decision(
+        site.batches, tuple(site.events), reasons, frozenset(site.reads), *wakes, battery_commands=site.battery_commands
+    )
     return state, decision
 
 
@@ -265,6 +269,11 @@ class Site:
         self.state = state = self.state.copy()
         for loadpoint in state.loadpoints:
             loadpoint.charger = forget_current(loadpoint.charger)
+
+    def doubt_batteries(self) -> None:
+        """Bring every battery that can be told what to do to normal first of all: nobody knows what it was told before."""
+        self.state = state = self.state.copy()
+        state.battery_controls = tuple([control._replace(known=None) for control in state.battery_controls])
 
     def _desk(self, now: Now) -> SiteDesk:
         admit_now(now)

@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from evcclib.commands import Command
-from evcclib.model import ChargerStatus, PhaseAction, PhaseTriple, PvAction, RemoteDemand
-from evcclib.reasons import Reason
+from evcclib.model import BatteryMode, ChargerStatus, PhaseAction, PhaseTriple, PvAction, RemoteDemand
+from evcclib.reasons import Reason, ReasonCode
 from evcclib.settings import LoadpointSettings, SiteSettings, VehicleSettings
 
 
@@ -89,6 +89,9 @@ class BatteryView(NamedTuple):
     capacity_kwh: float | None
     energy_discharged_kwh: float | None
     energy_charged_kwh: float | None
+    modes: frozenset[BatteryMode] = frozenset()  # that it can be told; nothing: it is not commanded
+    mode: BatteryMode | None = BatteryMode.NORMAL  # that it is in; None: nobody knows
+    mode_reason: Reason = Reason(ReasonCode.BATTERY_FREE)
 
 
 class SiteView(NamedTuple):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from evcclib.allowed import instance, one_of
-from evcclib.commands import Outcome
+from evcclib.commands import BatteryOutcome, Outcome
 from evcclib.config import SiteConfig
 from evcclib.errors import IncompatibleState, InvalidReadings
 from evcclib.model import Cause, Now
@@ -37,6 +37,8 @@ def admit(layout: SiteLayout, state: SiteState, readings: Readings, now: Now, ca
         _check_names("circuits", readings.circuits, layout.metered)
     if readings.outcomes:
         _check_outcomes(state, readings.outcomes)
+    for position, outcome in enumerate(readings.battery_outcomes):
+        _check_battery_outcome(state, position, outcome)
 
 
 def admit_state(state: SiteState) -> None:
@@ -91,6 +93,15 @@ def _check_outcomes(state: SiteState, outcomes: tuple[Outcome, ...]) -> None:
             count = len(pending.batch.commands)
             if outcome.applied > count:
                 raise _no_outcome(position, "applied", outcome.applied, f"0..{count}, the commands of that batch")
+
+
+def _check_battery_outcome(state: SiteState, position: int, outcome: BatteryOutcome) -> None:
+    controls, where = state.battery_controls, f"Readings.battery_outcomes[{position}]"
+    if outcome.battery >= len(controls):
+        raise InvalidReadings(f"{where}.battery", outcome.battery, f"one of {len(controls)}, from 0 on")
+    issued = controls[outcome.battery].number
+    if outcome.number > issued:
+        raise InvalidReadings(f"{where}.number", outcome.number, f"a command that was issued, 1..{issued}")
 
 
 def _no_outcome(position: int, name: str, value: int, words: str) -> InvalidReadings:

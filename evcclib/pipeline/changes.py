@@ -88,7 +88,7 @@ def _known_vehicle(site: SiteDesk, name: str) -> str:
 
 def _change_site(site: SiteDesk, name: str, value: SettingValue) -> None:
     spec = _spec(Scope.SITE, name)
-    spec.check_needs(value, batteries=site.layout.battery_count)
+    spec.check_needs(value, batteries=site.layout.battery_count, commanded=len(site.layout.commanded))
     value = spec.judged(value)
     state = site.state
     spec.check_beside(value, state.settings)

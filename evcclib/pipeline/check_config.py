@@ -39,7 +39,7 @@ from evcclib.config import (
 )
 from evcclib.errors import InvalidConfig
 from evcclib.laws.by_name import LAWS
-from evcclib.model import ChargeMode, PollMode, VehicleFeature
+from evcclib.model import BatteryMode, ChargeMode, PollMode, VehicleFeature
 from evcclib.settings import SPECS, Kind, LoadpointDefaults, Scope, SiteDefaults
 
 DAY_S = 86_400
@@ -130,6 +130,8 @@ def of_setting(scope: Scope, name: str) -> Allowed:
         return one_of(ChargeMode)
     if spec.kind is Kind.TIME:
         return optional(TIME)
+    if spec.kind is Kind.FLAG:
+        return TRUTH
     if spec.kind is Kind.PHASES:
         return among(0, 1, 3)
     if spec.kind is Kind.DURATION:
@@ -154,6 +156,14 @@ _FEATURES = Allowed(
     "a frozenset, each a VehicleFeature",
     lambda value: isinstance(value, frozenset) and all(isinstance(each, VehicleFeature) for each in value),
 )
+_MODES = Allowed(
+    "a frozenset, each a BatteryMode, with normal among them unless it is empty",
+    lambda value: (
+        isinstance(value, frozenset)
+        and all(isinstance(each, BatteryMode) for each in value)
+        and (not value or BatteryMode.NORMAL in value)
+    ),
+)
 TABLE: Table = {
     SiteConfig: {
         "title": TEXT,
@@ -172,7 +182,7 @@ TABLE: Table = {
         "grid_supply_max_while_battery_charges_w": number(0, 1e6, "W"),
         "grid_stale_pause": duration(0, DAY_S),
     },
-    BatteryConfig: {"capacity_kwh": optional(number(0, 10_000, "kWh"))},
+    BatteryConfig: {"capacity_kwh": optional(number(0, 10_000, "kWh")), "modes": _MODES},
     VehicleConfig: {
         "name": NAME,
         "title": TEXT,

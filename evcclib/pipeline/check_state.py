@@ -13,6 +13,7 @@ from evcclib.ledger.meter_ledger import LedgerState, TimerState
 from evcclib.ledger.savings import SavingsState
 from evcclib.ledger.session import Mix, SessionState
 from evcclib.machines.asking import PollState
+from evcclib.machines.battery import BatteryControl
 from evcclib.machines.charger import ChargerState, CurrentRange
 from evcclib.machines.readback import Disagreement
 from evcclib.machines.rounding import STEPS_A, Heard, Rounding
@@ -101,6 +102,7 @@ IN_STATE: Table = {
     Heard: {"told_a": _CURRENT, "shown_a": _CURRENT},
     CurrentRange: {"least_a": _CURRENT, "most_a": _CURRENT},
     Disagreement: {"repeats": _COUNT},
+    BatteryControl: {"number": _COUNT, "failures": _COUNT},
     Effect: {"least_w": _ANY, "most_w": _ANY},
     Measured: {"value": _ANY},  # those of a state are of powers and of what batteries say is their SoC
     SocState: {

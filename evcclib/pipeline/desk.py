@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from evcclib.commands import Batch, Read
+from evcclib.commands import Batch, BatteryCommand, Read
 from evcclib.events import Event, SettingChanged, Warned, WarningCode
 from evcclib.laws.law import News
+from evcclib.machines.battery import AT_REST
 from evcclib.machines.charger import Report
 from evcclib.machines.soc import EstimatorConfig
 from evcclib.machines.unmetered import Taken
@@ -148,6 +149,7 @@ class SiteDesk:
     batches: dict[int, Batch]
     desks: list[LoadpointDesk]
     balance: Balance = NO_BALANCE
+    battery_commands: dict[int, BatteryCommand] = field(default_factory=dict)
 
 
 def begin(layout: SiteLayout, state: SiteState, readings: Readings, now: Now) -> SiteDesk:
@@ -155,6 +157,8 @@ def begin(layout: SiteLayout, state: SiteState, readings: Readings, now: Now) ->
     state, chargers = state.copy(), readings.chargers or (SILENT,) * len(layout.loadpoints)
     if state.law != layout.law.name:
         begin_afresh(state, layout.law)
+    if len(state.battery_controls) != layout.battery_count:
+        state.battery_controls = (state.battery_controls + (AT_REST,) * layout.battery_count)[: layout.battery_count]
     instant, utc = now.instant, now.utc
     oldest, voltage_v = instant - layout.age_max, layout.voltage_v
     events: list[Event] = []

@@ -59,6 +59,7 @@ class SiteLayout:
         self.lost_after = config.reading_age_max + config.grid_stale_pause
         self.battery_count = len(config.batteries)
         self.capacities_kwh = tuple(battery.capacity_kwh for battery in config.batteries)
+        self.commanded = {index: each.modes for index, each in enumerate(config.batteries) if each.modes}
         self.vehicles = {
             vehicle.name: VehicleLayout(
                 vehicle,

@@ -17,6 +17,7 @@ from evcclib.laws.law import Sun
 from evcclib.machines.balance import NO_BATTERY, SitePower, home_power, site_power, sum_batteries, within_sun
 from evcclib.machines.hold import first_after
 from evcclib.machines.plausible import is_soc
+from evcclib.model import BatteryMode
 from evcclib.pipeline.desk import SiteDesk
 from evcclib.pipeline.samples import fresh, fresh_value
 from evcclib.pipeline.state import Balance, SiteState
@@ -59,6 +60,9 @@ def look(site: SiteDesk) -> Sun:
     if not layout.config.pv_count and grid_w is not None and is_charge_known:
         pv_w = max(0.0, charge_w - grid_w + state.settings.residual_power_w)  # [SITE-9]
     balance = None
+    can_bridge = all(
+        control.known is BatteryMode.NORMAL for control in state.battery_controls
+    )  # one that is held cannot
     if grid_w is not None:
         balance = site_power(
             grid_w=grid_w,
@@ -67,8 +71,8 @@ def look(site: SiteDesk) -> Sun:
             aux_w=sum([power for power in aux if power is not None]),
             residual_power_w=state.settings.residual_power_w,
             priority_soc_pct=state.settings.priority_soc_pct,
-            buffer_soc_pct=state.settings.buffer_soc_pct,
-            buffer_start_soc_pct=state.settings.buffer_start_soc_pct,
+            buffer_soc_pct=state.settings.buffer_soc_pct if can_bridge else 0.0,
+            buffer_start_soc_pct=state.settings.buffer_start_soc_pct if can_bridge else 0.0,
             grid_supply_max_w=layout.config.grid_supply_max_while_battery_charges_w,
         )
     battery_w = battery.power_w if layout.battery_count else 0.0

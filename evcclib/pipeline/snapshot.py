@@ -20,6 +20,7 @@ from typing import Any, NamedTuple, TypeVar, Union, get_args, get_origin, get_ty
 from evcclib.allowed import INSTANT_MAX, TEXT, TIME, TRUTH, Allowed, Table, instance
 from evcclib.errors import IncompatibleState, shown
 from evcclib.laws.law import Law
+from evcclib.machines.battery import BatteryControl, doubted
 from evcclib.machines.charger import doubt
 from evcclib.model import Now
 from evcclib.pipeline.check_state import ANY_INTEGER, ANY_NUMBER, check_state
@@ -37,6 +38,7 @@ TRANSIENT = frozenset(
         (SiteState, "meters"),
         (SiteState, "load"),
         (SiteState, "voltage"),
+        (BatteryControl, "pending"),
         (LoadpointState, "memory"),
         (LoadpointState, "watch"),
         (LoadpointState, "drawn"),
@@ -169,6 +171,7 @@ def _fitted(state: SiteState, fresh: SiteState) -> SiteState:
         if not layout.is_switchable and loadpoint.charger.phases == 0:
             loadpoint.charger = loadpoint.charger._replace(phases=fresh.loadpoints[index].charger.phases)
     state.loadpoints = tuple(loadpoints)
+    state.battery_controls = tuple([doubted(control) for control in state.battery_controls])
     state.vehicle_settings = {name: own for name, own in state.vehicle_settings.items() if name in known}
     return state
 

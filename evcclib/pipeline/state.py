@@ -20,6 +20,7 @@ from evcclib.ledger.session import SessionState
 from evcclib.machines import asking, soc
 from evcclib.machines import detection as vehicles
 from evcclib.machines.balance import NO_BATTERY, BatterySum
+from evcclib.machines.battery import BatteryControl
 from evcclib.machines.charger import ChargerState
 from evcclib.machines.circuits import Load
 from evcclib.machines.hold import Timer
@@ -164,6 +165,7 @@ class SiteState:
     pv: tuple[Measured[float] | None, ...] = ()
     batteries: tuple[Measured[float] | None, ...] = ()
     battery_socs: tuple[Measured[float] | None, ...] = ()
+    battery_controls: tuple[BatteryControl, ...] = ()
     aux: tuple[Measured[float] | None, ...] = ()
     stale: frozenset[str] = frozenset()
     meters: Mapping[str, MeterReading] = field(default_factory=dict)

@@ -99,9 +99,17 @@ def _batteries(site: SiteDesk) -> tuple[BatteryView, ...]:
             capacity_kwh=battery.capacity_kwh,
             energy_discharged_kwh=_value(reading.energy_discharged_kwh),
             energy_charged_kwh=_value(reading.energy_charged_kwh),
+            modes=battery.modes,
+            mode=control.shown,
+            mode_reason=control.reason,
         )
-        for position, (battery, reading) in enumerate(
-            zip(configured, _padded(site.readings.batteries, len(configured), _NO_BATTERY), strict=True)
+        for position, (battery, reading, control) in enumerate(
+            zip(
+                configured,
+                _padded(site.readings.batteries, len(configured), _NO_BATTERY),
+                state.battery_controls,
+                strict=True,
+            )
         )
     )
 

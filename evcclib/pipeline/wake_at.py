@@ -12,7 +12,7 @@ from typing import NamedTuple
 from evcclib.laws import demand
 from evcclib.laws.law import SiteSeen, Sun
 from evcclib.ledger import savings
-from evcclib.machines import asking, charger, phases, rousing, unmetered
+from evcclib.machines import asking, battery, charger, phases, rousing, unmetered
 from evcclib.machines.hold import first_after
 from evcclib.model import ChargeMode
 from evcclib.pipeline import circuit_loads, observe_site, sharing
@@ -36,11 +36,19 @@ def next_wake(site: SiteDesk, before: SiteState, sun: Sun, seen: SiteSeen | None
     anchor = instant if state.tick_at is None else state.tick_at
     interval = site.layout.interval
     next_tick = anchor + ((instant - anchor) // interval + 1) * interval
-    if seen is None or site.batches or site.events or site.reads or any(map(_moves, before.loadpoints, site.desks)):
+    if (
+        seen is None
+        or site.batches
+        or site.battery_commands
+        or site.events
+        or site.reads
+        or any(map(_moves, before.loadpoints, site.desks))
+    ):
         return Wakes(next_tick, next_tick)
     memories = [loadpoint.memory for loadpoint in state.loadpoints]
     law_at = site.layout.law.next_change(seen, state.memory, memories)
-    if law_at == instant:
+    batteries_at = _battery_changes(site)
+    if instant in (law_at, *batteries_at):
         return Wakes(next_tick, next_tick)
     renewed = first_after(
         instant,
@@ -49,6 +57,7 @@ def next_wake(site: SiteDesk, before: SiteState, sun: Sun, seen: SiteSeen | None
         circuit_loads.next_change(site),
         *[_instant_of(site, rates.next_change(site.utc)) for rates in site.readings.tariffs.values()],
         *[_next_change(lp) for lp in site.desks],
+        *batteries_at,
     )
     soonest = first_after(instant, renewed, observe_site.next_change(site, sun))
 
@@ -56,6 +65,13 @@ def next_wake(site: SiteDesk, before: SiteState, sun: Sun, seen: SiteSeen | None
         return None if at is None else max(next_tick, anchor - (anchor - at) // interval * interval)
 
     return Wakes(tick(soonest), tick(renewed))
+
+
+def _battery_changes(site: SiteDesk) -> list[Instant | None]:
+    controls, expiry = site.state.battery_controls, battery.expiry_of(site.layout.interval)
+    return [
+        battery.next_change(controls[index], expiry=expiry, instant=site.instant) for index in site.layout.commanded
+    ]
 
 
 def _moves(before: LoadpointState, lp: LoadpointDesk) -> bool:

@@ -35,6 +35,7 @@ from evcc_server.keeping.persistence import Persistence
 from evcc_server.keeping.restore import restored_reasons, restored_site
 from evcc_server.keeping.store import Store
 from evcc_server.listening import refuse_taken_addresses
+from evcc_server.loop.batteries import BatteryLease
 from evcc_server.loop.control import AnyPoller, ControlLoop
 from evcc_server.loop.operator_limits import OperatorLimits, Source
 from evcc_server.loop.pollers import Poller, keep_alive
@@ -204,6 +205,7 @@ async def _server(
         interval=config.interval,
         chargers={name: devices.charger(name) for name in devices.chargers},
         vehicles=devices.vehicles,
+        batteries=_leases(config, devices, clock),
         hub=hub,
         persistence=persistence,
         limits=await OperatorLimits.restored(store, sources, clock.now()),
@@ -328,6 +330,14 @@ def _wiring(config: Config) -> Wiring:
         loadpoints=tuple(LoadpointWiring(charger=lp.charger, meter=lp.meter) for lp in config.loadpoints),
         circuits=circuits,
     )
+
+
+def _leases(config: Config, devices: Devices, clock: Clock) -> Mapping[str, BatteryLease]:
+    """Of the batteries that can be told what to do, by name."""
+    found = {name: devices.meter(name) for name in config.site.battery}
+    return {
+        name: BatteryLease(name, battery, clock) for name, battery in found.items() if isinstance(battery, ModbusMeter)
+    }
 
 
 async def _meet_chargers(devices: Devices) -> None:

@@ -29,6 +29,10 @@ from evcclib.settings import SPECS, Kind, Scope, SettingSpec, SettingValue
 
 NO_VALUE_WORDS = frozenset({"null", "none", "nil", "-"})
 """How a text channel says "unset" [API-39]."""
+FLAGS: Mapping[str, bool] = MappingProxyType(
+    {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
+)
+"""How text says yes and no [API-11]."""
 VEHICLES = "a vehicle's number, name or title"
 """What stands for one."""
 OPERATOR_LIMIT = "operatorLimit"
@@ -77,7 +81,16 @@ class Setting:
         return "an RFC 3339 time in the future" if self.spec.kind is Kind.TIME else self.spec.allowed
 
 
-def _site(name: str, key: str, summary: str, example: str, path: str, *, file_key: str | None = None) -> Setting:
+def _site(
+    name: str,
+    key: str,
+    summary: str,
+    example: str,
+    path: str,
+    *,
+    clear_paths: tuple[str, ...] = (),
+    file_key: str | None = None,
+) -> Setting:
     return Setting(
         name=name,
         scope=Scope.SITE,
@@ -86,6 +99,7 @@ def _site(name: str, key: str, summary: str, example: str, path: str, *, file_ke
         summary=summary,
         example=example,
         paths=(path,),
+        clear_paths=clear_paths,
         topics=(key,),
         document_keys=(key,),
         file_key=file_key,
@@ -169,6 +183,21 @@ TABLE: tuple[Setting, ...] = (
         "100",
         "residualpower",
         file_key="residualPower",
+    ),
+    _site(
+        "battery_discharge_control",
+        "batteryDischargeControl",
+        "Hold the home battery while a vehicle charges fast or by plan",
+        "true",
+        "batterydischargecontrol",
+    ),
+    _site(
+        "battery_grid_charge_limit",
+        "batteryGridChargeLimit",
+        "Charge the home battery from the grid while the planner tariff is at or below this price",
+        "0.1",
+        "batterygridchargelimit",
+        clear_paths=("batterygridchargelimit",),
     ),
     _loadpoint("mode", "mode", "Charge mode", "pv", "mode", file_key="mode", is_repeated=True),
     _loadpoint(
@@ -312,7 +341,8 @@ def parse(setting: Setting, text: str, context: Context) -> Parsed:
     text = text.strip()
     if setting.spec is None:
         return find_vehicle(text, context)
-    setting.spec.check_needs(text, batteries=len(context.site.batteries))
+    batteries = context.site.batteries
+    setting.spec.check_needs(text, batteries=len(batteries), commanded=sum(bool(each.modes) for each in batteries))
     try:
         return setting.spec.judged(_read(setting.spec, text, context))
     except InvalidSetting as error:
@@ -329,6 +359,8 @@ def _read(spec: SettingSpec, text: str, context: Context) -> SettingValue | str:
         case Kind.DURATION:
             seconds = number_in(text)
             return text if seconds is None else _duration(seconds)
+        case Kind.FLAG:
+            return FLAGS.get(text.lower(), text)
         case Kind.OPTIONAL_NUMBER if context.has_unset_words and text.lower() in NO_VALUE_WORDS:
             return None
         case _:
@@ -355,13 +387,10 @@ def request(setting: Setting, owner: Owner, value: Parsed) -> Request:
 
 def parse_flag(name: str, text: str) -> bool:
     """A truth value [API-11]; raises `InvalidSetting`."""
-    match text.strip().lower():
-        case "true" | "t" | "1":
-            return True
-        case "false" | "f" | "0":
-            return False
-        case _:
-            raise InvalidSetting(name, text, "true, false", "invalid value")
+    flag = FLAGS.get(text.strip().lower())
+    if flag is None:
+        raise InvalidSetting(name, text, "true, false", "invalid value")
+    return flag
 
 
 def parse_operator_limit(text: str) -> tuple[float, timedelta]:

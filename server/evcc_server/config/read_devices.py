@@ -41,7 +41,7 @@ _MODELS = {
     "sdm72": "eastron-sdm72",
 }
 """Templates of the meters that files had as ``type: modbus`` with a ``model``."""
-_NO_BATTERY = "without effect, no battery is commanded here"
+_NO_BATTERY = "without effect, this device does not take it"
 _WITHOUT_EFFECT = {
     "integer": "without effect, whole numbers and floats are both read",
     "maxacpower": "without effect, the power that is measured counts",

@@ -75,7 +75,7 @@ class Meter(Protocol):
 
 
 class BatteryControl(Protocol):
-    """A battery that can be told what to do."""
+    """A battery that can be told what to do, if it has `modes`."""
 
     @property
     def modes(self) -> tuple[str, ...]:
@@ -83,6 +83,15 @@ class BatteryControl(Protocol):
 
     async def set_mode(self, mode: str) -> None:
         """Write one of `modes`. Raises `DeviceError`."""
+
+    async def release(self) -> None:
+        """Give the battery back to itself when the server ends."""
+
+    @property
+    def keepalive(self) -> timedelta | None:
+        """How often `kick` must be called now, so that it keeps its mode; None: it does so by itself."""
+
+    async def kick(self) -> None: ...
 
 
 class Charger(Protocol):

@@ -7,7 +7,7 @@ from datetime import UTC, timedelta
 
 from evcc_server.http.home import Home
 from evcc_server.http.route import Answer, Call, Enveloped, Handler, Parameter, Refused, Route, Schema
-from evcc_server.settings import BY_NAME, TABLE, Owner, Parsed, Setting, parse, request
+from evcc_server.settings import BY_NAME, FLAGS, TABLE, Owner, Parsed, Setting, parse, request
 from evcc_server.state.encode import Json, rest, whole
 from evcc_server.state.values import UNSET_TIME
 from evcclib.model import ChargeMode
@@ -77,6 +77,8 @@ def value_schema(setting: Setting) -> Schema:
             return {"type": "integer", "enum": [0, 1, 3]}
         case Kind.TIME:
             return {"type": "string", "format": "date-time"}
+        case Kind.FLAG:
+            return {"type": "boolean"}
         case _:
             kind = "integer" if spec.kind is Kind.INTEGER else "number"
             return {"type": kind, "minimum": spec.low, "maximum": spec.high}
@@ -102,6 +104,8 @@ def _result_example(setting: Setting) -> Json:
     match setting.spec.kind:
         case Kind.MODE:
             return setting.example
+        case Kind.FLAG:
+            return FLAGS[setting.example]
         case Kind.TIME:
             return {"soc": 80, "energy": 0, "time": setting.example}
         case _:

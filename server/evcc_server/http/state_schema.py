@@ -5,7 +5,7 @@ from __future__ import annotations
 from evcc_server.http.route import Schema
 from evcc_server.settings import TABLE
 from evcc_server.state.encode import Json
-from evcclib.model import ChargeMode
+from evcclib.model import BatteryMode, ChargeMode
 from evcclib.settings import Kind, Scope
 
 _NUMBER: Schema = {"type": ["number", "null"]}
@@ -26,6 +26,7 @@ _OF_KIND: dict[Kind, Schema] = {
     Kind.PHASES: {"type": ["integer", "null"]},
     Kind.TIME: _TIME,
     Kind.DURATION: _DURATION,
+    Kind.FLAG: _FLAG,
 }
 
 
@@ -33,6 +34,18 @@ def _settings(scope: Scope) -> dict[str, Schema]:
     return {row.key: _OF_KIND[row.spec.kind] for row in TABLE if row.scope is scope and row.spec is not None}
 
 
+_REASON: Schema = {
+    "type": "object",
+    "description": "why the loadpoint or the home battery does what it does",
+    "properties": {
+        "code": _TEXT,
+        "text": _TEXT,
+        "params": {"type": "object"},
+        "until": _TIME,
+        "limit": {"type": ["string", "null"]},
+    },
+    "required": ["code", "text", "params", "until", "limit"],
+}
 _SITE: dict[str, Schema] = {
     "siteTitle": _TEXT,
     "version": _TEXT,
@@ -69,6 +82,8 @@ _SITE_OPTIONAL: dict[str, Schema] = {
     "batteryPower": _NUMBER,
     "batterySoc": _NUMBER,
     "batteryCapacity": _NUMBER,
+    "batteryMode": {"type": "string", "enum": ["unknown", *[mode.value for mode in BatteryMode]]},
+    "batteryReason": _REASON,
     "battery": {
         "type": "array",
         "items": {
@@ -94,18 +109,6 @@ _SITE_OPTIONAL: dict[str, Schema] = {
     "operatorLimitSource": {"type": "string", "description": "rest, mqtt, or the name of a configured source"},
     "operatorLimitReason": {"type": "string", "enum": ["given", "silent"]},
     "operatorLimitUntil": _TIME,
-}
-_REASON: Schema = {
-    "type": "object",
-    "description": "why the loadpoint does what it does",
-    "properties": {
-        "code": _TEXT,
-        "text": _TEXT,
-        "params": {"type": "object"},
-        "until": _TIME,
-        "limit": {"type": ["string", "null"]},
-    },
-    "required": ["code", "text", "params", "until", "limit"],
 }
 _LOADPOINT: dict[str, Schema] = {
     "title": _TEXT,
@@ -190,6 +193,8 @@ EXAMPLE_STATE: Json = {
     "pvConfigured": True,
     "pvPower": 4120,
     **{row.key: 0 for row in TABLE if row.scope is Scope.SITE},
+    "batteryDischargeControl": False,
+    "batteryGridChargeLimit": None,
     "savingsAmount": 0,
     "savingsEffectivePrice": 0.08,
     "savingsGridCharged": 0,

@@ -50,6 +50,7 @@ async def restored_site(
         except IncompatibleState as error:
             _log.warning("the stored state is not continued: %s", error)
             site = fresh
+            site.doubt_batteries()
         # Leaving in order has brought stations to their minimum; after a kill a watchdog may have done so.
         site.forget_offers()
     _submit(site, _as_in_file(site, fresh, has_goals=keeps_settings), now)

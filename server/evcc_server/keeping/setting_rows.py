@@ -50,6 +50,8 @@ def encode(value: SettingValue) -> str:
             return repr(value / SECOND)
         case str():
             return str(value)
+        case bool():
+            return "true" if value else "false"
         case _:
             return repr(value)
 

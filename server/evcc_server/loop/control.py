@@ -6,9 +6,10 @@ between intervals, a charger's status, a request, the outcome of a command, or `
 
 from __future__ import annotations
 
+import functools
 import logging
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -18,6 +19,7 @@ from evcc_server.clock import Clock
 from evcc_server.devices.contract import Charger, ChargerValues, MeterValues, Vehicle, VehicleValues
 from evcc_server.errors import DeviceError
 from evcc_server.keeping.persistence import Persistence
+from evcc_server.loop.batteries import BatteryLease
 from evcc_server.loop.operator_limits import OperatorLimits
 from evcc_server.loop.pollers import Health, Poller
 from evcc_server.loop.samples import Samples, Wiring
@@ -26,6 +28,8 @@ from evcc_server.state.reasons_text import warning_text
 from evcclib import Prepared, Site
 from evcclib.commands import (
     Batch,
+    BatteryCommand,
+    BatteryOutcome,
     Command,
     Disable,
     Enable,
@@ -39,7 +43,7 @@ from evcclib.commands import (
 )
 from evcclib.decision import Decision, PlanPreview
 from evcclib.events import Event, Warned, WarningCode
-from evcclib.model import Cause, Now, TariffKind
+from evcclib.model import BatteryMode, Cause, Now, TariffKind
 from evcclib.requests import Request, is_lasting
 from evcclib.tariff import Rates
 from evcclib.units import Instant
@@ -91,6 +95,7 @@ class ControlLoop:
         interval: timedelta,
         chargers: Mapping[str, Charger],
         vehicles: Mapping[str, Vehicle],
+        batteries: Mapping[str, BatteryLease],
         hub: Hub,
         persistence: Persistence,
         limits: OperatorLimits,
@@ -102,6 +107,7 @@ class ControlLoop:
         self._interval_s = interval.total_seconds()
         self._chargers = chargers
         self._vehicles = vehicles
+        self._batteries = batteries
         self._hub = hub
         self._persistence = persistence
         self._limits = limits
@@ -111,6 +117,7 @@ class ControlLoop:
         self._pending: set[Cause] = set()
         self._wakeup = trio.Event()
         self._outcomes: list[Outcome] = []
+        self._battery_outcomes: list[BatteryOutcome] = []
         self._reads_running: set[Read] = set()
         self._vehicle_health = {name: Health(name) for name in vehicles}
         self._is_in_round = False
@@ -263,13 +270,16 @@ class ControlLoop:
 
     def _step(self, cause: Cause, nursery: trio.Nursery) -> None:
         now = self._clock.now()
-        outcomes = tuple(self._outcomes)
-        self._outcomes.clear()
         self._samples.operator_limit(self._limits.reading(now.instant))
-        decision = self._site.step(self._samples.readings(outcomes), now=now, cause=cause)
+        readings = self._samples.readings(tuple(self._outcomes), tuple(self._battery_outcomes))
+        self._outcomes.clear()
+        self._battery_outcomes.clear()
+        decision = self._site.step(readings, now=now, cause=cause)
         self.steps += 1
         for loadpoint, batch in decision.commands.items():
             nursery.start_soon(self._apply, loadpoint, batch)
+        for battery, order in decision.battery_commands.items():
+            nursery.start_soon(self._tell, battery, order, nursery)
         self._fetch(decision, nursery)
         self._wake_at = decision.wake_at
         if self.observer is not None:
@@ -306,7 +316,7 @@ class ControlLoop:
         applied = 0
         result, error = Result.DONE, ""
         for command in batch.commands:
-            result, error = await self._attempt(name, command)
+            result, error = await self._attempt_command(name, command)
             if self.observer is not None:
                 self.observer.commanded(loadpoint, batch.number, command, is_done=result is Result.DONE)
             if isinstance(command, WakeCharger | WakeVehicle):
@@ -320,15 +330,33 @@ class ControlLoop:
         if name in self._poller_by_name:
             self._poller_by_name[name].poke()
 
-    async def _attempt(self, name: str, command: Command) -> tuple[Result, str]:
-        """Send one command to charger ``name``, or to the vehicle that it is for: what became of it, and why."""
-        charger = self._chargers[name]
-        kind = type(command).__name__
-        if isinstance(command, WakeVehicle):
-            name = command.vehicle
+    async def _attempt_command(self, name: str, command: Command) -> tuple[Result, str]:
+        """Send one command to charger ``name``, or to the vehicle that it is for."""
+        receiver = command.vehicle if isinstance(command, WakeVehicle) else name
+        send = functools.partial(self._command, self._chargers[name], command)
+        return await self._attempt(receiver, type(command).__name__, send)
+
+    async def _tell(self, battery: int, command: BatteryCommand, nursery: trio.Nursery) -> None:
+        """Put a home battery into a mode. That it has been is on the disk before it is: whoever starts after a crash frees it."""
+        name = self._wiring.batteries[battery]
+        lease = self._batteries[name]
+        begins = command.mode is not BatteryMode.NORMAL and not lease.is_in(command.mode)
+        if begins and not await self._persistence.write():
+            result, error = Result.FAILED, "the database cannot be written to"
+        else:
+            send = functools.partial(lease.obey, command)
+            result, error = await self._attempt(name, f"mode {command.mode}", send)
+            nursery.start_soon(lease.guard)
+        self._battery_outcomes.append(BatteryOutcome(battery, command.number, result, error))
+        self._wake(Cause.OUTCOME)
+        if name in self._poller_by_name:
+            self._poller_by_name[name].poke()
+
+    async def _attempt(self, name: str, kind: str, send: Callable[[], Awaitable[None]]) -> tuple[Result, str]:
+        """Send something to the device called ``name``: what became of it, and why."""
         try:
             with trio.fail_after(COMMAND_DEADLINE_S):
-                await self._command(charger, command)
+                await send()
         except DeviceError as failure:
             error = str(failure) or type(failure).__name__
             _log.warning("%s: %s failed: %s", name, kind, error)

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from evcc_server.devices.contract import ChargerValues, MeterValues, VehicleValues
-from evcclib.commands import Outcome
+from evcclib.commands import BatteryOutcome, Outcome
 from evcclib.model import ChargerStatus, TariffKind
 from evcclib.readings import (
     ABSENT,
@@ -167,11 +167,15 @@ class Samples:
         """The price lists as taken in last."""
         return self._rates
 
-    def readings(self, outcomes: tuple[Outcome, ...] = ()) -> Readings:
-        """Everything known now; ``outcomes`` are handed over with it."""
+    def readings(
+        self, outcomes: tuple[Outcome, ...] = (), battery_outcomes: tuple[BatteryOutcome, ...] = ()
+    ) -> Readings:
+        """Everything known now; outcomes are handed over with it."""
         if self._readings is None:
             self._readings = self._assemble()
-        return replace(self._readings, outcomes=outcomes) if outcomes else self._readings
+        if not outcomes and not battery_outcomes:
+            return self._readings
+        return replace(self._readings, outcomes=outcomes, battery_outcomes=battery_outcomes)
 
     def _assemble(self) -> Readings:
         wiring, meters, stale = self._wiring, self._meters, self._stale

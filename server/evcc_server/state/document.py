@@ -19,7 +19,7 @@ from evcc_server.settings import TABLE
 from evcc_server.state.awaited import ends_at, to_second
 from evcc_server.state.reasons_text import reason_text
 from evcc_server.state.values import UNSET_TIME, Counter, Names, Phases, Records, Structure, Unset, Value
-from evcclib.model import Now, PhaseTriple, RemoteDemand
+from evcclib.model import BatteryMode, Now, PhaseTriple, RemoteDemand
 from evcclib.reasons import Reason, ReasonCode
 from evcclib.settings import Kind, LoadpointSettings, Scope, SiteSettings
 from evcclib.units import ZERO, Instant, round_half_away, whole_seconds
@@ -78,6 +78,7 @@ PASSING_KEYS: Final = frozenset(
     {
         "gridPower", "gridAge", "gridPowers", "gridCurrents", "gridEnergy", "gridReturnEnergy", "pv", "pvEnergy",
         "batteryPower", "batterySoc", "batteryCapacity", "battery", "batteryEnergy", "batteryReturnEnergy",
+        "batteryMode", "batteryReason",
         "tariffGrid", "tariffFeedIn", "tariffCo2", "tariffEffectivePrice", "tariffEffectiveCo2",
         "operatorLimit", "operatorLimitSource", "operatorLimitReason", "operatorLimitUntil",
         "chargeCurrents", "chargeVoltages", "chargeTotalImport", "climaterActive", "planOverrun",
@@ -96,7 +97,9 @@ def document(view: SiteView, labels: Labels, now: Now, limit: LimitInForce | Non
         {**_loadpoint(loadpoint, labels, now, place), **shown_of(loadpoint)}
         for place, loadpoint in enumerate(view.loadpoints)
     ]
-    site = _site(view, labels) if limit is None else {**_site(view, labels), **_operator_limit(limit, labels, now)}
+    site = {**_site(view, labels), **_commanded(view.batteries, labels, now)}
+    if limit is not None:
+        site |= _operator_limit(limit, labels, now)
     return Document(site, tuple(loadpoints))
 
 
@@ -198,6 +201,16 @@ def _operator_limit(limit: LimitInForce, labels: Labels, now: Now) -> Keys:
         "operatorLimitReason": limit.reason.value,
         "operatorLimitUntil": UNSET_TIME if until is None else to_second(until).astimezone(labels.time_zone),
     }
+
+
+def _commanded(batteries: Sequence[BatteryView], labels: Labels, now: Now) -> Keys:
+    """What the batteries that can be told what to do have been told: of several that differ, the first that is not free."""
+    told = [battery for battery in batteries if battery.modes]
+    if not told:
+        return {}
+    shown = next((battery for battery in told if battery.mode is not BatteryMode.NORMAL), told[0])
+    mode = "unknown" if shown.mode is None else shown.mode.value
+    return {"batteryMode": mode, "batteryReason": _reason(shown.mode_reason, labels, now)}
 
 
 def _loadpoint(view: LoadpointView, labels: Labels, now: Now, place: int) -> Keys:

@@ -103,6 +103,34 @@ _REASONS: Mapping[ReasonCode, tuple[str, str]] = {
         "The charger does not do what it was told; it will be told again.",
         "Die Wallbox tut nicht, was ihr befohlen wurde; der Befehl wird wiederholt.",
     ),
+    ReasonCode.BATTERY_FREE: (
+        "The home battery does what it would do by itself.",
+        "Der Hausspeicher tut, was er von selbst täte.",
+    ),
+    ReasonCode.BATTERY_HELD_FAST: (
+        "The home battery is held while a vehicle charges fast.",
+        "Der Hausspeicher wird gehalten, während ein Fahrzeug schnell lädt.",
+    ),
+    ReasonCode.BATTERY_HELD_PLAN: (
+        "The home battery is held while a vehicle charges by plan.",
+        "Der Hausspeicher wird gehalten, während ein Fahrzeug nach Plan lädt.",
+    ),
+    ReasonCode.BATTERY_CHARGES: (
+        "The home battery charges from the grid because energy is cheap.",
+        "Der Hausspeicher lädt aus dem Netz, weil Strom gerade günstig ist.",
+    ),
+    ReasonCode.BATTERY_RESTS: (
+        "The home battery waits before it changes its mode again.",
+        "Der Hausspeicher wartet, bevor er seine Betriebsart wieder wechselt.",
+    ),
+    ReasonCode.BATTERY_FREEING: (
+        "The home battery is brought back to its own control.",
+        "Der Hausspeicher wird wieder sich selbst überlassen.",
+    ),
+    ReasonCode.BATTERY_FAILED: (
+        "The home battery has not taken the last command; it will be said again.",
+        "Der Hausspeicher hat den letzten Befehl nicht angenommen; er wird wiederholt.",
+    ),
 }
 
 _WARNINGS: Mapping[WarningCode, tuple[str, str]] = {
@@ -147,6 +175,10 @@ _WARNINGS: Mapping[WarningCode, tuple[str, str]] = {
     WarningCode.VEHICLE_ASLEEP: (
         "the vehicle does not draw though it may",
         "das Fahrzeug nimmt nichts ab, obwohl es dürfte",
+    ),
+    WarningCode.BATTERY_FAILED: (
+        "a command to the home battery failed",
+        "ein Befehl an den Hausspeicher ist gescheitert",
     ),
     WarningCode.RECOVERED: ("back to normal", "wieder in Ordnung"),
 }

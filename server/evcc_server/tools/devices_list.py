@@ -57,7 +57,7 @@ def features(profile: Profile) -> tuple[str, ...]:
     for name in ("powers", "currents", "voltages", "energy_import", "energy_export", "soc"):
         found += [_WORDS.get(name, name.replace("_", " "))] if any(getattr(v, name) for v in values) else []
     if profile.battery is not None:
-        found.append(f"battery modes {'/'.join(profile.battery.modes)} (nothing commands them yet)")
+        found.append(f"battery modes {'/'.join(profile.battery.modes)}")
     return tuple(found)
 
 

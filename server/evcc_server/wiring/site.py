@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from evcc_server.config.model import Config, Loadpoint, VehicleEntry
 from evcc_server.config.problems import ConfigError, Problem
 from evcc_server.devices.contract import Built
+from evcc_server.devices.template.modbus_meter import ModbusMeter
 from evcclib.config import (
     BatteryConfig,
     ChargerConfig,
@@ -23,6 +24,7 @@ from evcclib.config import (
     VehicleConfig,
 )
 from evcclib.errors import InvalidConfig
+from evcclib.model import BatteryMode
 from evcclib.pipeline.check_config import check
 from evcclib.settings import values_of
 
@@ -68,7 +70,10 @@ def to_site_config(config: Config, devices: BuiltDevices) -> SiteConfig:
         time_zone=time_zone(config),
         has_grid=config.site.grid is not None,
         pv_count=len(config.site.pv),
-        batteries=tuple(BatteryConfig(capacity_kwh=config.meter(name).capacity_kwh) for name in config.site.battery),
+        batteries=tuple(
+            BatteryConfig(capacity_kwh=config.meter(name).capacity_kwh, modes=_battery_modes(devices, name))
+            for name in config.site.battery
+        ),
         aux_count=len(config.site.aux),
         vehicles=tuple(_vehicle(vehicle) for vehicle in config.vehicles),
         loadpoints=tuple(_loadpoint(loadpoint, devices) for loadpoint in config.loadpoints),
@@ -92,6 +97,13 @@ def to_site_config(config: Config, devices: BuiltDevices) -> SiteConfig:
     except InvalidConfig as error:
         raise ConfigError([_located(config, error)]) from error
     return site
+
+
+def _battery_modes(devices: BuiltDevices, name: str) -> frozenset[BatteryMode]:
+    """What the battery called ``name`` can be told; its driver may have modes of which the site has no use."""
+    device = devices.meters[name].device
+    modes = device.modes if isinstance(device, ModbusMeter) else ()
+    return frozenset([mode for mode in BatteryMode if mode in modes])
 
 
 def _located(config: Config, error: InvalidConfig) -> Problem:

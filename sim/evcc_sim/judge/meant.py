@@ -53,7 +53,7 @@ class Meant:
         return (
             (settings.soc_min_pct > 0 and self._is_low(loadpoint, instant, wish, car))
             or (settings.target_time is not None and self._has_departure(loadpoint, instant, wish, car))
-            or (settings.smart_cost_limit is not None and self._is_cheap(settings.smart_cost_limit, instant.second))
+            or (settings.smart_cost_limit is not None and self.is_cheap(settings.smart_cost_limit, instant.second))
             or (bool(car.climate) and car.has_climate and self.may_rest(loadpoint, instant, wish))
         )
 
@@ -117,7 +117,8 @@ class Meant:
         target_s = (settings.target_time - self._trace.scenario.base.epoch).total_seconds() - self._ahead_s(second)
         return second > target_s and self._charge_began_s(loadpoint, second) > target_s
 
-    def _is_cheap(self, limit: float, second: float) -> bool:
+    def is_cheap(self, limit: float, second: float) -> bool:
+        """Whether energy costs no more than ``limit``, by the clock of the control."""
         second += self._ahead_s(second)
         kinds = (TariffKind.PLANNER, TariffKind.GRID)
         price = next((p for kind in kinds if (p := self._tariffs.price(kind, second)) is not None), None)

@@ -85,6 +85,14 @@ class Sent(NamedTuple):
     drawn_w: float
 
 
+class BatteryTurn(NamedTuple):
+    """A home battery (0-based) is in ``mode`` from ``second`` on, whoever has told it so."""
+
+    second: float
+    battery: int
+    mode: str
+
+
 class Happened(NamedTuple):
     """An event of the library."""
 
@@ -140,6 +148,7 @@ class Trace:
     car_starts: dict[str, int] = field(default_factory=dict)
     vehicle_reads: dict[str, int] = field(default_factory=dict)
     wake_ups: dict[str, int] = field(default_factory=dict)
+    battery_turns: list[BatteryTurn] = field(default_factory=list)  # by time; all begin in normal mode
     settings_lost: list[str] = field(default_factory=list)
     restarts: list[float] = field(default_factory=list)
     energy_error_kwh: float = 0.0  # energy that came from nowhere
@@ -159,7 +168,7 @@ class Trace:
     def digest(self) -> str:
         """A hash over everything recorded; the same seed must give the same one."""
         digest = hashlib.sha256()
-        for rows in (self.instants, self.sent, self.events, self.notes):
+        for rows in (self.instants, self.sent, self.events, self.notes, self.battery_turns):
             for row in rows:
                 digest.update(repr(row).encode())
         digest.update(repr((self.contactor_switches, self.phase_switches, self.car_starts, self.fuse_trips)).encode())
@@ -315,6 +324,11 @@ class Recorder:
         ]
         trace.contactor_switches = [box.switches for box in house.wallboxes]
         trace.phase_switches = [box.phase_switches for box in house.wallboxes]
+        trace.battery_turns = sorted(
+            BatteryTurn(second, index, mode.value)
+            for index, battery in enumerate(house.batteries)
+            for second, mode in battery.turns
+        )
         trace.car_starts = {name: car.starts for name, car in house.cars.items()}
         trace.vehicle_reads = {name: car.reads for name, car in house.cars.items()}
         trace.wake_ups = {name: car.wakes for name, car in house.cars.items()}

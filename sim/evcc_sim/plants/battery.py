@@ -54,6 +54,7 @@ class Battery:
         self.tap = tap
         self.spec = spec
         self.mode = BatteryMode.NORMAL
+        self.turns: list[tuple[float, BatteryMode]] = []  # since when it has been in which mode but the first
         self.ac_room_w: Callable[[], float] | None = None  # what the inverter it shares can still deliver
         self.dc_surplus_w: Callable[[], float] | None = None  # sun beyond that inverter's AC limit
         self._grid_power_w = grid_power_w
@@ -83,7 +84,9 @@ class Battery:
 
     def set_mode(self, mode: str) -> None:
         """Raises ValueError for a mode it does not know."""
-        self.mode = BatteryMode(mode)
+        before, self.mode = self.mode, BatteryMode(mode)
+        if self.mode is not before:
+            self.turns.append((float(self.env.now), self.mode))
         self.grid_changed()
 
     def grid_changed(self) -> None:

@@ -34,6 +34,8 @@ from evcc_sim.worlds.scenario import Scenario
 from evcc_sim.worlds.site_config import site_config
 from evcclib.commands import (
     Batch,
+    BatteryCommand,
+    BatteryOutcome,
     Command,
     Disable,
     Enable,
@@ -47,7 +49,7 @@ from evcclib.commands import (
 from evcclib.decision import Decision
 from evcclib.errors import EvccError
 from evcclib.events import Event
-from evcclib.model import Cause, Now
+from evcclib.model import BatteryMode, Cause, Now
 from evcclib.readings import Readings
 from evcclib.reasons import Reason
 from evcclib.site import Site
@@ -104,6 +106,7 @@ class Run:
         self._rounds = Rounds(self.house, self._poller, self._spans) if are_needed(scenario) else None
         self._plan = sorted((fault for fault in self.house.faults.of("site")), key=lambda fault: fault.start_s)
         self._outcomes: list[Outcome] = []
+        self._battery_outcomes: list[BatteryOutcome] = []
         self._saved: dict[str, object] | None = None
         self._saved_at_s = 0.0
         # limits and faults come and go by themselves
@@ -209,9 +212,10 @@ class Run:
         return (self._poller.fingerprint(), id(house.tariffs.at(house.now_s)))
 
     def _decide(self, cause: Cause) -> None:
-        outcomes = tuple(self._outcomes)
+        readings = self._readings(cause, tuple(self._outcomes), tuple(self._battery_outcomes))
         self._outcomes.clear()
-        decision = self.site.step(self._readings(cause, outcomes), now=self.now, cause=cause)
+        self._battery_outcomes.clear()
+        decision = self.site.step(readings, now=self.now, cause=cause)
         self._take(decision.events)
         if decision.events or not self.recorder.trace.is_ours:  # ours changes no setting without an event
             self.recorder.shows(self.site.view(now=self.now))
@@ -220,9 +224,13 @@ class Run:
             self._poller.answer(decision.reads)
         for loadpoint, batch in decision.commands.items():
             self._outcomes.append(self._apply(loadpoint, batch))
+        if decision.battery_commands:
+            self._save()  # what a battery is told is stored before it is
+        for battery, order in decision.battery_commands.items():
+            self._battery_outcomes.append(self._tell(battery, order))
         self._reasons = decision.reasons
         self.recorder.observe(decision.reasons)
-        if self._outcomes:
+        if self._outcomes or self._battery_outcomes:
             told = [outcome.loadpoint for outcome in self._outcomes]
             self.house.run(self.house.now_s + ANSWER_S)
             self._decide(Cause.OUTCOME)
@@ -243,12 +251,14 @@ class Run:
             return None if self.recorder.trace.is_ours else self.house.now_s
         return wake_at.total_seconds()
 
-    def _readings(self, cause: Cause, outcomes: tuple[Outcome, ...]) -> Readings:
+    def _readings(
+        self, cause: Cause, outcomes: tuple[Outcome, ...], battery_outcomes: tuple[BatteryOutcome, ...]
+    ) -> Readings:
         if self._rounds is None:
-            return self._poller.poll(outcomes)
+            return self._poller.poll(outcomes, battery_outcomes)
         if cause in (Cause.START, Cause.INTERVAL):
             self._rounds.ask_all()
-        return self._rounds.readings(outcomes)
+        return self._rounds.readings(outcomes, battery_outcomes)
 
     def _take(self, events: tuple[Event, ...]) -> None:
         self.recorder.took(events)
@@ -282,6 +292,20 @@ class Run:
             if unheard is None:
                 return Result.FAILED, str(refused)
         return (Result.DONE, "") if unheard is None else (Result.UNKNOWN, "no answer")
+
+    def _tell(self, index: int, command: BatteryCommand) -> BatteryOutcome:
+        """Put a home battery into a mode, as far as the command arrives."""
+        house, battery = self.house, self.house.batteries[index]
+        name, now_s = battery.spec.name, house.now_s
+        unheard = house.faults.unheard(name, now_s, is_write=True)
+        result, error = (Result.DONE, "") if unheard is None else (Result.UNKNOWN, "no answer")
+        if unheard is FaultKind.LOST_REQUESTS or house.faults.is_mute(name, now_s):
+            return BatteryOutcome(index, command.number, Result.UNKNOWN, "no answer")
+        if house.faults.active(name, FaultKind.REFUSED_WRITES, now_s) is not None:
+            return BatteryOutcome(index, command.number, Result.FAILED, "refused")
+        if house.faults.active(name, FaultKind.IGNORED_WRITES, now_s) is None:
+            battery.set_mode(command.mode)
+        return BatteryOutcome(index, command.number, result, error)
 
     def _do(self, box: Wallbox, command: Command) -> None:
         match command:
@@ -318,6 +342,10 @@ class Run:
         )
         self.recorder.note(f"{fault.kind.value}: control is gone for {fault.duration_s:g} s")
         self._outcomes.clear()
+        self._battery_outcomes.clear()
+        if fault.kind is FaultKind.RESTART:  # whoever leaves in order leaves its batteries free
+            for battery in self.house.batteries:
+                battery.set_mode(BatteryMode.NORMAL)
         interval_s = self.scenario.site.interval_s
         back_s = max(fault.end_s, self.house.now_s)
         back_s = -(-back_s // interval_s) * interval_s

@@ -11,7 +11,7 @@ from evcc_sim.plants.meter import Meter
 from evcc_sim.plants.wallbox import Wallbox
 from evcc_sim.worlds.actions import OperatorSpan, operator_limit_at
 from evcc_sim.worlds.house import House
-from evcclib.commands import Outcome, Read, VehicleRead
+from evcclib.commands import BatteryOutcome, Outcome, Read, VehicleRead
 from evcclib.readings import (
     ABSENT,
     BatteryReading,
@@ -54,7 +54,7 @@ class Poller:
         )
         """Whether the fingerprint stays the same between two events of the house."""
 
-    def poll(self, outcomes: tuple[Outcome, ...] = ()) -> Readings:
+    def poll(self, outcomes: tuple[Outcome, ...] = (), battery_outcomes: tuple[BatteryOutcome, ...] = ()) -> Readings:
         """Everything as of now."""
         house = self.house
         now = Instant(timedelta(seconds=house.now_s))
@@ -69,6 +69,7 @@ class Poller:
             tariffs=house.tariffs.at(house.now_s),
             outcomes=outcomes,
             operator_limit=operator_limit_at(self._spans, house.now_s) if self._spans else None,
+            battery_outcomes=battery_outcomes,
         )
 
     def fingerprint(self) -> tuple[object, ...]:

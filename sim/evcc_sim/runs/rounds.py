@@ -21,7 +21,7 @@ from evcc_sim.timebase import stream
 from evcc_sim.worlds.actions import OperatorSpan, operator_limit_at
 from evcc_sim.worlds.house import House
 from evcc_sim.worlds.scenario import Scenario
-from evcclib.commands import Outcome
+from evcclib.commands import BatteryOutcome, Outcome
 from evcclib.readings import BatteryReading, ChargerReading, Measured, MeterReading, Reading, Readings
 from evcclib.units import Instant
 
@@ -132,7 +132,7 @@ class Rounds:
                 return True
         return False
 
-    def readings(self, outcomes: tuple[Outcome, ...]) -> Readings:
+    def readings(self, outcomes: tuple[Outcome, ...], battery_outcomes: tuple[BatteryOutcome, ...]) -> Readings:
         """The newest samples; from now on they are no news any more."""
         house = self._house
         self._is_news = False
@@ -146,6 +146,7 @@ class Rounds:
             tariffs=house.tariffs.at(house.now_s),
             outcomes=outcomes,
             operator_limit=operator_limit_at(self._spans, house.now_s) if self._spans else None,
+            battery_outcomes=battery_outcomes,
         )
 
     # -- inside ------------------------------------------------------------------------------------------------------

@@ -101,9 +101,13 @@ def _request(spec: ActionSpec, base: Timebase, second: float, name: str) -> Requ
     return ChangeSiteSetting(spec.setting, value)
 
 
-def _value(kind: Kind, value: str | float | None, base: Timebase, second: float) -> SettingValue:
+def _value(kind: Kind, value: str | float | bool | None, base: Timebase, second: float) -> SettingValue:
     if value is None:
         return None
+    if isinstance(value, bool) is not (kind is Kind.FLAG):
+        raise ValueError("expected true or false" if kind is Kind.FLAG else "true and false are for switches")
+    if isinstance(value, bool):
+        return value
     if kind is Kind.MODE:
         return ChargeMode(str(value))
     if kind is Kind.TIME:

@@ -144,8 +144,8 @@ class FaultSpec:
 class ActionSpec:
     """What a person changes: a setting of `evcclib.settings` by its name, at a loadpoint (0-based), a vehicle or the site.
 
-    ``value`` is a mode, a number, or for ``target_time`` a wall-clock time (its next occurrence). ``operator_limit_w``,
-    if set, is a limit of the grid operator instead, for ``lasts``.
+    ``value`` is a mode, a number, true or false, or for ``target_time`` a wall-clock time (its next occurrence).
+    ``operator_limit_w``, if set, is a limit of the grid operator instead, for ``lasts``.
     """
 
     at: time
@@ -154,7 +154,7 @@ class ActionSpec:
     loadpoint: int | None = None
     vehicle: str | None = None
     setting: str = ""
-    value: str | float | None = None
+    value: str | float | bool | None = None
     assign: str | None = None  # assign this vehicle to the loadpoint; "" makes it a guest
     operator_limit_w: float | None = None
     lasts: timedelta = timedelta(hours=1)

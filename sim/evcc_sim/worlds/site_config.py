@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from evcc_server.profiles.profile import load
+from evcc_sim.plants.battery import BatterySpec
 from evcc_sim.plants.car import CarSpec
 from evcc_sim.worlds.scenario import ChargerSpec, Scenario
 from evcclib.config import (
@@ -16,7 +18,7 @@ from evcclib.config import (
     VehicleConfig,
 )
 from evcclib.laws.by_name import LAWS
-from evcclib.model import PollMode, VehicleFeature
+from evcclib.model import BatteryMode, PollMode, VehicleFeature
 from evcclib.settings import values_of
 
 
@@ -31,7 +33,7 @@ def site_config(scenario: Scenario) -> SiteConfig:
         time_zone=scenario.base.zone,
         has_grid=site.has_grid_meter,
         pv_count=len(scenario.pv) if site.sees_pv else 0,
-        batteries=tuple(BatteryConfig(capacity_kwh=spec.capacity_kwh) for spec in scenario.battery),
+        batteries=tuple(map(battery_config, scenario.battery)),
         vehicles=tuple(
             vehicle_config(car) for car in sorted(scenario.car, key=lambda car: car.name) if not is_guest(car)
         ),
@@ -51,6 +53,13 @@ def site_config(scenario: Scenario) -> SiteConfig:
         grid_supply_max_while_battery_charges_w=site.grid_supply_max_while_battery_charges_w,
         **values_of(site),
     )
+
+
+def battery_config(spec: BatterySpec) -> BatteryConfig:
+    """The battery, and what its device can be told."""
+    control = load(spec.profile).battery
+    modes = [] if control is None else [mode for mode in BatteryMode if mode in control.modes]
+    return BatteryConfig(capacity_kwh=spec.capacity_kwh, modes=frozenset(modes))
 
 
 def is_guest(car: CarSpec) -> bool:

@@ -1,0 +1,106 @@
+"""Home batteries: what calls for which mode, and the commands that bring it about [BAT-1..BAT-8].
+
+charge  while energy costs no more than the owner's limit for that, unless the grid operator limits what is bought
+hold    while a vehicle charges as fast as it can, or for its plan, if the owner has switched discharge control on
+normal  otherwise
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from evcclib.commands import BatteryOutcome
+from evcclib.events import BatteryModeChanged, Warned, WarningCode
+from evcclib.laws.demand import is_cheap
+from evcclib.laws.law import Seen, SiteSeen
+from evcclib.machines import battery
+from evcclib.machines.battery import BatteryControl, Call
+from evcclib.model import BatteryMode
+from evcclib.pipeline.desk import SiteDesk
+from evcclib.pipeline.goals import planner_rates
+from evcclib.reasons import Reason, ReasonCode
+from evcclib.tariff import price_at
+
+_HOLDS = {
+    ReasonCode.MODE_NOW: ReasonCode.BATTERY_HELD_FAST,
+    ReasonCode.MIN_SOC: ReasonCode.BATTERY_HELD_FAST,
+    ReasonCode.SMART_COST: ReasonCode.BATTERY_HELD_FAST,
+    ReasonCode.PLAN_ACTIVE: ReasonCode.BATTERY_HELD_PLAN,
+}
+"""Why a vehicle charges from the grid if need be, and what that is to a battery."""
+
+
+def command_batteries(site: SiteDesk, seen: SiteSeen | None) -> None:
+    """Take outcomes in; where the law has decided (``seen``), decide what the batteries do and say so."""
+    if not site.layout.commanded:
+        return
+    controls = list(site.state.battery_controls)
+    outcomes = {outcome.battery: outcome for outcome in site.readings.battery_outcomes}
+    calls = None if seen is None else list(_calls(site, seen.loadpoints))
+    for index, modes in site.layout.commanded.items():
+        control = _heard(site, index, controls[index], outcomes.get(index))
+        if calls is not None:
+            control = _told(site, index, control, [call for call in calls if call.mode in modes])
+        controls[index] = control
+    site.state.battery_controls = tuple(controls)
+
+
+def _heard(site: SiteDesk, index: int, control: BatteryControl, outcome: BatteryOutcome | None) -> BatteryControl:
+    """Take in what became of the last command; who is told of its end hears of it."""
+    outcome = outcome or battery.forgotten(control, index, site.instant)
+    if outcome is None:
+        return control
+    after = battery.take(control, outcome, instant=site.instant)
+    if after.failures and not control.failures:
+        site.events.append(Warned(WarningCode.BATTERY_FAILED, None, {"battery": index + 1.0, "error": outcome.error}))
+    elif control.failures and not after.failures:
+        code = WarningCode.BATTERY_FAILED.value
+        site.events.append(Warned(WarningCode.RECOVERED, None, {"code": code, "battery": index + 1.0}))
+    return after
+
+
+def _told(site: SiteDesk, index: int, before: BatteryControl, calls: list[Call]) -> BatteryControl:
+    control = battery.choose(before, calls, ended=_ended(site), instant=site.instant)
+    if control.mode is not before.mode:
+        site.events.append(BatteryModeChanged(index, control.mode))
+    expiry = battery.expiry_of(site.layout.interval)
+    control, command = battery.say(control, expiry=expiry, instant=site.instant)
+    if command is not None:
+        site.battery_commands[index] = command
+    return control
+
+
+def _ended(site: SiteDesk) -> frozenset[BatteryMode]:
+    """What nobody may do any more: the owner has switched it off, or a limit forbids it."""
+    settings = site.state.settings
+    ended = set()
+    if not settings.battery_discharge_control:
+        ended.add(BatteryMode.HOLD)
+    if settings.battery_grid_charge_limit is None or _is_limited(site):
+        ended.add(BatteryMode.CHARGE)
+    return frozenset(ended)
+
+
+def _calls(site: SiteDesk, loadpoints: Sequence[Seen]) -> Iterator[Call]:
+    """What calls for which mode, the most important first."""
+    settings = site.state.settings
+    limit = settings.battery_grid_charge_limit
+    if limit is not None and not _is_limited(site):
+        price = price_at(planner_rates(site.readings), site.utc)
+        if price is not None and is_cheap(price, limit):
+            reason = Reason(ReasonCode.BATTERY_CHARGES, {"price": price, "limit": limit})
+            yield Call(BatteryMode.CHARGE, reason)
+    if not settings.battery_discharge_control:
+        return
+    for lp, seen in zip(site.desks, loadpoints, strict=True):
+        asked = seen.demand.reason
+        if asked.code in _HOLDS and seen.is_charging and not lp.state.is_silent:
+            reason = Reason(_HOLDS[asked.code], {"loadpoint": lp.index + 1.0}, until_utc=asked.until_utc)
+            yield Call(BatteryMode.HOLD, reason)
+            return
+
+
+def _is_limited(site: SiteDesk) -> bool:
+    """Whether the grid operator limits what is bought: nobody knows how much a battery would take of that."""
+    limit = site.readings.operator_limit
+    return limit is not None and site.instant < limit.expires_at
