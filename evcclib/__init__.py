@@ -9,6 +9,9 @@ Nothing here reads a clock, opens a socket, logs, sleeps or draws a random numbe
 
 from evcclib.commands import (
     Batch,
+    BatteryCommand,
+    BatteryMode,
+    BatteryOutcome,
     Command,
     Disable,
     Enable,
@@ -42,6 +45,7 @@ from evcclib.errors import (
     UnknownTarget,
 )
 from evcclib.events import (
+    BatteryModeChanged,
     ChargeStarted,
     ChargeStopped,
     Event,
@@ -58,7 +62,6 @@ from evcclib.events import (
 )
 from evcclib.lasting import Lasting
 from evcclib.model import (
-    BatteryMode,
     Cause,
     ChargeMode,
     ChargerStatus,

@@ -7,7 +7,6 @@ from enum import Enum, StrEnum
 
 from evcclib.allowed import TEXT, Table, check_fields, one_of, whole
 from evcclib.errors import InvalidReadings
-from evcclib.model import BatteryMode
 from evcclib.units import Instant
 
 
@@ -87,6 +86,14 @@ _COUNT = whole(0, 10**9)
 _OUTCOME: Table = {
     Outcome: {"loadpoint": _COUNT, "number": _COUNT, "result": one_of(Result), "applied": _COUNT, "error": TEXT}
 }
+
+
+class BatteryMode(StrEnum):
+    """What a home battery may be told to do [BAT-1]."""
+
+    NORMAL = "normal"  # whatever its own controller does
+    HOLD = "hold"  # it may charge, it does not discharge
+    CHARGE = "charge"  # from the grid
 
 
 @dataclass(frozen=True, slots=True)

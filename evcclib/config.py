@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta, tzinfo
 
-from evcclib.model import BatteryMode, ChargeMode, PollMode, VehicleFeature
+from evcclib.commands import BatteryMode
+from evcclib.model import ChargeMode, PollMode, VehicleFeature
 from evcclib.settings import LoadpointDefaults, SiteDefaults
 
 

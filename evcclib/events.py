@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from evcclib.model import BatteryMode
+from evcclib.commands import BatteryMode
 from evcclib.settings import Scope, SettingValue
 
 

@@ -61,14 +61,6 @@ class VehicleFeature(StrEnum):
     COARSE_CURRENT = "CoarseCurrent"
 
 
-class BatteryMode(StrEnum):
-    """What a home battery may be told to do [BAT-1]."""
-
-    NORMAL = "normal"  # whatever its own controller does
-    HOLD = "hold"  # it may charge, it does not discharge
-    CHARGE = "charge"  # from the grid
-
-
 class PvAction(StrEnum):
     """What the running pv timer will do [PV-6]."""
 

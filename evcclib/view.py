@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from evcclib.commands import Command
-from evcclib.model import BatteryMode, ChargerStatus, PhaseAction, PhaseTriple, PvAction, RemoteDemand
+from evcclib.commands import BatteryMode, Command
+from evcclib.model import ChargerStatus, PhaseAction, PhaseTriple, PvAction, RemoteDemand
 from evcclib.reasons import Reason, ReasonCode
 from evcclib.settings import LoadpointSettings, SiteSettings, VehicleSettings
 

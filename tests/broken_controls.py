@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from evcc_sim.runs.controls import Control, classic
-from evcclib.commands import Batch, Command, Disable, Enable, SetCurrent
+from evcclib.commands import Batch, BatteryCommand, BatteryMode, Command, Disable, Enable, SetCurrent
 from evcclib.config import SiteConfig
 from evcclib.decision import Decision
 from evcclib.events import Event
@@ -297,3 +297,37 @@ class _Stammering(_Restless):
 def stammering(config: SiteConfig, restored: dict[str, object] | None, *, now: Now) -> Control:
     """Writes each current many times."""
     return _Stammering(classic(config, restored, now=now))
+
+
+class _OfBatteries(_Wrapped):
+    """Says to batteries only what ``lets`` lets through; ``is_fickle``: holds and frees them in turn."""
+
+    def __init__(self, site: Control, *, lets: frozenset[BatteryMode], is_fickle: bool = False) -> None:
+        super().__init__(site, offset_a=0.0)
+        self._lets = lets
+        self._is_fickle = is_fickle
+        self._turns = 0
+
+    def step(self, readings: Readings, *, now: Now, cause: Cause) -> Decision:
+        decision = super().step(readings, now=now, cause=cause)
+        said = {index: each for index, each in decision.battery_commands.items() if each.mode in self._lets}
+        if self._is_fickle:
+            self._turns += 1
+            said = {0: BatteryCommand(0, BatteryMode.HOLD if self._turns % 4 < 2 else BatteryMode.NORMAL, None)}
+            decision = replace(decision, wake_renewed_at=now.instant)
+        return replace(decision, battery_commands=said if cause is not Cause.OUTCOME else {})
+
+
+def jailer(config: SiteConfig, restored: dict[str, object] | None, *, now: Now) -> Control:
+    """Never lets a battery go."""
+    return _OfBatteries(classic(config, restored, now=now), lets=frozenset({BatteryMode.HOLD, BatteryMode.CHARGE}))
+
+
+def spendthrift(config: SiteConfig, restored: dict[str, object] | None, *, now: Now) -> Control:
+    """Never holds a battery."""
+    return _OfBatteries(classic(config, restored, now=now), lets=frozenset({BatteryMode.NORMAL}))
+
+
+def fickle(config: SiteConfig, restored: dict[str, object] | None, *, now: Now) -> Control:
+    """Cannot decide whether to hold a battery."""
+    return _OfBatteries(classic(config, restored, now=now), lets=frozenset(), is_fickle=True)

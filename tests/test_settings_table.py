@@ -22,13 +22,19 @@ from evcc_server.keeping.store import Store
 from evcc_server.settings import TABLE, Context, Owner, Setting, parse, request
 from evcc_server.state.document import Labels, document
 from evcclib import Site
+from evcclib.commands import BatteryMode
+from evcclib.config import BatteryConfig
 from evcclib.events import SettingChanged
 from evcclib.model import Now
 from evcclib.settings import SETTINGS, Kind, LoadpointDefaults, Scope, SettingValue, SiteDefaults
 from evcclib.units import Instant
 
 NOW = Now(Instant(timedelta(seconds=10)), EPOCH)
-HOME = replace(SITE, loadpoints=(replace(SITE.loadpoints[0], vehicle=None),))
+HOME = replace(
+    SITE,
+    loadpoints=(replace(SITE.loadpoints[0], vehicle=None),),
+    batteries=(BatteryConfig(modes=frozenset(BatteryMode)),),
+)
 """With all that a setting can need, and no vehicle whose goals would be the loadpoint's."""
 OWNERS: Mapping[Scope, Owner] = {Scope.SITE: None, Scope.LOADPOINT: 0, Scope.VEHICLE: "golf"}
 ROWS = [row for row in TABLE if row.spec is not None]
@@ -63,7 +69,7 @@ def test_every_setting_of_the_library_has_one_row() -> None:
 
 
 def test_every_number_has_a_range() -> None:
-    words = (Kind.MODE, Kind.PHASES, Kind.TIME)
+    words = (Kind.MODE, Kind.PHASES, Kind.TIME, Kind.FLAG)
     assert [spec.name for spec in SETTINGS if spec.kind not in words and not isfinite(spec.high - spec.low)] == []
 
 

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from evcclib.commands import BatteryOutcome
+from evcclib.commands import BatteryMode, BatteryOutcome
 from evcclib.events import BatteryModeChanged, Warned, WarningCode
 from evcclib.laws.demand import is_cheap
 from evcclib.laws.law import Seen, SiteSeen
 from evcclib.machines import battery
 from evcclib.machines.battery import BatteryControl, Call
-from evcclib.model import BatteryMode
 from evcclib.pipeline.desk import SiteDesk
 from evcclib.pipeline.goals import planner_rates
 from evcclib.reasons import Reason, ReasonCode

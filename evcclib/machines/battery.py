@@ -14,10 +14,9 @@ from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
-from evcclib.commands import BatteryCommand, BatteryOutcome, Result
+from evcclib.commands import BatteryCommand, BatteryMode, BatteryOutcome, Result
 from evcclib.machines.hold import Timer, first_after
 from evcclib.machines.readback import doubled
-from evcclib.model import BatteryMode
 from evcclib.reasons import Reason, ReasonCode
 from evcclib.units import Instant
 

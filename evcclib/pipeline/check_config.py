@@ -27,6 +27,7 @@ from evcclib.allowed import (
     optional,
     whole,
 )
+from evcclib.commands import BatteryMode
 from evcclib.config import (
     Actions,
     BatteryConfig,
@@ -39,7 +40,7 @@ from evcclib.config import (
 )
 from evcclib.errors import InvalidConfig
 from evcclib.laws.by_name import LAWS
-from evcclib.model import BatteryMode, ChargeMode, PollMode, VehicleFeature
+from evcclib.model import ChargeMode, PollMode, VehicleFeature
 from evcclib.settings import SPECS, Kind, LoadpointDefaults, Scope, SiteDefaults
 
 DAY_S = 86_400

@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from datetime import timedelta
 from math import isfinite
 
+from evcclib.commands import BatteryMode
 from evcclib.events import Warned, WarningCode
 from evcclib.laws.law import Sun
 from evcclib.machines.balance import NO_BATTERY, SitePower, home_power, site_power, sum_batteries, within_sun
 from evcclib.machines.hold import first_after
 from evcclib.machines.plausible import is_soc
-from evcclib.model import BatteryMode
 from evcclib.pipeline.desk import SiteDesk
 from evcclib.pipeline.samples import fresh, fresh_value
 from evcclib.pipeline.state import Balance, SiteState

@@ -104,7 +104,7 @@ def test_keys_without_effect_are_told_of() -> None:
     said = [str(warning).partition(": ")[2] for warning in taken("26-15").warnings]
     assert said == [
         "meters[1].maxacpower: without effect, the power that is measured counts",
-        *(f"meters[2].{key}: without effect, no battery is commanded here" for key in ("minsoc", "maxsoc", "watchdog")),
+        *(f"meters[2].{key}: without effect, this device does not take it" for key in ("minsoc", "maxsoc", "watchdog")),
     ]
 
 

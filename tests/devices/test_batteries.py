@@ -252,3 +252,36 @@ async def test_models_that_moved_behind_a_new_connection_are_found_again() -> No
         assert (await meter.read()).power_w == 1500.0
 
     await with_link(fake, use)
+
+
+def sungrow(max_discharge_w: int) -> FakeDevice:
+    fake = FakeDevice(Framing.SOCKET)
+    fake.put(1, "input", 5000, 80)  # 8 kW rated
+    fake.put(1, "holding", 13049, 0, 204, 5000)
+    fake.put(1, "holding", 33047, max_discharge_w // 10)
+    return fake
+
+
+@in_virtual_time
+async def test_what_hold_overwrites_is_brought_back() -> None:
+    fake = sungrow(4600)
+
+    async def use(link: Link) -> None:
+        battery = ModbusMeter(load("sungrow-sh"), link, usage="battery")
+        await battery.set_mode("hold")
+        assert fake.get(1, "holding", 33047) == 1
+        await battery.set_mode("normal")
+
+    await with_link(fake, use)
+    assert fake.get(1, "holding", 33047) == 460
+
+
+@in_virtual_time
+async def test_after_a_crash_the_word_of_hold_is_not_taken_for_the_owners() -> None:
+    fake = sungrow(10)
+
+    async def use(link: Link) -> None:
+        await ModbusMeter(load("sungrow-sh"), link, usage="battery").set_mode("normal")
+
+    await with_link(fake, use)
+    assert fake.get(1, "holding", 33047) == 800

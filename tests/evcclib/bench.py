@@ -7,7 +7,19 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from evcclib.commands import Batch, Command, Disable, Enable, Outcome, Read, Result, SetCurrent, SwitchPhases
+from evcclib.commands import (
+    Batch,
+    BatteryCommand,
+    BatteryOutcome,
+    Command,
+    Disable,
+    Enable,
+    Outcome,
+    Read,
+    Result,
+    SetCurrent,
+    SwitchPhases,
+)
 from evcclib.config import ChargerConfig, LoadpointConfig, SiteConfig
 from evcclib.decision import Decision
 from evcclib.events import Event
@@ -92,6 +104,9 @@ class Bench:
         self.tariffs: dict[TariffKind, Rates] = {}
         self.operator: OperatorLimit | None = None
         self.outcomes: list[Outcome] = []
+        self.battery_outcomes: list[BatteryOutcome] = []
+        self.battery_result: Result | None = Result.DONE  # None: nobody ever says what became of a command
+        self.told: list[BatteryCommand] = []
         self.sent: list[tuple[Command, ...]] = []
         self.events: list[Event] = []
         self.reads: frozenset[Read] = frozenset()
@@ -145,6 +160,7 @@ class Bench:
         if grid is None and self.config.has_grid:
             grid = MeterReading(power_w=self.measured(self.grid_w))
         outcomes, self.outcomes = tuple(self.outcomes), []
+        battery_outcomes, self.battery_outcomes = tuple(self.battery_outcomes), []
         return Readings(
             grid=grid,
             pv=tuple(MeterReading(power_w=self.measured(power)) for power in self.pv_w),
@@ -158,6 +174,7 @@ class Bench:
             tariffs=self.tariffs,
             outcomes=outcomes,
             operator_limit=self.operator,
+            battery_outcomes=battery_outcomes,
         )
 
     def step(self, cause: Cause | None = None, readings: Readings | None = None) -> tuple[Command, ...]:
@@ -173,6 +190,11 @@ class Bench:
             self.sent.append(batch.commands)
             if self.answers_at_once:
                 self.answer(index, batch)
+        for index, command in decision.battery_commands.items():
+            self.told.append(command)
+            if self.battery_result is not None:
+                self.battery_outcomes.append(BatteryOutcome(index, command.number, self.battery_result))
+                self.step(Cause.OUTCOME)
         first = decision.commands.get(0)
         return () if first is None else first.commands
 

@@ -18,7 +18,7 @@ import pytest
 from bench import NOON, Bench, S, loadpoint, run, site_config
 
 from evcclib import allowed, config, errors, fixed_tariff, measured, reason_history, settings, units
-from evcclib.commands import Disable, Enable, SetCurrent
+from evcclib.commands import BatteryMode, Disable, Enable, SetCurrent
 from evcclib.config import BatteryConfig, CircuitConfig, PollConfig, VehicleConfig
 from evcclib.errors import IncompatibleState, InvalidConfig, InvalidReadings, InvalidSetting
 from evcclib.events import Warned, WarningCode
@@ -30,6 +30,7 @@ from evcclib.machines import (
     account,
     asking,
     balance,
+    battery,
     charger,
     detection,
     lateness,
@@ -184,6 +185,50 @@ def test_battery_that_comes_first_sees_100_w_of_export() -> None:
         grid_supply_max_w=0.0,
     )
     assert found.power_w == 100.0
+
+
+# battery
+
+HOLDS = [battery.Call(BatteryMode.HOLD, Reason(ReasonCode.BATTERY_HELD_FAST))]
+
+
+def told(mode: BatteryMode, *, failures: int = 0) -> battery.BatteryControl:
+    """A battery that is in a mode, or has failed to come into it so many times, since the beginning."""
+    known = None if failures else mode
+    return battery.BatteryControl(
+        mode, known, changed_at=0 * S, renewed_at=0 * S, failed_at=0 * S if failures else None, failures=failures
+    )
+
+
+def is_said(control: battery.BatteryControl, seconds: float) -> bool:
+    return battery.say(control, expiry=1000 * S, instant=seconds * S)[1] is not None
+
+
+@witness("machines.battery.REST")
+def test_battery_stays_in_a_mode_for_three_minutes() -> None:
+    control = told(BatteryMode.NORMAL)
+    assert battery.choose(control, HOLDS, instant=179.9 * S).mode is BatteryMode.NORMAL
+    assert battery.choose(control, HOLDS, instant=180 * S).mode is BatteryMode.HOLD
+
+
+@witness("machines.battery.EXPIRY", "machines.battery.EXPIRY_TICKS")
+def test_battery_mode_lasts_five_minutes_or_six_intervals() -> None:
+    assert battery.expiry_of(10 * S) == 300 * S
+    assert battery.expiry_of(100 * S) == 600 * S
+
+
+@witness("machines.battery.RETRY", "machines.battery.FREE_RETRY_MAX", "machines.battery.RETRY_MAX")
+def test_battery_is_told_again_after_10_s_and_then_every_minute_or_every_five() -> None:
+    assert [is_said(told(BatteryMode.HOLD, failures=1), each) for each in (9.9, 10)] == [False, True]
+    assert [is_said(told(BatteryMode.NORMAL, failures=20), each) for each in (59.9, 60)] == [False, True]
+    assert [is_said(told(BatteryMode.HOLD, failures=20), each) for each in (299.9, 300)] == [False, True]
+
+
+@witness("machines.battery.OUTCOME_DUE")
+def test_battery_answers_within_a_minute_or_never() -> None:
+    control, _command = battery.say(told(BatteryMode.HOLD, failures=1), expiry=1000 * S, instant=100 * S)
+    assert battery.forgotten(control, 0, 159.9 * S) is None
+    assert battery.forgotten(control, 0, 160 * S) is not None
 
 
 # charger

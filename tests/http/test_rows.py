@@ -14,6 +14,8 @@ from trio_test import in_real_time
 
 from evcc_server.http.home import ApiOptions
 from evcc_server.state.encode import Compat
+from evcclib.commands import BatteryMode
+from evcclib.config import BatteryConfig
 from evcclib.model import TariffKind
 from evcclib.tariff import Rates
 
@@ -89,6 +91,36 @@ async def test_battery_settings_need_a_battery() -> None:
     async with served(replace(SITE, batteries=())) as api:
         for path in ("buffersoc/80", "prioritysoc/40", "bufferstartsoc/90"):
             await api.refuses("POST", f"/api/{path}", 400, "battery not configured")
+
+
+COMMANDED = replace(SITE, batteries=(BatteryConfig(capacity_kwh=10, modes=frozenset(BatteryMode)),))
+
+
+@pytest.mark.api("today-names")
+@in_real_time
+async def test_a_battery_that_can_be_told_what_to_do() -> None:
+    async with served(COMMANDED) as api:
+        state = await api.state()
+        assert (state["batteryMode"], state["batteryReason"]["code"]) == ("normal", "battery_free")
+        assert (state["batteryDischargeControl"], state["batteryGridChargeLimit"]) == (False, None)
+        for word, shown in (("true", True), ("0", False), ("T", True)):
+            assert (await api.post(f"/api/batterydischargecontrol/{word}")).json() == {"result": shown}
+            assert (await api.state())["batteryDischargeControl"] is shown
+        assert (await api.post("/api/batterygridchargelimit/-0.05")).text == '{"result":-0.05}\n'
+        assert (await api.state())["batteryGridChargeLimit"] == -0.05
+        assert (await api.delete("/api/batterygridchargelimit")).text == '{"result":{}}\n'
+        assert (await api.state())["batteryGridChargeLimit"] is None
+        await api.refuses("POST", "/api/batterydischargecontrol/yes", 400, "true, false")
+        assert (await api.state())["batteryDischargeControl"] is True
+
+
+@pytest.mark.api("today-names")
+@in_real_time
+async def test_a_battery_that_cannot_be_told_what_to_do_takes_no_settings_of_that() -> None:
+    async with served() as api:
+        assert "batteryMode" not in await api.state()
+        for path in ("batterydischargecontrol/true", "batterygridchargelimit/0.1"):
+            await api.refuses("POST", f"/api/{path}", 400, "battery control not available")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from evcc_server.http.route import Schema
 from evcc_server.settings import TABLE
 from evcc_server.state.encode import Json
-from evcclib.model import BatteryMode, ChargeMode
+from evcclib.commands import BatteryMode
+from evcclib.model import ChargeMode
 from evcclib.settings import Kind, Scope
 
 _NUMBER: Schema = {"type": ["number", "null"]}

@@ -14,8 +14,7 @@ from evcc_server.clock import Clock
 from evcc_server.devices.contract import BatteryControl
 from evcc_server.errors import DeviceError
 from evcc_server.loop.pollers import Health
-from evcclib.commands import BatteryCommand
-from evcclib.model import BatteryMode
+from evcclib.commands import BatteryCommand, BatteryMode
 from evcclib.units import Instant
 
 _log = logging.getLogger(__name__)

@@ -29,6 +29,7 @@ from evcclib import Prepared, Site
 from evcclib.commands import (
     Batch,
     BatteryCommand,
+    BatteryMode,
     BatteryOutcome,
     Command,
     Disable,
@@ -43,7 +44,7 @@ from evcclib.commands import (
 )
 from evcclib.decision import Decision, PlanPreview
 from evcclib.events import Event, Warned, WarningCode
-from evcclib.model import BatteryMode, Cause, Now, TariffKind
+from evcclib.model import Cause, Now, TariffKind
 from evcclib.requests import Request, is_lasting
 from evcclib.tariff import Rates
 from evcclib.units import Instant

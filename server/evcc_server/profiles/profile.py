@@ -166,12 +166,14 @@ class Connectors(_Data, frozen=True, kw_only=True):
 class Parameter(_Data, frozen=True, kw_only=True):
     """A number that formulas call ``$name``: given by the user, else read from ``register`` once, else ``default``.
 
-    ``limit`` is a register with the most that the device takes; the user's number is lowered to it.
+    What a mode of ours has left in ``register`` is nobody's wish: then ``otherwise`` is read in its place. ``limit`` is a
+    register with the most that the device takes; the user's number is lowered to it.
     """
 
     unit: str = ""
     default: float | None = None
     register: str | None = None
+    otherwise: str | None = None
     limit: str | None = None
 
 
@@ -437,6 +439,17 @@ class Profile(_Data, frozen=True, kw_only=True, dict=True):
         for register in self.registers:
             found.setdefault(register.key, register)
         return found
+
+    @functools.cached_property
+    def left_by_modes(self) -> Mapping[str, frozenset[float]]:
+        """The numbers that a battery's modes but ``normal`` leave in each register that they write."""
+        found: dict[str, set[float]] = {}
+        for mode, steps in ({} if self.battery is None else self.battery.modes).items():
+            for step in steps if str(mode) != "normal" else ():
+                numbers = found.setdefault(str(step.write), set())
+                if isinstance(step.value, (int, float)):
+                    numbers.add(float(step.value))
+        return {register: frozenset(numbers) for register, numbers in found.items()}
 
 
 def parse(text: str, *, source: str = "profile") -> Profile:

@@ -19,7 +19,8 @@ from evcc_server.settings import TABLE
 from evcc_server.state.awaited import ends_at, to_second
 from evcc_server.state.reasons_text import reason_text
 from evcc_server.state.values import UNSET_TIME, Counter, Names, Phases, Records, Structure, Unset, Value
-from evcclib.model import BatteryMode, Now, PhaseTriple, RemoteDemand
+from evcclib.commands import BatteryMode
+from evcclib.model import Now, PhaseTriple, RemoteDemand
 from evcclib.reasons import Reason, ReasonCode
 from evcclib.settings import Kind, LoadpointSettings, Scope, SiteSettings
 from evcclib.units import ZERO, Instant, round_half_away, whole_seconds

@@ -15,6 +15,7 @@ from evcc_server.config.model import Config, Loadpoint, VehicleEntry
 from evcc_server.config.problems import ConfigError, Problem
 from evcc_server.devices.contract import Built
 from evcc_server.devices.template.modbus_meter import ModbusMeter
+from evcclib.commands import BatteryMode
 from evcclib.config import (
     BatteryConfig,
     ChargerConfig,
@@ -24,7 +25,6 @@ from evcclib.config import (
     VehicleConfig,
 )
 from evcclib.errors import InvalidConfig
-from evcclib.model import BatteryMode
 from evcclib.pipeline.check_config import check
 from evcclib.settings import values_of
 

@@ -35,6 +35,7 @@ from evcc_sim.worlds.site_config import site_config
 from evcclib.commands import (
     Batch,
     BatteryCommand,
+    BatteryMode,
     BatteryOutcome,
     Command,
     Disable,
@@ -49,7 +50,7 @@ from evcclib.commands import (
 from evcclib.decision import Decision
 from evcclib.errors import EvccError
 from evcclib.events import Event
-from evcclib.model import BatteryMode, Cause, Now
+from evcclib.model import Cause, Now
 from evcclib.readings import Readings
 from evcclib.reasons import Reason
 from evcclib.site import Site

@@ -8,6 +8,7 @@ from evcc_server.profiles.profile import load
 from evcc_sim.plants.battery import BatterySpec
 from evcc_sim.plants.car import CarSpec
 from evcc_sim.worlds.scenario import ChargerSpec, Scenario
+from evcclib.commands import BatteryMode
 from evcclib.config import (
     BatteryConfig,
     ChargerConfig,
@@ -18,7 +19,7 @@ from evcclib.config import (
     VehicleConfig,
 )
 from evcclib.laws.by_name import LAWS
-from evcclib.model import BatteryMode, PollMode, VehicleFeature
+from evcclib.model import PollMode, VehicleFeature
 from evcclib.settings import values_of
 
 

@@ -219,6 +219,8 @@ class DeviceRegisters:
             value = self._given.get(name)
             if value is None:
                 value = await self._parameter_of_device(parameter.register)
+                if value in self.profile.left_by_modes.get(str(parameter.register), ()):
+                    value = await self._parameter_of_device(parameter.otherwise)
             if value is None:
                 value = parameter.default
             if value is None:

@@ -62,6 +62,9 @@ class ModbusMeter:
         self._keys = keys_of(profile, formulas_of(found), found.measured_when)
         names = [name for formula in formulas_of(found) if formula for name in names_in(formula)]
         self._params_used = [name for name in names if name.startswith("$")]
+        # what a mode would overwrite is read before: it is what normal has to bring back
+        kept = profile.left_by_modes
+        self._params_kept = [f"${name}" for name, each in profile.params.items() if each.register in kept]
         self._blank = plausible.BlankAnswers()
         self._commands = anyio.Lock()
         self._mode = "normal"  # told last, of what may have arrived
@@ -113,6 +116,7 @@ class ModbusMeter:
             try:
                 with self._registers.command():
                     await self._check_requirements()
+                    await self._registers.resolve_params(self._params_kept)
                     await self._tell(mode, steps)
             except DeviceError as error:
                 if error.left_unchanged:
