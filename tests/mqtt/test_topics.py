@@ -22,6 +22,7 @@ from evcc_server.mqtt.topics import (
     value,
 )
 from evcc_server.settings import BY_TOPIC, TABLE, Context
+from evcclib.commands import BatteryMode
 from evcclib.config import BatteryConfig, LoadpointConfig, SiteConfig, VehicleConfig
 from evcclib.errors import InvalidSetting, UnknownTarget
 from evcclib.model import ChargeMode
@@ -29,7 +30,7 @@ from evcclib.settings import Scope
 
 SITE = SiteConfig(
     time_zone=ZoneInfo("Europe/Berlin"),
-    batteries=(BatteryConfig(),),
+    batteries=(BatteryConfig(modes=frozenset(BatteryMode)),),
     vehicles=(VehicleConfig(name="golf", title="blauer e-Golf"), VehicleConfig(name="model3", title="weißes Model 3")),
     loadpoints=(LoadpointConfig(title="Carport"), LoadpointConfig(title="Garage")),
 )

@@ -30,6 +30,7 @@ NUMBERS: dict[str, list[int]] = {
     "SOC": [*range(6, 13)],
     "EST": [*range(1, 10)],
     "PLAN": [*range(1, 23)],
+    "BAT": [*range(1, 9)],
     "VEH": [*range(1, 17), 20],
     "ACT": [*range(1, 7)],
     "MET": [*range(1, 7)],
