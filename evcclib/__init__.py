@@ -86,7 +86,7 @@ from evcclib.readings import (
     Readings,
     VehicleReading,
 )
-from evcclib.reasons import Reason, ReasonCode
+from evcclib.reasons import BatteryCode, BatteryReason, Reason, ReasonCode
 from evcclib.requests import (
     AssignVehicle,
     ChangeLoadpointSetting,
@@ -116,12 +116,14 @@ __all__ = [
     "Actions",
     "AssignVehicle",
     "Batch",
+    "BatteryCode",
     "BatteryCommand",
     "BatteryConfig",
     "BatteryMode",
     "BatteryModeChanged",
     "BatteryOutcome",
     "BatteryReading",
+    "BatteryReason",
     "BatteryView",
     "Cause",
     "ChangeLoadpointSetting",

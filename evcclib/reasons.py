@@ -11,7 +11,7 @@ from evcclib.units import Instant
 
 
 class ReasonCode(StrEnum):
-    """One word for each thing that can decide a loadpoint's current, or a home battery's mode."""
+    """One word for each thing that can decide a loadpoint's current."""
 
     STARTING = "starting"  # nothing is known yet
     NOT_CONNECTED = "not_connected"
@@ -46,15 +46,6 @@ class ReasonCode(StrEnum):
     LIMITED = "limited"  # a limit holds the current down, see `limit`
     READ_BACK_DISAGREES = "read_back_disagrees"  # the charger is told again what it says, or is seen, not to do
 
-    # of a home battery's mode
-    BATTERY_FREE = "battery_free"  # nothing calls for another mode than normal
-    BATTERY_HELD_FAST = "battery_held_fast"  # a vehicle charges as fast as it can
-    BATTERY_HELD_PLAN = "battery_held_plan"  # a vehicle charges for its plan
-    BATTERY_CHARGES = "battery_charges"  # energy is cheap
-    BATTERY_RESTS = "battery_rests"  # another mode is due, but not so soon
-    BATTERY_FREEING = "battery_freeing"  # nobody knows what it does: normal first of all
-    BATTERY_FAILED = "battery_failed"  # it has not taken the last command, which will be said again
-
 
 @dataclass(frozen=True, slots=True)
 class Reason:
@@ -69,3 +60,25 @@ class Reason:
     until: Instant | None = None
     until_utc: datetime | None = None
     limit: str | None = None
+
+
+class BatteryCode(StrEnum):
+    """One word for each thing that can decide a home battery's mode."""
+
+    FREE = "free"  # nothing calls for another mode than normal
+    HELD_FAST = "held_fast"  # a vehicle charges as fast as it can
+    HELD_PLAN = "held_plan"  # a vehicle charges for its plan
+    CHARGES = "charges"  # energy is cheap
+    RESTS = "rests"  # another mode is due, but not so soon
+    FREEING = "freeing"  # nobody knows what it does: normal first of all
+    FAILED = "failed"  # it has not taken the last command, which will be said again
+
+
+@dataclass(frozen=True, slots=True)
+class BatteryReason:
+    """``code`` with its numbers; the parameter ``wanted`` names the mode that is to come. ``until`` as in `Reason`."""
+
+    code: BatteryCode
+    params: Mapping[str, float | str] = field(default_factory=dict)
+    until: Instant | None = None
+    until_utc: datetime | None = None

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from evcclib.commands import BatteryMode, Command
 from evcclib.model import ChargerStatus, PhaseAction, PhaseTriple, PvAction, RemoteDemand
-from evcclib.reasons import Reason, ReasonCode
+from evcclib.reasons import BatteryCode, BatteryReason, Reason
 from evcclib.settings import LoadpointSettings, SiteSettings, VehicleSettings
 
 
@@ -91,7 +91,7 @@ class BatteryView(NamedTuple):
     energy_charged_kwh: float | None
     modes: frozenset[BatteryMode] = frozenset()  # that it can be told; nothing: it is not commanded
     mode: BatteryMode | None = BatteryMode.NORMAL  # that it is in; None: nobody knows
-    mode_reason: Reason = Reason(ReasonCode.BATTERY_FREE)
+    mode_reason: BatteryReason = BatteryReason(BatteryCode.FREE)
 
 
 class SiteView(NamedTuple):

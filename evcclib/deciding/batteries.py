@@ -17,14 +17,14 @@ from evcclib.machines import battery
 from evcclib.machines.battery import BatteryControl, Call
 from evcclib.pipeline.desk import SiteDesk
 from evcclib.pipeline.goals import planner_rates
-from evcclib.reasons import Reason, ReasonCode
+from evcclib.reasons import BatteryCode, BatteryReason, ReasonCode
 from evcclib.tariff import price_at
 
 _HOLDS = {
-    ReasonCode.MODE_NOW: ReasonCode.BATTERY_HELD_FAST,
-    ReasonCode.MIN_SOC: ReasonCode.BATTERY_HELD_FAST,
-    ReasonCode.SMART_COST: ReasonCode.BATTERY_HELD_FAST,
-    ReasonCode.PLAN_ACTIVE: ReasonCode.BATTERY_HELD_PLAN,
+    ReasonCode.MODE_NOW: BatteryCode.HELD_FAST,
+    ReasonCode.MIN_SOC: BatteryCode.HELD_FAST,
+    ReasonCode.SMART_COST: BatteryCode.HELD_FAST,
+    ReasonCode.PLAN_ACTIVE: BatteryCode.HELD_PLAN,
 }
 """Why a vehicle charges from the grid if need be, and what that is to a battery."""
 
@@ -87,14 +87,14 @@ def _calls(site: SiteDesk, loadpoints: Sequence[Seen]) -> Iterator[Call]:
     if limit is not None and not _is_limited(site):
         price = price_at(planner_rates(site.readings), site.utc)
         if price is not None and is_cheap(price, limit):
-            reason = Reason(ReasonCode.BATTERY_CHARGES, {"price": price, "limit": limit})
+            reason = BatteryReason(BatteryCode.CHARGES, {"price": price, "limit": limit})
             yield Call(BatteryMode.CHARGE, reason)
     if not settings.battery_discharge_control:
         return
     for lp, seen in zip(site.desks, loadpoints, strict=True):
         asked = seen.demand.reason
         if asked.code in _HOLDS and seen.is_charging and not lp.state.is_silent:
-            reason = Reason(_HOLDS[asked.code], {"loadpoint": lp.index + 1.0}, until_utc=asked.until_utc)
+            reason = BatteryReason(_HOLDS[asked.code], {"loadpoint": lp.index + 1.0}, until_utc=asked.until_utc)
             yield Call(BatteryMode.HOLD, reason)
             return
 

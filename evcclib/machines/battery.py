@@ -17,7 +17,7 @@ from typing import NamedTuple
 from evcclib.commands import BatteryCommand, BatteryMode, BatteryOutcome, Result
 from evcclib.machines.hold import Timer, first_after
 from evcclib.machines.readback import doubled
-from evcclib.reasons import Reason, ReasonCode
+from evcclib.reasons import BatteryCode, BatteryReason
 from evcclib.units import Instant
 
 REST = timedelta(minutes=3)
@@ -36,14 +36,14 @@ RETRY_MAX = timedelta(minutes=5)
 OUTCOME_DUE = timedelta(seconds=60)
 """A command of which nobody has said by now what became of it has been forgotten."""
 
-FREE = Reason(ReasonCode.BATTERY_FREE)
+FREE = BatteryReason(BatteryCode.FREE)
 
 
 class Call(NamedTuple):
     """Something calls for ``mode``."""
 
     mode: BatteryMode
-    reason: Reason
+    reason: BatteryReason
 
 
 class Telling(NamedTuple):
@@ -67,7 +67,7 @@ class BatteryControl(NamedTuple):
     number: int = 0  # of the last command
     failed_at: Timer = None  # last command that has failed, and none has worked since
     failures: int = 0  # how many in a row
-    reason: Reason = FREE
+    reason: BatteryReason = FREE
 
     @property
     def shown(self) -> BatteryMode | None:
@@ -84,7 +84,7 @@ def choose(
     """Decide what it is to do: the first of ``calls``, else normal, but no sooner than `REST` allows. Modes that have ``ended``
     are over at once: their owner has switched them off, or a limit forbids them."""
     if control.mode is BatteryMode.NORMAL is not control.known:
-        return control._replace(reason=_failed(control) or Reason(ReasonCode.BATTERY_FREEING))
+        return control._replace(reason=_failed(control) or BatteryReason(BatteryCode.FREEING))
     wanted = calls[0] if calls else Call(BatteryMode.NORMAL, FREE)
     is_called = any(call.mode is control.mode for call in calls)
     control = control._replace(uncalled_at=None if is_called else control.uncalled_at or instant)
@@ -92,7 +92,7 @@ def choose(
         return control._replace(reason=_failed(control) or wanted.reason)
     until = _rests_until(control)
     if until is not None and instant < until and control.mode not in ended:
-        return control._replace(reason=Reason(ReasonCode.BATTERY_RESTS, {"wanted": wanted.mode.value}, until=until))
+        return control._replace(reason=BatteryReason(BatteryCode.RESTS, {"wanted": wanted.mode.value}, until=until))
     return control._replace(
         mode=wanted.mode, changed_at=instant, uncalled_at=None, failed_at=None, reason=wanted.reason
     )
@@ -177,8 +177,8 @@ def _retry_at(control: BatteryControl) -> Timer:
     return control.failed_at + doubled(RETRY, most, times=max(control.failures - 1, 0))
 
 
-def _failed(control: BatteryControl) -> Reason | None:
+def _failed(control: BatteryControl) -> BatteryReason | None:
     """Why it may not do what it is to do."""
     if not control.failures:
         return None
-    return Reason(ReasonCode.BATTERY_FAILED, {"wanted": control.mode.value}, until=_retry_at(control))
+    return BatteryReason(BatteryCode.FAILED, {"wanted": control.mode.value}, until=_retry_at(control))

@@ -58,7 +58,7 @@ from evcclib.planning.plan_follow import PlanState
 from evcclib.planning.planner import Plan
 from evcclib.readings import ABSENT, Measured, MeterReading, VehicleReading
 from evcclib.reason_history import Spell, noted
-from evcclib.reasons import Reason, ReasonCode
+from evcclib.reasons import BatteryCode, BatteryReason, Reason, ReasonCode
 from evcclib.requests import ChangeLoadpointSetting
 from evcclib.site import Site
 from evcclib.tariff import Rate, Rates
@@ -189,7 +189,7 @@ def test_battery_that_comes_first_sees_100_w_of_export() -> None:
 
 # battery
 
-HOLDS = [battery.Call(BatteryMode.HOLD, Reason(ReasonCode.BATTERY_HELD_FAST))]
+HOLDS = [battery.Call(BatteryMode.HOLD, BatteryReason(BatteryCode.HELD_FAST))]
 
 
 def told(mode: BatteryMode, *, failures: int = 0) -> battery.BatteryControl:

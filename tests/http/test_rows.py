@@ -101,7 +101,7 @@ COMMANDED = replace(SITE, batteries=(BatteryConfig(capacity_kwh=10, modes=frozen
 async def test_a_battery_that_can_be_told_what_to_do() -> None:
     async with served(COMMANDED) as api:
         state = await api.state()
-        assert (state["batteryMode"], state["batteryReason"]["code"]) == ("normal", "battery_free")
+        assert (state["batteryMode"], state["batteryReason"]["code"]) == ("normal", "free")
         assert (state["batteryDischargeControl"], state["batteryGridChargeLimit"]) == (False, None)
         for word, shown in (("true", True), ("0", False), ("T", True)):
             assert (await api.post(f"/api/batterydischargecontrol/{word}")).json() == {"result": shown}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, timedelta
 from typing import Any
@@ -14,13 +15,16 @@ from evcc_server.http.state_schema import state_schema
 from evcc_server.settings import TABLE
 from evcc_server.state import encode
 from evcc_server.state.document import PASSING_KEYS, LimitInForce, LimitReason, document
-from evcc_server.state.reasons_text import reason_text, warning_text
+from evcc_server.state.reasons_text import LANGUAGES, battery_text, reason_text, warning_text
 from evcc_server.state.values import Counter
+from evcclib.commands import BatteryMode
 from evcclib.events import Warned, WarningCode
 from evcclib.model import RemoteDemand
 from evcclib.pipeline.observe_loadpoint import READ_BACKS
-from evcclib.reasons import Reason, ReasonCode
+from evcclib.reasons import BatteryCode, BatteryReason, Reason, ReasonCode
 from evcclib.settings import Scope
+from evcclib.units import Instant
+from evcclib.view import BatteryView
 
 SITE = json.loads("""
 {"auth":{"vehicles":{}},"auxPower":0,"battery":[{"power":-850,"soc":55,"capacity":13.4}],"batteryCapacity":13,
@@ -288,3 +292,26 @@ def test_every_warning_has_a_sentence_in_both_languages(code: WarningCode) -> No
     assert english != german
     assert english.startswith("Carport: ")
     assert english.endswith("(power_w 5)")
+
+
+def test_what_a_battery_has_been_told_is_shown_with_its_reason() -> None:
+    free = BatteryView(0.0, 50.0, 10.0, None, None, modes=frozenset(BatteryMode))
+    rests = BatteryReason(BatteryCode.RESTS, {"wanted": "normal"}, until=Instant(NOW.instant + timedelta(minutes=2)))
+    held = free._replace(mode=BatteryMode.HOLD, mode_reason=rests)
+
+    def shown(*batteries: BatteryView) -> Mapping[str, Any]:
+        keys: Mapping[str, Any] = encode.rest_document(document(VIEW._replace(batteries=batteries), FACTS, NOW))
+        return keys
+
+    assert "batteryMode" not in shown(free._replace(modes=frozenset()))
+    assert (shown(free)["batteryMode"], shown(free)["batteryReason"]["code"]) == ("normal", "free")
+    assert shown(free._replace(mode=None))["batteryMode"] == "unknown"
+    found = shown(free, held)
+    assert found["batteryMode"] == "hold"
+    assert found["batteryReason"]["params"] == {"wanted": "normal"}
+    assert "Until" in found["batteryReason"]["text"]
+
+
+def test_every_reason_of_a_battery_has_its_sentences() -> None:
+    sentences = {battery_text(code, language) for code in BatteryCode for language in LANGUAGES}
+    assert len(sentences) == len(BatteryCode) * len(LANGUAGES)

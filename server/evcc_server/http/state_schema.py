@@ -37,7 +37,7 @@ def _settings(scope: Scope) -> dict[str, Schema]:
 
 _REASON: Schema = {
     "type": "object",
-    "description": "why the loadpoint or the home battery does what it does",
+    "description": "why the loadpoint does what it does",
     "properties": {
         "code": _TEXT,
         "text": _TEXT,
@@ -46,6 +46,12 @@ _REASON: Schema = {
         "limit": {"type": ["string", "null"]},
     },
     "required": ["code", "text", "params", "until", "limit"],
+}
+_BATTERY_REASON: Schema = {
+    "type": "object",
+    "description": "why the home battery is in its mode",
+    "properties": {"code": _TEXT, "text": _TEXT, "params": {"type": "object"}, "until": _TIME},
+    "required": ["code", "text", "params", "until"],
 }
 _SITE: dict[str, Schema] = {
     "siteTitle": _TEXT,
@@ -84,7 +90,7 @@ _SITE_OPTIONAL: dict[str, Schema] = {
     "batterySoc": _NUMBER,
     "batteryCapacity": _NUMBER,
     "batteryMode": {"type": "string", "enum": ["unknown", *[mode.value for mode in BatteryMode]]},
-    "batteryReason": _REASON,
+    "batteryReason": _BATTERY_REASON,
     "battery": {
         "type": "array",
         "items": {

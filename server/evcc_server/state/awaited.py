@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from evcclib.model import Now, PhaseAction, PvAction
-from evcclib.reasons import Reason, ReasonCode
+from evcclib.reasons import BatteryReason, Reason, ReasonCode
 from evcclib.units import SECOND
 from evcclib.view import LoadpointView
 
@@ -76,7 +76,7 @@ _OF_SURPLUS = {PvAction.ENABLE: Awaited.START, PvAction.DISABLE: Awaited.STOP}
 _OF_PHASES = {PhaseAction.SCALE_1P: Awaited.ONE_PHASE, PhaseAction.SCALE_3P: Awaited.THREE_PHASES}
 
 
-def ends_at(reason: Reason, now: Now) -> datetime | None:
+def ends_at(reason: Reason | BatteryReason, now: Now) -> datetime | None:
     """When ``reason`` ends by itself, to the second."""
     until = reason.until_utc
     if until is None and reason.until is not None:

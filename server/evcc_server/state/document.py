@@ -17,11 +17,11 @@ from typing import Final, NamedTuple
 
 from evcc_server.settings import TABLE
 from evcc_server.state.awaited import ends_at, to_second
-from evcc_server.state.reasons_text import reason_text
+from evcc_server.state.reasons_text import battery_text, reason_text
 from evcc_server.state.values import UNSET_TIME, Counter, Names, Phases, Records, Structure, Unset, Value
 from evcclib.commands import BatteryMode
 from evcclib.model import Now, PhaseTriple, RemoteDemand
-from evcclib.reasons import Reason, ReasonCode
+from evcclib.reasons import BatteryReason, Reason, ReasonCode
 from evcclib.settings import Kind, LoadpointSettings, Scope, SiteSettings
 from evcclib.units import ZERO, Instant, round_half_away, whole_seconds
 from evcclib.view import BatteryView, LoadpointView, SiteView
@@ -211,7 +211,21 @@ def _commanded(batteries: Sequence[BatteryView], labels: Labels, now: Now) -> Ke
         return {}
     shown = next((battery for battery in told if battery.mode is not BatteryMode.NORMAL), told[0])
     mode = "unknown" if shown.mode is None else shown.mode.value
-    return {"batteryMode": mode, "batteryReason": _reason(shown.mode_reason, labels, now)}
+    return {"batteryMode": mode, "batteryReason": _battery_reason(shown.mode_reason, labels, now)}
+
+
+def _battery_reason(reason: BatteryReason, labels: Labels, now: Now) -> Structure:
+    ends = ends_at(reason, now)
+    until = None if ends is None else ends.astimezone(labels.time_zone)
+    return Structure(
+        {
+            "code": reason.code.value,
+            "text": battery_text(reason.code, labels.language, until),
+            "params": Structure(dict(reason.params)),
+            "until": UNSET_TIME if until is None else until,
+        },
+        main="code",
+    )
 
 
 def _loadpoint(view: LoadpointView, labels: Labels, now: Now, place: int) -> Keys:

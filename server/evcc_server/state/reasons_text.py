@@ -9,7 +9,7 @@ from datetime import datetime
 from evcc_server.state.awaited import Awaited
 from evcclib.events import Warned, WarningCode
 from evcclib.reason_history import Spell
-from evcclib.reasons import Reason, ReasonCode
+from evcclib.reasons import BatteryCode, Reason, ReasonCode
 
 LANGUAGES = ("en", "de")
 
@@ -103,31 +103,34 @@ _REASONS: Mapping[ReasonCode, tuple[str, str]] = {
         "The charger does not do what it was told; it will be told again.",
         "Die Wallbox tut nicht, was ihr befohlen wurde; der Befehl wird wiederholt.",
     ),
-    ReasonCode.BATTERY_FREE: (
+}
+
+_OF_BATTERIES: Mapping[BatteryCode, tuple[str, str]] = {
+    BatteryCode.FREE: (
         "The home battery does what it would do by itself.",
         "Der Hausspeicher tut, was er von selbst täte.",
     ),
-    ReasonCode.BATTERY_HELD_FAST: (
+    BatteryCode.HELD_FAST: (
         "The home battery is held while a vehicle charges fast.",
         "Der Hausspeicher wird gehalten, während ein Fahrzeug schnell lädt.",
     ),
-    ReasonCode.BATTERY_HELD_PLAN: (
+    BatteryCode.HELD_PLAN: (
         "The home battery is held while a vehicle charges by plan.",
         "Der Hausspeicher wird gehalten, während ein Fahrzeug nach Plan lädt.",
     ),
-    ReasonCode.BATTERY_CHARGES: (
+    BatteryCode.CHARGES: (
         "The home battery charges from the grid because energy is cheap.",
         "Der Hausspeicher lädt aus dem Netz, weil Strom gerade günstig ist.",
     ),
-    ReasonCode.BATTERY_RESTS: (
+    BatteryCode.RESTS: (
         "The home battery waits before it changes its mode again.",
         "Der Hausspeicher wartet, bevor er seine Betriebsart wieder wechselt.",
     ),
-    ReasonCode.BATTERY_FREEING: (
+    BatteryCode.FREEING: (
         "The home battery is brought back to its own control.",
         "Der Hausspeicher wird wieder sich selbst überlassen.",
     ),
-    ReasonCode.BATTERY_FAILED: (
+    BatteryCode.FAILED: (
         "The home battery has not taken the last command; it will be said again.",
         "Der Hausspeicher hat den letzten Befehl nicht angenommen; er wird wiederholt.",
     ),
@@ -254,6 +257,12 @@ def awaited_text(what: Awaited, language: str, until: datetime | None) -> str:
     """One or two sentences; ``until`` as for `reason_text`."""
     index = _index(language)
     return _AWAITED[what][index] + ("" if until is None else _UNTIL[index].format(time=until.strftime("%H:%M:%S")))
+
+
+def battery_text(code: BatteryCode, language: str, until: datetime | None = None) -> str:
+    """Why a home battery is in its mode; ``until`` as for `reason_text`."""
+    index = _index(language)
+    return _OF_BATTERIES[code][index] + ("" if until is None else _UNTIL[index].format(time=until.strftime("%H:%M:%S")))
 
 
 def warning_text(warned: Warned, language: str, title: str = "") -> str:

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from evcclib.commands import BatteryMode, BatteryOutcome, Result
 from evcclib.machines import battery
 from evcclib.machines.battery import AT_REST, BatteryControl, Call, choose, doubted, next_change, say, take
-from evcclib.reasons import Reason, ReasonCode
+from evcclib.reasons import BatteryCode, BatteryReason
 
 S: Any = timedelta(seconds=1)
 NORMAL, HOLD, CHARGE = BatteryMode.NORMAL, BatteryMode.HOLD, BatteryMode.CHARGE
-CALL_HOLD = Call(HOLD, Reason(ReasonCode.BATTERY_HELD_FAST))
-CALL_CHARGE = Call(CHARGE, Reason(ReasonCode.BATTERY_CHARGES))
+CALL_HOLD = Call(HOLD, BatteryReason(BatteryCode.HELD_FAST))
+CALL_CHARGE = Call(CHARGE, BatteryReason(BatteryCode.CHARGES))
 EXPIRY = 300 * S
 TURNS = st.lists(
     st.tuples(
@@ -83,7 +83,7 @@ def test_no_mode_without_a_call_and_every_expiry_is_to_come(turns: Any) -> None:
 def test_held_it_waits_three_minutes_after_the_last_call_and_says_until_when() -> None:
     control = choose(held(), [CALL_HOLD], instant=600 * S)
     control = choose(control, [], instant=610 * S)
-    assert (control.mode, control.reason.code) == (HOLD, ReasonCode.BATTERY_RESTS)
+    assert (control.mode, control.reason.code) == (HOLD, BatteryCode.RESTS)
     assert (control.reason.until, control.reason.params) == (790 * S, {"wanted": "normal"})
     control = choose(control, [CALL_HOLD], instant=700 * S)
     assert control.reason == CALL_HOLD.reason
@@ -130,7 +130,7 @@ def test_a_refused_command_has_changed_nothing_and_is_said_again_ever_more_rarel
             assert control.shown is NORMAL
         instant += 1 * S
     assert said == [0, 10, 30, 70, 150, 310, 610, 910, 1210]
-    assert choose(control, [CALL_HOLD], instant=instant).reason.code is ReasonCode.BATTERY_FAILED
+    assert choose(control, [CALL_HOLD], instant=instant).reason.code is BatteryCode.FAILED
     control = choose(control, [], ended={HOLD}, instant=instant)
     assert say(control, expiry=EXPIRY, instant=instant)[1] is None  # it has never been held
 
@@ -171,7 +171,7 @@ def test_whoever_was_not_certainly_free_is_brought_to_normal_first() -> None:
     control = doubted(held())
     assert (control.mode, control.known, control.number) == (NORMAL, None, 1)
     control = choose(control, [CALL_HOLD], instant=0 * S)
-    assert (control.mode, control.reason.code) == (NORMAL, ReasonCode.BATTERY_FREEING)
+    assert (control.mode, control.reason.code) == (NORMAL, BatteryCode.FREEING)
     control, command = say(control, expiry=EXPIRY, instant=0 * S)
     assert command is not None and command.mode is NORMAL
     control = choose(answered(control, Result.DONE, at=0), [CALL_HOLD], instant=1 * S)

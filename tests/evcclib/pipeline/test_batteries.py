@@ -14,7 +14,7 @@ from evcclib.errors import InvalidConfig, InvalidReadings, InvalidSetting
 from evcclib.events import BatteryModeChanged, Warned, WarningCode
 from evcclib.model import Cause, ChargeMode, ChargerStatus, TariffKind
 from evcclib.readings import OperatorLimit, Readings
-from evcclib.reasons import ReasonCode
+from evcclib.reasons import BatteryCode
 from evcclib.requests import ChangeLoadpointSetting, ChangeSiteSetting
 from evcclib.site import Site
 from evcclib.tariff import Rate, Rates
@@ -56,7 +56,7 @@ def test_a_car_in_mode_now_holds_the_battery_and_frees_it_afterwards() -> None:
     assert [(each.mode, each.expires_at) for each in bench.told] == [(HOLD, 310 * S)]
     assert mode_of(bench) is HOLD
     view = bench.site.view(now=bench.now).batteries[0]
-    assert (view.mode_reason.code, view.mode_reason.params) == (ReasonCode.BATTERY_HELD_FAST, {"loadpoint": 1.0})
+    assert (view.mode_reason.code, view.mode_reason.params) == (BatteryCode.HELD_FAST, {"loadpoint": 1.0})
     bench.box.status = ChargerStatus.A
     for second in range(20, 210, 10):
         bench.at(second)
@@ -104,7 +104,7 @@ def test_a_plan_holds_the_battery_too() -> None:
     bench.at(0)
     bench.at(10)
     view = bench.site.view(now=bench.now).batteries[0]
-    assert (view.mode, view.mode_reason.code) == (HOLD, ReasonCode.BATTERY_HELD_PLAN)
+    assert (view.mode, view.mode_reason.code) == (HOLD, BatteryCode.HELD_PLAN)
 
 
 @pytest.mark.rule("BAT-2")
