@@ -118,7 +118,12 @@ def take(control: BatteryControl, outcome: BatteryOutcome, *, instant: Instant) 
         return control
     if outcome.result is Result.DONE:
         return control._replace(
-            pending=None, known=pending.command.mode, renewed_at=pending.issued_at, failed_at=None, failures=0
+            pending=None,
+            known=pending.command.mode,
+            renewed_at=pending.issued_at,
+            failed_at=None,
+            failures=0,
+            reason=FREE if control.reason.code is BatteryCode.FREEING else control.reason,
         )
     known = pending.before if outcome.result is Result.FAILED else None
     return control._replace(pending=None, known=known, failed_at=instant, failures=control.failures + 1)

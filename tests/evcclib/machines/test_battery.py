@@ -174,6 +174,7 @@ def test_whoever_was_not_certainly_free_is_brought_to_normal_first() -> None:
     assert (control.mode, control.reason.code) == (NORMAL, BatteryCode.FREEING)
     control, command = say(control, expiry=EXPIRY, instant=0 * S)
     assert command is not None and command.mode is NORMAL
-    control = choose(answered(control, Result.DONE, at=0), [CALL_HOLD], instant=1 * S)
-    assert control.mode is HOLD
+    control = answered(control, Result.DONE, at=0)
+    assert control.reason.code is BatteryCode.FREE
+    assert choose(control, [CALL_HOLD], instant=1 * S).mode is HOLD
     assert doubted(AT_REST) == AT_REST
