@@ -1,6 +1,6 @@
 """The adaptive law: it moves by what is at stake and follows by what is new (docs/law.md).
 
-`evcclib.machines.account` says when a car starts, stops and changes its phases. Between two moves the current follows the sun: as
+`evcclib.laws.account` says when a car starts, stops and changes its phases. Between two moves the current follows the sun: as
 soon as standing still has cost energy worth a command, at once where it is much. Each sample is decided on once; what a command
 has not had the time to change is waited for.
 """
@@ -14,11 +14,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from evcclib.allowed import Allowed, Table, number, whole
-from evcclib.laws.demand import because
-from evcclib.laws.law import Ask, Law, News, Outlook, Seen, SiteSeen, Sun, Target, Turn
-from evcclib.laws.priorities import sun_for
-from evcclib.laws.without_sun import too_little, without_grid
-from evcclib.machines.account import (
+from evcclib.laws.account import (
     ALL,
     NEVER_EUR,
     NOTHING_PAID,
@@ -33,11 +29,15 @@ from evcclib.machines.account import (
     prices,
     rates,
 )
+from evcclib.laws.demand import because
+from evcclib.laws.lateness import AGES, NOTHING_HEARD, Drawn, Lateness, heard
+from evcclib.laws.law import Ask, Law, News, Outlook, Seen, SiteSeen, Sun, Target, Turn
+from evcclib.laws.priorities import sun_for
+from evcclib.laws.ration import FULL, SPARED_MAX, Ration, rest, saved, saved_at, spent
+from evcclib.laws.without_sun import too_little, without_grid
 from evcclib.machines.charger import may_switch
 from evcclib.machines.hold import Timer, elapsed
-from evcclib.machines.lateness import AGES, NOTHING_HEARD, Drawn, Lateness, heard
 from evcclib.machines.phases import active_phases_max, is_settling, patience
-from evcclib.machines.ration import FULL, SPARED_MAX, Ration, rest, saved, saved_at, spent
 from evcclib.machines.surplus import steady
 from evcclib.model import PhaseAction, PvAction
 from evcclib.reasons import Reason, ReasonCode

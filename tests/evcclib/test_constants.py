@@ -22,21 +22,18 @@ from evcclib.commands import BatteryMode, Disable, Enable, SetCurrent
 from evcclib.config import BatteryConfig, CircuitConfig, PollConfig, VehicleConfig
 from evcclib.errors import IncompatibleState, InvalidConfig, InvalidReadings, InvalidSetting
 from evcclib.events import Warned, WarningCode
-from evcclib.laws import adaptive
+from evcclib.laws import account, adaptive, lateness, ration
 from evcclib.ledger import meter_ledger, savings
 from evcclib.ledger.meter_ledger import LedgerState
 from evcclib.ledger.savings import SavingsState
 from evcclib.machines import (
-    account,
     asking,
     balance,
     battery,
     charger,
     detection,
-    lateness,
     phases,
     plausible,
-    ration,
     readback,
     rounding,
     rousing,
@@ -1129,7 +1126,7 @@ def test_reading_steers_for_three_intervals_and_half_a_minute_at_least(interval_
 # the adaptive law
 
 
-@witness("machines.account.BOUGHT_EUR_PER_KWH", "machines.account.LEFT_EUR_PER_KWH", "machines.account.EUR_PER_WS")
+@witness("laws.account.BOUGHT_EUR_PER_KWH", "laws.account.LEFT_EUR_PER_KWH", "laws.account.EUR_PER_WS")
 def test_what_is_bought_costs_30_cents_and_what_is_left_22() -> None:
     one = account.Span(1380.0, 3680.0)
     for_an_hour = [each * 3600 for each in account.rates(0.0, one, None)]
@@ -1138,13 +1135,13 @@ def test_what_is_bought_costs_30_cents_and_what_is_left_22() -> None:
     assert for_an_hour[account.OPEN_ONE] == pytest.approx(2.0 * 0.22)
 
 
-@witness("machines.account.SWITCHING_EUR", "machines.account.RELAY_EUR", "machines.account.ONLY_SWITCHING_EUR")
+@witness("laws.account.SWITCHING_EUR", "laws.account.RELAY_EUR", "laws.account.ONLY_SWITCHING_EUR")
 def test_prices_of_moves() -> None:
     assert account.prices(is_switchable=True) == (0.003, 0.006)
     assert account.prices(is_switchable=False).switching == 0.009
 
 
-@witness("machines.account.NEVER_EUR", "machines.account.POSITIONS", "machines.account.NOTHING_PAID")
+@witness("laws.account.NEVER_EUR", "laws.account.POSITIONS", "laws.account.NOTHING_PAID")
 def test_where_the_relay_cannot_be_nobody_goes() -> None:
     rate = account.rates(0.0, None, account.Span(4140.0, 11040.0))
     assert [position for position in account.POSITIONS if rate[position] == 1000.0] == [account.OPEN_ONE, account.ONE]
@@ -1152,7 +1149,7 @@ def test_where_the_relay_cannot_be_nobody_goes() -> None:
     assert account.accrue(account.NOTHING_PAID, (0.0, 0.0, 0.0, 0.0), 60.0, moves) == (0.0, 0.0, 0.0, 0.0)
 
 
-@witness("machines.ration.REST_PART", "machines.ration.SPARED_MAX")
+@witness("laws.ration.REST_PART", "laws.ration.SPARED_MAX")
 def test_four_moves_are_spared_a_minute_apart() -> None:
     assert ration.rest(300 * S) == 60 * S
     spent, guard = ration.FULL, 300 * S
@@ -1223,26 +1220,26 @@ def moving(*, at_s: float = 0.0, drawn_w: float = 4140.0, **known: Any) -> laten
     return lateness.heard(before, drawn_w=drawn_w, grid_w=-10.0, at=at_s * S)
 
 
-@witness("machines.lateness.KEPT")
+@witness("laws.lateness.KEPT")
 def test_value_of_a_meter_is_believed_again_after_a_minute() -> None:
     assert moving(grid_w=-10.0, at_s=59.9).sun_w == 4240.0
     assert moving(grid_w=-10.0, at_s=60.0).sun_w == 4150.0
 
 
-@witness("machines.lateness.MOVES_W")
+@witness("laws.lateness.MOVES_W")
 def test_car_that_moves_by_two_hundred_watts_tells_how_late_the_meter_is() -> None:
     for before_w, says in ((4339.0, False), (4341.0, True)):
         drawn = (lateness.Drawn(-10 * S, before_w), lateness.Drawn(0 * S, 4140.0))
         assert (moving(drawn=drawn, at_s=1.0).doubts_w != (0.0,) * 9) is says
 
 
-@witness("machines.lateness.MEMORY_S")
+@witness("laws.lateness.MEMORY_S")
 def test_what_was_seen_a_minute_ago_is_forgotten() -> None:
     known = moving(doubts_w=(1000.0,) * 9, at_s=6.0)
     assert known.doubts_w[0] == pytest.approx(900.0 + 90.0)
 
 
-@witness("machines.lateness.BETTER_PART", "machines.lateness.DOUBT_MIN_W")
+@witness("laws.lateness.BETTER_PART", "laws.lateness.DOUBT_MIN_W")
 def test_another_age_is_believed_that_is_twice_as_good_where_much_is_unexplained() -> None:
     def believed(first_w: float, second_w: float) -> int:
         return moving(doubts_w=(first_w, second_w, *(first_w,) * 7), suns_w=(4150.0, *(4450.0,) * 8)).believed
@@ -1251,7 +1248,7 @@ def test_another_age_is_believed_that_is_twice_as_good_where_much_is_unexplained
     assert [believed(301.0, 0.0), believed(299.0, 0.0)] == [1, 0]
 
 
-@witness("machines.lateness.AGES")
+@witness("laws.lateness.AGES")
 def test_meters_are_at_most_a_minute_late() -> None:
     for late_s in (0, 60):
         known = lateness.Lateness()

@@ -11,7 +11,7 @@ from evcc_sim.judge.invariants.frame import Found, invariant, own_promise, promi
 from evcc_sim.judge.invariants.judged import Judged
 from evcc_sim.judge.trace import Instant, Sent
 from evcclib.commands import Disable, Enable, SetCurrent, SwitchPhases
-from evcclib.machines.ration import REST_PART, SPARED_MAX
+from evcclib.laws.ration import REST_PART, SPARED_MAX
 
 
 @invariant

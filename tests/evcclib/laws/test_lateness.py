@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evcclib.machines.lateness import AGES, Lateness, heard
+from evcclib.laws.lateness import AGES, Lateness, heard
 
 S: Any = timedelta(seconds=1)
 

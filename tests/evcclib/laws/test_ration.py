@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evcclib.machines.ration import FULL, SPARED_MAX, Ration, rest, saved, spent
+from evcclib.laws.ration import FULL, SPARED_MAX, Ration, rest, saved, spent
 from evcclib.units import Instant
 
 S: Any = timedelta(seconds=1)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evcclib.machines.account import (
+from evcclib.laws.account import (
     ALL,
     NEVER_EUR,
     NOTHING_PAID,
