@@ -12,6 +12,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from evcc_sim.board.runs import Outcome
+from evcc_sim.worlds.scenario import InvalidScenario
 
 PACKAGES = ("evcclib", "evcc_server", "evcc_sim")
 PARTS = (".py", ".toml", ".yaml")
@@ -45,11 +46,15 @@ class Kept:
         self._code = code() if file is not None else ""
 
     def known(self) -> dict[str, Outcome]:
-        """By replay; of this code only. A line that was not finished is none."""
+        """By replay; of this code only. A line that was not finished is none. Raises `InvalidScenario` for another file."""
         if self._file is None or not self._file.exists():
             return {}
+        try:
+            lines = self._file.read_text("utf-8").splitlines()
+        except UnicodeDecodeError as error:
+            raise InvalidScenario(f"--kept {self._file}: not UTF-8 text: {error.reason}") from error
         found = {}
-        for line in self._file.read_text("utf-8").splitlines():
+        for line in lines:
             try:
                 row = json.loads(line)
                 if row.pop("code") == self._code:

@@ -52,15 +52,38 @@ def _parser() -> argparse.ArgumentParser:
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
+class _Named(argparse.Action):
+    """Takes a name; the empty one, of a variable that a script has not set, is none."""
+
+    def __call__(
+        self,
+        _parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        _option: str | None = None,
+    ) -> None:
+        if not values:
+            raise argparse.ArgumentError(self, "'': expected a name")
+        setattr(namespace, self.dest, values)
+
+
 def _add_law(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--law", default="", metavar="NAME", help="another law than the scenario's: a name, or MODULE:LAW"
+        "--law",
+        action=_Named,
+        default="",
+        metavar="NAME",
+        help="another law than the scenario's: a name, or MODULE:LAW",
     )
 
 
 def _add_control(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--control", default="", metavar="NAME", help="another control than the library's: a name, or MODULE:FACTORY"
+        "--control",
+        action=_Named,
+        default="",
+        metavar="NAME",
+        help="another control than the library's: a name, or MODULE:FACTORY",
     )
 
 
@@ -75,9 +98,12 @@ def _add_json(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_files(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--sun", default="", metavar="sun.csv", help="a recorded sun (format: docs/simulator.md)")
-    parser.add_argument("--load", default="", metavar="load.csv", help="a recorded household")
-    parser.add_argument("--price", default="", metavar="price.csv", help="recorded prices of the grid")
+    for option, help_text in (
+        ("sun", "a recorded sun (format: docs/simulator.md)"),
+        ("load", "a recorded household"),
+        ("price", "recorded prices of the grid"),
+    ):
+        parser.add_argument(f"--{option}", action=_Named, default="", metavar=f"{option}.csv", help=help_text)
 
 
 def _add_runs(commands: Commands) -> None:
@@ -110,9 +136,9 @@ def _add_runs(commands: Commands) -> None:
     compare.add_argument("--days", type=_length)
     _add_files(compare)
     _add_law(compare)
-    compare.add_argument("--second-law", default="", metavar="NAME")
+    compare.add_argument("--second-law", action=_Named, default="", metavar="NAME")
     _add_control(compare)
-    compare.add_argument("--second-control", default="", metavar="NAME")
+    compare.add_argument("--second-control", action=_Named, default="", metavar="NAME")
     compare.add_argument("--workers", type=_positive)
     compare.set_defaults(command=_compare)
 
@@ -349,7 +375,9 @@ def _new_file(text: str) -> Path:
     """Where something will be written, told before a long run and not after it."""
     path = Path(text)
     try:
-        if path.is_dir() or not path.parent.is_dir():
+        if path.is_dir():
+            raise argparse.ArgumentTypeError(f"{text!r}: this is a folder, expected a file to write")
+        if not path.parent.is_dir():
             raise argparse.ArgumentTypeError(f"{text!r}: there is no folder {str(path.parent)!r} to write a file to")
         is_new = not path.exists()
         path.open("ab").close()

@@ -201,7 +201,7 @@ def _lines(path: str) -> Iterator[tuple[int, list[str]]]:
     """The cells of each line that has any, with its number. Raises `WrongFile`."""
     try:
         if not Path(path).is_file():
-            raise WrongFile(f"{path}: there is no such file")
+            raise WrongFile(f"{path}: {'this is a folder' if Path(path).is_dir() else 'there is no such file'}")
         text = Path(path).read_text(encoding="utf-8-sig")
     except OSError as error:
         raise WrongFile(f"{path}: {error.strerror}") from error
@@ -240,8 +240,9 @@ def _row(cells: Sequence[str], clock: _Clock, columns: Sequence[_Column]) -> Row
 
 def _spacing(path: str, numbers: Sequence[int], rows: Sequence[Row], kind: Rows) -> float:
     """How far rows are apart [s]. Raises `WrongFile` for what is missing between them."""
-    if len(rows) < (1 if kind is Rows.CHANGE else 2):
-        raise WrongFile(f"{path}: {len(rows)} rows are too few")
+    needed = 1 if kind is Rows.CHANGE else 2
+    if len(rows) < needed:
+        raise WrongFile(f"{path}: {len(rows)} rows are too few, expected at least {needed}")
     lengths = [later[0] - row[0] for row, later in itertools.pairwise(rows)]
     if kind is Rows.CHANGE:
         return min(lengths, default=inf)
@@ -286,7 +287,7 @@ def _number(cell: str) -> float:
         number = float(cell)
     except ValueError:
         number = nan
-    if not isfinite(number):
+    if not isfinite(number) or "_" in cell or not cell.isascii():  # Python reads 1_5 and digits of all scripts
         raise ValueError(f"{_quoted(cell)} is no number")
     return number
 

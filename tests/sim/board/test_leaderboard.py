@@ -125,6 +125,16 @@ def test_outcomes_are_remembered_whole_or_not_at_all(tmp_path: Path) -> None:
     assert Kept(None).known() == {}
 
 
+def test_a_file_that_holds_no_outcomes_is_one_line_and_stays_as_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "picture.png"
+    file.write_bytes(b"\x89PNG")
+    assert cli.main(["leaderboard", "--kept", str(file), "--out", str(tmp_path / "page.md")]) == cli.WRONG_USE
+    assert capsys.readouterr().err == f"evcc-sim: --kept {file}: not UTF-8 text: invalid start byte\n"
+    assert file.read_bytes() == b"\x89PNG"
+
+
 @pytest.mark.day
 def test_the_same_seeds_give_the_same_page_in_any_number_of_processes(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -21,7 +21,11 @@ STATIONS_WITH_CARDS = [name for name in profile_names() if misfit(load_profile(n
         (["run", "clear-day", "--plot", "no-such-folder/day.png"], "there is no folder 'no-such-folder'"),
         (["run", "clear-day", "--plot", "day.bmp"], "expected a name that ends in .png, .svg, .pdf"),
         (["run", "clear-day", "--html", "no-such-folder/day.html"], "there is no folder 'no-such-folder'"),
-        (["run", "clear-day", "--html", "."], "there is no folder"),
+        (["run", "clear-day", "--html", "."], "'.': this is a folder, expected a file to write"),
+        *(
+            (["compare", "clear-day", option, ""], f"argument {option}: '': expected a name")
+            for option in ("--law", "--second-law", "--control", "--second-control", "--sun", "--load", "--price")
+        ),
         (["run", "clear-day", "--seed", "-1"], "'-1': expected a whole number from 0 on"),
         (["run", "clear-day", "--days", "0"], "'0': expected a whole number of days from 1 to 3660"),
         (["run", "clear-day", "--days", "two"], "'two': expected a whole number of days from 1 to 3660"),

@@ -81,10 +81,13 @@ POWERS = "expected a time (second, since, start or time), then watt or kilowatt"
         ("second,eur_per_kwh\n0,1\n", f":1: 'second,eur_per_kwh' is no header of such a file, {POWERS}"),
         ("second,watt,watt\n0,1,2\n", "each column needs a name of its own"),
         ("second,watt,roof_watt\n0,1,2\n", "each column needs a name of its own"),
-        ("second,watt\n", ": 0 rows are too few"),
-        ("time,watt\n2026-06-15T00:00,1\n", ": 1 rows are too few"),
+        ("second,watt\n", ": 0 rows are too few, expected at least 1"),
+        ("time,watt\n2026-06-15T00:00,1\n", ": 1 rows are too few, expected at least 2"),
         ("second,watt\n0,1\n10\n", ":3: 1 values, expected 2"),
         ("second,watt\n0,1\n10,\n", ":3: '' is no number"),
+        ("second,watt\n0,1_5\n", ":2: '1_5' is no number"),
+        ("second,watt\n0,1\n1_0,2\n", ":3: '1_0' is no number"),
+        ("second,watt\n0,\u0663\n", ":2: '\u0663' is no number"),
         ("second,watt\n0,NaN\n", ":2: 'NaN' is no number"),
         ("second,watt\n0,1\n\n10,-inf\n", ":4: '-inf' is no number"),
         ("second,watt\n0,-3\n", ":2: -3 is not allowed, only 0 to 1e+07 W"),
@@ -155,7 +158,7 @@ def test_what_is_no_file_of_text(tmp_path: Path) -> None:
     (tmp_path / "binary.csv").write_bytes(b"second,watt\n0,\xff\n")
     for name, words in (
         ("none.csv", "there is no such file"),
-        ("", "there is no such file"),
+        ("", "this is a folder"),
         ("binary.csv", "not UTF-8"),
     ):
         with pytest.raises(WrongFile, match=words):
