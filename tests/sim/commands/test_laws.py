@@ -25,7 +25,7 @@ def test_a_law_is_found_by_name_or_where_it_stands() -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("clasic", "expected classic, or module:law"),
+        ("clasic", "expected classic, adaptive, or module:law"),
         ("law_of_halves:NO_LAW", "expected an `evcclib.laws.law.Law`, not a object"),
         ("law_of_halves:Quarters", "expected module:law"),
         ("no_such_module:Law", "expected module:law"),
