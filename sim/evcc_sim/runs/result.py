@@ -78,7 +78,7 @@ class RunResult:
 
     @property
     def not_judged(self) -> tuple[str, ...]:
-        """The invariants that only the library's own control has promised, if it was another one."""
+        """The invariants that only the library's own control, or only another law, has promised."""
         return tuple(sorted(not_binding(self.trace)))
 
     @property

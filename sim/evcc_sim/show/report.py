@@ -56,7 +56,8 @@ def remarks(result: RunResult) -> list[str]:
     if result.trace.scenario.allowed:
         found.append(f"Not judged in this world: {', '.join(result.trace.scenario.allowed)}.")
     if result.not_judged:
-        found.append(f"Not judged, as only the library's own control promises it: {', '.join(result.not_judged)}.")
+        who = "another law" if result.trace.is_ours else "the library's own control"
+        found.append(f"Not judged, as only {who} promises it: {', '.join(result.not_judged)}.")
     return found
 
 
