@@ -13,7 +13,7 @@ from evcclib.config import SiteConfig
 from evcclib.decision import Decision
 from evcclib.events import Event
 from evcclib.machines.surplus import RESTING
-from evcclib.model import Cause, Now
+from evcclib.model import Cause, ChargeMode, Now
 from evcclib.readings import Measured, Readings
 from evcclib.requests import Request
 from evcclib.site import Site
@@ -277,6 +277,21 @@ class _Greedy(Silent):
 def greedy(config: SiteConfig, restored: dict[str, object] | None, *, now: Now) -> Control:
     """16 A all day, whatever people want, and not a word."""
     return _Greedy(classic(config, restored, now=now))
+
+
+class _Pretending(_Greedy):
+    """Shows settings that nobody has asked for."""
+
+    def view(self, *, now: Now) -> Any:
+        shown = super().view(now=now)
+        for each in shown.loadpoints:
+            each.settings = replace(each.settings, mode=ChargeMode.NOW, current_max_a=32.0)
+        return shown
+
+
+def pretending(config: SiteConfig, restored: dict[str, object] | None, *, now: Now) -> Control:
+    """16 A all day, as if people wanted that."""
+    return _Pretending(classic(config, restored, now=now))
 
 
 class _Stammering(_Restless):

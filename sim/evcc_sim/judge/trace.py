@@ -18,6 +18,7 @@ from evcc_sim.plants.fuse import Trip
 from evcc_sim.plants.wallbox import Wallbox
 from evcc_sim.worlds.house import House
 from evcc_sim.worlds.scenario import Scenario
+from evcc_sim.worlds.site_config import site_config
 from evcclib.commands import Command, Disable, Enable, SetCurrent
 from evcclib.events import Event, SessionRecord
 from evcclib.model import ChargeMode, PhaseTriple, TariffKind
@@ -25,6 +26,7 @@ from evcclib.reason_history import History, Spell, noted
 from evcclib.reasons import Reason
 from evcclib.requests import AssignVehicle, ChangeLoadpointSetting, ChangeSiteSetting, ChangeVehicleSetting, Request
 from evcclib.settings import LoadpointSettings, SettingValue, SiteSettings
+from evcclib.site import Site
 from evcclib.view import SiteView
 
 Settings = TypeVar("Settings", SiteSettings, LoadpointSettings)
@@ -276,23 +278,42 @@ class Recorder:
                 pass
 
     def begins(self, view: SiteView) -> None:
-        """A control begins, or begins anew, with these settings."""
+        """A control begins, or begins anew, with these settings; another one than ours with those of the owner's file."""
         self._shown = _in_force(self.house.now_s, view)
-        self.trace.wishes.append(self._shown)
+        if self.trace.is_ours:
+            self.trace.wishes.append(self._shown)
+        else:
+            wished = self.trace.wishes[-1] if self.trace.wishes else _configured(self.house)
+            self.trace.wishes.append(wished._replace(second=self._shown.second))
 
     def shows(self, view: SiteView, request: Request | None = None) -> None:
         """A control shows these settings, after it has accepted ``request``.
 
-        What people have asked for is in force, whatever the control makes of it, and so is what it has changed by itself since.
+        What people have asked for is in force, whatever the control makes of it, and so is what it has changed by itself since;
+        but of another control than ours only to what the owner has written down or asked for some time: goals of a vehicle that
+        comes, settings that go back when it leaves.
         """
         shown, wish = _in_force(self.house.now_s, view), self.trace.wishes[-1]
         if request is not None:
             wish = _granted(wish, request)
         if shown[1:] != self._shown[1:]:
-            wish = _followed(wish, self._shown, shown)
+            followed = _followed(wish, self._shown, shown)
+            wish = followed if self.trace.is_ours else self._written(wish, followed)
         self._shown = shown
         if wish[1:] != self.trace.wishes[-1][1:]:
             self.trace.wishes.append(wish._replace(second=shown.second))
+
+    def _written(self, wish: InForce, followed: InForce) -> InForce:
+        """``followed`` as far as it has values that the owner has given, else ``wish``."""
+        given = [(wished.site, *wished.loadpoints) for wished in self.trace.wishes]
+        config = site_config(self.house.scenario)
+        vehicles = (*config.vehicles, *config.loadpoints)
+        loadpoints = [
+            _known(own, new, [LoadpointSettings(), *vehicles, *(each[index + 1] for each in given)])
+            for index, (own, new) in enumerate(zip(wish.loadpoints, followed.loadpoints, strict=True))
+        ]
+        site = _known(wish.site, followed.site, [SiteSettings(), config, *(each[0] for each in given)])
+        return followed._replace(site=site, loadpoints=tuple(loadpoints))
 
     def took(self, events: Iterable[Event]) -> None:
         """The control has raised events."""
@@ -399,6 +420,23 @@ def _changed(wish: Settings, before: Settings, shown: Settings) -> Settings:
     names = [each.name for each in fields(wish)]
     news = {name: getattr(shown, name) for name in names if getattr(shown, name) != getattr(before, name)}
     return replace(wish, **news)
+
+
+def _known(wish: Settings, followed: Settings, given: Sequence[object]) -> Settings:
+    """``wish`` with what is otherwise in ``followed`` and has that value in one of ``given``, too."""
+    news = {
+        each.name: value
+        for each in fields(wish)
+        if (value := getattr(followed, each.name)) != getattr(wish, each.name)
+        and any(hasattr(one, each.name) and getattr(one, each.name) == value for one in given)
+    }
+    return replace(wish, **news)
+
+
+def _configured(house: House) -> InForce:
+    """What the owner has written down."""
+    now = house.base.now(house.now_s)
+    return _in_force(house.now_s, Site(site_config(house.scenario), now=now).view(now=now))
 
 
 def _newer(wish: str | None, before: str | None, shown: str | None) -> str | None:

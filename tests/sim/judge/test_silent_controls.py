@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import time
 
 import pytest
-from broken_controls import greedy, jumpy, silent, silent_for_ever, talkative
+from broken_controls import greedy, jumpy, pretending, silent, silent_for_ever, talkative
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -116,6 +116,18 @@ def test_who_charges_all_day_in_mode_pv_is_told_for_what_it_bought() -> None:
     talking = simulate(home(mode=ChargeMode.NOW), control=greedy)
     assert (talking.summary.charged_kwh, talking.summary.import_in_pv_mode_kwh) == (charged_kwh, 0.0)
     assert accused_from_s(talking) is None
+
+
+@pytest.mark.parametrize("minutes", [0, 20])
+def test_nobody_wishes_what_a_control_merely_shows(minutes: int) -> None:
+    """From the first moment on, or with somebody's change of something else later on."""
+    world = home() if minutes == 0 else home(at_bay("current_min_a", 7, at=time(0, minutes)))
+    honest, pretends = (simulate(world, control=each) for each in (greedy, pretending))
+    assert pretends.summary == honest.summary
+    assert pretends.violations == honest.violations != ()
+    narrow = replace(world, charger=(replace(world.charger[0], loadpoint=LoadpointSpec(current_max_a=10.0)),))
+    for control in (greedy, pretending):
+        assert "current_within_bounds" in {each.invariant for each in simulate(narrow, control=control).violations}
 
 
 BY_PRICE = TariffSpec(grid=PriceSpec(zones=((time(0), 0.10), (time(2), 0.40))))
