@@ -346,3 +346,25 @@ def spendthrift(config: SiteConfig, restored: dict[str, object] | None, *, now: 
 def fickle(config: SiteConfig, restored: dict[str, object] | None, *, now: Now) -> Control:
     """Cannot decide whether to hold a battery."""
     return _OfBatteries(classic(config, restored, now=now), lets=frozenset(), is_fickle=True)
+
+
+class _Garbled(_Wrapped):
+    """Answers with no decision, or with one that is none."""
+
+    def __init__(self, site: Control, *, answer: Any = None, commands: Any = None) -> None:
+        super().__init__(site, offset_a=0.0)
+        self._answer, self._commands = answer, commands
+
+    def step(self, readings: Readings, *, now: Now, cause: Cause) -> Any:
+        decision = super().step(readings, now=now, cause=cause)
+        return self._answer if self._commands is None else replace(decision, commands=self._commands)
+
+
+def mute(config: SiteConfig, restored: dict[str, object] | None, *, now: Now) -> Control:
+    """Decides nothing."""
+    return _Garbled(classic(config, restored, now=now))
+
+
+def listing(config: SiteConfig, restored: dict[str, object] | None, *, now: Now) -> Control:
+    """Commands of nobody."""
+    return _Garbled(classic(config, restored, now=now), commands=[Enable()])

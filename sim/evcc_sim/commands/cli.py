@@ -19,6 +19,7 @@ from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 from evcc_sim.quiet import quiet
+from evcc_sim.runs.controls import BrokenControl
 from evcc_sim.worlds.scenario import InvalidScenario
 from evcc_sim.worlds.variants import Files
 
@@ -31,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command: Callable[[argparse.Namespace], int] = options.command
     try:
         return command(options)
-    except InvalidScenario as error:
+    except (BrokenControl, InvalidScenario) as error:
         print(f"evcc-sim: {error}", file=sys.stderr)
         return WRONG_USE
     except KeyboardInterrupt:

@@ -10,6 +10,7 @@ from typing import Protocol
 from evcc_sim.worlds.scenario import InvalidScenario
 from evcclib.config import SiteConfig
 from evcclib.decision import Decision
+from evcclib.errors import shown
 from evcclib.events import Event
 from evcclib.laws.law import Law
 from evcclib.model import Cause, Now
@@ -97,3 +98,20 @@ def made(control: Control) -> Control:
 
 
 METHODS = ("step", "submit", "view", "export")
+
+
+class BrokenControl(TypeError):
+    """A control has answered with something that is no answer."""
+
+
+def decided(decision: Decision) -> Decision:
+    """``decision``, if a control that nobody has checked has really made one. Raises `BrokenControl`."""
+    if not isinstance(decision, Decision):
+        raise BrokenControl(
+            f"step of the control has returned {shown(decision)}, expected an evcclib.decision.Decision"
+        )
+    for name in ("commands", "battery_commands"):
+        found = getattr(decision, name)
+        if not isinstance(found, Mapping):
+            raise BrokenControl(f"{name} of the control's decision are {shown(found)}, expected a mapping by position")
+    return decision

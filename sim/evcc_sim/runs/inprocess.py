@@ -23,7 +23,7 @@ from evcc_sim.judge.invariants import check
 from evcc_sim.judge.trace import Recorder
 from evcc_sim.plants.faults import Fault, FaultKind
 from evcc_sim.plants.wallbox import Wallbox, WriteRefused
-from evcc_sim.runs.controls import ControlFactory, classic, made, name_of
+from evcc_sim.runs.controls import ControlFactory, classic, decided, made, name_of
 from evcc_sim.runs.readings_from import Poller
 from evcc_sim.runs.result import RunResult, summarize
 from evcc_sim.runs.rounds import Rounds, are_needed
@@ -217,6 +217,8 @@ class Run:
         self._outcomes.clear()
         self._battery_outcomes.clear()
         decision = self.site.step(readings, now=self.now, cause=cause)
+        if not self.recorder.trace.is_ours:
+            decided(decision)
         self._take(decision.events)
         if decision.events or not self.recorder.trace.is_ours:  # ours changes no setting without an event
             self.recorder.shows(self.site.view(now=self.now))

@@ -130,6 +130,18 @@ def test_nobody_wishes_what_a_control_merely_shows(minutes: int) -> None:
         assert "current_within_bounds" in {each.invariant for each in simulate(narrow, control=control).violations}
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("mute", "step of the control has returned None, expected an evcclib.decision.Decision"),
+        ("listing", "commands of the control's decision are a list, expected a mapping by position"),
+    ],
+)
+def test_a_control_that_decides_nothing_is_one_line(name: str, words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["run", "clear-day,hours=1", "--control", f"broken_controls:{name}"]) == 2
+    assert capsys.readouterr().err == f"evcc-sim: {words}\n"
+
+
 BY_PRICE = TariffSpec(grid=PriceSpec(zones=((time(0), 0.10), (time(2), 0.40))))
 
 FORCED: dict[str, tuple[Scenario, float]] = {
