@@ -59,6 +59,8 @@ COMMAND_WS = 900.0
 """So much energy, bought or left by standing still, is worth a command: a quarter of a watt-hour."""
 STEP_A = 1.0
 """So far from its aim a current is set at once."""
+TINY_EUR = 1e-9
+"""What is missing to a move at least while the contactor rests."""
 ALWAYS = timedelta(hours=1)
 """What is not due within this is not waited for."""
 
@@ -308,7 +310,8 @@ def _follow(sight: _Sight, memory: Memory) -> tuple[Target, Memory]:
     is_at_stake = seen.is_charging or not seen.charger.is_enabled  # a car that does not take its offer buys nothing
     account = accrue(memory.account, rate, seconds, sight.moves) if seconds and is_at_stake else memory.account
     ration = saved(memory.ration, sight.seen.guard_duration, sight.site.instant)
-    short_since = (memory.short_since or sight.site.instant) if sight.is_short else None
+    since = sight.site.instant if memory.short_since is None else memory.short_since
+    short_since = since if sight.is_short else None
     memory = replace(memory, account=account, ration=ration, short_since=short_since)
     goal = _goal(sight, memory, rate)
     memory = replace(memory, is_hurried=False)
@@ -353,18 +356,14 @@ def _goal(sight: _Sight, memory: Memory, rate: Account) -> Move:
         if able and (memory.is_hurried or sight.is_kept):
             return Move(max(able, key=lambda each: (sight.has_enough(each), each == here, each)), 0.0)
     goal = best(memory.account, position, sight.moves, allowed if position < ONE else sight.places())
-    if (
-        goal.position not in allowed or rate[goal.position] >= rate[position]
-    ):  # on the way there, or now, nothing is gained
+    # a position that is only on the way to another gains nothing, nor does one that is dearer now
+    if goal.position not in allowed or rate[goal.position] >= rate[position]:
         goal = Move(position, NEVER_EUR)
     is_overdue = elapsed(memory.short_since, sight.site.instant) >= settings.disable_delay
     if memory.short_since is not None and is_overdue and len(allowed) > 1:
         goal = Move(min((each for each in allowed if each != position), key=lambda each: rate[each]), 0.0)
     is_rested = sight.site.instant >= sight.rested_at(memory.ration)
     return goal if is_rested else goal._replace(missing=max(goal.missing, TINY_EUR))
-
-
-TINY_EUR = 1e-9
 
 
 def _moved(sight: _Sight, goal: int, margin_w: float) -> Target:

@@ -87,7 +87,8 @@ def choose(
         return control._replace(reason=_failed(control) or BatteryReason(BatteryCode.FREEING))
     wanted = calls[0] if calls else Call(BatteryMode.NORMAL, FREE)
     is_called = any(call.mode is control.mode for call in calls)
-    control = control._replace(uncalled_at=None if is_called else control.uncalled_at or instant)
+    since = instant if control.uncalled_at is None else control.uncalled_at
+    control = control._replace(uncalled_at=None if is_called else since)
     if wanted.mode is control.mode:
         return control._replace(reason=_failed(control) or wanted.reason)
     until = _rests_until(control)

@@ -14,6 +14,7 @@ from evcclib.commands import BatteryMode, BatteryOutcome, Result
 from evcclib.machines import battery
 from evcclib.machines.battery import AT_REST, BatteryControl, Call, choose, doubted, next_change, say, take
 from evcclib.reasons import BatteryCode, BatteryReason
+from evcclib.units import Instant
 
 S: Any = timedelta(seconds=1)
 NORMAL, HOLD, CHARGE = BatteryMode.NORMAL, BatteryMode.HOLD, BatteryMode.CHARGE
@@ -178,3 +179,9 @@ def test_whoever_was_not_certainly_free_is_brought_to_normal_first() -> None:
     assert control.reason.code is BatteryCode.FREE
     assert choose(control, [CALL_HOLD], instant=1 * S).mode is HOLD
     assert doubted(AT_REST) == AT_REST
+
+
+def test_the_clocks_origin_is_a_time_like_any_other() -> None:
+    held = BatteryControl(mode=BatteryMode.HOLD, known=BatteryMode.HOLD, changed_at=Instant(-600 * S))
+    first = choose(held, [], instant=Instant(0 * S))
+    assert choose(first, [], instant=Instant(60 * S)).uncalled_at == first.uncalled_at == 0 * S
