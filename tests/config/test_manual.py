@@ -10,6 +10,7 @@ import pytest
 
 from evcc_server.config.load import keys_accepted_in, parse_config
 from evcc_server.settings import TABLE
+from evcclib.laws.by_name import LAWS
 
 MANUAL = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```yaml\n(.*?)```", MANUAL, re.DOTALL)
@@ -49,6 +50,11 @@ vehicles: [{name: v, type: custom, onIdentify: {mode: pv}}]
     named = {word.casefold() for word in re.findall(r"[A-Za-z0-9]+", " ".join(re.findall(r"`[^`\n]+`", MANUAL)))}
     named |= {word.casefold() for example in EXAMPLES for word in re.findall(r"[A-Za-z0-9]+", example)}
     assert {key for key in read if key.casefold() not in named} - UNDOCUMENTED == set()
+
+
+def test_the_manual_names_every_law() -> None:
+    (row,) = re.findall(r"^\| `law` \|.*$", MANUAL, re.MULTILINE)
+    assert set(LAWS) <= set(re.findall(r"`(\w+)`", row))
 
 
 # -- defaults -----------------------------------------------------------------------------------------------------------------

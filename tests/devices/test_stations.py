@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import anyio
 import pytest
@@ -157,6 +158,19 @@ def test_every_station_is_on_the_bench() -> None:
     chargers = {name for name in names() if load(name).charger is not None}
     elsewhere = {"abl-emh1"}  # ASCII, every frame twice: see the recordings
     assert chargers - elsewhere == {station.profile for station in STATIONS}
+
+
+def test_what_every_station_measures_is_worked_out_by_hand() -> None:
+    """Driver and emulator take the scale from the same profile: a wrong one looks right to both."""
+    values = {name: facts.values for name in names() if (facts := load(name).charger) is not None}
+    measuring = {
+        name
+        for name, each in values.items()
+        if any((each.power, each.powers, each.currents, each.voltages, each.energy_total, each.energy_session))
+    }
+    recorded = {path.stem for path in (Path(__file__).parent / "profiles" / "recordings").glob("*.yaml")}
+    elsewhere = {"innogy-ebox"}  # below
+    assert measuring - {title.split()[0] for title in MEASURED} - recorded - elsewhere == set()
 
 
 def station_of(profile: str, note: str = "") -> Station:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from importlib import import_module
+from pkgutil import iter_modules
 from types import MappingProxyType
 from typing import Any, ClassVar
 
 import pytest
 from bench import Bench, S, loadpoint, run, site_config
 
-from evcclib import check
+from evcclib import check, laws
 from evcclib.allowed import Table, whole
 from evcclib.commands import Enable, SetCurrent
 from evcclib.config import CircuitConfig
@@ -233,6 +235,12 @@ def test_classic_keeps_its_memory_object_while_nothing_changes(news: News) -> No
     classic = Classic()
     once = classic.hear(Memory(Waiting(PvAction.ENABLE, 5 * S)), news)
     assert classic.hear(once, news) is once
+
+
+def test_every_law_of_the_library_can_be_named() -> None:
+    modules = [import_module(f"{laws.__name__}.{each.name}") for each in iter_modules(laws.__path__)]
+    kinds = {kind for module in modules for kind in vars(module).values() if isinstance(kind, type)}
+    assert {type(law) for law in LAWS.values()} == {kind for kind in kinds if issubclass(kind, Law)} - {Law}
 
 
 def test_laws_are_chosen_by_name() -> None:

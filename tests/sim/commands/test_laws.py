@@ -12,6 +12,7 @@ from evcc_sim.runs.sweep import jobs_for, run_job
 from evcc_sim.worlds.laws import law_of, with_law
 from evcc_sim.worlds.scenario import InvalidScenario, load
 from evcc_sim.worlds.variants import resolve
+from evcclib.laws.by_name import LAWS
 
 HALVES = "law_of_halves:Halves"
 
@@ -25,7 +26,7 @@ def test_a_law_is_found_by_name_or_where_it_stands() -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("clasic", "expected classic, adaptive, or module:law"),
+        ("clasic", f"expected {', '.join(LAWS)}, or module:law"),
         ("law_of_halves:NO_LAW", "expected an `evcclib.laws.law.Law`, not a object"),
         ("law_of_halves:Quarters", "expected module:law"),
         ("no_such_module:Law", "expected module:law"),
