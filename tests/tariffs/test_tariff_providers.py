@@ -21,6 +21,7 @@ from evcc_server.secrets import redact
 from evcc_server.tariffs.entsoe import parse_entsoe
 from evcc_server.tariffs.price_list import PriceListError
 from evcc_server.tariffs.providers import (
+    _PROVIDERS,
     parse_awattar,
     parse_electricitymaps,
     parse_energy_charts,
@@ -329,6 +330,23 @@ def test_energy_charts_is_asked_until_tomorrow_by_the_houses_calendar() -> None:
     late = datetime(2026, 11, 30, 23, 30, tzinfo=UTC).astimezone(ZoneInfo("Europe/Berlin"))
     uri = provider_of(ProviderTariff(kind="energycharts", region="AT"), late).request.uri
     assert uri.endswith("?bzn=AT&start=2026-12-01&end=2026-12-02")
+
+
+def reads(parse: Callable[[str], tuple[Rate, ...]], text: str) -> bool:
+    try:
+        return bool(parse(text))
+    except PriceListError:
+        return False
+
+
+def test_every_provider_has_a_name_in_the_file_and_an_answer_by_hand() -> None:
+    assert _PROVIDERS.keys() <= set(KINDS)
+    answered = {
+        tariff.kind
+        for tariff, _, _ in PROVIDERS
+        if any(reads(provider_of(tariff, NINE).parse, answer) for answer in ANSWERS)
+    }
+    assert answered == _PROVIDERS.keys()
 
 
 def test_codes_of_bidding_zones() -> None:
