@@ -25,9 +25,10 @@ def good() -> Trace:
     return run(classic)
 
 
-def run(control: ControlFactory, **values: Any) -> Trace:
+def run(control: ControlFactory, noise_w: float = 0.0, **values: Any) -> Trace:
     scenario = replace(PACKS["narrow_circuit"].build({**HUNGRY, **values}), hours=1.2)
-    return simulate(scenario, control=control).trace
+    grid = replace(scenario.grid, meter=replace(scenario.grid.meter, noise_w=noise_w))
+    return simulate(replace(scenario, grid=grid), control=control).trace
 
 
 def violated(trace: Trace, name: str) -> bool:
@@ -98,6 +99,30 @@ def test_a_fuse_that_the_house_trips_by_itself_is_not_the_controls(seed: int) ->
 
 def test_a_raise_beyond_the_limit_is_found() -> None:
     assert violated(run(generous, slack_a=4.0), "raises_fit")
+
+
+NOISY_W = 40.0
+"""Of the sum: 0.1 A on each phase, and one sample in a thousand is 0.3 A off."""
+
+
+@pytest.mark.parametrize(("slack_a", "cars"), [(0.05, 1), (0.3, 1), (8.0, 1), (6.3, 2)])
+def test_a_control_is_not_to_know_more_than_a_noisy_meter_shows(slack_a: float, cars: int) -> None:
+    """It raises in 0.1 A of room that is not there, stops for want of 0.1 A that are there, and moves in a still world."""
+    assert check(run(classic, NOISY_W, slack_a=slack_a, cars=cars)) == ()
+
+
+@pytest.mark.parametrize(
+    ("control", "name"),
+    [
+        (generous, "raises_fit"),
+        (generous, "circuit_limits_hold"),
+        (jumpy, "nobody_is_stopped_without_need"),
+        (timid, "limits_are_used"),
+        (forgetful, "nobody_starves"),
+    ],
+)
+def test_with_a_noisy_meter_too_a_control_that_is_wrong_is_found(control: ControlFactory, name: str) -> None:
+    assert violated(run(control, NOISY_W, slack_a=4.0), name)
 
 
 def test_a_control_that_never_rests_is_found() -> None:

@@ -71,7 +71,7 @@ def circuit_limits_hold(run: Judged) -> Found:
     """What is offered below a circuit never exceeds its current on any phase, nor its power, beyond the time of reaction.
 
     A circuit at the grid meter counts what really flows; there only the excess that the cars cause is a violation. A meter that
-    lies, or shows what was, is believed; a station that does not obey cannot be lowered.
+    lies, is noisy, or shows what was, is believed; a station that does not obey cannot be lowered.
     """
     for circuit in run.scenario.circuit:
         members = circuit_members(run.scenario, circuit.name)
@@ -105,13 +105,12 @@ def _circuit_excess(run: Judged, circuit: CircuitSpec, members: list[int], insta
     """How a circuit is overloaded by cars at this instant, in words."""
     cars_w = [sum(instant.loadpoints[index].powers_w[phase] for index in members) for phase in range(3)]
     flowing_w = list(instant.grid_powers_w) if circuit.uses_grid_meter else cars_w
-    if circuit.current_max_a is not None:
-        for phase in range(3):
-            current_a = flowing_w[phase] / run.voltage_v
-            if current_a > circuit.current_max_a + 0.1 and cars_w[phase] / run.voltage_v > 0.1:
-                return f"circuit {circuit.name}: {current_a:.1f} A on L{phase + 1}, allowed {circuit.current_max_a:g} A"
-    power_max_w = None if circuit.power_max_w is None else circuit.power_max_w * 1.005 + 10
-    if power_max_w is not None and sum(flowing_w) > power_max_w and sum(cars_w) > 10:
+    ceiling = next(each for each in run.rooms.circuits if each.name == circuit.name)
+    for phase in range(3):
+        current_a = flowing_w[phase] / run.voltage_v
+        if run.rooms.is_above(ceiling, current_a=current_a) and cars_w[phase] / run.voltage_v > 0.1:
+            return f"circuit {circuit.name}: {current_a:.1f} A on L{phase + 1}, allowed {circuit.current_max_a:g} A"
+    if run.rooms.is_above(ceiling, power_w=sum(flowing_w)) and sum(cars_w) > 10:
         return f"circuit {circuit.name}: {sum(flowing_w):.0f} W, allowed {circuit.power_max_w:g} W"
     return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import hypot
 
 from evcc_sim.judge.invariants.grid_operator import Operator
 from evcc_sim.judge.invariants.seen import Doubt, counted_phases, seen_powers_w
@@ -18,7 +19,8 @@ OPERATOR = "operator"
 class Ceiling:
     """A limit over the loadpoints ``members``: a circuit, or the grid operator.
 
-    What the ``metered`` ones of them draw is in what a meter shows, from which a control must find out what flows beside them.
+    What the ``metered`` ones of them draw is in what a meter shows, from which a control must find out what flows beside them; by
+    noise and steps of all these meters that may be ``unsure_w`` off on a phase, and their sum ``sum_unsure_w`` [W].
     """
 
     name: str
@@ -27,6 +29,8 @@ class Ceiling:
     power_max_w: float | None
     sees_house: bool
     metered: tuple[int, ...] = ()
+    unsure_w: float = 0.0
+    sum_unsure_w: float = 0.0
 
 
 class Rooms:
@@ -102,11 +106,18 @@ class Rooms:
                     for phase in self._own_phases(member, each):
                         used_w[phase] += max(each.pilot_a * self._voltage_v, each.powers_w[phase])
             used_a = max(used_w[phase] for phase in own) / self._voltage_v
-            if ceiling.current_max_a is not None and used_a > ceiling.current_max_a + 0.1:
+            if self.is_above(ceiling, current_a=used_a):
                 return f"{ceiling.name}: {used_a:.1f} A of {ceiling.current_max_a:g} A"
-            if ceiling.power_max_w is not None and sum(used_w) > ceiling.power_max_w * 1.005 + 10:
+            if self.is_above(ceiling, power_w=sum(used_w)):
                 return f"{ceiling.name}: {sum(used_w):.0f} W of {ceiling.power_max_w:.0f} W"
         return None
+
+    def is_above(self, ceiling: Ceiling, *, current_a: float = 0.0, power_w: float = 0.0) -> bool:
+        """Whether a current, or the power of the sum, is above a limit by more than one could miss who sees its meters."""
+        limit_a, limit_w = ceiling.current_max_a, ceiling.power_max_w
+        if limit_a is not None and current_a > limit_a + ceiling.unsure_w / self._voltage_v + 0.1:
+            return True
+        return limit_w is not None and power_w > limit_w * 1.005 + ceiling.sum_unsure_w + 10
 
     def others_w(self, ceiling: Ceiling, instant: Instant) -> list[float]:
         """What flows through ``ceiling`` that is not a car, on each phase [W]."""
@@ -146,9 +157,11 @@ class Rooms:
     def _left_a(self, ceiling: Ceiling, used_w: list[float], phases: list[int]) -> float:
         left_a = float("inf")
         if ceiling.current_max_a is not None:
-            left_a = min(ceiling.current_max_a - used_w[phase] / self._voltage_v for phase in phases)
+            most_w = max(used_w[phase] for phase in phases) + ceiling.unsure_w
+            left_a = ceiling.current_max_a - most_w / self._voltage_v
         if ceiling.power_max_w is not None:
-            left_a = min(left_a, (ceiling.power_max_w - sum(used_w)) / (self._voltage_v * len(phases)))
+            left_w = ceiling.power_max_w - ceiling.sum_unsure_w - sum(used_w)
+            left_a = min(left_a, left_w / (self._voltage_v * len(phases)))
         return left_a
 
     def _assumed_phases(self, index: int, loadpoint: LoadpointInstant) -> list[int]:
@@ -163,15 +176,25 @@ class Rooms:
 
 def _ceilings(scenario: Scenario) -> Iterator[Ceiling]:
     for circuit in scenario.circuit:
-        members = tuple(circuit_members(scenario, circuit.name))
+        metered, sees_house = tuple(sorted(_metered(circuit, scenario))), _sees_house(circuit, scenario)
+        meters = [box.meter for index in metered if (box := scenario.charger[index].box).has_meter]
+        if sees_house:
+            meters.append(scenario.grid.meter)
+        noise_w, steps_w = hypot(*(meter.noise_w for meter in meters)), sum(meter.resolution_w for meter in meters) / 2
         yield Ceiling(
             circuit.name,
-            members,
+            tuple(circuit_members(scenario, circuit.name)),
             circuit.current_max_a,
             circuit.power_max_w,
-            _sees_house(circuit, scenario),
-            tuple(sorted(_metered(circuit, scenario))),
+            sees_house,
+            metered,
+            RARE_DEVIATIONS * noise_w / 3**0.5 + steps_w,
+            RARE_DEVIATIONS * noise_w + steps_w,
         )
+
+
+RARE_DEVIATIONS = 4.0
+"""So far off a noisy meter is a few times in a day of samples, and a limit is acted on at each of them."""
 
 
 def _metered(circuit: CircuitSpec, scenario: Scenario) -> set[int]:

@@ -18,7 +18,8 @@ def still_worlds_stay_still(run: Judged) -> Found:
     """With constant sun and household, the same cars and the same wishes, commands end within ten minutes and the delays.
 
     What a car begins or ends to draw is an answer to commands, not a change of the world. Cars that taper, are full or fall
-    asleep change by themselves; with a slow meter or a battery whoever follows the sun never comes to rest (rows 4, 5).
+    asleep change by themselves; with a slow meter or a battery whoever follows the sun never comes to rest (rows 4, 5), nor does
+    with a noisy one whom it limits.
     """
     scenario = run.scenario
     if any(car.sleep_after_s > 0 or car.phase_pause_min_s > 0 for car in scenario.car):
@@ -27,6 +28,7 @@ def still_worlds_stay_still(run: Judged) -> Found:
         return  # prices and plans move by the clock
     meter = scenario.grid.meter
     is_sun_seen_well = not (meter.lag_s or meter.refresh_s or meter.noise_w or meter.resolution_w or scenario.battery)
+    is_limit_seen_well = not (meter.noise_w and any(ceiling.sees_house for ceiling in run.rooms.circuits))
     guard_s = max((charger.loadpoint.guard_duration_s for charger in scenario.charger), default=0.0)
     longest_s = max((delays_s(each) for wish in run.trace.wishes for each in wish.loadpoints), default=0.0) + guard_s
     settle_s = SETTLE_S + longest_s + 2 * run.patience_s
@@ -55,7 +57,11 @@ def still_worlds_stay_still(run: Judged) -> Found:
             or any(swings_by_wish(run, index, each) for index, each in enumerate(wish.loadpoints))
             or CALMING.excuses(run.faults, instant.second)
             or not (
-                is_sun_seen_well or all(each.mode in (ChargeMode.NOW, ChargeMode.OFF) for each in instant.loadpoints)
+                is_sun_seen_well
+                or (
+                    is_limit_seen_well
+                    and all(each.mode in (ChargeMode.NOW, ChargeMode.OFF) for each in instant.loadpoints)
+                )
             )
         )
         if changes:
