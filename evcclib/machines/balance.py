@@ -90,7 +90,7 @@ def site_power(
 
 def within_sun(power: SitePower, beyond_sun_w: float) -> SitePower:
     """``power`` while nobody knows what a battery does: what is taken beyond the sun may be out of it, so that the chargers get
-    no more than the sun gives [SITE-15]."""
+    no more than the sun surely gives [SITE-15]."""
     return power._replace(power_w=max(power.power_w, beyond_sun_w))
 
 

@@ -18,6 +18,7 @@ from evcclib.laws.law import Sun
 from evcclib.machines.balance import NO_BATTERY, SitePower, home_power, site_power, sum_batteries, within_sun
 from evcclib.machines.hold import first_after
 from evcclib.machines.plausible import is_soc
+from evcclib.pipeline.circuit_loads import drawable_a
 from evcclib.pipeline.desk import SiteDesk
 from evcclib.pipeline.samples import fresh, fresh_value
 from evcclib.pipeline.state import Balance, SiteState
@@ -60,9 +61,7 @@ def look(site: SiteDesk) -> Sun:
     if not layout.config.pv_count and grid_w is not None and is_charge_known:
         pv_w = max(0.0, charge_w - grid_w + state.settings.residual_power_w)  # [SITE-9]
     balance = None
-    can_bridge = all(
-        control.known is BatteryMode.NORMAL for control in state.battery_controls
-    )  # one that is held cannot
+    can_bridge = _can_bridge(site, batteries)
     if grid_w is not None:
         balance = site_power(
             grid_w=grid_w,
@@ -78,8 +77,9 @@ def look(site: SiteDesk) -> Sun:
     battery_w = battery.power_w if layout.battery_count else 0.0
     if None in batteries:
         battery_w, battery = None, battery._replace(power_w=None)
-        if balance is not None and pv_w is not None and is_charge_known:
-            balance = within_sun(balance, charge_w - pv_w + state.settings.residual_power_w)
+        beyond_sun_w = _beyond_sun(site)
+        if balance is not None and beyond_sun_w is not None:
+            balance = within_sun(balance, beyond_sun_w + state.settings.residual_power_w)
     home_w = None
     if grid_w is not None and pv_w is not None and battery_w is not None and is_charge_known:
         home_w = home_power(grid_w=grid_w, pv_w=pv_w, battery_w=battery_w, charge_w=charge_w)
@@ -90,6 +90,46 @@ def look(site: SiteDesk) -> Sun:
     if state.stale or not is_all_well or any(map(_is_reversed, state.pv)):
         _warn(site, is_grid_known=grid_w is not None, is_lost=site.instant >= lost_at)
     return _sun(balance, since, lost_at, state.settings.residual_power_w)
+
+
+def _beyond_sun(site: SiteDesk) -> float | None:
+    """What the chargers may take beyond the sun that is certain [W] [SITE-15]; None: that is not to be asked yet.
+
+    The last word of an inverter stands as long as that of the grid meter, then it is certain of no sun; likewise where no
+    inverter has a meter, and what a battery has said last is all there is. A charger that is silent may take all that it offers.
+    """
+    state, is_new = site.state, site.state.started_at > site.oldest  # then what was not asked yet is not silent
+    charge_w = sun_w = 0.0
+    for lp in site.desks:
+        power_w = lp.facts.power_w
+        if power_w is None and is_new:
+            return None
+        charge_w += drawable_a(lp) * lp.facts.limited * lp.voltage_v if power_w is None else power_w
+    if not state.pv and site.instant <= min(_counts_until(site, each) for each in state.batteries):
+        return None
+    for meter in state.pv:
+        if is_new and fresh(meter, site.oldest) is None:
+            return None
+        if meter is not None and site.instant <= _counts_until(site, meter):
+            sun_w += max(0.0, meter.value)
+    return charge_w - sun_w
+
+
+def _counts_until(site: SiteDesk, sample: Measured[float] | None) -> Instant:
+    """How long the last word of a meter proves anything, None: it has said none; time without us does not count [DEF-47]."""
+    started_at = site.state.started_at
+    return site.layout.lost_after + (started_at if sample is None else max(sample.sampled_at, started_at))
+
+
+def _can_bridge(site: SiteDesk, batteries: Sequence[float | None]) -> bool:
+    """Whether batteries may keep charging alive: one that is held cannot, and nobody knows of those that are not heard of."""
+    is_free = all(control.known is BatteryMode.NORMAL for control in site.state.battery_controls)
+    return is_free and (None not in batteries or site.instant <= _bridges_until(site))
+
+
+def _bridges_until(site: SiteDesk) -> Instant:
+    """How long what batteries have said last is enough to rely on them [SITE-11]."""
+    return max(_counts_until(site, each) for each in (*site.state.batteries, *site.state.battery_socs))
 
 
 def next_change(site: SiteDesk, sun: Sun) -> Instant | None:
@@ -106,6 +146,9 @@ def next_change(site: SiteDesk, sun: Sun) -> Instant | None:
     taken = [each.sampled_at for each in samples if type(each) is Measured and each.sampled_at >= site.oldest]
     if taken:
         times.append(min(taken) + age_max + TICK)
+    if None in _values(state.batteries, site.oldest):
+        times += [_counts_until(site, each) + TICK for each in state.pv or state.batteries]
+        times.append(_bridges_until(site) + TICK)
     return first_after(site.instant, *times)
 
 

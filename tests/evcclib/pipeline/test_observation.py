@@ -237,6 +237,88 @@ def test_charging_from_the_sun_ends_with_it_while_a_battery_is_silent() -> None:
     assert not bench.box.is_enabled
 
 
+HOME = (BatteryConfig(capacity_kwh=10.0),)
+LAST_WORD_S = 210
+"""So long the last word of a meter stands: 30 s, and the 3 min of a grid meter that is lost [DEF-47]."""
+
+
+def blind(bench: Bench, seconds: range) -> None:
+    """The battery is silent, and keeps the grid at zero whatever the car takes."""
+    bench.battery, bench.grid_w = [(None, None)], 0.0
+    for second in seconds:
+        bench.at(second)
+
+
+@pytest.mark.rule("DEF-48", "SITE-15")
+@pytest.mark.parametrize("pv_w", [[None], [None, 0.0], []])
+def test_charging_from_the_sun_ends_while_nobody_sees_battery_and_sun(pv_w: list[float | None]) -> None:
+    bench = Bench(site_config(loadpoint(enable_delay=0 * S), pv_count=len(pv_w), batteries=HOME))
+    bench.box.status = ChargerStatus.B
+    bench.pv_w, bench.battery, bench.grid_w = [9000.0] * len(pv_w), [(0.0, 90.0)], -9000.0
+    bench.at(0)
+    assert bench.box.is_enabled
+    bench.pv_w = pv_w
+    blind(bench, range(10, LAST_WORD_S + 10, 10))
+    assert bench.box.is_enabled and view(bench).site_power_w == 0  # the sun that was there counts for a while
+    blind(bench, range(LAST_WORD_S + 10, LAST_WORD_S + 20, 10))
+    assert bench.box.is_enabled and view(bench).site_power_w == 4140  # and then it is as if it had set
+    blind(bench, range(LAST_WORD_S + 20, LAST_WORD_S + 210, 10))
+    assert not bench.box.is_enabled
+    blind(bench, range(LAST_WORD_S + 210, LAST_WORD_S + 4000, 10))
+    assert not bench.box.is_enabled
+
+
+@pytest.mark.rule("DEF-48", "SITE-15")
+def test_what_one_inverter_shows_is_followed_while_battery_and_another_one_are_silent() -> None:
+    bench = Bench(site_config(pv_count=2, batteries=HOME))
+    bench.box.status, bench.box.is_enabled, bench.box.power_w = ChargerStatus.C, True, 6900.0
+    bench.pv_w, bench.battery = [3000.0, 4000.0], [(0.0, 50.0)]
+    bench.at(0)
+    bench.pv_w, bench.battery = [2000.0, None], [(None, None)]
+    bench.at(LAST_WORD_S)
+    assert view(bench).site_power_w == 900  # 4000 W were the last word
+    bench.at(LAST_WORD_S + 1)
+    assert view(bench).site_power_w == 4900
+
+
+@pytest.mark.rule("DEF-48", "SITE-15")
+def test_a_silent_charger_may_take_all_that_it_offers_of_a_silent_battery() -> None:
+    bench = Bench(site_config(loadpoint(), loadpoint(mode=ChargeMode.NOW), pv_count=1, batteries=HOME))
+    bench.pv_w, bench.battery = [12000.0], [(0.0, 50.0)]
+    bench.boxes[1].status = ChargerStatus.B
+    bench.at(0)
+    bench.box.status, bench.box.is_enabled, bench.box.power_w = ChargerStatus.C, True, 4140.0
+    bench.boxes[1].status = None
+    blind(bench, range(10, 50, 10))
+    assert view(bench).site_power_w == pytest.approx(4140 + 3 * 16 * 230 - 12000)
+
+
+@pytest.mark.rule("DEF-48", "SITE-15")
+def test_what_nobody_has_asked_yet_is_not_silent() -> None:
+    bench = Bench(site_config(pv_count=1, batteries=HOME))
+    bench.box.status, bench.box.is_enabled, bench.box.power_w = ChargerStatus.C, True, 6900.0
+    bench.pv_w, bench.battery = [None], [(None, None)]
+    bench.at(10)
+    assert view(bench).site_power_w == 0
+    bench.at(31)
+    assert view(bench).site_power_w == 6900
+
+
+@pytest.mark.rule("DEF-18", "SITE-11", "SITE-15")
+def test_a_battery_that_nobody_hears_of_bridges_no_longer() -> None:
+    """Its last SoC stands, but says nothing of what it still has."""
+    bench = Bench(site_config(loadpoint(enable_delay=0 * S), pv_count=1, batteries=HOME, buffer_soc_pct=80.0))
+    bench.box.status = ChargerStatus.B
+    bench.pv_w, bench.battery, bench.grid_w = [9000.0], [(0.0, 90.0)], -9000.0
+    bench.at(0)
+    bench.pv_w = [0.0]
+    blind(bench, range(10, LAST_WORD_S + 10, 10))
+    assert bench.box.is_enabled
+    blind(bench, range(LAST_WORD_S + 10, LAST_WORD_S + 210, 10))
+    assert not bench.box.is_enabled
+    assert view(bench).battery_soc_pct == 90
+
+
 @pytest.mark.rule("SITE-7", "DEF-43")
 def test_home_battery_may_be_empty() -> None:
     bench = off(batteries=(BatteryConfig(capacity_kwh=10.0),))

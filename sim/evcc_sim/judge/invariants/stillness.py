@@ -26,9 +26,6 @@ def still_worlds_stay_still(run: Judged) -> Found:
         return
     if scenario.tariff != TariffSpec() or any(action.setting == "target_time" for action in scenario.action):
         return  # prices and plans move by the clock
-    meter = scenario.grid.meter
-    is_sun_seen_well = not (meter.lag_s or meter.refresh_s or meter.noise_w or meter.resolution_w or scenario.battery)
-    is_limit_seen_well = not (meter.noise_w and any(ceiling.sees_house for ceiling in run.rooms.circuits))
     guard_s = max((charger.loadpoint.guard_duration_s for charger in scenario.charger), default=0.0)
     longest_s = max((delays_s(each) for wish in run.trace.wishes for each in wish.loadpoints), default=0.0) + guard_s
     settle_s = SETTLE_S + longest_s + 2 * run.patience_s
@@ -37,7 +34,7 @@ def still_worlds_stay_still(run: Judged) -> Found:
         for s in run.trace.sent
         if s.accepted and isinstance(s.command, (Enable, Disable, SetCurrent, SwitchPhases)) and s.second > settle_s
     ]
-    notes = {note.second for note in run.trace.notes}
+    notes, restful = {note.second for note in run.trace.notes}, _restful(run)
     since = 0.0
     before: object = None
     position = 0
@@ -56,13 +53,7 @@ def still_worlds_stay_still(run: Judged) -> Found:
             or any(run.meant.is_at_an_edge(index, instant, wish) for index, _charger in run.loadpoints)
             or any(swings_by_wish(run, index, each) for index, each in enumerate(wish.loadpoints))
             or CALMING.excuses(run.faults, instant.second)
-            or not (
-                is_sun_seen_well
-                or (
-                    is_limit_seen_well
-                    and all(each.mode in (ChargeMode.NOW, ChargeMode.OFF) for each in instant.loadpoints)
-                )
-            )
+            or not restful.issuperset(each.mode for each in instant.loadpoints)
         )
         if changes:
             before, since = world, instant.second
@@ -75,3 +66,13 @@ def still_worlds_stay_still(run: Judged) -> Found:
                     f"loadpoint {move.loadpoint + 1}: {move.command} after {quiet:.0f} min in which nothing changed"
                 )
                 yield move.second, message
+
+
+def _restful(run: Judged) -> frozenset[ChargeMode]:
+    """In which modes control can come to rest with what the grid meter shows."""
+    meter = run.scenario.grid.meter
+    if not (meter.lag_s or meter.refresh_s or meter.noise_w or meter.resolution_w or run.scenario.battery):
+        return frozenset(ChargeMode)
+    if meter.noise_w and any(ceiling.sees_house for ceiling in run.rooms.circuits):
+        return frozenset({ChargeMode.OFF})
+    return frozenset({ChargeMode.NOW, ChargeMode.OFF})
