@@ -85,13 +85,20 @@ class Taken(NamedTuple):
 class Watch(NamedTuple):
     """What a vehicle is ``offered``, and from ``settles_at`` on measurements show it. ``before`` is what it was offered when the
     load was last known, None if that is not known, ``lowest_a`` the least offered since [A]. ``drift_w`` is by how much the
-    load has changed since it was last learned what this vehicle takes, without anybody having been offered anything else."""
+    load has changed since it was last learned what this vehicle takes, without anybody having been offered anything else, and
+    ``dip_w`` how far below it has been meanwhile."""
 
     offered: Offered = NOTHING
     settles_at: Instant = ORIGIN
     lowest_a: float = 0.0
     before: Offered | None = None
     drift_w: float = 0.0
+    dip_w: float = 0.0
+
+    def drifted(self, change_w: float) -> Watch:
+        """With a load that has changed although nobody was offered anything else."""
+        drift_w = self.drift_w + change_w
+        return self._replace(drift_w=drift_w, dip_w=max(self.dip_w, -drift_w))
 
 
 UNWATCHED = Watch()
@@ -139,14 +146,20 @@ def taken(doubts: Doubts, offered: Offered, voltage_v: float) -> Taken:
     return Taken(least_w, max(likely_w, voltage_v * min(offered.current_a, CHARGING_A)), most_w)
 
 
-def taken_of(doubts: Doubts, offered_a: float) -> float | None:
-    """What a vehicle is likely to take at least on a phase that it uses [A], where it clearly takes less than ``offered_a``."""
+def taken_of(doubts: Doubts, watch: Watch, *, offered_a: float, voltage_v: float) -> float | None:
+    """What a vehicle is likely to take at least on a phase that it uses [A], where it may well take less than ``offered_a``.
+
+    A load that has been clearly lower may have been a vehicle that tapers, and a house that takes more since hides it.
+    """
     if not doubts:
         return None
     by_doubt = [(doubt, current_a) for (_, current_a), doubt in zip(HYPOTHESES, doubts, strict=True)]
-    if max(current_a for doubt, current_a in by_doubt if doubt == 0.0) >= offered_a - ROUNDING_A:
+    tapered_a = watch.dip_w / voltage_v if watch.dip_w > BELIEVED_W else 0.0
+    likely_a = min(offered_a, max(current_a for doubt, current_a in by_doubt if doubt == 0.0))
+    if likely_a - tapered_a >= offered_a - ROUNDING_A:
         return None
-    return max(0.0, min(current_a for doubt, current_a in by_doubt if doubt <= BELIEVED_W) - ROUNDING_A)
+    least_a = min(current_a for doubt, current_a in by_doubt if doubt <= BELIEVED_W)
+    return max(0.0, min(least_a, offered_a) - tapered_a - ROUNDING_A)
 
 
 def surely_taken(doubts: Doubts, watch: Watch, metered_at: Instant, voltage_v: float) -> float:

@@ -189,7 +189,9 @@ def _draw(lp: LoadpointDesk, claims_minimum: bool) -> Draw:
         drawable_a=state.offer.drawable_a,
         claims_minimum=claims_minimum,
         claimed=1 if state.narrowed is not None else 0,
-        taken_a=None if facts.is_measured else taken_of(state.doubts, state.offer.drawable_a),
+        taken_a=None
+        if facts.is_measured
+        else taken_of(state.doubts, state.watch, offered_a=state.offer.drawable_a, voltage_v=lp.voltage_v),
     )
 
 

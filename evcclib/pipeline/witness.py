@@ -60,8 +60,7 @@ def _judge(unmetered: list[LoadpointDesk], seen_w: float, voltage_v: float) -> b
     if not moved:
         for state in states:
             same = state.watch
-            drift_w = same.drift_w + seen_w if same.offered.current_a > 0 else 0.0
-            state.watch = same._replace(drift_w=drift_w)
+            state.watch = same.drifted(seen_w) if same.offered.current_a > 0 else same._replace(drift_w=0.0, dip_w=0.0)
         return True
     if max(abs(most_power(now, voltage_v) - most_power(before, voltage_v)) for _, before, now in moved) < CHANGE_MIN_W:
         return False
@@ -76,7 +75,7 @@ def _judge(unmetered: list[LoadpointDesk], seen_w: float, voltage_v: float) -> b
             seen_most_w=seen_w - (least_w - own_least_w),
             voltage_v=voltage_v,
         )
-        state.watch = state.watch._replace(drift_w=0.0)
+        state.watch = state.watch._replace(drift_w=0.0, dip_w=0.0)
     return True
 
 

@@ -175,11 +175,20 @@ def test_limits_count_on_the_least_that_was_offered_since_less_rounding_and_what
 
 @pytest.mark.rule("MEA-7")
 def test_who_clearly_takes_less_than_it_is_offered_is_known_by_what_it_takes_at_least() -> None:
-    assert taken_of(NOTHING_SEEN, 16.0) is None
+    assert taken_of(NOTHING_SEEN, UNWATCHED, offered_a=16.0, voltage_v=V) is None
     begun = seen(NOTHING_SEEN, NOTHING, Offered(16.0, 1), 2300.0)
-    assert taken_of(begun, 16.0) == 9.5
-    assert taken_of(begun, 10.2) is None
+    assert taken_of(begun, UNWATCHED, offered_a=16.0, voltage_v=V) == 9.5
+    assert taken_of(begun, UNWATCHED, offered_a=10.2, voltage_v=V) is None
     in_vain = seen(NOTHING_SEEN, Offered(16.0, 1), Offered(14.8, 1), 0.0)
-    assert taken_of(in_vain, 14.8) == 0.0  # less, and who knows how much
+    assert taken_of(in_vain, UNWATCHED, offered_a=14.8, voltage_v=V) == 0.0  # less, and who knows how much
     followed = seen(NOTHING_SEEN, Offered(16.0, 1), Offered(14.8, 1), -276.0)
-    assert taken_of(followed, 14.8) is None
+    assert taken_of(followed, UNWATCHED, offered_a=14.8, voltage_v=V) is None
+
+
+@pytest.mark.rule("MEA-7")
+def test_who_may_have_tapered_is_known_by_that_although_the_house_has_made_up_for_it() -> None:
+    all_of_it = seen(NOTHING_SEEN, NOTHING, Offered(16.0, 1), 3680.0)
+    hidden = UNWATCHED.drifted(-1150.0).drifted(1400.0)
+    assert (hidden.drift_w, hidden.dip_w) == (250.0, 1150.0)
+    assert taken_of(all_of_it, hidden, offered_a=16.0, voltage_v=V) == 10.5
+    assert taken_of(all_of_it, UNWATCHED.drifted(-200.0), offered_a=16.0, voltage_v=V) is None  # a fridge

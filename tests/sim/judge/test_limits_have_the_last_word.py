@@ -262,3 +262,28 @@ def test_car_that_takes_less_than_it_is_offered_is_not_lowered_in_vain(
     )
     assert [str(each) for each in result.violations if each.invariant == "circuit_limits_hold"] == []
     assert result.summary.charged_kwh > 0.3
+
+
+@pytest.mark.parametrize("rise_a", [5.5, 6.0, 10.0])
+def test_car_that_tapers_while_the_house_makes_up_for_it_is_not_lowered_in_vain(rise_a: float) -> None:
+    base = PACKS["narrow_circuit"].build({"slack_a": 5.5, "phases": "one", "rotated": "no"})
+    (car,), (charger,) = base.car, base.charger
+    series = ((0.0, 13.5 * 230.0), (5400.0, (13.5 + rise_a) * 230.0))
+    spec = replace(
+        base,
+        hours=2.0,
+        household=HouseholdSpec(series=series, split=(1.0, 0.0, 0.0)),
+        car=(
+            replace(
+                car,
+                capacity_kwh=12.0,
+                taper_from_pct=70.0,
+                taper_end_w=800.0,
+                visits=tuple(replace(visit, soc_pct=69.0) for visit in car.visits),
+            ),
+        ),
+        charger=(replace(charger, box=replace(charger.box, has_meter=False)),),
+    )
+    result = simulate(spec)
+    assert result.violations == ()
+    assert result.summary.charged_kwh > 2.5
