@@ -1,4 +1,4 @@
-"""A price that depends on weekday and hour: zones over a base price [TAR-2..TAR-6, DEF-39].
+"""A price that depends on month, weekday and hour: zones over a base price [TAR-2..TAR-6, DEF-39].
 
 Zones follow the wall clock of the owner's time zone: on a night with a change of the clocks a zone from 2 to 5 lasts two or
 four hours, and the hour that comes twice has the price of its wall time both times.
@@ -7,7 +7,7 @@ four hours, and the hour that comes twice has the price of its wall time both ti
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
@@ -19,6 +19,7 @@ DAYS_AHEAD = 7
 END_OF_DAY = 24 * 60
 WHOLE_WEEK = (0, 1, 2, 3, 4, 5, 6)
 """Weekdays as `datetime.weekday` counts them: Monday is 0."""
+WHOLE_YEAR = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12)
 
 _NAMES = (
     ("monday", "mon", "mo", "1"),
@@ -30,11 +31,27 @@ _NAMES = (
     ("sunday", "sun", "so", "0", "7"),
 )
 _WEEKDAY_BY_NAME = {name: weekday for weekday, names in enumerate(_NAMES) for name in names}
+_MONTH_NAMES = (
+    ("january", "jan", "januar"),
+    ("february", "feb", "februar"),
+    ("march", "mar", "mär", "mrz", "märz"),
+    ("april", "apr"),
+    ("may", "mai"),
+    ("june", "jun", "juni"),
+    ("july", "jul", "juli"),
+    ("august", "aug"),
+    ("september", "sep"),
+    ("october", "oct", "okt", "oktober"),
+    ("november", "nov"),
+    ("december", "dec", "dez", "dezember"),
+)
+_MONTH_BY_NAME = {name: month for month, names in enumerate(_MONTH_NAMES, 1) for name in (*names, str(month))}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Zone:
-    """``price`` on ``weekdays`` from ``start_minute`` to ``end_minute`` (exclusive, 1440 is midnight) after local midnight.
+    """``price`` on ``weekdays`` from ``start_minute`` to ``end_minute`` (exclusive, 1440 is midnight) after local midnight, in
+    ``months`` (1 to 12).
 
     Raises `evcclib.errors.InvalidConfig`.
     """
@@ -43,15 +60,16 @@ class Zone:
     weekdays: tuple[int, ...] = WHOLE_WEEK
     start_minute: int = 0
     end_minute: int = END_OF_DAY
+    months: tuple[int, ...] = WHOLE_YEAR
 
     def __post_init__(self) -> None:
         check_fields(self, _TABLE, "Zone.", InvalidConfig)
         if self.start_minute >= self.end_minute:
             raise InvalidConfig("Zone.start_minute", self.start_minute, f"less than its end_minute, {self.end_minute}")
 
-    def holds(self, weekday: int, minute: int) -> bool:
-        """Whether the zone covers this minute of this weekday."""
-        return self.start_minute <= minute < self.end_minute and weekday in self.weekdays
+    def holds(self, weekday: int, minute: int, month: int = 1) -> bool:
+        """Whether the zone covers this minute of this weekday, in this month."""
+        return self.start_minute <= minute < self.end_minute and weekday in self.weekdays and month in self.months
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +91,7 @@ class FixedTariff:
         weekday, minute = local.weekday(), local.hour * 60 + local.minute
         price = self.price
         for zone in self.zones:
-            if zone.holds(weekday, minute):
+            if zone.holds(weekday, minute, local.month):
                 price = zone.price
         return price
 
@@ -103,14 +121,23 @@ class FixedTariff:
         return rates
 
 
-def fixed_tariff(price: float, zones: Iterable[tuple[float, str, str]] = (), *, unit: str = "EUR") -> FixedTariff:
-    """A tariff from (price, days, hours) as an owner writes them, like ``(0.1, "Mo-Fr", "0-5:30,21-0")`` [TAR-2, TAR-5].
+def fixed_tariff(
+    price: float, zones: Iterable[tuple[float, str, str] | tuple[float, str, str, str]] = (), *, unit: str = "EUR"
+) -> FixedTariff:
+    """A tariff from (price, days, hours) or (price, days, hours, months) as an owner writes them, like
+    ``(0.1, "Mo-Fr", "0-5:30,21-0", "Nov-Mar")`` [TAR-2, TAR-5].
 
-    Raises `InvalidConfig` when days or hours cannot be read.
+    Raises `InvalidConfig` when days, hours or months cannot be read.
     """
     parsed = [
-        Zone(price=zone_price, weekdays=parse_days(days), start_minute=start, end_minute=end)
-        for zone_price, days, hours in zones
+        Zone(
+            price=zone_price,
+            weekdays=parse_days(days),
+            start_minute=start,
+            end_minute=end,
+            months=parse_months(*months),
+        )
+        for zone_price, days, hours, *months in zones
         for start, end in parse_hours(hours)
     ]
     parsed.sort(key=lambda zone: (zone.start_minute, -zone.end_minute))
@@ -123,21 +150,16 @@ def parse_days(text: str) -> tuple[int, ...]:
     Raises `InvalidConfig`.
     """
     TEXT.check("days", text, InvalidConfig)
-    days: list[int] = []
-    for segment in text.replace(" ", "").split(","):
-        if not segment:
-            days.extend(WHOLE_WEEK)
-            continue
-        names = segment.split("-")
-        if len(names) > 2:
-            raise _no_days(segment, f"invalid day: {segment}")
-        first, last = _weekday(names[0]), _weekday(names[-1])
-        days.extend((first + step) % 7 for step in range((last - first) % 7 + 1))
-    if len(days) > 7:
-        raise _no_days(text, "too many days")
-    if len(set(days)) < len(days):
-        raise _no_days(text, "duplicate days")
-    return tuple(days)
+    return _listed(text, "day", _WEEKDAY_BY_NAME, WHOLE_WEEK, "weekdays such as Mo-Fr,Sun")
+
+
+def parse_months(text: str = "") -> tuple[int, ...]:
+    """Months (January 1) from ``"Nov-Mar,Jun"``, in the order written; an empty segment is the whole year [TAR-3].
+
+    Raises `InvalidConfig`.
+    """
+    TEXT.check("months", text, InvalidConfig)
+    return _listed(text, "month", _MONTH_BY_NAME, WHOLE_YEAR, "months such as Nov-Mar,Jun")
 
 
 def parse_hours(text: str) -> tuple[tuple[int, int], ...]:
@@ -151,19 +173,36 @@ def parse_hours(text: str) -> tuple[tuple[int, int], ...]:
     return tuple(_range(part.strip()) for part in text.split(","))
 
 
-def _no_days(text: str, message: str) -> InvalidConfig:
-    return InvalidConfig("days", text, "weekdays such as Mo-Fr,Sun", message)
+def _listed(
+    text: str, word: str, by_name: Mapping[str, int], whole: tuple[int, ...], allowed: str
+) -> tuple[int, ...]:
+    """Members of the circle ``whole``, by names and ranges of them."""
+
+    def refused(wrong: str, message: str) -> InvalidConfig:
+        return InvalidConfig(f"{word}s", wrong, allowed, message)
+
+    found: list[int] = []
+    for segment in text.replace(" ", "").split(","):
+        if not segment:
+            found.extend(whole)
+            continue
+        names = segment.split("-")
+        if len(names) > 2:
+            raise refused(segment, f"invalid {word}: {segment}")
+        for name in names:
+            if name.lower() not in by_name:
+                raise refused(name, f"invalid {word}: {name}")
+        first, last = (whole.index(by_name[name.lower()]) for name in (names[0], names[-1]))
+        found.extend(whole[(first + step) % len(whole)] for step in range((last - first) % len(whole) + 1))
+    if len(found) > len(whole):
+        raise refused(text, f"too many {word}s")
+    if len(set(found)) < len(found):
+        raise refused(text, f"duplicate {word}s")
+    return tuple(found)
 
 
 def _no_hours(text: str, message: str) -> InvalidConfig:
     return InvalidConfig("hours", text, "ranges such as 0-5:30,21-0", message)
-
-
-def _weekday(name: str) -> int:
-    try:
-        return _WEEKDAY_BY_NAME[name.lower()]
-    except KeyError:
-        raise _no_days(name, f"invalid day: {name}") from None
 
 
 def _range(text: str) -> tuple[int, int]:
@@ -218,6 +257,7 @@ _TABLE: Table = {
         "weekdays": each(among(*WHOLE_WEEK)),
         "start_minute": whole(0, END_OF_DAY),
         "end_minute": whole(0, END_OF_DAY),
+        "months": each(among(*WHOLE_YEAR)),
     },
     FixedTariff: {"price": _PRICE, "zones": each(instance(Zone)), "unit": TEXT},
 }

@@ -52,6 +52,14 @@ class TariffKind(StrEnum):
     GRID = "grid"
     FEED_IN = "feedin"
     PLANNER = "planner"
+    CO2 = "co2"
+    """Emissions [g/kWh]; without it those of a planner's list that has such."""
+    SOLAR = "solar"
+    """What the sun is expected to give [W]."""
+    SOLAR_P10 = "solarp10"
+    """What it gives less than in one case of ten [W]."""
+    SOLAR_P90 = "solarp90"
+    """What it gives more than in one case of ten [W]."""
 
 
 class VehicleFeature(StrEnum):

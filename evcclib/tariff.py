@@ -13,13 +13,14 @@ from evcclib.allowed import EARLIEST, LATEST, TEXT, TIME, TRUTH, Table, check_fi
 from evcclib.errors import InvalidReadings
 
 CO2_UNIT = "gCO2eq"
+POWER_UNIT = "W"
 PRICE_MAX = 1e9
 """Of any currency, for a kWh."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """``price`` [unit/kWh] from ``start`` (inclusive) to ``end`` (exclusive), both timezone-aware."""
+    """``price`` [unit/kWh; W in a forecast of power] from ``start`` (inclusive) to ``end`` (exclusive), both timezone-aware."""
 
     start: datetime
     end: datetime
@@ -29,7 +30,7 @@ class Rate:
 @dataclass(frozen=True, slots=True)
 class Rates:
     """A price list: UTC, disjoint, sorted by start, whatever order it was given in [DEF-15]; ``unit`` is a currency code or
-    ``gCO2eq``.
+    ``gCO2eq``; or ``W``: a forecast of power, whose "price" is that power.
 
     Rates that are empty, run backwards or have no finite price are left out; where two overlap the one with the later start
     holds, and of two with the same start the one given last [DEF-39]. ``is_outdated`` says that the provider has not answered
@@ -89,11 +90,11 @@ def price_at(rates: Rates | None, time: datetime) -> float | None:
     return None if rate is None else rate.price
 
 
-def co2_at(planner: Rates | None, time: datetime) -> float | None:
-    """Emissions [g/kWh] at ``time``, if the planner's list is one of emissions and not of prices [TAR-9]."""
-    if planner is None or planner.unit != CO2_UNIT:
+def co2_at(rates: Rates | None, time: datetime) -> float | None:
+    """Emissions [g/kWh] at ``time``, if the list is one of emissions and not of prices [TAR-9]."""
+    if rates is None or rates.unit != CO2_UNIT:
         return None
-    return price_at(planner, time)
+    return price_at(rates, time)
 
 
 def effective_price(

@@ -28,7 +28,7 @@ def settle(site: SiteDesk) -> None:
     tariffs = site.readings.tariffs
     price_grid = price_at(tariffs.get(TariffKind.GRID), utc) if tariffs else None
     price_feed_in = price_at(tariffs.get(TariffKind.FEED_IN), utc) if tariffs else None
-    co2 = co2_at(planner_rates(site.readings), utc) if tariffs else None
+    co2 = co2_at(tariffs.get(TariffKind.CO2) or planner_rates(site.readings), utc) if tariffs else None
     shares = None
     if balance.home_w is not None:
         shares = green_shares(

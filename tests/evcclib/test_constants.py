@@ -404,6 +404,11 @@ def test_zone_without_weekdays_holds_on_all_seven() -> None:
     assert all(fixed_tariff.Zone(price=0.1).holds(weekday, 0) for weekday in range(7))
 
 
+@witness("fixed_tariff.WHOLE_YEAR")
+def test_zone_without_months_holds_in_all_twelve() -> None:
+    assert all(fixed_tariff.Zone(price=0.1).holds(0, 0, month) for month in range(1, 13))
+
+
 # limits
 
 

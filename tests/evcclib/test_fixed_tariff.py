@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 from oracles import wall_price
 
 from evcclib.errors import InvalidConfig
-from evcclib.fixed_tariff import WHOLE_WEEK, FixedTariff, Zone, fixed_tariff, parse_days, parse_hours
+from evcclib.fixed_tariff import (
+    WHOLE_WEEK,
+    WHOLE_YEAR,
+    FixedTariff,
+    Zone,
+    fixed_tariff,
+    parse_days,
+    parse_hours,
+    parse_months,
+)
 
 BERLIN = ZoneInfo("Europe/Berlin")
 MONDAY = datetime(2026, 1, 5, 10, 30, tzinfo=BERLIN)
@@ -70,6 +79,40 @@ def test_days_are_read_as_owners_write_them(text: str, days: tuple[int, ...]) ->
 def test_bad_days_are_refused_by_name(text: str, error: str) -> None:
     with pytest.raises(InvalidConfig, match=f"^{error}$"):
         parse_days(text)
+
+
+@pytest.mark.rule("TAR-3")
+@pytest.mark.parametrize(
+    ("text", "months"),
+    [
+        ("Nov-Mar", (11, 12, 1, 2, 3)),
+        ("Mai - okt", (5, 6, 7, 8, 9, 10)),
+        ("Mär,Dez", (3, 12)),
+        ("1,12", (1, 12)),
+        ("June", (6,)),
+        ("", WHOLE_YEAR),
+    ],
+)
+def test_months_are_read_as_owners_write_them(text: str, months: tuple[int, ...]) -> None:
+    assert parse_months(text) == months
+
+
+@pytest.mark.rule("TAR-3")
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [("Jux", "invalid month: Jux"), ("13", "invalid month: 13"), ("Jan-Dez,1", "too many months")]
+    + [("Jan,1", "duplicate months")],
+)
+def test_bad_months_are_refused_by_name(text: str, error: str) -> None:
+    with pytest.raises(InvalidConfig, match=f"^{error}$"):
+        parse_months(text)
+
+
+@pytest.mark.rule("TAR-2", "TAR-6")
+def test_a_zone_of_some_months_ends_with_the_last_day_of_the_last_one() -> None:
+    tariff = fixed_tariff(0.1, [(0.2, "", "17-20", "Nov-Mar")])
+    assert day_of(tariff, datetime(2026, 3, 31, 12, tzinfo=BERLIN)) == [(0, 17, 0.1), (17, 20, 0.2), (20, 24, 0.1)]
+    assert day_of(tariff, datetime(2026, 4, 1, 12, tzinfo=BERLIN)) == [(0, 24, 0.1)]
 
 
 @pytest.mark.rule("TAR-4")

@@ -147,6 +147,18 @@ def test_aux_loads_make_room_as_far_as_they_are_known() -> None:
     assert Warned(WarningCode.METER_STALE, None, {"meter": "aux2"}) in bench.events
 
 
+@pytest.mark.rule("TAR-9", "TAR-10")
+def test_emissions_have_a_list_of_their_own_beside_a_planners_of_prices() -> None:
+    bench = Bench(site_config(loadpoint(phases=3, mode=ChargeMode.NOW)))
+    prices = Rates((Rate(NOON, NOON + 3600 * S, 0.25),))
+    grams = Rates((Rate(NOON, NOON + 3600 * S, 400.0),), unit="gCO2eq")
+    bench.tariffs = {TariffKind.PLANNER: prices, TariffKind.CO2: grams}
+    run(bench, [0], house_w=960)
+    assert view(bench).tariff_co2 == 400
+    assert bench.site.rates(TariffKind.PLANNER) == prices
+    assert bench.site.rates(TariffKind.CO2) == grams
+
+
 @pytest.mark.rule("SITE-16", "TAR-9", "GRN-1", "DEF-40", "SITE-10")
 def test_home_power_green_share_and_prices_are_shown() -> None:
     bench = Bench(site_config(loadpoint(phases=3, mode=ChargeMode.NOW), pv_count=1))
