@@ -173,9 +173,7 @@ def parse_hours(text: str) -> tuple[tuple[int, int], ...]:
     return tuple(_range(part.strip()) for part in text.split(","))
 
 
-def _listed(
-    text: str, word: str, by_name: Mapping[str, int], whole: tuple[int, ...], allowed: str
-) -> tuple[int, ...]:
+def _listed(text: str, word: str, by_name: Mapping[str, int], whole: tuple[int, ...], allowed: str) -> tuple[int, ...]:
     """Members of the circle ``whole``, by names and ranges of them."""
 
     def refused(wrong: str, message: str) -> InvalidConfig:

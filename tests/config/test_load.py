@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from evcc_server.config.load import load_config, parse_config
-from evcc_server.config.model import Auth, CustomTariff, FixedTariff, ProviderTariff, TemplateDevice, Zone
+from evcc_server.config.model import Auth, CustomTariff, Fees, FixedTariff, ProviderTariff, TemplateDevice, Zone
 from evcc_server.config.problems import ConfigError
 from evcc_server.config.sources import ConstSource, NetworkAddress, SerialAddress, Transport
 from evcc_server.mqtt.broker_link import BrokerAddress
@@ -197,7 +197,7 @@ def test_tariffs_of_each_kind() -> None:
     assert tariffs.currency == "EUR"
     assert tariffs.grid == FixedTariff(price=0.29, zones=(Zone(price=0.2, days="Mo-Fr", hours="0-6"),))
     assert tariffs.feed_in == CustomTariff(price=ConstSource(value="0.08"))
-    assert tariffs.planner == ProviderTariff(kind="tibber", token="tib", home="h1", charges=0.1, tax=0.19)
+    assert tariffs.planner == ProviderTariff(kind="tibber", token="tib", home="h1", fees=Fees(charges=0.1, tax=0.19))
 
 
 def test_a_template_takes_the_devices_own_defaults() -> None:

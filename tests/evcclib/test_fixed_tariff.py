@@ -100,8 +100,12 @@ def test_months_are_read_as_owners_write_them(text: str, months: tuple[int, ...]
 @pytest.mark.rule("TAR-3")
 @pytest.mark.parametrize(
     ("text", "error"),
-    [("Jux", "invalid month: Jux"), ("13", "invalid month: 13"), ("Jan-Dez,1", "too many months")]
-    + [("Jan,1", "duplicate months")],
+    [
+        ("Jux", "invalid month: Jux"),
+        ("13", "invalid month: 13"),
+        ("Jan-Dez,1", "too many months"),
+        ("Jan,1", "duplicate months"),
+    ],
 )
 def test_bad_months_are_refused_by_name(text: str, error: str) -> None:
     with pytest.raises(InvalidConfig, match=f"^{error}$"):

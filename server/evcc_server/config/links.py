@@ -117,7 +117,8 @@ def _check_brokers(config: Config) -> Iterator[Problem]:
     entries: list[MeterEntry | ChargerEntry | VehicleEntry] = [*config.meters, *config.chargers, *config.vehicles]
     owners: list[tuple[int, str, object]] = [(entry.line, entry.place, entry) for entry in entries]
     owners += [(limit.line, limit.place, limit) for limit in config.operator_limits]
-    tariffs = (config.tariffs.grid, config.tariffs.feed_in, config.tariffs.planner)
+    known = config.tariffs
+    tariffs = (known.grid, known.feed_in, known.planner, known.co2, *known.solar)
     owners += [(1, "tariffs", tariff) for tariff in tariffs if isinstance(tariff, CustomTariff)]
     for line, place, owner in owners:
         if any(isinstance(source, MqttSource) for source in sources_in(owner)):

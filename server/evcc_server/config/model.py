@@ -10,6 +10,7 @@ from ipaddress import IPv4Network, IPv6Network
 from evcc_server.config.problems import Problem
 from evcc_server.config.sources import ModbusAddress, Source, Triple
 from evcc_server.mqtt.broker_link import MqttOptions
+from evcc_server.texts.measures import Measure
 from evcclib.config import Actions, PollConfig
 from evcclib.model import VehicleFeature
 from evcclib.settings import LoadpointDefaults, SiteDefaults
@@ -210,11 +211,25 @@ class OperatorLimitEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Zone:
-    """A price that holds on certain days and hours, in the notation of [TAR-3] and [TAR-4]."""
+    """A price that holds on certain days and hours of certain months, in the notation of [TAR-3] and [TAR-4]."""
 
     price: float
     days: str = ""
     hours: str = ""
+    months: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fees:
+    """What becomes of each price of a tariff: ``(price + charges) * (1 + tax)``, or what ``formula`` says."""
+
+    charges: float = 0.0
+    zones: tuple[Zone, ...] = ()  # other charges at certain times
+    tax: float = 0.0  # share on top, 0.19 for 19 %
+    formula: str = ""  # of price, charges and tax, as `evcc_server.profiles.formula` reads it
+
+
+NO_FEES = Fees()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,6 +239,7 @@ class FixedTariff:
     price: float
     zones: tuple[Zone, ...] = ()
     currency: str | None = None
+    fees: Fees = NO_FEES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,20 +252,62 @@ class ProviderTariff:
     home: str = ""
     product: str = ""
     uri: str = ""
-    charges: float = 0.0  # added to each price
+    currency: str = "EUR"  # in which the provider shall say its prices, where it can
     by_direct_debit: bool = True  # how the owner pays, where the price depends on it
-    tax: float = 0.0  # share on top, 0.19 for 19 %
+    interval: timedelta = timedelta(hours=1)
+    fees: Fees = NO_FEES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomTariff:
-    """Prices from a plugin source: a present price, or a list of ``{start, end, price}``."""
+    """Values from a plugin source: a present price, or a list of ``{start, end, price}``; ``measure`` None: the site's currency
+    per kWh, grams or watts, as the section has it."""
 
     price: Source | None = None
     forecast: Source | None = None
+    measure: Measure | None = None
+    fees: Fees = NO_FEES
 
 
-Tariff = FixedTariff | ProviderTariff | CustomTariff
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CsvTariff:
+    """A list in a file of the owner's; its header says in what its values are."""
+
+    path: str
+    fees: Fees = NO_FEES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Roof:
+    """A plane of modules with its inverter. ``azimuth_deg``: 0 is south, -90 east, 90 west, as forecast services count."""
+
+    latitude_deg: float
+    longitude_deg: float
+    tilt_deg: float
+    azimuth_deg: float
+    peak_kw: float
+    ac_limit_kw: float | None = None
+    efficiency: float = 1.0
+    power_per_kelvin: float = -0.004  # share of the peak power that a module gains with each kelvin above 25 degrees
+    kelvin_per_w_m2: float = 0.0342  # how much warmer than the air the sun makes a module: Ross's coefficient
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SolarTariff:
+    """A forecast of what the sun gives to one roof; ``kind`` as in `evcc_server.tariffs.solar_providers`, or ``clearsky``."""
+
+    kind: str
+    roof: Roof | None = None
+    site: str = ""  # what the provider calls the roof
+    token: str | None = field(default=None, repr=False)
+    uri: str = ""
+    model: str = ""
+    horizon: str = ""
+    interval: timedelta = timedelta(hours=1)
+
+
+Tariff = FixedTariff | ProviderTariff | CustomTariff | CsvTariff
+SolarSource = SolarTariff | CustomTariff | CsvTariff
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,6 +318,8 @@ class Tariffs:
     grid: Tariff | None = None
     feed_in: Tariff | None = None
     planner: Tariff | None = None
+    co2: Tariff | None = None
+    solar: tuple[SolarSource, ...] = ()  # their sum counts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

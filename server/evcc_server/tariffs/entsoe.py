@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote, urlencode
@@ -11,15 +10,14 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 from evcc_server.quoting import quoted
-from evcc_server.tariffs.price_list import RATES_MAX, PriceListError, Slot, rates_of
-from evcclib.tariff import Rate
+from evcc_server.tariffs.price_list import RATES_MAX, PriceListError, Slot, iso_duration, rates_of
+from evcclib.tariff import Rate, Rates
 
 ADDRESS = "https://web-api.tp.entsoe.eu/api"
 _DAY_AHEAD = "1"
 """The auction whose prices contracts go by; a document may have those of an earlier one (2) beside them."""
 _REPEATING = "A03"
 """The curve on which a position that is left out has the price of the one before."""
-_RESOLUTION = re.compile(r"PT(?:(?P<hours>\d{1,2})H)?(?:(?P<minutes>\d{1,3})M)?")
 
 
 def request_address(address: str, *, token: str, domain: str, now: datetime) -> str:
@@ -42,10 +40,13 @@ def parse_entsoe(text: str) -> tuple[Rate, ...]:
         currency = _text(each, "currency_Unit.name")
         if currency != "EUR":
             raise PriceListError(f"prices in {quoted(currency)}, expected EUR")
+        measure = _text(each, "price_Measure_Unit.name")
+        if measure != "MWH":
+            raise PriceListError(f"prices per {quoted(measure)}, expected MWH")
         slots += _slots(period, repeats=each.findtext("{*}curveType", "") == _REPEATING)
         if len(slots) > RATES_MAX:
             raise PriceListError(f"more than {RATES_MAX} prices")
-    return rates_of(slots)
+    return Rates(rates_of(slots)).rates
 
 
 def _document(text: str) -> Element:
@@ -99,9 +100,8 @@ def _price(point: Element) -> float:
 
 def _resolution(period: Element) -> timedelta:
     text = _text(period, "resolution")
-    match = _RESOLUTION.fullmatch(text)
-    step = timedelta(hours=int(match["hours"] or 0), minutes=int(match["minutes"] or 0)) if match else timedelta(0)
-    if not step:
+    step = iso_duration(text)
+    if step is None:
         raise PriceListError(f"resolution: {quoted(text)} is not known")
     return step
 

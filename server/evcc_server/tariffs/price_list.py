@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,6 +12,7 @@ from evcclib.tariff import Rate
 
 HOUR = timedelta(hours=1)
 RATES_MAX = 5000
+_DURATION = re.compile(r"PT(?:(?P<hours>\d{1,2})H)?(?:(?P<minutes>\d{1,3})M)?")
 
 
 class PriceListError(ValueError):
@@ -24,6 +26,20 @@ class Slot:
     start: datetime
     end: datetime | None
     price: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Power:
+    """A forecast of power [W], as rates: what is expected; what is undercut, and what is exceeded, in one case of ten, where
+    somebody knows."""
+
+    expected: tuple[Rate, ...]
+    p10: tuple[Rate, ...] = ()
+    p90: tuple[Rate, ...] = ()
+
+    def map(self, change: Callable[[tuple[Rate, ...]], tuple[Rate, ...]]) -> Power:
+        """The same change to all three."""
+        return Power(change(self.expected), change(self.p10), change(self.p90))
 
 
 def rates_of(slots: Iterable[Slot]) -> tuple[Rate, ...]:
@@ -50,3 +66,9 @@ def rates_of(slots: Iterable[Slot]) -> tuple[Rate, ...]:
     if not rates:
         raise PriceListError("the list has no price")
     return tuple(rates)
+
+
+def iso_duration(text: str) -> timedelta | None:
+    """Hours and minutes, such as ``PT30M``; None for what is no such duration, or none at all."""
+    match = _DURATION.fullmatch(text)
+    return timedelta(hours=int(match["hours"] or 0), minutes=int(match["minutes"] or 0)) or None if match else None

@@ -1,24 +1,35 @@
 """Price and emission lists of providers: the request for one, and the list in the answer. Pure.
 
-The formats are written from what the providers publish about their interfaces; nothing here was tried with an account. Every
-parser refuses what it does not understand with `PriceListError` rather than guess. Prices come out per kWh, emissions in
-g/kWh [TAR-7].
+The formats are written from what the providers publish about their interfaces, those of Nord Pool and of Energy-Charts'
+emissions from how public programs read them; nothing here was tried with an account. Every parser refuses what it does not
+understand with `PriceListError` rather than guess. Prices come out per kWh, emissions in g/kWh [TAR-7].
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
+from zoneinfo import ZoneInfo
 
 from evcc_server.config.model import ProviderTariff
 from evcc_server.config.sources import HttpSource
 from evcc_server.json_path import JsonValue
-from evcc_server.quoting import quoted
+from evcc_server.tariffs.answers import (
+    check_unit,
+    columns_in,
+    instant,
+    list_in,
+    number_in,
+    parsed,
+    table_in,
+    time_in,
+    value_in,
+)
 from evcc_server.tariffs.entsoe import ADDRESS, parse_entsoe, request_address
-from evcc_server.tariffs.price_list import RATES_MAX, PriceListError, Slot, rates_of
+from evcc_server.tariffs.price_list import Power, PriceListError, Slot, rates_of
 from evcclib.tariff import CO2_UNIT, Rate
 
 Parse = Callable[[str], tuple[Rate, ...]]
@@ -26,11 +37,15 @@ Parse = Callable[[str], tuple[Rate, ...]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
-    """How to ask, how to read the answer, and in what unit it is; ``unit`` None: the site's currency."""
+    """How to ask, how to read the answer, and in what unit it is; ``unit`` None: the site's currency.
+
+    ``later``: what is to be asked, too; its answer is empty, or says so, while the provider does not know yet.
+    """
 
     request: HttpSource
     parse: Parse
     unit: str | None = None
+    later: HttpSource | None = None
 
 
 def provider_of(tariff: ProviderTariff, now: datetime) -> Provider:
@@ -47,9 +62,10 @@ def _awattar(tariff: ProviderTariff, _now: datetime) -> Provider:
 def parse_awattar(text: str) -> tuple[Rate, ...]:
     """``data[]`` with ``start_timestamp``, ``end_timestamp`` [ms] and ``marketprice`` [EUR/MWh]; no tax."""
     slots: list[Slot] = []
-    for item in _list(_json(text), "data"):
-        start, end = (_instant(_number(item, key) / 1000) for key in ("start_timestamp", "end_timestamp"))
-        slots.append(Slot(start, end, _price(item, "marketprice", per_unit=1000)))
+    for item in list_in(parsed(text), "data"):
+        check_unit(item, "unit", "Eur/MWh")
+        start, end = (instant(number_in(item, key) / 1000) for key in ("start_timestamp", "end_timestamp"))
+        slots.append(Slot(start, end, value_in(item, "marketprice", per_unit=1000)))
     return rates_of(slots)
 
 
@@ -78,18 +94,18 @@ _TIBBER_QUERY = (
 
 def parse_tibber(text: str, *, home: str = "") -> tuple[Rate, ...]:
     """Totals of today and tomorrow, of the home with this id, else of the first with a subscription."""
-    document = _json(text)
+    document = parsed(text)
     errors = document.get("errors") if isinstance(document, dict) else None
     if isinstance(errors, list) and errors:
         first = errors[0]
         raise PriceListError(str(first.get("message") if isinstance(first, dict) else first)[:200])
-    homes = _list(_table(_table(document, "data"), "viewer"), "homes")
+    homes = list_in(table_in(table_in(document, "data"), "viewer"), "homes")
     for candidate in homes:
         if (home and candidate.get("id") != home) or not isinstance(candidate.get("currentSubscription"), dict):
             continue
-        prices = _table(_table(candidate, "currentSubscription"), "priceInfo")
-        days = [_list(prices, day) for day in ("today", "tomorrow") if prices.get(day) is not None]
-        return rates_of(Slot(_time(item, "startsAt"), None, _price(item, "total")) for day in days for item in day)
+        prices = table_in(table_in(candidate, "currentSubscription"), "priceInfo")
+        days = [list_in(prices, day) for day in ("today", "tomorrow") if prices.get(day) is not None]
+        return rates_of(Slot(time_in(item, "startsAt"), None, value_in(item, "total")) for day in days for item in day)
     raise PriceListError("no home with a subscription" + (f" and the id {home}" if home else ""))
 
 
@@ -112,21 +128,21 @@ def parse_octopus(text: str, *, now: datetime, by_direct_debit: bool = True) -> 
     Where the price depends on how one pays, ``payment_method`` says for whom it is.
     """
     wanted = "DIRECT_DEBIT" if by_direct_debit else "NON_DIRECT_DEBIT"
-    items = _list(_json(text), "results")
+    items = list_in(parsed(text), "results")
     mine = [item for item in items if item.get("payment_method") in (None, wanted)]
     if items and not mine:
         others = ", ".join(sorted({str(item.get("payment_method")) for item in items}))
         raise PriceListError(f"no price for the payment method {wanted}, only for {others[:80]}; see directDebit")
     slots: list[Slot] = []
     for item in mine:
-        start = _time(item, "valid_from")
+        start = time_in(item, "valid_from")
         end = max(start, now.astimezone(UTC)) + _FURTHER_NOTICE
-        slots.append(Slot(start, end if item.get("valid_to") is None else _time(item, "valid_to"), _pence(item)))
+        slots.append(Slot(start, end if item.get("valid_to") is None else time_in(item, "valid_to"), _pence(item)))
     return rates_of(slots)
 
 
 def _pence(item: Mapping[str, JsonValue]) -> float | None:
-    return _price(item, "value_inc_vat", per_unit=100)
+    return value_in(item, "value_inc_vat", per_unit=100)
 
 
 def _energy_charts(tariff: ProviderTariff, now: datetime) -> Provider:
@@ -138,20 +154,63 @@ def _energy_charts(tariff: ProviderTariff, now: datetime) -> Provider:
 
 def parse_energy_charts(text: str) -> tuple[Rate, ...]:
     """Parallel lists ``unix_seconds`` and ``price`` [EUR/MWh, null: none]; a slot lasts until the next begins."""
-    document = _json(text)
-    if not isinstance(document, dict):
-        raise PriceListError("no price list")
-    seconds, prices = document.get("unix_seconds"), document.get("price")
-    if not isinstance(seconds, list) or not isinstance(prices, list) or len(seconds) != len(prices):
-        raise PriceListError("unix_seconds and price are not two lists of the same length")
-    if len(seconds) > RATES_MAX:
-        raise PriceListError(f"price has {len(seconds)} entries")
-    items: list[dict[str, JsonValue]] = [
-        {"unix_seconds": second, "price": price} for second, price in zip(seconds, prices, strict=True)
-    ]
+    document = parsed(text)
+    check_unit(document, "unit", "EUR/MWh")
     return rates_of(
-        Slot(_instant(_number(item, "unix_seconds")), None, _price(item, "price", per_unit=1000)) for item in items
+        Slot(instant(number_in(row, "unix_seconds")), None, value_in(row, "price", per_unit=1000))
+        for row in columns_in(document, "unix_seconds", "price")
     )
+
+
+_AUCTION_DAY = ZoneInfo("Europe/Berlin")
+"""Where the days of the European auction begin and end."""
+
+
+def _nord_pool(tariff: ProviderTariff, now: datetime) -> Provider:
+    today = now.astimezone(_AUCTION_DAY).date()
+    base = tariff.uri or "https://dataportal-api.nordpoolgroup.com/api/DayAheadPrices"
+
+    def request(days: int) -> HttpSource:
+        asked = {"date": today + timedelta(days=days), "market": "DayAhead", "deliveryArea": tariff.region}
+        return HttpSource(uri=f"{base}?{urlencode({**asked, 'currency': tariff.currency})}")
+
+    def parse(text: str) -> tuple[Rate, ...]:
+        return parse_nord_pool(text, area=tariff.region, currency=tariff.currency)
+
+    return Provider(request=request(0), parse=parse, unit=tariff.currency, later=request(1))
+
+
+def parse_nord_pool(text: str, *, area: str, currency: str = "EUR") -> tuple[Rate, ...]:
+    """``multiAreaEntries[]`` with ``deliveryStart``, ``deliveryEnd`` and ``entryPerArea`` by area [currency/MWh]."""
+    document = parsed(text)
+    check_unit(document, "currency", currency)
+    slots: list[Slot] = []
+    for item in list_in(document, "multiAreaEntries"):
+        prices = table_in(item, "entryPerArea")
+        key = next((key for key in prices if key.casefold() == area.casefold()), None)
+        if key is None:
+            raise PriceListError(f"no price for the area {area}, only for {', '.join(prices)[:80]}")
+        start, end = time_in(item, "deliveryStart"), time_in(item, "deliveryEnd")
+        slots.append(Slot(start, end, value_in(prices, key, per_unit=1000)))
+    return rates_of(slots)
+
+
+def _energy_charts_co2(tariff: ProviderTariff, _now: datetime) -> Provider:
+    base = tariff.uri or "https://api.energy-charts.info/co2eq"
+    uri = f"{base}?country={quote((tariff.region or 'de').casefold())}"
+    return Provider(request=HttpSource(uri=uri), parse=parse_energy_charts_co2, unit=CO2_UNIT)
+
+
+def parse_energy_charts_co2(text: str) -> tuple[Rate, ...]:
+    """Parallel lists ``unix_seconds``, ``co2eq`` [g/kWh, null: not measured yet] and ``co2eq_forecast``."""
+
+    def slots() -> Iterator[Slot]:
+        for row in columns_in(parsed(text), "unix_seconds", "co2eq", "co2eq_forecast"):
+            measured = value_in(row, "co2eq")
+            expected = value_in(row, "co2eq_forecast")
+            yield Slot(instant(number_in(row, "unix_seconds")), None, expected if measured is None else measured)
+
+    return rates_of(slots())
 
 
 def _gruenstromindex(tariff: ProviderTariff, _now: datetime) -> Provider:
@@ -162,10 +221,10 @@ def _gruenstromindex(tariff: ProviderTariff, _now: datetime) -> Provider:
 def parse_gruenstromindex(text: str) -> tuple[Rate, ...]:
     """``forecast[]`` with ``timeframe`` (``start``, ``end`` [ms]) and ``co2_avg`` or ``co2_g_standard`` [g/kWh]."""
     slots: list[Slot] = []
-    for item in _list(_json(text), "forecast"):
-        frame = _table(item, "timeframe")
-        start, end = (_instant(_number(frame, key) / 1000) for key in ("start", "end"))
-        slots.append(Slot(start, end, _price(item, "co2_avg" if "co2_avg" in item else "co2_g_standard")))
+    for item in list_in(parsed(text), "forecast"):
+        frame = table_in(item, "timeframe")
+        start, end = (instant(number_in(frame, key) / 1000) for key in ("start", "end"))
+        slots.append(Slot(start, end, value_in(item, "co2_avg" if "co2_avg" in item else "co2_g_standard")))
     return rates_of(slots)
 
 
@@ -181,30 +240,45 @@ def _electricitymaps(tariff: ProviderTariff, _now: datetime) -> Provider:
 def parse_electricitymaps(text: str) -> tuple[Rate, ...]:
     """``forecast[]`` with ``datetime`` and ``carbonIntensity`` [g/kWh], one for each hour."""
     return rates_of(
-        Slot(_time(item, "datetime"), None, _price(item, "carbonIntensity")) for item in _list(_json(text), "forecast")
+        Slot(time_in(item, "datetime"), None, value_in(item, "carbonIntensity"))
+        for item in list_in(parsed(text), "forecast")
     )
 
 
-def parse_list(value: JsonValue) -> tuple[Rate, ...]:
+def parse_list(value: JsonValue, *keys: str) -> tuple[Rate, ...]:
     """The list of a ``custom`` tariff: ``[{start, end, price}]`` or ``{rates: [...]}``; ``value`` counts as price.
 
-    ``end`` may be missing, and a price may be null: a gap.
+    ``end`` may be missing, and a price may be null: a gap. ``keys`` in place of ``price`` and ``value``.
     """
+    slots: list[Slot] = []
+    for item in _items(value):
+        key = next((key for key in keys or ("price", "value") if key in item), (keys or ("value",))[-1])
+        end = None if item.get("end") is None else time_in(item, "end")
+        slots.append(Slot(time_in(item, "start"), end, value_in(item, key)))
+    return rates_of(slots)
+
+
+def parse_power_list(value: JsonValue) -> Power:
+    """As `parse_list`, with a ``p10`` and a ``p90`` beside the value if the first item has them."""
+    items: JsonValue = list(_items(value))
+    first = next(iter(_items(items)), {})
+    quantiles = (parse_list(items, key) if key in first else () for key in ("p10", "p90"))
+    return Power(parse_list(items), *quantiles)
+
+
+def _items(value: JsonValue) -> Iterator[dict[str, JsonValue]]:
     if isinstance(value, str):
-        value = _json(value)
+        value = parsed(value)
     if isinstance(value, dict):
         value = value.get("rates", value.get("result"))
         if isinstance(value, dict):
             value = value.get("rates")
     if not isinstance(value, list):
         raise PriceListError("expected a list of {start, end, price}")
-    slots: list[Slot] = []
     for item in value:
         if not isinstance(item, dict):
             raise PriceListError("expected a list of {start, end, price}")
-        end = None if item.get("end") is None else _time(item, "end")
-        slots.append(Slot(_time(item, "start"), end, _price(item, "price" if "price" in item else "value")))
-    return rates_of(slots)
+        yield item
 
 
 def _entsoe(tariff: ProviderTariff, now: datetime) -> Provider:
@@ -217,69 +291,9 @@ _PROVIDERS: dict[str, Callable[[ProviderTariff, datetime], Provider]] = {
     "tibber": _tibber,
     "octopusenergy": _octopus,
     "energycharts": _energy_charts,
+    "nordpool": _nord_pool,
     "gruenstromindex": _gruenstromindex,
     "electricitymaps": _electricitymaps,
+    "energychartsco2": _energy_charts_co2,
     "entsoe": _entsoe,
 }
-
-
-def _json(text: str) -> JsonValue:
-    try:
-        parsed: JsonValue = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise PriceListError(f"no JSON: {quoted(text.strip()[:60])}") from error
-    return parsed
-
-
-def _table(value: JsonValue, key: str) -> dict[str, JsonValue]:
-    inner = value.get(key) if isinstance(value, dict) else None
-    if not isinstance(inner, dict):
-        raise PriceListError(f"no {key}")
-    return inner
-
-
-def _list(value: JsonValue, key: str) -> list[dict[str, JsonValue]]:
-    inner = value.get(key) if isinstance(value, dict) else None
-    if not isinstance(inner, list):
-        raise PriceListError(f"no list {key}")
-    if len(inner) > RATES_MAX:
-        raise PriceListError(f"{key} has {len(inner)} entries")
-    tables = [item for item in inner if isinstance(item, dict)]
-    if len(tables) != len(inner):
-        raise PriceListError(f"{key} has an entry that is no object")
-    return tables
-
-
-def _number(item: Mapping[str, JsonValue], key: str) -> float:
-    value = item.get(key)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e15:
-        raise PriceListError(f"{key}: {quoted(value)} is no number")
-    return float(value)
-
-
-def _price(item: Mapping[str, JsonValue], key: str, *, per_unit: float = 1.0) -> float | None:
-    """What stands under ``key``, for so many units, for one of them; None: it is null."""
-    if key in item and item[key] is None:
-        return None
-    return _number(item, key) / per_unit
-
-
-def _time(item: Mapping[str, JsonValue], key: str) -> datetime:
-    value = item.get(key)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        seconds = _number(item, key)
-        return _instant(seconds / 1000 if seconds > 1e11 else seconds)
-    try:
-        time = datetime.fromisoformat(str(value))
-    except ValueError as error:
-        raise PriceListError(f"{key}: {quoted(value)} is no time") from error
-    if time.tzinfo is None:
-        raise PriceListError(f"{key}: {quoted(value)} has no time zone")
-    return time.astimezone(UTC)
-
-
-def _instant(seconds: float) -> datetime:
-    try:
-        return datetime.fromtimestamp(seconds, UTC)
-    except (ValueError, OverflowError, OSError) as error:
-        raise PriceListError(f"{quoted(seconds)} is no time") from error
