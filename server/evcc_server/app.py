@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import functools
 import logging
+import random
 import signal
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -170,11 +171,24 @@ async def open_server(
     Raises `evcc_server.config.problems.ConfigError`, `evcclib.errors.InvalidConfig` and `evcc_server.errors.StoreError`.
     """
     options = options or Options()
+    chance = random.random if clock is None else _never  # a virtual world brings all its chance along
     clock = clock or Clock()
+    run_blocking = run_blocking or in_thread()
     database = _database(options.database or config.database.path)
     with claimed(database):  # before any device is touched: the other server's stations are not ours
-        async with Store.open(database, run_blocking or in_thread()) as store:
-            server = await _server(config, options, store, clock=clock, opener=opener, http=http)
+        async with Store.open(database, run_blocking) as store:
+            make_tariffs = functools.partial(
+                TariffService, clock=clock, store=store, run_blocking=run_blocking, chance=chance
+            )
+            server = await _server(
+                config,
+                options,
+                store,
+                clock=clock,
+                opener=opener,
+                http=http,
+                make_tariffs=make_tariffs,
+            )
             try:
                 yield server
             finally:
@@ -182,7 +196,14 @@ async def open_server(
 
 
 async def _server(
-    config: Config, options: Options, store: Store, *, clock: Clock, opener: Opener, http: HttpClient | None
+    config: Config,
+    options: Options,
+    store: Store,
+    *,
+    clock: Clock,
+    opener: Opener,
+    http: HttpClient | None,
+    make_tariffs: Callable[..., TariffService],
 ) -> Server:
     topics = BrokerTopics(config.mqtt.broker, config.mqtt) if config.mqtt.broker else None
     devices = build(config, opener=opener, topics=topics, http=http, utc=clock.utc)
@@ -232,7 +253,7 @@ async def _server(
         site=site,
         clock=clock,
         persistence=persistence,
-        tariffs=TariffService(config, devices, clock=clock),
+        tariffs=make_tariffs(config, devices, pv_power_w=lambda: loop.view().pv_power_w),
         topics=topics,
     )
 
@@ -296,6 +317,10 @@ async def _stop_on_signal(stop: trio.Event, *, task_status: trio.TaskStatus[None
             _log.info("%s: leaving", signal.Signals(number).name)
             stop.set()
             return
+
+
+def _never() -> float:
+    return 0.0
 
 
 def _labels(config: Config) -> Labels:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 
 class DeviceError(Exception):
     """A device did not do what was asked; the caller retries, and until then its values are missing.
@@ -27,9 +29,24 @@ class DeviceDown(DeviceError):
 
 
 class DeviceRefused(DeviceError):
-    """The device answered with an error (Modbus exception, HTTP status): unless it says otherwise, it has changed nothing."""
+    """The device answered with an error (Modbus exception, HTTP status): unless it says otherwise, it has changed nothing.
+
+    ``status`` is HTTP's, ``retry_after`` what it asks to wait.
+    """
 
     left_unchanged = True
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        left_unchanged: bool | None = None,
+        status: int | None = None,
+        retry_after: timedelta | None = None,
+    ) -> None:
+        super().__init__(message, left_unchanged=left_unchanged)
+        self.status = status
+        self.retry_after = retry_after
 
 
 class DeviceImplausible(DeviceError):

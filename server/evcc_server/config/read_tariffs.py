@@ -59,7 +59,7 @@ _PROVIDERS: dict[str, dict[tuple[str, ...], str]] = {
     },
 }
 _EMISSIONS = ("gruenstromindex", "electricitymaps", "energychartsco2")
-_ROOF = {
+_ROOF: dict[tuple[str, ...], str] = {
     ("lat",): "the latitude",
     ("lon",): "the longitude",
     ("dec",): "the tilt of the modules, 0 is flat",
@@ -110,6 +110,8 @@ def read_tariffs(section: Section) -> Tariffs:
         co2=_tariff(section.section("co2"), CO2_KINDS, EMISSION_MEASURES),
         solar=tuple(source for each in section.sections("solar") if (source := _solar(each)) is not None),
     )
+    if len({getattr(each, "kind", "") == "clearsky" for each in tariffs.solar}) > 1:
+        section.problem("solar", "clearsky is measured by what all roofs give, and goes with no other type")
     section.close(ignored={"temperature": "without effect here, forecasts of it are not used"})
     return tariffs
 

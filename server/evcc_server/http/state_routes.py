@@ -139,7 +139,7 @@ def _tariff(home: Home) -> Iterator[Route]:
         method="GET",
         path="/api/tariff/{type}",
         group="state",
-        summary="Price list; planner falls back to grid",
+        summary="Price list, emissions [g/kWh] or forecast of the sun [W]; planner falls back to grid",
         handler=tariff,
         parameters=(
             Parameter(

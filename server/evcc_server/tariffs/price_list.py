@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from evcclib.tariff import Rate
+from evcclib.tariff import Rate, Rates, price_at
 
 HOUR = timedelta(hours=1)
 RATES_MAX = 5000
@@ -72,3 +72,18 @@ def iso_duration(text: str) -> timedelta | None:
     """Hours and minutes, such as ``PT30M``; None for what is no such duration, or none at all."""
     match = _DURATION.fullmatch(text)
     return timedelta(hours=int(match["hours"] or 0), minutes=int(match["minutes"] or 0)) or None if match else None
+
+
+def summed(lists: Sequence[tuple[Rate, ...]]) -> tuple[Rate, ...]:
+    """The sum of several lists, where all have a value."""
+    if len(lists) == 1:
+        return lists[0]
+    each = [Rates(rates) for rates in lists]
+    edges = sorted({edge for rates in each for rate in rates.rates for edge in (rate.start, rate.end)})
+    pieces: list[Rate] = []
+    for start, end in itertools.pairwise(edges):
+        values = [price_at(rates, start) for rates in each]
+        known = [value for value in values if value is not None]
+        if len(known) == len(values):
+            pieces.append(Rate(start, end, sum(known)))
+    return tuple(pieces)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from evcclib.tariff import CO2_UNIT, POWER_UNIT
@@ -32,7 +33,7 @@ EMISSION_MEASURES = {"g/kWh": GRAMS, "kg/MWh": GRAMS}
 POWER_MEASURES = {"W": WATTS, "kW": Measure(POWER_UNIT, 1000.0)}
 
 
-def measure_of(text: str, allowed: dict[str, Measure]) -> Measure | None:
+def measure_of(text: str, allowed: Mapping[str, Measure]) -> Measure | None:
     """Which of ``allowed`` the ``text`` is, in any case."""
     wanted = text.replace(" ", "").casefold()
     return next((measure for name, measure in allowed.items() if name.casefold() == wanted), None)

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from datetime import datetime
 from pathlib import Path
-
-import anyio
 
 from evcc_server.clock import Clock
 from evcc_server.config.model import Config
-from evcc_server.tariffs.service import TariffService
 from evcc_server.tools.read_once import Findings, read_all
+from evcc_server.tools.tariff import fetch_all, unit_of
 from evcc_server.tools.values_text import table
 from evcc_server.wiring.factory import Devices
 from evcc_server.wiring.site import to_site_config
-
-TARIFF_DEADLINE_S = 20.0
 
 
 async def check(config: Config, devices: Devices, *, clock: Clock) -> tuple[list[str], bool]:
@@ -69,31 +64,18 @@ def _rows(found: Mapping[str, Findings]) -> list[tuple[str, str, str, str]]:
 
 
 async def _tariffs(config: Config, devices: Devices, clock: Clock) -> tuple[list[str], bool]:
-    service = TariffService(config, devices, clock=clock)
-    if not service.kinds:
-        return [], True
-    with anyio.move_on_after(TARIFF_DEADLINE_S):
-        async with anyio.create_task_group() as group:
-            arrived = anyio.Event()
-
-            def take(rates: object) -> None:
-                if isinstance(rates, Mapping) and len(rates) == len(service.kinds):
-                    arrived.set()
-
-            group.start_soon(service.run, take)
-            await arrived.wait()
-            group.cancel_scope.cancel()
-    now: datetime = clock.utc()
+    found = await fetch_all(config, devices, clock)
     rows: list[tuple[str, str, str]] = []
-    is_ok = True
-    known = service.rates()
-    for kind in service.kinds:
-        rates = known.get(kind)
-        if rates is None:
-            is_ok = False
-            rows.append((f"tariff {kind}", "no", "no list, see above"))
-        else:
-            rate = rates.at(now)
-            text = "no price now" if rate is None else f"{rate.price:g} {rates.unit}/kWh now"
-            rows.append((f"tariff {kind}", "yes", f"{text}, {len(rates.rates)} slots"))
-    return ["", *table(("tariff", "reachable", "price"), rows)], is_ok
+    for kind, answer in found.items():
+        if isinstance(answer, str):
+            rows.append((f"tariff {kind}", "no", answer))
+            continue
+        for each, rates in answer.lists.items():
+            rate = rates.at(clock.utc())
+            text = "no value now" if rate is None else f"{rate.price:g} {unit_of(rates)} now"
+            rows.append((f"tariff {each}", "yes", f"{text}, {len(rates.rates)} slots"))
+        rows += [("", "", odd) for odd in answer.oddities]
+    if not rows:
+        return [], True
+    is_ok = not any(isinstance(answer, str) for answer in found.values())
+    return ["", *table(("tariff", "reachable", "value"), rows)], is_ok

@@ -1,4 +1,4 @@
-"""The commands to commission a site: ``check``, ``meter``, ``charger``, ``scan``, ``devices``, ``trace``."""
+"""The commands to commission a site: ``check``, ``meter``, ``charger``, ``tariff``, ``scan``, ``devices``, ``trace``."""
 
 from __future__ import annotations
 
@@ -28,8 +28,11 @@ from evcc_server.tools.check import check
 from evcc_server.tools.devices_list import list_devices
 from evcc_server.tools.read_once import Findings, Order, give_orders, orders, read_all, read_charger, read_meter
 from evcc_server.tools.scan import parse_units, scan
+from evcc_server.tools.tariff import configured, fetch_all, lines
 from evcc_server.tools.values_text import table
 from evcc_server.wiring.factory import WIRE_FRAMINGS, Devices, Links, Opener, build, open_stream
+from evcc_server.wiring.site import time_zone
+from evcclib.model import TariffKind
 
 OK, DEVICE_PROBLEM, CONFIG_PROBLEM = 0, 1, 2
 MQTT_SETTLE_S = 3.0
@@ -59,6 +62,11 @@ def add_tools(commands: Subparsers, add_config: Callable[[argparse.ArgumentParse
     charger.add_argument("--phases", type=int, choices=(1, 3), help="switch the phases")
     charger.add_argument("--yes", action="store_true", help="do not ask before writing")
     charger.set_defaults(run=run_charger)
+
+    tariff = commands.add_parser("tariff", help="fetch prices, emissions and the forecast of the sun once")
+    add_config(tariff)
+    tariff.add_argument("name", nargs="?", help="grid, feedin, planner, co2 or solar; default: all")
+    tariff.set_defaults(run=run_tariff)
 
     scanning = commands.add_parser("scan", help="find Modbus units on a host or a serial bus; reads only")
     scanning.add_argument("target", metavar="HOST[:PORT]|DEVICE", help="192.0.2.2, 192.0.2.2:502 or /dev/ttyUSB0")
@@ -167,6 +175,32 @@ async def _confirmed(question: str) -> bool:
 
     answer = await anyio.to_thread.run_sync(ask)
     return answer.strip().casefold() in ("y", "yes", "j", "ja")
+
+
+def run_tariff(options: argparse.Namespace) -> int:
+    """``tariff``."""
+    config = _load(options.config)
+    known = configured(config)
+    if options.name is not None and options.name not in known:
+        text = (
+            f"tariff {options.name!r} is not configured, {expected_one_of(options.name, known) if known else 'none is'}"
+        )
+        raise ConfigError([Problem(config.file, 1, "tariffs", text)])
+    only = None if options.name is None else [TariffKind(options.name)]
+
+    async def work(devices: Devices) -> int:
+        is_ok = True
+        for kind, answer in (await fetch_all(config, devices, Clock(), only)).items():
+            if isinstance(answer, str):
+                is_ok = False
+                print(f"tariff {kind}: {redact(answer, config.secrets)}", file=sys.stderr)
+                continue
+            for odd in answer.oddities:
+                print(f"tariff {kind}: {odd}", file=sys.stderr)
+            _print_all([f"tariff {kind}", *(f"  {line}" for line in lines(answer, time_zone(config)))], config)
+        return OK if is_ok else DEVICE_PROBLEM
+
+    return _with_devices(_only(config, names=[]), work)
 
 
 def run_scan(options: argparse.Namespace) -> int:

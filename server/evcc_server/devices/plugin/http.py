@@ -10,6 +10,7 @@ import ssl
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import cast
 
 import anyio
@@ -126,7 +127,12 @@ class HttpClient:
             is_certain = (
                 code < 500 and code != REQUEST_TIMEOUT
             )  # else it failed in the midst of it, or somebody in between did
-            raise DeviceRefused(f"{place}: HTTP {code} {response.reason_phrase}", left_unchanged=is_certain)
+            raise DeviceRefused(
+                f"{place}: HTTP {code} {response.reason_phrase}",
+                left_unchanged=is_certain,
+                status=code,
+                retry_after=_wait(response.headers.get("retry-after", "")),
+            )
         return data.decode("utf-8", errors="replace")
 
     def _client(self, *, is_insecure: bool) -> httpx.AsyncClient:
@@ -148,6 +154,11 @@ def _is_unsent(error: Exception, uri: str) -> bool:
     """Whether nothing can have reached the device; what fails after a redirection was heard at the first address."""
     is_first = not isinstance(error, httpx.RequestError) or error.request.url == httpx.URL(uri)
     return isinstance(error, _UNSENT) and is_first
+
+
+def _wait(text: str) -> timedelta | None:
+    """So many seconds; a date, which it may also be, says nothing to a monotonic clock."""
+    return timedelta(seconds=int(text)) if text.isascii() and text.isdigit() and len(text) <= 6 else None
 
 
 async def _body(response: httpx.Response, place: str) -> bytes:
