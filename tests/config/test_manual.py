@@ -16,7 +16,6 @@ MANUAL = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text(enc
 EXAMPLES = re.findall(r"```yaml\n(.*?)```", MANUAL, re.DOTALL)
 ENVIRONMENT = {"EVCC_TOKEN": "a", "METER_PASSWORD": "b", "MAPS_TOKEN": "c"}
 UNDOCUMENTED = {
-    "co2",  # the planner's old name
     "encoding",  # decode's old name
     "identifier",
     "mask",

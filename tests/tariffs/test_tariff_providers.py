@@ -25,9 +25,12 @@ from evcc_server.tariffs.providers import (
     parse_awattar,
     parse_electricitymaps,
     parse_energy_charts,
+    parse_energy_charts_co2,
     parse_gruenstromindex,
     parse_list,
+    parse_nord_pool,
     parse_octopus,
+    parse_power_list,
     parse_tibber,
     provider_of,
 )
@@ -52,6 +55,11 @@ OCTOPUS = """{"count": 2, "next": null, "results": [
   {"value_exc_vat": 10.0, "value_inc_vat": 10.5, "valid_from": "2023-03-07T09:30:00Z", "valid_to": "2023-03-07T10:00:00Z"}]}"""
 ENERGY_CHARTS = """{"license_info": "CC BY 4.0", "unix_seconds": [1678179600, 1678180500, 1678181400],
   "price": [100.0, 90.0, null], "unit": "EUR / MWh", "deprecated": false}"""
+NORD_POOL = """{"deliveryDateCET": "2023-03-07", "version": 2, "market": "DayAhead", "currency": "EUR", "multiAreaEntries": [
+  {"deliveryStart": "2023-03-07T09:00:00Z", "deliveryEnd": "2023-03-07T09:15:00Z", "entryPerArea": {"SE3": 45.5, "FI": -1.0}},
+  {"deliveryStart": "2023-03-07T09:15:00Z", "deliveryEnd": "2023-03-07T09:30:00Z", "entryPerArea": {"SE3": null, "FI": 2.0}}]}"""
+ENERGY_CHARTS_CO2 = """{"unix_seconds": [1678179600, 1678180500, 1678181400, 1678182300], "deprecated": false,
+  "co2eq": [491.5, null, null, null], "co2eq_forecast": [480.0, 505.0, null, 508.0]}"""
 GRUENSTROM = """{"forecast": [
   {"epochtime": 1678179600, "co2_g_standard": 312, "timeframe": {"start": 1678179600000, "end": 1678183200000}},
   {"epochtime": 1678183200, "co2_avg": 280.5, "timeframe": {"start": 1678183200000, "end": 1678186800000}}]}"""
@@ -125,6 +133,59 @@ def test_energy_charts_slots_last_until_the_next_begins_and_null_is_a_gap() -> N
     )
     with pytest.raises(PriceListError, match="the list has no price"):
         parse_energy_charts(ENERGY_CHARTS.replace("100.0, 90.0", "null, null"))
+
+
+def test_nord_pool_is_read_for_one_area() -> None:
+    assert parse_nord_pool(NORD_POOL, area="SE3") == (Rate(NINE, NINE + QUARTER, 0.0455),)
+    found = parse_nord_pool(NORD_POOL, area="fi")
+    assert found == (Rate(NINE, NINE + QUARTER, -0.001), Rate(NINE + QUARTER, NINE + 2 * QUARTER, 0.002))
+    with pytest.raises(PriceListError, match="no price for the area NO1, only for SE3, FI"):
+        parse_nord_pool(NORD_POOL, area="NO1")
+    with pytest.raises(PriceListError, match="currency: 'EUR' is not expected, only NOK"):
+        parse_nord_pool(NORD_POOL, area="SE3", currency="NOK")
+
+
+def test_nord_pool_is_asked_for_the_auctions_today_and_tomorrow() -> None:
+    """In Helsinki it is Wednesday an hour earlier than where the auction's days begin."""
+    late = datetime(2023, 3, 7, 22, 30, tzinfo=UTC).astimezone(ZoneInfo("Europe/Helsinki"))
+    provider = provider_of(ProviderTariff(kind="nordpool", region="FI", currency="SEK"), late)
+    assert provider.request.uri.endswith("?date=2023-03-07&market=DayAhead&deliveryArea=FI&currency=SEK")
+    assert provider.later is not None and "?date=2023-03-08&" in provider.later.uri
+    assert provider.unit == "SEK"
+
+
+def test_what_is_measured_of_emissions_goes_before_what_was_expected() -> None:
+    assert [(rate.start, rate.price) for rate in parse_energy_charts_co2(ENERGY_CHARTS_CO2)] == [
+        (NINE, 491.5),
+        (NINE + QUARTER, 505.0),
+        (NINE + 3 * QUARTER, 508.0),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("parse", "text", "said"),
+    [
+        (parse_awattar, AWATTAR.replace("Eur/MWh", "ct/kWh"), "unit: 'ct/kWh' is not expected, only Eur/MWh"),
+        (parse_energy_charts, ENERGY_CHARTS.replace("EUR / MWh", "EUR/kWh"), "unit: 'EUR/kWh' is not expected"),
+        (parse_energy_charts, ENERGY_CHARTS.replace("100.0, ", ""), "unix_seconds and price are not lists of the same"),
+    ],
+    ids=["awattar", "energycharts", "lengths"],
+)
+def test_another_unit_than_expected_is_refused(parse: Callable[[str], tuple[Rate, ...]], text: str, said: str) -> None:
+    with pytest.raises(PriceListError, match=said):
+        parse(text)
+
+
+def test_a_list_of_powers_may_have_quantiles() -> None:
+    listed: list[JsonValue] = [
+        {"start": NINE_S, "value": 1000, "p10": 400, "p90": 1500},
+        {"start": NINE_S + 900, "value": 2000, "p10": 800, "p90": None},
+    ]
+    found = parse_power_list(listed)
+    assert [rate.price for rate in found.expected] == [1000, 2000]
+    assert [rate.price for rate in found.p10] == [400, 800]
+    assert found.p90 == (Rate(NINE, NINE + QUARTER, 1500),)
+    assert parse_power_list(json.dumps({"rates": [{"start": NINE_S, "value": 7}]})).p10 == ()
 
 
 def test_a_null_price_is_a_gap_with_every_provider() -> None:
@@ -232,6 +293,7 @@ ENTSOE_REFUSED = [
     (ENTSOE.replace("T09:00Z", "T09:00"), "'2023-03-07T09:00' has no time zone"),
     (ENTSOE.replace("2023-03-07T09:00Z", "soon"), "'soon' is no time"),
     (ENTSOE.replace(">EUR<", ">PLN<"), "prices in 'PLN', expected EUR"),
+    (ENTSOE.replace(">MWH<", ">KWH<"), "prices per 'KWH', expected MWH"),
     (ENTSOE.replace("<resolution>PT15M</resolution>", ""), "no resolution"),
     (ENTSOE.replace("<Publication", "<!DOCTYPE a>\n<Publication"), "it defines a document type"),
     (
@@ -252,6 +314,10 @@ def octopus_at_nine(text: str) -> tuple[Rate, ...]:
     return parse_octopus(text, now=NINE)
 
 
+def nord_pool_in_finland(text: str) -> tuple[Rate, ...]:
+    return parse_nord_pool(text, area="FI")
+
+
 PARSERS: list[Callable[[str], tuple[Rate, ...]]] = [
     parse_awattar,
     parse_tibber,
@@ -260,9 +326,11 @@ PARSERS: list[Callable[[str], tuple[Rate, ...]]] = [
     parse_gruenstromindex,
     parse_electricitymaps,
     parse_entsoe,
+    nord_pool_in_finland,
+    parse_energy_charts_co2,
     parse_list,
 ]
-ANSWERS = [AWATTAR, TIBBER, OCTOPUS, ENERGY_CHARTS, GRUENSTROM, MAPS, ENTSOE]
+ANSWERS = [AWATTAR, TIBBER, OCTOPUS, ENERGY_CHARTS, GRUENSTROM, MAPS, ENTSOE, NORD_POOL, ENERGY_CHARTS_CO2]
 
 
 @pytest.mark.parametrize("parse", PARSERS, ids=lambda parse: parse.__name__)
@@ -304,6 +372,17 @@ PROVIDERS = [
         "https://web-api.tp.entsoe.eu/api?securityToken=t&documentType=A44&in_Domain=10Y1001A1001A82H"
         "&out_Domain=10Y1001A1001A82H&periodStart=202303062300&periodEnd=202303082300",
         "EUR",
+    ),
+    (
+        ProviderTariff(kind="nordpool", region="SE3"),
+        "https://dataportal-api.nordpoolgroup.com/api/DayAheadPrices"
+        "?date=2023-03-07&market=DayAhead&deliveryArea=SE3&currency=EUR",
+        "EUR",
+    ),
+    (
+        ProviderTariff(kind="energychartsco2", region="AT"),
+        "https://api.energy-charts.info/co2eq?country=at",
+        "gCO2eq",
     ),
     (
         ProviderTariff(kind="gruenstromindex", region="12345"),
@@ -356,6 +435,6 @@ def test_codes_of_bidding_zones() -> None:
 
 
 def test_every_provider_that_the_file_may_name_is_asked_above_and_stands_in_the_manual() -> None:
-    kinds = set(KINDS) - {"fixed", "custom", "template"}
+    kinds = set(KINDS) - {"fixed", "custom", "csv", "template"}
     assert {tariff.kind for tariff, _, _ in PROVIDERS} == kinds
     assert kinds <= set(re.findall(r"^\| `(\w+)` \|", MANUAL.read_text(encoding="utf-8"), re.MULTILINE))
