@@ -17,7 +17,7 @@ from evcc_server.state.encode import Compat
 from evcclib.commands import BatteryMode
 from evcclib.config import BatteryConfig
 from evcclib.model import TariffKind
-from evcclib.tariff import Rates
+from evcclib.tariff import Rate, Rates
 
 pytestmark = pytest.mark.wire
 
@@ -330,6 +330,12 @@ async def test_tariffs() -> None:
         assert (await api.get("/api/tariff/planner")).json()["result"]["rates"] == rates
         assert len((await api.get("/api/tariff/feedin")).json()["result"]["rates"]) == 1
         await api.refuses("GET", "/api/tariff/co2", 404, "tariff not available")
+        await api.refuses("GET", "/api/tariff/solar", 404, "tariff not available")
+        noon = EPOCH.replace(hour=12)
+        for kind, value in ((TariffKind.CO2, 400.0), (TariffKind.SOLAR, 5000.0), (TariffKind.SOLAR_P10, 2500.0)):
+            api.home.tariffs[kind] = Rates((Rate(noon, noon + timedelta(minutes=15), value),))
+            (found,) = (await api.get(f"/api/tariff/{kind}")).json()["result"]["rates"]
+            assert found == {"start": "2023-03-06T13:00:00+01:00", "end": "2023-03-06T13:15:00+01:00", "price": value}
         del api.home.tariffs[TariffKind.FEED_IN]
         await api.refuses("GET", "/api/tariff/feedin", 404, "tariff not available")
         api.home.tariffs[TariffKind.GRID] = Rates((), is_outdated=True)

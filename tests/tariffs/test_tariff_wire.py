@@ -7,12 +7,13 @@ import json
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import trio
-from test_tariff_providers import ENERGY_CHARTS, ENTSOE, TIBBER, octopus
+from test_solar_providers import FORECAST_SOLAR, OPEN_METEO, SOLCAST
+from test_tariff_providers import ENERGY_CHARTS, ENERGY_CHARTS_CO2, ENTSOE, NORD_POOL, TIBBER, octopus
 from test_tariff_service import SITE
 from trio_test import in_real_time
 
@@ -39,6 +40,11 @@ class Provider(http.server.BaseHTTPRequestHandler):
         "/charts": ENERGY_CHARTS,
         "/tibber": TIBBER,
         "/2023-03-07": LIST,
+        "/nordpool": NORD_POOL,
+        "/co2eq": ENERGY_CHARTS_CO2,
+        "/fs/abcdefg/estimate/52.5/13.4/30/0/10": FORECAST_SOLAR,
+        "/meteo": OPEN_METEO,
+        "/sites/a-b/forecasts": SOLCAST,
     }
     asked: list[tuple[str, str]]
 
@@ -114,7 +120,32 @@ def test_a_list_comes_over_the_wire(tariff: str, price: float) -> None:
     run()
 
 
-async def fetched(tariffs: str) -> Rates:
+ROOF = "lat: 52.5, lon: 13.4, dec: 30, az: 0, kwp: 10"
+SIX = datetime(2026, 6, 13, 6, tzinfo=UTC)
+MORE = [
+    ("grid", "type: nordpool, region: FI, uri: $/nordpool", QUARTER_PAST_NINE, 0.002),
+    ("co2", "type: energychartsco2, uri: $/co2eq", QUARTER_PAST_NINE, 505.0),
+    ("solar", f"type: template, template: forecast-solar, apikey: abcdefg, uri: $/fs, {ROOF}", SIX, 300.0),
+    ("solar", f"type: openmeteo, uri: $/meteo, {ROOF}", SIX - timedelta(minutes=1), 4758.0),
+    ("solar", "type: solcast, site: a-b, token: abcdefg, uri: $/sites", SIX, 2500.0),
+    ("solarp10", "type: solcast, site: a-b, token: abcdefg, uri: $/sites", SIX, 1500.0),
+]
+
+
+@pytest.mark.parametrize(("kind", "tariff", "at", "value"), MORE, ids=[f"{row[0]} {row[1][:30]}" for row in MORE])
+def test_emissions_and_the_sun_come_over_the_wire(kind: str, tariff: str, at: datetime, value: float) -> None:
+    @in_real_time
+    async def run() -> None:
+        with provider() as (address, _):
+            section = kind.removesuffix("p10")
+            rates = await fetched(f"{{{section}: {{{tariff.replace('$', address)}}}}}", TariffKind(kind))
+            found = price_at(rates, at)
+            assert found is not None and round(found, 6) == value
+
+    run()
+
+
+async def fetched(tariffs: str, kind: TariffKind = TariffKind.GRID) -> Rates:
     """What the server knows after the first answer."""
     clock = Clock(epoch=QUARTER_PAST_NINE)
     config = parse_config(SITE.format(tariffs=tariffs), environment={})
@@ -127,4 +158,4 @@ async def fetched(tariffs: str) -> Rates:
             await arrived.wait()
             nursery.cancel_scope.cancel()
     await devices.aclose()
-    return service.rates()[TariffKind.GRID]
+    return service.rates()[kind]
