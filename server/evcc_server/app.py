@@ -216,7 +216,6 @@ async def _server(
     site = await restored_site(site_config, store, clock.now(), keeps_settings=config.persists, law=options.law)
     hub = Hub(_labels(config), await restored_reasons(site_config, store, clock.now()))
     persistence = Persistence(store, clock, site, hub.reasons, keeps_settings=config.persists)
-    sources = {each.name: Source(expiry=each.expiry, fallback_w=each.fallback_w) for each in config.operator_limits}
     wiring = _wiring(config)
     loop = ControlLoop(
         site,
@@ -229,19 +228,12 @@ async def _server(
         batteries=_leases(config, devices, clock),
         hub=hub,
         persistence=persistence,
-        limits=await OperatorLimits.restored(store, sources, clock.now()),
+        limits=await OperatorLimits.restored(store, _limit_sources(config), clock.now()),
     )
     loop.show()
     if config.telemetry and await store.load_flag(TELEMETRY) is None:
         await store.save_flag(TELEMETRY, True)
-    home = Home(
-        gateway=loop,
-        hub=hub,
-        store=store,
-        site=site_config,
-        now=clock.now,
-        options=_api_options(config, options),
-    )
+    api = _api_options(config, options)
     return Server(
         config=config,
         site_config=site_config,
@@ -249,7 +241,7 @@ async def _server(
         hub=hub,
         store=store,
         loop=loop,
-        home=home,
+        home=Home(gateway=loop, hub=hub, store=store, site=site_config, now=clock.now, options=api),
         site=site,
         clock=clock,
         persistence=persistence,
@@ -355,6 +347,10 @@ def _wiring(config: Config) -> Wiring:
         loadpoints=tuple(LoadpointWiring(charger=lp.charger, meter=lp.meter) for lp in config.loadpoints),
         circuits=circuits,
     )
+
+
+def _limit_sources(config: Config) -> Mapping[str, Source]:
+    return {each.name: Source(expiry=each.expiry, fallback_w=each.fallback_w) for each in config.operator_limits}
 
 
 def _leases(config: Config, devices: Devices, clock: Clock) -> Mapping[str, BatteryLease]:
