@@ -85,6 +85,14 @@ def test_solcast_is_asked_eight_times_a_day() -> None:
     )
 
 
+def test_prices_are_asked_for_in_the_sites_currency() -> None:
+    found = read(
+        "currency: SEK, grid: {type: nordpool, region: SE3}, planner: {type: nordpool, region: SE3, currency: eur}"
+    )
+    assert found.grid == ProviderTariff(kind="nordpool", region="SE3", currency="SEK")
+    assert found.planner == ProviderTariff(kind="nordpool", region="SE3", currency="EUR")
+
+
 def test_own_lists_say_in_what_they_are() -> None:
     found = read(
         "currency: SEK, grid: {type: csv, file: prices.csv, charges: 1},"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from evcc_server.tariffs.csv_list import parse_csv
 from evcc_server.tariffs.price_list import PriceListError
-from evcc_server.texts.measures import EMISSION_MEASURES, POWER_MEASURES, Measure, price_measures
+from evcc_server.texts.measures import EMISSION_MEASURES, POWER_MEASURES, SUN_MEASURES, Measure, price_measures
 from evcclib.tariff import Rate
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -38,6 +38,11 @@ def test_the_header_says_in_what_the_values_are(text: str, value: float, unit: s
     ((rate,), found) = parsed(text)
     assert (rate.start, rate.end, found) == (NINE, NINE + HOUR, unit)
     assert rate.price == pytest.approx(value)
+
+
+def test_energies_are_of_their_slots() -> None:
+    rates, unit = parsed("start,kilowatt_hours\n2026-06-15T09:00Z,0.5\n", SUN_MEASURES)
+    assert (rates, unit) == ((Rate(NINE, NINE + HOUR, 500),), "Wh")
 
 
 def test_powers_and_slots_with_an_end() -> None:

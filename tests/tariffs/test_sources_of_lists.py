@@ -220,6 +220,9 @@ async def test_a_list_comes_over_mqtt_in_cents() -> None:
         "grid: {type: custom, unit: ct/kWh, forecast: {source: mqtt, topic: prices}}", Web(), topics=topics
     ) as service:
         assert now_of(service) == 0.285
+        topics.say("prices", json.dumps([{"start": NINE_S, "end": NINE_S + 36_000, "value": 30}]))
+        await anyio.sleep(MINUTE_S)
+        assert now_of(service) == 0.3
 
 
 @in_virtual_time
@@ -293,6 +296,23 @@ async def test_of_two_roofs_the_sum_counts_and_the_one_that_answers_is_not_asked
         assert (now_of(service, TariffKind.SOLAR), now_of(service, TariffKind.SOLAR_P10)) == (5000, 2500)
         assert TariffKind.SOLAR_P90 not in service.rates()
         assert service.rates()[TariffKind.SOLAR].unit == "W"
+
+
+@in_virtual_time
+async def test_energies_of_slots_become_their_mean_powers(tmp_path: Path) -> None:
+    """A quarter of a kWh in a quarter of an hour is a kW; from the file, 500 Wh in half an hour is one more."""
+    quarters = [{"start": "2023-03-07T12:00:00Z", "end": "2023-03-07T12:15:00Z", "value": 0.25, "p10": 0.125}]
+    web = Web({"GET /sun": json.dumps(quarters)})
+    file = tmp_path / "sun.csv"
+    file.write_text("start,end,wh\n2023-03-07T12:00Z,2023-03-07T12:30Z,500\n", encoding="utf-8")
+    own = "{type: custom, unit: kWh, interval: 10m, forecast: {source: http, uri: 'http://s.test/sun'}}"
+    async with running(f"solar: {own}", web) as service:
+        assert (now_of(service, TariffKind.SOLAR), now_of(service, TariffKind.SOLAR_P10)) == (1000, 500)
+        await anyio.sleep(10 * MINUTE_S)
+        assert len(web.asked) == 2
+    async with running(f"solar: [{own}, {{type: csv, file: '{file}'}}]", web) as service:
+        assert now_of(service, TariffKind.SOLAR) == 2000
+        assert TariffKind.SOLAR_P10 not in service.rates()
 
 
 CLEAR_SKY = "solar: {type: clearsky, lat: 52.5, lon: 13.4, dec: 30, az: 0, kwp: 10}"

@@ -77,6 +77,10 @@ def test_tibber_gives_totals_of_today_and_tomorrow() -> None:
     assert parse_tibber(TIBBER, home="h1") == parse_tibber(TIBBER)
     with pytest.raises(PriceListError, match="no home with a subscription and the id h2"):
         parse_tibber(TIBBER, home="h2")
+    with_currency = TIBBER.replace('"total": 0.35', '"currency": "SEK", "total": 0.35')
+    assert parse_tibber(with_currency, currency="SEK") == parse_tibber(TIBBER)
+    with pytest.raises(PriceListError, match="currency: 'SEK' is not expected, only EUR"):
+        parse_tibber(with_currency)
     with pytest.raises(PriceListError, match="invalid token"):
         parse_tibber('{"errors": [{"message": "invalid token"}], "data": null}')
 

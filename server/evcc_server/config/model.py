@@ -252,7 +252,7 @@ class ProviderTariff:
     home: str = ""
     product: str = ""
     uri: str = ""
-    currency: str = "EUR"  # in which the provider shall say its prices, where it can
+    currency: str = "EUR"  # of the site; in which the provider shall say its prices, where it can
     by_direct_debit: bool = True  # how the owner pays, where the price depends on it
     interval: timedelta = timedelta(hours=1)
     fees: Fees = NO_FEES
@@ -266,6 +266,7 @@ class CustomTariff:
     price: Source | None = None
     forecast: Source | None = None
     measure: Measure | None = None
+    interval: timedelta | None = None  # as the source is: a minute, an hour
     fees: Fees = NO_FEES
 
 

@@ -28,7 +28,7 @@ from evcc_server.profiles.formula import compiled, names_in
 from evcc_server.quoting import quoted
 from evcc_server.texts.measures import (
     EMISSION_MEASURES,
-    POWER_MEASURES,
+    SUN_MEASURES,
     Measure,
     measure_of,
     price_measures,
@@ -40,6 +40,7 @@ _ADDRESS = re.compile(r"(?!.*(\$\{|\{\{))https?://[^\s/]+\S*")
 _PRICE_MAX = 100_000.0  # gCO2/kWh use the same numbers
 _CHARGES_MAX = 10.0
 _INTERVAL_MIN = timedelta(minutes=5)
+_OWN_INTERVAL_MIN = timedelta(seconds=10)
 _PROVIDERS: dict[str, dict[tuple[str, ...], str]] = {
     # kind -> the keys it needs, each by any of its names, and what is expected there
     "awattar": {},
@@ -104,10 +105,10 @@ def read_tariffs(section: Section) -> Tariffs:
     prices = price_measures(currency)
     tariffs = Tariffs(
         currency=currency,
-        grid=_tariff(section.section("grid"), KINDS, prices),
-        feed_in=_tariff(section.section("feedin"), KINDS, prices),
-        planner=_tariff(section.section("planner"), KINDS, prices | EMISSION_MEASURES),
-        co2=_tariff(section.section("co2"), CO2_KINDS, EMISSION_MEASURES),
+        grid=_tariff(section.section("grid"), KINDS, prices, currency),
+        feed_in=_tariff(section.section("feedin"), KINDS, prices, currency),
+        planner=_tariff(section.section("planner"), KINDS, prices | EMISSION_MEASURES, currency),
+        co2=_tariff(section.section("co2"), CO2_KINDS, EMISSION_MEASURES, currency),
         solar=tuple(source for each in section.sections("solar") if (source := _solar(each)) is not None),
     )
     if len({getattr(each, "kind", "") == "clearsky" for each in tariffs.solar}) > 1:
@@ -130,7 +131,9 @@ def _kind(section: Section, kinds: tuple[str, ...]) -> str:
     return kind
 
 
-def _tariff(section: Section | None, kinds: tuple[str, ...], measures: dict[str, Measure]) -> Tariff | None:
+def _tariff(
+    section: Section | None, kinds: tuple[str, ...], measures: dict[str, Measure], currency: str
+) -> Tariff | None:
     if section is None:
         return None
     kind = _kind(section, kinds)
@@ -142,7 +145,7 @@ def _tariff(section: Section | None, kinds: tuple[str, ...], measures: dict[str,
     elif kind == "csv":
         tariff = CsvTariff(path=section.required_text("file", allowed="a file"), fees=_fees(section))
     elif kind:
-        tariff = _provider(section, kind)
+        tariff = _provider(section, kind, currency)
     section.close()
     return tariff
 
@@ -235,7 +238,13 @@ def _custom(section: Section, measures: dict[str, Measure]) -> CustomTariff:
     forecast = optional_source(section, "forecast")
     if (price is None) == (forecast is None):
         section.problem("price", "expected one of price (now) and forecast (a list of start, end, price)")
-    return CustomTariff(price=price, forecast=forecast, measure=_measure(section, measures), fees=_fees(section))
+    return CustomTariff(
+        price=price,
+        forecast=forecast,
+        measure=_measure(section, measures),
+        interval=section.duration("interval", low=_OWN_INTERVAL_MIN),
+        fees=_fees(section),
+    )
 
 
 def _check_needed(section: Section, needed: dict[tuple[str, ...], str]) -> None:
@@ -251,7 +260,7 @@ def _uri(section: Section) -> str:
     return uri
 
 
-def _provider(section: Section, kind: str) -> ProviderTariff:
+def _provider(section: Section, kind: str, currency: str) -> ProviderTariff:
     _check_needed(section, _PROVIDERS[kind])
     region = section.text("region", "zone", "zip", "bzn", "domain", default="")
     if kind == "entsoe" and region:
@@ -267,7 +276,7 @@ def _provider(section: Section, kind: str) -> ProviderTariff:
         home=section.text("homeid", default=""),
         product=section.text("productcode", "tariff", default=""),
         uri=_uri(section),
-        currency=section.text("currency", default="EUR").upper() if kind == "nordpool" else "EUR",
+        currency=section.text("currency", default=currency).upper() if kind == "nordpool" else currency,
         by_direct_debit=section.boolean("directDebit", default=True),
         interval=section.duration("interval", default=timedelta(hours=1), low=_INTERVAL_MIN),
         fees=_fees(section),
@@ -281,7 +290,11 @@ def _solar(section: Section) -> SolarSource | None:
         forecast = optional_source(section, "forecast")
         if forecast is None:
             section.problem("forecast", "missing, expected a plugin with a list of start, end, value")
-        source = CustomTariff(forecast=forecast, measure=_measure(section, POWER_MEASURES))
+        source = CustomTariff(
+            forecast=forecast,
+            measure=_measure(section, SUN_MEASURES),
+            interval=section.duration("interval", low=_OWN_INTERVAL_MIN),
+        )
     elif kind == "csv":
         source = CsvTariff(path=section.required_text("file", allowed="a file"))
     elif kind:

@@ -1,7 +1,7 @@
 """A list of values in a file of the owner's. Pure.
 
 A header; the first column is ``start``, a second one may be ``end``, the last one is named for what its values are:
-``eur_per_kwh``, ``ct_per_kwh``, ``eur_per_mwh``, ``g_per_kwh``, ``watt``, ``kilowatt`` (or ``w``, ``kw``). Commas and
+``eur_per_kwh``, ``ct_per_kwh``, ``eur_per_mwh``, ``g_per_kwh``, ``w``, ``kw``, ``wh``, ``kwh`` (or ``watt`` ...). Commas and
 points, or semicolons and decimal commas. Times are ISO 8601; without an offset they are the wall clock's, and of an hour that
 comes twice the rows that stand later are the second time.
 """
@@ -19,7 +19,7 @@ from evcc_server.tariffs.price_list import RATES_MAX, PriceListError, Slot, rate
 from evcc_server.texts.measures import Measure, measure_of
 from evcclib.tariff import Rate
 
-_OTHER_NAMES = {"watt": "W", "kilowatt": "kW"}
+_OTHER_NAMES = {"watt": "W", "kilowatt": "kW", "watt_hours": "Wh", "kilowatt_hours": "kWh"}
 
 
 def parse_csv(text: str, *, allowed: Mapping[str, Measure], zone: tzinfo) -> tuple[tuple[Rate, ...], str]:

@@ -80,7 +80,7 @@ def _tibber(tariff: ProviderTariff, _now: datetime) -> Provider:
     )
 
     def parse(text: str) -> tuple[Rate, ...]:
-        return parse_tibber(text, home=tariff.home)
+        return parse_tibber(text, home=tariff.home, currency=tariff.currency)
 
     return Provider(request=request, parse=parse)
 
@@ -88,11 +88,11 @@ def _tibber(tariff: ProviderTariff, _now: datetime) -> Provider:
 _FURTHER_NOTICE = timedelta(days=7)
 _TIBBER_QUERY = (
     "{ viewer { homes { id currentSubscription { priceInfo(resolution: QUARTER_HOURLY) {"
-    " today { total startsAt } tomorrow { total startsAt } } } } } }"
+    " today { total currency startsAt } tomorrow { total currency startsAt } } } } } }"
 )
 
 
-def parse_tibber(text: str, *, home: str = "") -> tuple[Rate, ...]:
+def parse_tibber(text: str, *, home: str = "", currency: str = "EUR") -> tuple[Rate, ...]:
     """Totals of today and tomorrow, of the home with this id, else of the first with a subscription."""
     document = parsed(text)
     errors = document.get("errors") if isinstance(document, dict) else None
@@ -105,7 +105,10 @@ def parse_tibber(text: str, *, home: str = "") -> tuple[Rate, ...]:
             continue
         prices = table_in(table_in(candidate, "currentSubscription"), "priceInfo")
         days = [list_in(prices, day) for day in ("today", "tomorrow") if prices.get(day) is not None]
-        return rates_of(Slot(time_in(item, "startsAt"), None, value_in(item, "total")) for day in days for item in day)
+        items = [item for day in days for item in day]
+        for item in items:
+            check_unit(item, "currency", currency)
+        return rates_of(Slot(time_in(item, "startsAt"), None, value_in(item, "total")) for item in items)
     raise PriceListError("no home with a subscription" + (f" and the id {home}" if home else ""))
 
 

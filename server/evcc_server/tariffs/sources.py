@@ -24,7 +24,7 @@ from evcc_server.config.model import (
     Tariff,
     Tariffs,
 )
-from evcc_server.config.sources import HttpSource
+from evcc_server.config.sources import HttpSource, MqttSource
 from evcc_server.config.sources import Source as PluginSource
 from evcc_server.devices.plugin.sources import Plugins
 from evcc_server.errors import DeviceRefused
@@ -33,14 +33,15 @@ from evcc_server.tariffs.clear_sky import clear_sky
 from evcc_server.tariffs.csv_list import parse_csv
 from evcc_server.tariffs.fees import with_fees
 from evcc_server.tariffs.oddities import oddities
-from evcc_server.tariffs.price_list import Power, PriceListError, summed
+from evcc_server.tariffs.price_list import HOUR, Power, PriceListError, summed
 from evcc_server.tariffs.providers import parse_list, parse_power_list, provider_of
 from evcc_server.tariffs.roof_past import RoofPast
 from evcc_server.tariffs.solar_providers import solar_provider_of
 from evcc_server.texts.measures import (
     EMISSION_MEASURES,
+    ENERGY_UNIT,
     GRAMS,
-    POWER_MEASURES,
+    SUN_MEASURES,
     WATTS,
     Measure,
     price_measures,
@@ -204,7 +205,7 @@ def _custom(tariff: CustomTariff, measure: Measure, plugins: Plugins, fetched: _
         async def listed(now: datetime) -> Fetched:
             return fetched(_times(factor, parse_list(await read_list())), measure.unit, now)
 
-        return Source(listed)
+        return Source(listed, _own_refresh(tariff))
     assert tariff.price is not None  # the configuration demands one of them
     read_price = plugins.reader(tariff.price)
 
@@ -217,7 +218,13 @@ def _custom(tariff: CustomTariff, measure: Measure, plugins: Plugins, fetched: _
         start = now.astimezone(UTC)
         return fetched((Rate(start, start + OUTDATED_AFTER, price * measure.factor),), measure.unit, now)
 
-    return Source(present, PRESENT_PRICE_REFRESH)
+    return Source(present, tariff.interval or PRESENT_PRICE_REFRESH)
+
+
+def _own_refresh(tariff: CustomTariff) -> timedelta:
+    """What comes by itself is looked at each minute."""
+    default = PRESENT_PRICE_REFRESH if isinstance(tariff.forecast, MqttSource) else REFRESH
+    return tariff.interval or default
 
 
 def _scale(source: PluginSource) -> float:
@@ -289,7 +296,7 @@ def _solar_parts(configured: Sequence[SolarSource], around: Surroundings) -> Ite
             case CsvTariff(path=path):
                 yield functools.partial(_solar_csv, path, around), FILE_REFRESH
             case CustomTariff():
-                yield _solar_custom(each, around.plugins), REFRESH
+                yield _solar_custom(each, around.plugins), _own_refresh(each)
 
 
 async def _clear_sky(roofs: Sequence[Roof], around: Surroundings, now: datetime) -> Power:
@@ -307,17 +314,24 @@ async def _solar_provider(tariff: SolarTariff, plugins: Plugins, _now: datetime)
 
 
 async def _solar_csv(path: str, around: Surroundings, _now: datetime) -> Power:
-    rates, _ = await _read_csv(path, POWER_MEASURES, around)
-    return Power(rates)
+    return Power(_as_power(*await _read_csv(path, SUN_MEASURES, around)))
+
+
+def _as_power(rates: tuple[Rate, ...], unit: str) -> tuple[Rate, ...]:
+    """The mean powers of energies; powers as they are."""
+    if unit != ENERGY_UNIT:
+        return rates
+    return tuple(Rate(rate.start, rate.end, rate.price / ((rate.end - rate.start) / HOUR)) for rate in rates)
 
 
 def _solar_custom(tariff: CustomTariff, plugins: Plugins) -> _Read:
     assert tariff.forecast is not None  # the configuration demands it
     read = plugins.reader(tariff.forecast)
-    factor = (tariff.measure or WATTS).factor * _scale(tariff.forecast)
+    measure = tariff.measure or WATTS
+    factor = measure.factor * _scale(tariff.forecast)
 
     async def listed(_now: datetime) -> Power:
-        return parse_power_list(await read()).map(functools.partial(_times, factor))
+        return parse_power_list(await read()).map(lambda rates: _as_power(_times(factor, rates), measure.unit))
 
     return listed
 

@@ -31,6 +31,9 @@ def price_measures(currency: str) -> dict[str, Measure]:
 
 EMISSION_MEASURES = {"g/kWh": GRAMS, "kg/MWh": GRAMS}
 POWER_MEASURES = {"W": WATTS, "kW": Measure(POWER_UNIT, 1000.0)}
+ENERGY_UNIT = "Wh"
+SUN_MEASURES = POWER_MEASURES | {"Wh": Measure(ENERGY_UNIT), "kWh": Measure(ENERGY_UNIT, 1000.0)}
+"""An energy is that of its whole slot."""
 
 
 def measure_of(text: str, allowed: Mapping[str, Measure]) -> Measure | None:
