@@ -320,7 +320,7 @@ CLEAR_SKY = "solar: {type: clearsky, lat: 52.5, lon: 13.4, dec: 30, az: 0, kwp: 
 
 @in_virtual_time
 async def test_a_roof_that_gives_half_of_a_clear_sky_is_expected_to_go_on_so_and_that_outlives_a_restart() -> None:
-    (roof,) = clear_sky_roofs(parse_config(SITE.format(tariffs=f"{{{CLEAR_SKY}}}"), environment={}).tariffs)
+    (roof,) = clear_sky_roofs(parse_config(SITE.format(tariffs=f"{{{CLEAR_SKY}}}"), environment={}).tariffs.solar)
     clock: list[Clock] = []
 
     def half() -> float | None:

@@ -86,7 +86,7 @@ class TariffService:
         self._known: dict[TariffKind, _Known] = {}
         self._told: dict[TariffKind, frozenset[str]] = {}
         self._past = RoofPast()
-        self._roofs = clear_sky_roofs(config.tariffs)
+        self._roofs = clear_sky_roofs(config.tariffs.solar)
         around = Surroundings(
             currency=config.tariffs.currency,
             zone=time_zone(config),

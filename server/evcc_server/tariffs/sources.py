@@ -111,11 +111,11 @@ def sources_of(tariffs: Tariffs, around: Surroundings) -> dict[TariffKind, Sourc
     return found | ({TariffKind.SOLAR: _solar(tariffs.solar, around)} if tariffs.solar else {})
 
 
-def clear_sky_roofs(tariffs: Tariffs) -> tuple[Roof, ...]:
+def clear_sky_roofs(configured: Sequence[SolarSource]) -> tuple[Roof, ...]:
     """The roofs of which our own clear sky is wanted."""
     return tuple(
         each.roof
-        for each in tariffs.solar
+        for each in configured
         if isinstance(each, SolarTariff) and each.kind == "clearsky" and each.roof is not None
     )
 
@@ -282,9 +282,7 @@ def _solar(configured: Sequence[SolarSource], around: Surroundings) -> Source:
 
 
 def _solar_parts(configured: Sequence[SolarSource], around: Surroundings) -> Iterator[tuple[_Read, timedelta]]:
-    roofs = tuple(
-        each.roof for each in configured if isinstance(each, SolarTariff) and each.kind == "clearsky" and each.roof
-    )
+    roofs = clear_sky_roofs(configured)
     if roofs:
         yield functools.partial(_clear_sky, roofs, around), REFRESH
     for each in configured:
