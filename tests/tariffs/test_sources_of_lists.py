@@ -24,7 +24,7 @@ from evcc_server.errors import DeviceDown, DeviceRefused
 from evcc_server.keeping.store import Snapshot, Store
 from evcc_server.tariffs.clear_sky import clear_sky
 from evcc_server.tariffs.service import TariffService, pause_after
-from evcc_server.tariffs.sources import clear_sky_roofs
+from evcc_server.tariffs.sun_sources import clear_sky_roofs
 from evcc_server.wiring.factory import build
 from evcclib.model import TariffKind
 from evcclib.tariff import price_at
@@ -313,6 +313,15 @@ async def test_energies_of_slots_become_their_mean_powers(tmp_path: Path) -> Non
     async with running(f"solar: [{own}, {{type: csv, file: '{file}'}}]", web) as service:
         assert now_of(service, TariffKind.SOLAR) == 2000
         assert TariffKind.SOLAR_P10 not in service.rates()
+
+
+@in_virtual_time
+async def test_forecasts_without_a_common_time_have_no_sum(caplog: pytest.LogCaptureFixture) -> None:
+    web = Web({"GET /a": '[{"start": 1678190400, "value": 1}]', "GET /b": '[{"start": 1678240000, "value": 1}]'})
+    parts = (f"{{type: custom, forecast: {{source: http, uri: 'http://s.test/{name}'}}}}" for name in "ab")
+    async with running(f"solar: [{', '.join(parts)}]", web) as service:
+        assert service.rates() == {}
+        assert "tariff solar: there is no time for which all parts have a forecast" in caplog.text
 
 
 CLEAR_SKY = "solar: {type: clearsky, lat: 52.5, lon: 13.4, dec: 30, az: 0, kwp: 10}"

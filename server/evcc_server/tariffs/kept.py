@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from evcc_server.tariffs.sources import Lists
+from evcc_server.tariffs.source import Lists
 from evcclib.errors import InvalidReadings
 from evcclib.model import TariffKind
 from evcclib.tariff import Rate, Rates

@@ -24,16 +24,9 @@ from evcc_server.secrets import redact
 from evcc_server.tariffs.kept import from_document, to_document
 from evcc_server.tariffs.price_list import HOUR, PriceListError
 from evcc_server.tariffs.roof_past import HourMeans, RoofPast
-from evcc_server.tariffs.sources import (
-    Fetched,
-    Lists,
-    Source,
-    Surroundings,
-    clear_power,
-    clear_sky_roofs,
-    explained,
-    sources_of,
-)
+from evcc_server.tariffs.source import Fetched, Lists, Source, Surroundings, explained
+from evcc_server.tariffs.sources import sources_of
+from evcc_server.tariffs.sun_sources import clear_power, clear_sky_roofs
 from evcc_server.wiring.factory import Devices
 from evcc_server.wiring.site import time_zone
 from evcclib.errors import InvalidReadings

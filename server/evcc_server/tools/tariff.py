@@ -10,7 +10,7 @@ import anyio
 from evcc_server.clock import Clock
 from evcc_server.config.model import Config
 from evcc_server.tariffs.service import FAILURES, TariffService
-from evcc_server.tariffs.sources import Fetched, explained
+from evcc_server.tariffs.source import Fetched, explained
 from evcc_server.tools.values_text import table
 from evcc_server.wiring.factory import Devices
 from evcclib.model import TariffKind
