@@ -113,6 +113,13 @@ def test_what_is_wrong_is_one_line_and_the_others_are_shown(
     assert captured.out.startswith("tariff feedin\n")
 
 
+def test_a_key_that_stands_in_an_address_is_not_shown(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    roof = "lat: 52.5, lon: 13.4, dec: 30, az: 0, kwp: 10"
+    assert run(f"solar: {{type: forecastsolar, apikey: abcdefgh, uri: '$/fs', {roof}}}") == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "/fs/***/estimate/52.5/13.4/30/0/10: HTTP 404 Not Found" in line
+
+
 def test_what_is_odd_is_said_beside_the_list(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("grid: {type: custom, forecast: {source: http, uri: '$/sun'}}") == 0
     captured = capsys.readouterr()
