@@ -29,13 +29,16 @@ def constant_inputs_settle(run: Judged) -> Found:
     watch_s = 300.0
     scenario = run.scenario
     guard_s = max((charger.loadpoint.guard_duration_s for charger in scenario.charger), default=0.0)
+    what_all_do = [
+        tuple([_does(run, number, instant, wish) for number, _charger in run.loadpoints])
+        for instant, wish in run.moments
+    ]
     for index, charger in enumerate(scenario.charger):
         start_s = -1.0
         before: tuple[object, ...] | None = None
         limits: list[tuple[float, float]] = []
-        for instant, wish in run.moments:
+        for (instant, wish), others in zip(run.moments, what_all_do, strict=True):
             loadpoint = instant.loadpoints[index]
-            others = tuple(_does(run, number, instant, wish) for number, _charger in run.loadpoints)
             inputs = (
                 instant.household_w,
                 instant.pv_available_w,

@@ -140,7 +140,7 @@ def raises_fit(run: Judged) -> Found:
             continue
         seen = [*recent, now]
         others_w = {
-            ceiling.name: [min(rooms.others_w(ceiling, i)[phase] for i in seen) for phase in range(3)]
+            ceiling.name: list(map(min, zip(*(rooms.others_w(ceiling, each) for each in seen), strict=True)))
             for ceiling in rooms.ceilings(now.second)
         }
         for index in raised:

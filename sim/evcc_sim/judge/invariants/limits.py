@@ -159,8 +159,9 @@ def _rests(run: Judged, index: int, second: float) -> bool:
 def _room_a(run: Judged, ceiling: Ceiling, index: int, instant: Instant) -> float:
     """What a circuit leaves over on the grid phases of a station [A]."""
     flowing_w, loadpoint = run.rooms.flows_if_taken_w(ceiling, instant), instant.loadpoints[index]
-    used = min(counted_phases(run.scenario, index, loadpoint), loadpoint.phases)
-    own = [phase - 1 for phase in run.scenario.charger[index].box.phase_rotation[:used]]
+    box = run.scenario.charger[index].box
+    used = min(counted_phases(box, run.cars.get(loadpoint.car), loadpoint), loadpoint.phases)
+    own = [phase - 1 for phase in box.phase_rotation[:used]]
     room_a = float("inf")
     if ceiling.current_max_a is not None:
         room_a = min(ceiling.current_max_a - flowing_w[phase] / run.voltage_v for phase in own)

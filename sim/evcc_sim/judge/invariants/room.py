@@ -38,11 +38,14 @@ class Rooms:
 
     def __init__(self, trace: Trace, operator: Operator) -> None:
         self._trace = trace
-        self._scenario = scenario = trace.scenario
+        scenario = trace.scenario
         self._voltage_v = scenario.site.true_voltage_v or scenario.site.voltage_v
-        self._phases = {car.name: car.phases for car in scenario.car}
+        self._cars = {car.name: car for car in scenario.car}
+        self._boxes = [charger.box for charger in scenario.charger]
+        self._grid_phases = [[phase - 1 for phase in box.phase_rotation] for box in self._boxes]
         self.circuits = tuple(_ceilings(scenario))
         self._everyone = tuple(range(len(scenario.charger)))
+        self._circuits_over = [[each for each in self.circuits if index in each.members] for index in self._everyone]
         self._operator = operator
         self._unseen = {  # by circuit
             ceiling.name: [index for index in ceiling.metered if not scenario.charger[index].box.has_meter]
@@ -52,16 +55,21 @@ class Rooms:
         for name, stations in self._unseen.items():
             doubt = Doubt(stations)
             self._fallen_w[name] = {each.second: doubt.fallen_w(each) for each in trace.instants if stations}
+        # What every loadpoint asks of an instant again, which is known by its id: two may have the same second.
+        self._flows_w: dict[tuple[str, int], list[float]] = {}
+        self._counted: dict[tuple[tuple[int, ...], int], list[tuple[int, list[int]]]] = {}
 
     def ceilings(self, second: float) -> list[Ceiling]:
         """All limits that hold at ``second``."""
-        limit_w = self._operator.limit_w(second)
-        operator = [] if limit_w is None else [Ceiling(OPERATOR, self._everyone, None, limit_w, sees_house=False)]
-        return [*self.circuits, *operator]
+        return [*self.circuits, *self._operators(second)]
 
     def over(self, loadpoint: int, second: float) -> list[Ceiling]:
         """The limits that concern ``loadpoint`` at ``second``."""
-        return [each for each in self.ceilings(second) if loadpoint in each.members]
+        return [*self._circuits_over[loadpoint], *self._operators(second)]
+
+    def _operators(self, second: float) -> list[Ceiling]:
+        limit_w = self._operator.limit_w(second)
+        return [] if limit_w is None else [Ceiling(OPERATOR, self._everyone, None, limit_w, sees_house=False)]
 
     def beside_minimums_a(self, loadpoint: int, instant: Instant) -> float:
         """What is left for each phase of ``loadpoint`` when every other car has just its minimum [A].
@@ -87,13 +95,24 @@ class Rooms:
         phases = self._assumed_phases(loadpoint, instant.loadpoints[loadpoint])
         for ceiling in self.over(loadpoint, instant.second):
             used_w = self._seen_others_w(ceiling, instant)
-            for member in ceiling.members:
-                each = instant.loadpoints[member]
-                if member != loadpoint and (each.pilot_a > 0 or (each.car and each.mode is not ChargeMode.OFF)):
-                    for phase in self._assumed_phases(member, each):
+            for member, its_phases in self._counted_members(ceiling, instant):
+                if member != loadpoint:
+                    for phase in its_phases:
                         used_w[phase] += currents_a[member] * self._voltage_v
             room_a = min(room_a, self._left_a(ceiling, used_w, phases))
         return room_a
+
+    def _counted_members(self, ceiling: Ceiling, instant: Instant) -> list[tuple[int, list[int]]]:
+        """The loadpoints of ``ceiling`` that take something, or may, with the phases that a control must count on."""
+        key = ceiling.members, id(instant)
+        if key not in self._counted:
+            members = [(member, instant.loadpoints[member]) for member in ceiling.members]
+            self._counted[key] = [
+                (member, self._assumed_phases(member, each))
+                for member, each in members
+                if each.pilot_a > 0 or (each.car and each.mode is not ChargeMode.OFF)
+            ]
+        return self._counted[key]
 
     def excess(self, loadpoint: int, instant: Instant, other_w: dict[str, list[float]]) -> str | None:
         """Which limit of ``loadpoint`` is exceeded, in words, if all cars take what they are offered beside ``other_w``."""
@@ -128,12 +147,15 @@ class Rooms:
 
     def flows_if_taken_w(self, ceiling: Ceiling, instant: Instant) -> list[float]:
         """What would flow through ``ceiling`` on each phase if every car took what it is offered, for all one sees [W]."""
-        flows_w = self._seen_others_w(ceiling, instant)
-        for member in ceiling.members:
-            each = instant.loadpoints[member]
-            for phase in self._assumed_phases(member, each) if each.car else ():
-                flows_w[phase] += each.pilot_a * self._voltage_v
-        return flows_w
+        key = ceiling.name, id(instant)
+        if key not in self._flows_w:
+            flows_w = self._seen_others_w(ceiling, instant)
+            for member in ceiling.members:
+                each = instant.loadpoints[member]
+                for phase in self._assumed_phases(member, each) if each.car else ():
+                    flows_w[phase] += each.pilot_a * self._voltage_v
+            self._flows_w[key] = flows_w
+        return self._flows_w[key]
 
     def _seen_others_w(self, ceiling: Ceiling, instant: Instant) -> list[float]:
         """What one would take for `others_w` who sees no more than the meters of the stations, the circuits and the site [W].
@@ -146,8 +168,12 @@ class Rooms:
         if not members:
             return others_w
         loadpoints = [instant.loadpoints[member] for member in members]
-        seen_w = [seen_powers_w(self._scenario, *each) for each in zip(members, loadpoints, strict=True)]
-        fewest = min(max(1, counted_phases(self._scenario, *each)) for each in zip(members, loadpoints, strict=True))
+        stations = [
+            (self._boxes[member], self._cars.get(each.car), each)
+            for member, each in zip(members, loadpoints, strict=True)
+        ]
+        seen_w = [seen_powers_w(*each) for each in stations]
+        fewest = min(max(1, counted_phases(*each)) for each in stations)
         for phase in range(3):
             sure_w = sum(each[phase] for each in seen_w)
             less_w = min(sure_w, self._fallen_w[ceiling.name][instant.second] / fewest)
@@ -166,12 +192,11 @@ class Rooms:
 
     def _assumed_phases(self, index: int, loadpoint: LoadpointInstant) -> list[int]:
         """The grid phases that a control must count on."""
-        count = counted_phases(self._scenario, index, loadpoint)
-        return [phase - 1 for phase in self._scenario.charger[index].box.phase_rotation[:count]]
+        return self._grid_phases[index][: counted_phases(self._boxes[index], self._cars.get(loadpoint.car), loadpoint)]
 
     def _own_phases(self, index: int, loadpoint: LoadpointInstant) -> list[int]:
-        count = min(self._phases.get(loadpoint.car, 3), loadpoint.phases)
-        return [phase - 1 for phase in self._scenario.charger[index].box.phase_rotation[:count]]
+        car = self._cars.get(loadpoint.car)
+        return self._grid_phases[index][: loadpoint.phases if car is None else min(car.phases, loadpoint.phases)]
 
 
 def _ceilings(scenario: Scenario) -> Iterator[Ceiling]:

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 from evcc_sim.judge.trace import Instant, LoadpointInstant
-from evcc_sim.worlds.scenario import Scenario
+from evcc_sim.plants.car import CarSpec
+from evcc_sim.plants.wallbox import WallboxSpec
 from evcclib.machines.charger import DRAWING_W
 from evcclib.model import PhaseTriple
 
 
-def counted_phases(scenario: Scenario, index: int, loadpoint: LoadpointInstant) -> int:
+def counted_phases(box: WallboxSpec, car: CarSpec | None, loadpoint: LoadpointInstant) -> int:
     """The phases that a control must count on under a limit: those that it sees the car use, else all that are connected."""
-    car = next((car for car in scenario.car if car.name == loadpoint.car), None)
-    if car is None or not scenario.charger[index].box.has_meter or loadpoint.power_w < DRAWING_W:
+    if car is None or not box.has_meter or loadpoint.power_w < DRAWING_W:
         return loadpoint.phases
     return min(car.phases, loadpoint.phases)
 
 
-def seen_powers_w(scenario: Scenario, index: int, loadpoint: LoadpointInstant) -> PhaseTriple:
+def seen_powers_w(box: WallboxSpec, car: CarSpec | None, loadpoint: LoadpointInstant) -> PhaseTriple:
     """What a station surely draws on each grid phase, as far as one can see it [W].
 
     Without a meter the site's power shows the sum, and nobody on which of the connected phases it flows.
     """
-    box = scenario.charger[index].box
     if box.has_meter:
         return loadpoint.powers_w
-    phases = box.phase_rotation[: counted_phases(scenario, index, loadpoint)]
+    phases = box.phase_rotation[: counted_phases(box, car, loadpoint)]
     even_w = loadpoint.power_w / len(phases)
     first, second, third = (min(own_w, even_w) for own_w in loadpoint.powers_w)
     return (first, second, third)
