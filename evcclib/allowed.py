@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import Enum
+from typing import NamedTuple
 
 from evcclib.errors import Refused, shown
 from evcclib.units import SECOND
@@ -22,41 +22,28 @@ LATEST = datetime(3000, 1, 1, tzinfo=UTC)
 """Clocks that have not been set begin at the first; with the second, sums of times and durations have room."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Allowed:
-    """``holds`` tells whether a value is allowed, ``words`` say which are."""
+class Allowed(NamedTuple):
+    """``holds`` tells whether a value is allowed, ``words`` say which are.
+
+    ``item`` is what every item of a tuple may be, or with ``key`` every value of a mapping.
+    """
 
     words: str
     holds: Callable[[object], bool]
+    item: Allowed | None = None
+    key: Allowed | None = None
 
     def check(self, where: str, value: object, error: type[Refused]) -> None:
         """Raises ``error`` unless ``value`` is allowed."""
         if not self.holds(value):
             raise error(where, value, self.words)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Each(Allowed):
-    item: Allowed
-
-    def check(self, where: str, value: object, error: type[Refused]) -> None:
-        Allowed.check(self, where, value, error)
-        assert isinstance(value, tuple)
-        for position, item in enumerate(value):
-            self.item.check(f"{where}[{position}]", item, error)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Named(Allowed):
-    key: Allowed
-    item: Allowed
-
-    def check(self, where: str, value: object, error: type[Refused]) -> None:
-        Allowed.check(self, where, value, error)
-        assert isinstance(value, Mapping)
-        for key, item in value.items():
-            self.key.check(f"a key of {where}", key, error)
-            self.item.check(f"{where}[{shown(key)}]", item, error)
+        if self.item is not None and isinstance(value, tuple):
+            for position, item in enumerate(value):
+                self.item.check(f"{where}[{position}]", item, error)
+        elif self.item is not None and self.key is not None and isinstance(value, Mapping):
+            for key, item in value.items():
+                self.key.check(f"a key of {where}", key, error)
+                self.item.check(f"{where}[{shown(key)}]", item, error)
 
 
 Table = Mapping[type, Mapping[str, Allowed]]
@@ -133,13 +120,13 @@ def optional(allowed: Allowed) -> Allowed:
 
 def each(allowed: Allowed) -> Allowed:
     """A tuple, every item of which is looked at."""
-    return _Each(f"a tuple, each {allowed.words}", lambda value: isinstance(value, tuple), allowed)
+    return Allowed(f"a tuple, each {allowed.words}", lambda value: isinstance(value, tuple), allowed)
 
 
 def named(key: Allowed, allowed: Allowed) -> Allowed:
     """A mapping, every key and value of which is looked at."""
     words = f"a mapping from {key.words} to {allowed.words}"
-    return _Named(words, lambda value: isinstance(value, Mapping), key, allowed)
+    return Allowed(words, lambda value: isinstance(value, Mapping), allowed, key)
 
 
 def _is_aware(value: object) -> bool:

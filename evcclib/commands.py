@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum, StrEnum
+from typing import NamedTuple
 
 from evcclib.allowed import TEXT, Table, check_fields, one_of, whole
 from evcclib.errors import InvalidReadings
@@ -49,8 +50,7 @@ class WakeVehicle:
 Command = Enable | Disable | SetCurrent | SwitchPhases | WakeCharger | WakeVehicle
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(NamedTuple):
     """The commands for one loadpoint, in the order they are to be applied; the first failure ends the batch.
 
     ``number`` counts up for each loadpoint and identifies the batch in its `Outcome`.
@@ -96,8 +96,7 @@ class BatteryMode(StrEnum):
     CHARGE = "charge"  # from the grid
 
 
-@dataclass(frozen=True, slots=True)
-class BatteryCommand:
+class BatteryCommand(NamedTuple):
     """Put a home battery into ``mode`` until ``expires_at`` and no longer, if nothing renews it; None: it stays so [BAT-5].
 
     The same mode with a later expiry only renews it. ``number`` counts up for each battery and identifies the command in its
@@ -136,8 +135,7 @@ class VehicleRead(StrEnum):
     CLIMATE = "climate"
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(NamedTuple):
     """Please read ``what`` of ``vehicle``; ``is_fresh`` asks to bypass the cache [VEH-12, DEF-27]."""
 
     vehicle: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from evcclib.commands import Batch, BatteryCommand, Read
 from evcclib.events import Event
@@ -33,8 +34,7 @@ class Decision:
     battery_commands: Mapping[int, BatteryCommand] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class PlanPreview:
+class PlanPreview(NamedTuple):
     """A charging plan [PLAN-17]: ``duration`` needed at ``power_w``; ``slots`` None: no plan; ``is_met`` False: the goal cannot
     be reached in time and the slots are all there are."""
 

@@ -8,7 +8,6 @@ has not had the time to change is waited for.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from types import MappingProxyType
 from typing import NamedTuple
@@ -77,8 +76,7 @@ class Waits(NamedTuple):
 FOR_NOTHING = Waits()
 
 
-@dataclass(frozen=True, slots=True)
-class Memory:
+class Memory(NamedTuple):
     """Of a loadpoint: its account; the newest sample of the sun that it could have, and how far samples lie apart [W]; what its
     present current has bought (+) or left (-) [Ws]; the moves that its contactor is spared; since when the sun has been short of
     the minimum; how late the grid meter is."""
@@ -152,7 +150,7 @@ class Adaptive(Law):
         """What is in a hurry does not wait for its price; what follows no sun any more has no account."""
         match news:
             case News.HURRY | News.PHASES_SWITCHED:
-                return memory if memory.is_hurried else replace(memory, is_hurried=True)
+                return memory if memory.is_hurried else memory._replace(is_hurried=True)
             case News.PV_LEFT | News.SUN_LEFT:
                 return _forgotten(memory)
             case _:
@@ -191,7 +189,7 @@ def _target(site: SiteSeen, seen: Seen, memory: Memory, sun: Sun, phases_max: in
     sight = _Sight(site, seen, sun, sun.power_w, phases_max)
     if seen.taken is not None and seen.taken.least_w == seen.taken.most_w:
         late = heard(memory.lateness, drawn_w=sight.drawn_w, grid_w=sun.power_w, at=sun.sampled_at)
-        memory = replace(memory, lateness=late)
+        memory = memory._replace(lateness=late)
         sight.sun_w = late.sun_w + sight.residual_w
     if not seen.is_shown:
         current_a = demand.minimum_a if charger.current_a is None else max(charger.current_a, demand.minimum_a)
@@ -312,15 +310,15 @@ def _follow(sight: _Sight, memory: Memory) -> tuple[Target, Memory]:
     ration = saved(memory.ration, sight.seen.guard_duration, sight.site.instant)
     since = sight.site.instant if memory.short_since is None else memory.short_since
     short_since = since if sight.is_short else None
-    memory = replace(memory, account=account, ration=ration, short_since=short_since)
+    memory = memory._replace(account=account, ration=ration, short_since=short_since)
     goal = _goal(sight, memory, rate)
-    memory = replace(memory, is_hurried=False)
+    memory = memory._replace(is_hurried=False)
     if goal.position != sight.position and goal.missing <= 0:
         ration = spent(ration, sight.site.instant)
-        return _moved(sight, goal.position, margin_w), replace(
-            memory, ration=ration, short_since=None, waits=FOR_NOTHING, missed_ws=0.0
+        return _moved(sight, goal.position, margin_w), memory._replace(
+            ration=ration, short_since=None, waits=FOR_NOTHING, missed_ws=0.0
         )
-    memory = replace(memory, waits=_waits(sight, memory, goal, rate))
+    memory = memory._replace(waits=_waits(sight, memory, goal, rate))
     if not sight.seen.charger.is_enabled:
         waits = memory.waits
         is_waiting = waits.pv_action is PvAction.ENABLE
@@ -336,11 +334,11 @@ def _entered(memory: Memory, sun_w: float, sampled_at: Instant) -> tuple[Memory,
     if before is not None and seconds <= 0:
         return memory, 0.0, 0.0
     if before is None or seconds > SAMPLE_MAX_S:
-        return replace(memory, sampled_at=sampled_at, sun_w=sun_w), 0.0, min(seconds, SAMPLE_MAX_S)
+        return memory._replace(sampled_at=sampled_at, sun_w=sun_w), 0.0, min(seconds, SAMPLE_MAX_S)
     change_w = sun_w - memory.sun_w
     ahead_w = min(max(change_w / seconds * AHEAD_S, -AHEAD_MAX_W), AHEAD_MAX_W)
     spread_w = memory.spread_w + seconds / SPREAD_S * (abs(change_w) - memory.spread_w)
-    return replace(memory, sampled_at=sampled_at, sun_w=sun_w, spread_w=spread_w), ahead_w, seconds
+    return memory._replace(sampled_at=sampled_at, sun_w=sun_w, spread_w=spread_w), ahead_w, seconds
 
 
 def _goal(sight: _Sight, memory: Memory, rate: Account) -> Move:
@@ -423,7 +421,7 @@ def _steered(sight: _Sight, memory: Memory, margin_w: float, seconds: float) -> 
             missed_ws = 0.0
     reason = _kept_reason(sight, memory.waits, aim_a)
     is_wanted = reason.code is not ReasonCode.SURPLUS_WAIT_DISABLE
-    return Target(current_a, 0, False, reason, may_start=is_wanted), replace(memory, missed_ws=missed_ws)
+    return Target(current_a, 0, False, reason, may_start=is_wanted), memory._replace(missed_ws=missed_ws)
 
 
 def _kept_reason(sight: _Sight, waits: Waits, aim_a: float) -> Reason:

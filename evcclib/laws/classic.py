@@ -8,7 +8,7 @@ again.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from evcclib.laws.demand import because
 from evcclib.laws.law import Ask, Law, News, Outlook, Seen, SiteSeen, Sun, Target, Turn
@@ -37,8 +37,7 @@ from evcclib.settings import LoadpointSettings
 from evcclib.units import Instant
 
 
-@dataclass(frozen=True, slots=True)
-class Memory:
+class Memory(NamedTuple):
     """What is waited for at a loadpoint: to start or stop, and to switch phases."""
 
     timer: SunTimer = RESTING

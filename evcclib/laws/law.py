@@ -162,8 +162,8 @@ class Law:
     """A control law without memory, that may decide otherwise at every tick; subclasses say more of themselves.
 
     ``fresh`` and ``fresh_site`` are what it remembers before its first decision, of a loadpoint and of the site: None, or a
-    frozen dataclass of plain values, enums, dataclasses, and unions of dataclasses that name their ``kind``; ``allowed`` has the
-    ranges of their numbers. On other causes than ``causes`` limits alone act.
+    named tuple with defaults, or a frozen dataclass, of plain values, enums, others of its kind, and unions of dataclasses that
+    name their ``kind``; ``allowed`` has the ranges of their numbers. On other causes than ``causes`` limits alone act.
     """
 
     name: str

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any
@@ -1187,7 +1187,7 @@ def followed(change_w: float) -> list[float]:
     bench.box.status = B
     run(bench, range(1, 1201), sun_w=5000.0)
     assert bench.lp.charger.is_enabled
-    bench.lp.memory = replace(bench.lp.memory, missed_ws=0.0)
+    bench.lp.memory = bench.lp.memory._replace(missed_ws=0.0)
     sent = run(bench, range(1201, 1221), sun_w=5000.0 + change_w)
     return [second - 1200 for second, commands in sent.items() if commands]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -433,4 +432,4 @@ def test_what_follows_no_sun_has_no_account() -> None:
     assert made.lp.memory.account != FRESH.account
     made.set("mode", ChargeMode.NOW)
     under(made, 5000.0, 30)
-    assert replace(made.lp.memory, lateness=FRESH.lateness) == FRESH
+    assert made.lp.memory._replace(lateness=FRESH.lateness) == FRESH
