@@ -41,10 +41,13 @@ def decide(site: SiteDesk, sun: Sun) -> SiteSeen:
     seen = SiteSeen(instant, site.utc, site.layout.voltage_v, sun, limits, loadpoints, site.state.memory)
     site.state.memory, ask = site.layout.law.decide(seen)
     unseen_w = [each.unseen_w for each in loadpoints]
+    all_w = sum(unseen_w)
     for index in turns:
-        others_w = sum(unseen_w) - unseen_w[index]
-        _decide_one(desks[index], loadpoints[index], ask, sun.shifted(others_w), limits)
-        unseen_w[index] = outstanding(desks[index].state, sampled_at=sun.sampled_at, instant=instant)
+        _decide_one(desks[index], loadpoints[index], ask, sun.shifted(all_w - unseen_w[index]), limits)
+        own_w = outstanding(desks[index].state, sampled_at=sun.sampled_at, instant=instant)
+        if own_w != unseen_w[index]:
+            unseen_w[index] = own_w
+            all_w = sum(unseen_w)
     return seen
 
 

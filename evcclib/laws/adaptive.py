@@ -31,7 +31,7 @@ from evcclib.laws.account import (
 from evcclib.laws.demand import because
 from evcclib.laws.lateness import AGES, NOTHING_HEARD, Drawn, Lateness, heard
 from evcclib.laws.law import Ask, Law, News, Outlook, Seen, SiteSeen, Sun, Target, Turn
-from evcclib.laws.priorities import sun_for
+from evcclib.laws.priorities import sun_by_turn
 from evcclib.laws.ration import FULL, SPARED_MAX, Ration, rest, saved, saved_at, spent
 from evcclib.laws.without_sun import too_little, without_grid
 from evcclib.machines.charger import may_switch
@@ -140,9 +140,10 @@ class Adaptive(Law):
 
     def decide(self, seen: SiteSeen) -> tuple[None, Ask]:
         """Nothing is worked out before it is asked for."""
+        sun_for = sun_by_turn(seen)
 
         def ask(memory: Memory, turn: Turn) -> tuple[Target, Memory]:
-            return _target(seen, seen.loadpoints[turn.loadpoint], memory, sun_for(seen, turn), turn.phases_max)
+            return _target(seen, seen.loadpoints[turn.loadpoint], memory, sun_for(turn), turn.phases_max)
 
         return None, ask
 

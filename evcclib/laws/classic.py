@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from evcclib.laws.demand import because
 from evcclib.laws.law import Ask, Law, News, Outlook, Seen, SiteSeen, Sun, Target, Turn
-from evcclib.laws.priorities import sun_for
+from evcclib.laws.priorities import sun_by_turn
 from evcclib.laws.without_sun import too_little, without_grid
 from evcclib.machines import phases, surplus
 from evcclib.machines.charger import may_switch
@@ -52,10 +52,11 @@ class Classic(Law):
 
     def decide(self, seen: SiteSeen) -> tuple[None, Ask]:
         """Nothing is worked out before it is asked for."""
+        sun_for = sun_by_turn(seen)
 
         def ask(memory: Memory, turn: Turn) -> tuple[Target, Memory]:
             each = seen.loadpoints[turn.loadpoint]
-            return _target(seen, each, memory, sun_for(seen, turn), turn.phases_max)
+            return _target(seen, each, memory, sun_for(turn), turn.phases_max)
 
         return None, ask
 

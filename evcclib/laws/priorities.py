@@ -38,14 +38,20 @@ def flexible_for(index: int, priorities: Sequence[int], flexible_w: Callable[[in
     return all_w
 
 
-def sun_for(site: SiteSeen, turn: Turn) -> Sun:
+def sun_by_turn(site: SiteSeen) -> Callable[[Turn], Sun]:
     """What a loadpoint that is asked for sees of the sun: in mode pv with what those of lower priority would give up."""
-    own = site.loadpoints[turn.loadpoint]
     priorities = [each.priority for each in site.loadpoints]
-    if own.settings.mode is not ChargeMode.PV or own.priority <= min(priorities):
-        return turn.sun
-    gives_w = flexible_for(turn.loadpoint, priorities, lambda other: _gives_up(site.loadpoints[other], site.voltage_v))
-    return turn.sun.shifted(-gives_w)
+    lowest = min(priorities, default=0)
+
+    def sun_for(turn: Turn) -> Sun:
+        own = site.loadpoints[turn.loadpoint]
+        if own.settings.mode is not ChargeMode.PV or own.priority <= lowest:
+            return turn.sun
+        seen, voltage_v = site.loadpoints, site.voltage_v
+        gives_w = flexible_for(turn.loadpoint, priorities, lambda other: _gives_up(seen[other], voltage_v))
+        return turn.sun.shifted(-gives_w)
+
+    return sun_for
 
 
 def _gives_up(seen: Seen, voltage_v: float) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from datetime import timedelta
+from functools import cache
 from typing import NamedTuple
 
 from evcclib.commands import SwitchPhases
@@ -48,6 +49,8 @@ class Range(NamedTuple):
 
 def allotment(site: SiteDesk, claims: Callable[[LoadpointDesk], bool]) -> Allotment | None:
     """What divides the limits of this step; None when there are none. ``claims``: who counts on its minimum."""
+    if not site.layout.config.circuits and site.readings.operator_limit is None:
+        return None
     limits = _limits(site)
     if not limits:
         return None
@@ -151,6 +154,9 @@ def next_change(site: SiteDesk) -> Instant | None:
 
 def _limits(site: SiteDesk) -> tuple[Limit, ...]:
     limits: list[Limit] = []
+    voltage_v = _voltage_v(site)
+    # meters of one round were read at the same time, and so was what a meter shows
+    drawn_at = cache(lambda index, metered_at: _drawn_at(site.desks[index], metered_at, voltage_v))
     operator = site.readings.operator_limit
     if operator is not None and site.instant < operator.expires_at:
         limits.append(Limit(name=OPERATOR, members=site.layout.everyone, power_max_w=max(operator.power_w, 0.0)))
@@ -158,7 +164,7 @@ def _limits(site: SiteDesk) -> tuple[Limit, ...]:
         members = site.layout.members[circuit.name]
         if not members or (circuit.current_max_a is None and circuit.power_max_w is None):
             continue
-        other = _other(site, circuit, circuit)
+        other = _other(site, circuit, circuit, drawn_at)
         limits.append(
             Limit(
                 name=circuit.name,
@@ -195,16 +201,18 @@ def _draw(lp: LoadpointDesk, claims_minimum: bool) -> Draw:
     )
 
 
-def _other(site: SiteDesk, circuit: CircuitConfig, limited: CircuitConfig) -> Range | None:
+def _other(
+    site: SiteDesk, circuit: CircuitConfig, limited: CircuitConfig, drawn_at: Callable[[int, Instant], Range]
+) -> Range | None:
     """What flows in ``circuit`` without its loadpoints, as far as the limits of ``limited`` need it; None: unknown.
 
-    Without a meter of its own it is the sum of the circuits below.
+    Without a meter of its own it is the sum of the circuits below. ``drawn_at``: what a loadpoint was drawing at a time.
     """
     if not circuit.has_meter and not circuit.uses_grid_meter:
         least, most = NO_LOAD, NO_LOAD
         for child in site.layout.config.circuits:
             if child.parent == circuit.name:
-                below = _other(site, child, limited)
+                below = _other(site, child, limited, drawn_at)
                 if below is None:
                     return None
                 least, most = _sum(least, below.least), _sum(most, below.most)
@@ -221,17 +229,16 @@ def _other(site: SiteDesk, circuit: CircuitConfig, limited: CircuitConfig) -> Ra
     if power is not None:
         least_w = most_w = power.value
     doubtful_a, doubtful_w = NO_LOAD.currents_a, 0.0  # what unmetered vehicles count with
-    voltage_v = _voltage_v(site)
     for index in site.layout.members[circuit.name]:
         lp = site.desks[index]
         is_measured = lp.facts.is_measured
         if currents is not None:
-            drawn = _drawn_at(lp, currents.sampled_at, voltage_v)
+            drawn = drawn_at(index, currents.sampled_at)
             least_a = _minus(least_a, drawn.most.currents_a)
             most_a = _minus(most_a, drawn.least.currents_a)
             doubtful_a = doubtful_a if is_measured else _plus(doubtful_a, drawn.least.currents_a)
         if power is not None:
-            drawn = _drawn_at(lp, power.sampled_at, voltage_v)
+            drawn = drawn_at(index, power.sampled_at)
             least_w -= drawn.most.power_w
             most_w -= drawn.least.power_w
             doubtful_w += 0.0 if is_measured else drawn.least.power_w
@@ -377,10 +384,12 @@ def _merged(old: MeterReading | None, new: MeterReading) -> MeterReading:
 
 
 def _span(loads: list[Load]) -> Range:
-    currents = list(zip(*(load.currents_a for load in loads), strict=True))
+    if len(loads) == 1:
+        return Range(loads[0], loads[0])
+    one, two, three = zip(*[load.currents_a for load in loads], strict=True)
     powers = [load.power_w for load in loads]
-    (a, b, c), (x, y, z) = map(min, currents), map(max, currents)
-    return Range(Load((a, b, c), min(powers)), Load((x, y, z), max(powers)))
+    least = Load((min(one), min(two), min(three)), min(powers))
+    return Range(least, Load((max(one), max(two), max(three)), max(powers)))
 
 
 def _sum(one: Load, other: Load) -> Load:
@@ -388,10 +397,8 @@ def _sum(one: Load, other: Load) -> Load:
 
 
 def _plus(one: PhaseTriple, other: PhaseTriple) -> PhaseTriple:
-    first, second, third = (a + b for a, b in zip(one, other, strict=True))
-    return (first, second, third)
+    return (one[0] + other[0], one[1] + other[1], one[2] + other[2])
 
 
 def _minus(one: PhaseTriple, other: PhaseTriple) -> PhaseTriple:
-    first, second, third = (a - b for a, b in zip(one, other, strict=True))
-    return (first, second, third)
+    return (one[0] - other[0], one[1] - other[1], one[2] - other[2])
