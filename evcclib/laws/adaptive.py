@@ -37,6 +37,7 @@ from evcclib.laws.without_sun import too_little, without_grid
 from evcclib.machines.charger import may_switch
 from evcclib.machines.hold import Timer, elapsed
 from evcclib.machines.phases import active_phases_max, is_settling, patience
+from evcclib.machines.replaced import often_replaced
 from evcclib.machines.surplus import steady
 from evcclib.model import PhaseAction, PvAction
 from evcclib.reasons import Reason, ReasonCode
@@ -76,6 +77,7 @@ class Waits(NamedTuple):
 FOR_NOTHING = Waits()
 
 
+@often_replaced
 class Memory(NamedTuple):
     """Of a loadpoint: its account; the newest sample of the sun that it could have, and how far samples lie apart [W]; what its
     present current has bought (+) or left (-) [Ws]; the moves that its contactor is spared; since when the sun has been short of

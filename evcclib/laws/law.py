@@ -29,6 +29,7 @@ from evcclib.allowed import Table
 from evcclib.laws.demand import Demand
 from evcclib.machines.charger import ChargerState
 from evcclib.machines.circuits import Ceiling
+from evcclib.machines.replaced import often_replaced
 from evcclib.machines.unmetered import Taken
 from evcclib.model import Cause, PhaseAction, PhaseTriple, PvAction
 from evcclib.reasons import Reason
@@ -38,6 +39,7 @@ from evcclib.units import Instant
 ON_TICKS_AND_REQUESTS = frozenset((Cause.START, Cause.INTERVAL, Cause.REQUEST, Cause.WAKE))
 
 
+@often_replaced
 class Sun(NamedTuple):
     """The site power [W]; None: the grid meter is silent, and counts as lost at ``lost_at``. ``residual_w``: an owner's part
     of it, above which nothing shall be bought."""

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from evcclib.machines.hold import Timer
 from evcclib.machines.plausible import CHARGE_POWER_MAX_W, charged_at_most, is_counter_step
+from evcclib.machines.replaced import often_replaced
 from evcclib.readings import Measured, Reading
 from evcclib.units import HOUR, ORIGIN, ZERO, Instant, energy_kwh, whole_seconds
 
@@ -33,6 +34,7 @@ REPLACED_AFTER = timedelta(minutes=1)
 """A counter that keeps showing a value out of reach for so long is a new meter."""
 
 
+@often_replaced
 class LedgerState(NamedTuple):
     """``total_kwh`` is all that was ever counted, bridged gaps included; ``session_start_kwh`` its value at the connect.
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from evcclib.events import SessionRecord
+from evcclib.machines.replaced import often_replaced
 
 
 class Mix(NamedTuple):
@@ -23,6 +24,7 @@ class Mix(NamedTuple):
 UNKNOWN_MIX = Mix()
 
 
+@often_replaced
 class SessionState(NamedTuple):
     """A session in the making; ``created`` None: nothing has been charged yet, nothing is to be stored [SES-1]."""
 

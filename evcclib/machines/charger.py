@@ -22,6 +22,7 @@ from evcclib.commands import Batch, Command, Disable, Enable, Outcome, Result, S
 from evcclib.machines import readback
 from evcclib.machines.hold import Timer, first_after
 from evcclib.machines.readback import WAIT_MAX, Disagreement, agreed, contradicted, doubled, is_due, overtaken, told
+from evcclib.machines.replaced import often_replaced
 from evcclib.machines.rounding import UNKNOWN, Rounding
 from evcclib.readings import Measured
 from evcclib.units import SECOND, TICK, Instant
@@ -70,6 +71,7 @@ class CurrentRange(NamedTuple):
     most_a: float
 
 
+@often_replaced
 class ChargerState(NamedTuple):
     """What is confirmed of a charger. ``current_a`` None: not known, or forgotten by disabling [DEF-7].
 

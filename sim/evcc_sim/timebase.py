@@ -35,9 +35,14 @@ class Timebase:
         """UTC at ``second``."""
         return self.epoch + timedelta(seconds=second)
 
+    @staticmethod
+    def instant(second: float) -> Instant:
+        """The monotonic clock of evcclib at ``second``."""
+        return Instant(timedelta(seconds=second))
+
     def now(self, second: float) -> Now:
         """Both clocks of evcclib at ``second``."""
-        return Now(Instant(timedelta(seconds=second)), self.utc(second))
+        return Now(self.instant(second), self.utc(second))
 
     def second(self, day: int, wall: time) -> float:
         """The second at which the wall clock shows ``wall`` on day number ``day`` (0 = start).

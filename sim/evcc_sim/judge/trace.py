@@ -226,11 +226,12 @@ class Recorder:
 
     def _note_reasons(self, reasons: Sequence[Reason]) -> None:
         """A control of somebody else may have none."""
-        at = self.house.base.now(self.house.now_s).instant
+        at = self.house.base.instant(self.house.now_s)
         for index, reason in enumerate(reasons):
             box, offered_a = self.house.wallboxes[index], self.limits_a[index] if self.enabled[index] else 0.0
-            spell = Spell(at, reason, offered_a, box.phases, box.tap.power_w)
-            self.trace.reasons[index] = noted(self.trace.reasons[index], spell)
+            history, spell = self.trace.reasons[index], Spell(at, reason, offered_a, box.phases, box.tap.power_w)
+            if not history or history[-1][1:] != spell[1:]:  # else it goes on
+                self.trace.reasons[index] = noted(history, spell)
 
     def _loadpoint(self, index: int, box: Wallbox, mode: ChargeMode, reason: str) -> LoadpointInstant:
         car, tap, last = box.car, box.tap, self._last[index]

@@ -128,7 +128,7 @@ class Run:
     def now(self) -> Now:
         """The control's clocks."""
         now = self.house.base.now(self.house.now_s)
-        return Now(now.instant, now.utc + self._offset)
+        return Now(now.instant, now.utc + self._offset) if self._offset else now
 
     def to_end(self, progress: Callable[[float], None] | None = None) -> None:
         """Run the whole length."""

@@ -48,7 +48,15 @@ class Judged:
     @cached_property
     def moments(self) -> list[tuple[Instant, InForce]]:
         """All instants, and what people wished then."""
-        return [(instant, self.trace.in_force(instant.second)) for instant in self.instants]
+        found = []
+        later = iter(self.trace.wishes)
+        wish = next(later)
+        following = next(later, None)
+        for instant in self.instants:
+            while following is not None and following.second <= instant.second:
+                wish, following = following, next(later, None)
+            found.append((instant, wish))
+        return found
 
     @cached_property
     def _seconds(self) -> list[float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import hypot
 
@@ -11,6 +11,7 @@ from evcc_sim.judge.invariants.seen import Doubt, counted_phases, seen_powers_w
 from evcc_sim.judge.trace import Instant, LoadpointInstant, Trace
 from evcc_sim.worlds.scenario import CircuitSpec, Scenario
 from evcclib.model import ChargeMode
+from evcclib.settings import LoadpointSettings
 
 OPERATOR = "operator"
 
@@ -76,29 +77,30 @@ class Rooms:
 
         Cars that are not seen to charge count with all phases of their station.
         """
-        settings = self._trace.in_force(instant.second).loadpoints
-        return self._beside_a(loadpoint, instant, [each.current_min_a for each in settings])
+        return self._beside_a(loadpoint, instant, lambda _now, wish: wish.current_min_a)
 
     def beside_offers_a(self, loadpoint: int, instant: Instant) -> float:
         """What is left for each phase of ``loadpoint`` when every other car takes what it is offered, or its minimum [A].
 
         The classic law lends to nobody what a car leaves of its offer.
         """
-        settings = self._trace.in_force(instant.second).loadpoints
-        currents_a = [
-            max(now.pilot_a, wish.current_min_a) for now, wish in zip(instant.loadpoints, settings, strict=True)
-        ]
-        return self._beside_a(loadpoint, instant, currents_a)
+        return self._beside_a(loadpoint, instant, lambda now, wish: max(now.pilot_a, wish.current_min_a))
 
-    def _beside_a(self, loadpoint: int, instant: Instant, currents_a: Sequence[float]) -> float:
-        room_a = float("inf")
+    def _beside_a(
+        self, loadpoint: int, instant: Instant, takes_a: Callable[[LoadpointInstant, LoadpointSettings], float]
+    ) -> float:
+        ceilings, room_a = self.over(loadpoint, instant.second), float("inf")
+        if not ceilings:
+            return room_a
+        settings = self._trace.in_force(instant.second).loadpoints
         phases = self._assumed_phases(loadpoint, instant.loadpoints[loadpoint])
-        for ceiling in self.over(loadpoint, instant.second):
+        for ceiling in ceilings:
             used_w = self._seen_others_w(ceiling, instant)
             for member, its_phases in self._counted_members(ceiling, instant):
                 if member != loadpoint:
+                    taken_w = takes_a(instant.loadpoints[member], settings[member]) * self._voltage_v
                     for phase in its_phases:
-                        used_w[phase] += currents_a[member] * self._voltage_v
+                        used_w[phase] += taken_w
             room_a = min(room_a, self._left_a(ceiling, used_w, phases))
         return room_a
 
