@@ -23,7 +23,8 @@ def enforce(site: SiteDesk, *, retries: bool) -> None:
     A charger that has just refused a command is not told again before the next sample or tick (``retries``).
     """
     desks, limits = site.desks, None
-    if site.layout.config.circuits or site.readings.operator_limit is not None:
+    is_limited = site.layout.config.circuits or site.readings.operator_limit is not None
+    if is_limited and any(committed_a(lp) > 0 for lp in desks):  # else there is nothing to lower
         limits = allotment(site, lambda lp: lp.state.charger.may_be_enabled)
     if limits is not None:
         grant_held(site, limits)
