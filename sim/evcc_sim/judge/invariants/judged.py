@@ -48,15 +48,9 @@ class Judged:
     @cached_property
     def moments(self) -> list[tuple[Instant, InForce]]:
         """All instants, and what people wished then."""
-        found = []
-        later = iter(self.trace.wishes)
-        wish = next(later)
-        following = next(later, None)
-        for instant in self.instants:
-            while following is not None and following.second <= instant.second:
-                wish, following = following, next(later, None)
-            found.append((instant, wish))
-        return found
+        wishes = self.trace.wishes
+        seconds = [wish.second for wish in wishes]
+        return [(each, wishes[max(0, bisect_right(seconds, each.second) - 1)]) for each in self.instants]
 
     @cached_property
     def _seconds(self) -> list[float]:
