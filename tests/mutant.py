@@ -88,9 +88,11 @@ def mutants(constant: Constant, value: object) -> tuple[Mutant, ...]:
     """``constant`` a little smaller and a little greater, as far as there is less than it."""
     if isinstance(value, tuple):
         is_range = all(isinstance(each, float) for each in value)
-        changes = (
-            [f"tuple(each * {by} for each in value)" for by in (0.5, 2)] if is_range else ["value[1:]", "value[:-1]"]
-        )
+        changes = ["value[1:]", "value[:-1]"]
+        if is_range and any(value):
+            changes = [f"tuple(each * {by} for each in value)" for by in (0.5, 2)]
+        elif is_range:
+            changes = ["(1.0, *value[1:])", "(*value[:-1], 1.0)"]
     elif isinstance(value, datetime):
         changes = ["value.replace(year=value.year - 1)", "value.replace(year=value.year + 1)"]
     elif isinstance(value, int):
