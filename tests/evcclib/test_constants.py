@@ -51,8 +51,10 @@ from evcclib.model import ChargeMode, ChargerStatus, Now, PollMode, VehicleFeatu
 from evcclib.pipeline import check_state, sharing
 from evcclib.pipeline.state import Effect
 from evcclib.planning import plan_follow, planner
+from evcclib.planning.one_car import cheapest_plan
 from evcclib.planning.plan_follow import PlanState
 from evcclib.planning.planner import Plan
+from evcclib.planning.problem import Problem, Slot
 from evcclib.readings import ABSENT, Measured, MeterReading, VehicleReading
 from evcclib.reason_history import Spell, noted
 from evcclib.reasons import BatteryCode, BatteryReason, Reason, ReasonCode
@@ -68,6 +70,12 @@ ARBITRARY = MappingProxyType(
     {
         "settings.NUMBER_MAX": "far above the range of any setting, and far below what a float cannot hold",
         "planning.planner.UNPRICED": "a sentinel: no number at all",
+        "planning.slot_costs.TIE": "far more than there are slots, and far below what a price step is worth",
+        "planning.starts.WIDTHS": "how long is searched: the bound says what it has missed",
+        "planning.starts.GAP": "how long is searched: the bound says what it has missed",
+        "planning.starts.PRICES": "how long is searched: the bound says what it has missed",
+        "planning.starts.ROUNDS": "far more rounds than a bound has ever needed",
+        "planning.starts.NEVER": "more than anything costs",
         "machines.readback._DOUBLINGS_MAX": "keeps numbers small: every wait has reached its longest by then",
         "laws.adaptive.TINY_EUR": "more than nothing, and less than any price",
         "laws.adaptive._FINITE": "far above all that can be remembered, and far below what a float cannot hold",
@@ -115,6 +123,17 @@ def test_vehicle_may_take_five_seconds_to_obey() -> None:
     lp.effect, lp.effect_at = Effect(100.0, 100.0), 10 * S
     assert not sharing.is_shown(lp, 14.9 * S)
     assert sharing.is_shown(lp, 15 * S)
+
+
+# planning
+
+
+@witness("planning.slot_costs.JOULE_PER_KWH", "planning.slot_costs.PRICE_STEPS")
+def test_an_hour_at_a_kilowatt_is_a_kilowatt_hour_and_costs_its_price() -> None:
+    start = datetime(2026, 1, 5, tzinfo=UTC)
+    slots = (Slot(start, start + timedelta(hours=1), 0.3),)
+    plan = cheapest_plan(Problem(slots=slots, need_kwh=1.0, ranges_w=((1000, 1000),)))
+    assert (plan.is_met, plan.energy_kwh, plan.cost) == (True, 1.0, 0.3)
 
 
 # reason_history
