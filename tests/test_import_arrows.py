@@ -78,8 +78,13 @@ DOORS = {
     "sqlite3": ("server/evcc_server/keeping/",),
     "simpy": ("sim/evcc_sim/",),
     "pvlib": ("sim/evcc_sim/",),
-    "numpy": ("sim/evcc_sim/bound/", "sim/evcc_sim/plants/sky.py", "sim/evcc_sim/plants/sunshine.py"),
-    "highspy": ("sim/evcc_sim/bound/joint.py",),
+    "numpy": (
+        "server/evcc_server/optimize/highs.py",
+        "sim/evcc_sim/bound/",
+        "sim/evcc_sim/plants/sky.py",
+        "sim/evcc_sim/plants/sunshine.py",
+    ),
+    "highspy": ("server/evcc_server/optimize/highs.py", "sim/evcc_sim/bound/joint.py"),
 }
 
 PYTEST_PLUGIN = "sim/evcc_sim/pytest_plugin.py"
@@ -221,7 +226,7 @@ HOUSES = (
     House(
         SERVER,
         (
-            ("blocking", "clock", "errors", "gateway", "places", "quoting", "secrets"),
+            ("blocking", "clock", "errors", "gateway", "optimize", "places", "quoting", "secrets"),
             ("http.serving", "json_path", "log", "settings"),
             ("modbus", "profiles", "state", "texts"),
             ("devices", "keeping", "mqtt"),

@@ -113,7 +113,8 @@ def in_slot(problem: Problem, slot: Slot, corners: Sequence[Point], energy: int,
 def _is_straight(problem: Problem, slot: Slot, low_w: int, high_w: int) -> bool:
     """Whether every power between two corners can be had, and costs what the line between them says."""
     is_free = any(low <= low_w + 0.5 and high_w - 0.5 <= high for low, high in problem.ranges_w)
-    return is_free and not any(low_w < sun.power_w < high_w for sun in slot.sun)
+    edges = [edge_w for sun in slot.sun for edge_w in (sun.power_w, sun.power_w - slot.sell_max_w)]
+    return is_free and not any(low_w < edge_w < high_w for edge_w in edges)
 
 
 def joined(pieces: Iterable[Piece]) -> tuple[Piece, ...]:

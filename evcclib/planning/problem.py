@@ -7,7 +7,9 @@
 It may take several powers one after the other, and charge for a part of the slot only. With sun s left over by the house,
 bought energy at `price` and own energy, which could have been sold, at `feed_in`, an hour at p costs
 
-    g(p) = price x max(0, p - s) + feed_in x min(p, s);   of several possible suns: the mean by their shares
+    g(p) = price x max(0, p - s) + feed_in x (sold(0) - sold(p)),   sold(p) = min(max(0, s - p), `sell_max_w`)
+
+and with several possible suns the mean of it by their shares.
 
 So energy e taken in a slot costs no less than the lower convex hull of the points (p h, g(p) h): c(e) where the car may
 also stand still for a part of the slot, d(e) where it charges throughout, p >= the least of all p_min. Both are convex and
@@ -57,6 +59,7 @@ class Slot(NamedTuple):
     sun: tuple[Sun, ...] = ()
     cap_w: float = math.inf
     is_forced: bool = False
+    sell_max_w: float = math.inf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +91,7 @@ class Problem:
                 raise InvalidReadings(f"Problem.slots[{number}]", slot, "a slot that begins where the last one ends")
             before = slot.end
             numbers = (slot.feed_in, *(number for sun in slot.sun for number in sun))
-            if not all(map(math.isfinite, numbers)) or not slot.cap_w >= 0:
+            if not (all(map(math.isfinite, numbers)) and slot.cap_w >= 0 and slot.sell_max_w >= 0):
                 raise InvalidReadings(
-                    f"Problem.slots[{number}]", slot, "finite feed-in and sun, and a cap of 0 or more"
+                    f"Problem.slots[{number}]", slot, "finite feed-in and sun, and limits of 0 or more"
                 )

@@ -108,7 +108,8 @@ def _slot(slot: Slot, ranges: Sequence[tuple[int, int]], lateness: int) -> Coste
         feed_in = round(slot.feed_in * PRICE_STEPS) * TIE + lateness
         powers = {power for each in ranges for power in each}
         for sun in slot.sun:
-            powers |= {round(sun.power_w) for low, high in ranges if low < sun.power_w < high}
+            for edge_w in (sun.power_w, sun.power_w - slot.sell_max_w):
+                powers |= {round(edge_w) for low, high in ranges if low < edge_w < high}
         points = [
             Point(power * seconds, _each_second(slot, power, price, feed_in) * seconds, power)
             for power in sorted(powers)
@@ -120,12 +121,14 @@ def _slot(slot: Slot, ranges: Sequence[tuple[int, int]], lateness: int) -> Coste
 
 
 def _each_second(slot: Slot, power_w: int, price: int, feed_in: int) -> int:
-    """g(p), in cost steps for each second."""
-    if len(slot.sun) == 1:
-        own_w = min(power_w, max(0, round(slot.sun[0].power_w)))
-        return price * (power_w - own_w) + feed_in * own_w
-    own_mw = round(sum(sun.share * min(power_w, max(0.0, sun.power_w)) for sun in slot.sun) * 1000)
-    return (price * (power_w * 1000 - own_mw) + feed_in * own_mw) // 1000
+    """g(p), in cost steps for each second; powers in milliwatts, since shares part them."""
+    bought = free = 0.0
+    for power, share in slot.sun:
+        own_w = min(power_w, max(0.0, power))
+        bought += share * (power_w - own_w)
+        free += share * min(own_w, max(0.0, power - slot.sell_max_w))
+    bought_mw, free_mw = round(bought * 1000), round(free * 1000)
+    return (price * bought_mw + feed_in * (power_w * 1000 - bought_mw - free_mw)) // 1000
 
 
 def _hull(points: Sequence[Point]) -> list[Point]:

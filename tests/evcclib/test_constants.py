@@ -55,6 +55,7 @@ from evcclib.planning.one_car import cheapest_plan
 from evcclib.planning.plan_follow import PlanState
 from evcclib.planning.planner import Plan
 from evcclib.planning.problem import Problem, Slot
+from evcclib.planning.programme import Programme, flaw
 from evcclib.readings import ABSENT, Measured, MeterReading, VehicleReading
 from evcclib.reason_history import Spell, noted
 from evcclib.reasons import BatteryCode, BatteryReason, Reason, ReasonCode
@@ -71,6 +72,12 @@ ARBITRARY = MappingProxyType(
         "settings.NUMBER_MAX": "far above the range of any setting, and far below what a float cannot hold",
         "planning.planner.UNPRICED": "a sentinel: no number at all",
         "planning.slot_costs.TIE": "far more than there are slots, and far below what a price step is worth",
+        "planning.goals.ENOUGH_KWH": "more than a sum of floats errs by, and less than anybody charges",
+        "planning.home_plan.NEGLIGIBLE_KW": "what a solver leaves of nothing, and less than any station gives",
+        "planning.home_plan.NEGLIGIBLE_KWH": "more than a solver errs by, and less than anybody charges",
+        "planning.home_programme.SHORT_TIMES": "enough to miss no goal for money, and little enough for a solver's numbers",
+        "planning.together.ROUNDS": "how long is searched: nobody is worse off for less",
+        "planning.together.SAVED": "more than a sum of floats errs by, and less than anybody would pay",
         "planning.starts.WIDTHS": "how long is searched: the bound says what it has missed",
         "planning.starts.GAP": "how long is searched: the bound says what it has missed",
         "planning.starts.PRICES": "how long is searched: the bound says what it has missed",
@@ -134,6 +141,14 @@ def test_an_hour_at_a_kilowatt_is_a_kilowatt_hour_and_costs_its_price() -> None:
     slots = (Slot(start, start + timedelta(hours=1), 0.3),)
     plan = cheapest_plan(Problem(slots=slots, need_kwh=1.0, ranges_w=((1000, 1000),)))
     assert (plan.is_met, plan.energy_kwh, plan.cost) == (True, 1.0, 0.3)
+
+
+@witness("planning.programme.TOLERANCE")
+def test_solution_may_miss_by_a_hundredth_of_a_watt() -> None:
+    programme = Programme()
+    programme.variable(0.0, 1.0)
+    assert flaw(programme, (1 + 0.9e-5,)) is None
+    assert flaw(programme, (1 + 1.1e-5,)) is not None
 
 
 # reason_history

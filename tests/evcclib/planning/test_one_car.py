@@ -127,6 +127,13 @@ def test_what_the_sun_does_not_give_is_bought_in_the_cheapest_slot() -> None:
     assert spans(cheapest_plan(problem_of(slots, 11))) == [(0, 1, 3), (1, 2, 5), (2, 3, 3)]
 
 
+def test_what_could_not_be_sold_costs_nothing() -> None:
+    sunny = Slot(at(0), at(1), 0.3, 0.08, (Sun(6000),), sell_max_w=2000)
+    plan = cheapest_plan(problem_of((sunny,), 6))
+    assert plan.cost == pytest.approx(2 * 0.08)
+    assert spans(cheapest_plan(problem_of((sunny, Slot(at(1), at(2), 0.05)), 7))) == [(0, 1, 4), (1, 1.5, 6)]
+
+
 def test_likely_sun_counts_as_likely_as_it_is() -> None:
     """6 kWh of own sun with a chance of three in four, or 6 kWh for 0.14."""
     sunny = Slot(at(0), at(1), 0.3, 0.08, (Sun(6000, 0.75), Sun(0.0, 0.25)))
@@ -201,6 +208,7 @@ def test_no_usable_slot_is_an_empty_plan_that_does_not_hold() -> None:
         {"slots": (Slot(at(0), at(1), 0.1, math.nan),)},
         {"slots": (Slot(at(0), at(1), 0.1, 0.0, (Sun(math.nan),)),)},
         {"slots": (Slot(at(0), at(1), 0.1, cap_w=math.nan),)},
+        {"slots": (Slot(at(0), at(1), 0.1, sell_max_w=math.nan),)},
     ],
 )
 def test_what_is_no_problem_is_refused(change: dict[str, object]) -> None:

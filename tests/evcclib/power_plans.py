@@ -53,14 +53,18 @@ def hourly_cost(slot: Slot, power_w: float) -> float:
     if slot.price is None:
         return 0.0
     suns = slot.sun or (Sun(0.0),)
-    own_w = sum(sun.share * min(power_w, sun.power_w) for sun in suns)
-    return (slot.price * (power_w - own_w) + slot.feed_in * own_w) / 1000
+    total = 0.0
+    for sun in suns:
+        sold_w = [min(max(0.0, sun.power_w - each_w), slot.sell_max_w) for each_w in (0.0, power_w)]
+        total += sun.share * (slot.price * max(0.0, power_w - sun.power_w) + slot.feed_in * (sold_w[0] - sold_w[1]))
+    return total / 1000
 
 
 def powers(problem: Problem, slot: Slot) -> list[float]:
     """Corners of what it costs to charge."""
     ends = [(low, min(high, slot.cap_w)) for low, high in problem.ranges_w if low <= slot.cap_w]
-    suns = [sun.power_w for sun in slot.sun for low, high in ends if low < sun.power_w < high]
+    edges = [edge for sun in slot.sun for edge in (sun.power_w, sun.power_w - slot.sell_max_w)]
+    suns = [edge for edge in edges for low, high in ends if low < edge < high]
     return sorted({*(power for end in ends for power in end), *suns})
 
 
@@ -113,7 +117,8 @@ PRICES = st.integers(-3, 12).map(lambda cents: cents / 100)
 def slots(draw: st.DrawFn) -> Slot:
     sun = draw(st.one_of(st.just(()), st.sampled_from([1000, 3000, 4000, 7000]).map(lambda power: (Sun(power),))))
     cap_w = draw(st.sampled_from([math.inf, math.inf, 1000, 4000]))
-    return Slot(at(0), at(1), draw(PRICES), draw(PRICES), sun, cap_w)
+    sell_max_w = draw(st.sampled_from([math.inf, math.inf, 0, 2000]))
+    return Slot(at(0), at(1), draw(PRICES), draw(PRICES), sun, cap_w, sell_max_w=sell_max_w)
 
 
 @st.composite

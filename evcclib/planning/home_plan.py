@@ -1,0 +1,115 @@
+"""A whole home with a solver from outside: a plan within a small part of the best, long before a solver would have proven it.
+
+1. Without a solver (`together`): a plan that is good, and holds if it can.
+2. The programme with no whole numbers: a bound, and where a car might charge else.
+3. The programme with the whole numbers that 1 and 2 leave open: a car may charge where either does, and a slot before and
+   after; who buys and who sells is open where they differ.
+4. Everybody once more for himself, from there: never dearer, and of equal plans the latest, whatever the solver has picked.
+
+`is_thorough` asks for the whole programme in the end: its bound is the better one, and it takes as long as it takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from evcclib.planning.home import Home
+from evcclib.planning.home_programme import HomeModel, home_model
+from evcclib.planning.power_plan import Piece, PowerPlan, Shortfall, joined
+from evcclib.planning.programme import Programme, Solution, Solver
+from evcclib.planning.together import HomePlan, home_cost, improved, means_w, plan_home
+from evcclib.units import HOUR
+
+NEGLIGIBLE_KW = 1e-4
+"""Less is what a solver leaves of nothing."""
+NEGLIGIBLE_KWH = 1e-3
+"""A goal that is missed by less holds: a solver's kilowatts are no whole watt-seconds."""
+
+
+def plan_home_with(solver: Solver, home: Home, *, is_thorough: bool = False) -> HomePlan:
+    """A plan for the home, with what no plan costs less than. Raises what ``solver`` raises, `programme.NotSolved`."""
+    alone = plan_home(home, rounds=1)
+    model = home_model(home)
+    if is_thorough:
+        solution = solver(model.programme)
+        bound = solution.bound
+    else:
+        relaxed = solver(_relaxed(model.programme))
+        bound = relaxed.bound
+        solution = solver(_narrowed(home, model, alone, relaxed.values))
+    solved = _plan(home, model, solution)
+    better = min((alone, improved(home, solved, rounds=1)), key=lambda plan: (plan.short_kwh, plan.cost))
+    return replace(better, bound=min(bound, better.cost))
+
+
+def _relaxed(programme: Programme) -> Programme:
+    return Programme([each._replace(is_whole=False) for each in programme.variables], programme.rows)
+
+
+def _narrowed(home: Home, model: HomeModel, plan: HomePlan, values: Sequence[float]) -> Programme:
+    """With nothing open where the plan and a solution without whole numbers agree."""
+    variables = list(model.programme.variables)
+    for powers, charging, car in zip(model.powers, model.charging, plan.cars, strict=True):
+        used = [
+            mean_w > 0 or (power is not None and values[power] > NEGLIGIBLE_KW)
+            for mean_w, power in zip(means_w(home, car), powers, strict=True)
+        ]
+        near = [any(used[max(0, slot - 1) : slot + 2]) for slot in range(len(used))]
+        for slot, (power, state) in enumerate(zip(powers, charging, strict=True)):
+            if power is None or state is None or near[slot]:
+                continue
+            variables[power] = variables[power]._replace(high=0.0)
+            if not any(near[slot + 1 : slot + 2]):
+                variables[state] = variables[state]._replace(high=0.0)
+    for whole, first, second in model.choices:
+        has_first, has_second = values[first] > NEGLIGIBLE_KW, values[second] > NEGLIGIBLE_KW
+        if has_first != has_second:
+            variables[whole] = variables[whole]._replace(low=float(has_first), high=float(has_first))
+    return Programme(variables, model.programme.rows)
+
+
+def _plan(home: Home, model: HomeModel, solution: Solution) -> HomePlan:
+    values = solution.values
+    cars = tuple(_car(home, model, number, values) for number in range(len(home.cars)))
+    battery_w = tuple(
+        (values[charge] - values[discharge]) * 1000
+        for charge, discharge in zip(model.charge, model.discharge, strict=True)
+    ) or (0.0,) * len(home.slots)
+    return HomePlan(cars=cars, battery_w=battery_w, cost=home_cost(home, cars, battery_w), bound=solution.bound)
+
+
+def _car(home: Home, model: HomeModel, number: int, values: Sequence[float]) -> PowerPlan:
+    car = home.cars[number]
+    least_w = min(low for low, _high in car.ranges_w)
+    pieces: list[Piece] = []
+    charged_kwh = 0.0
+    for slot, power, state in zip(home.slots, model.powers[number], model.charging[number], strict=True):
+        if power is None or state is None or values[power] <= NEGLIGIBLE_KW:
+            continue
+        mean_w = values[power] * 1000
+        charged_kwh += mean_w / 1000 * ((slot.end - slot.start) / HOUR)
+        if mean_w >= least_w * (1 - 1e-6):
+            pieces.append(Piece(slot.start, slot.end, mean_w))
+            continue
+        lasts = (slot.end - slot.start) * (mean_w / least_w)
+        if round(values[state]):
+            pieces.append(Piece(slot.end - lasts, slot.end, least_w))
+        else:
+            pieces.append(Piece(slot.start, slot.start + lasts, least_w))
+    short = [
+        (goal, values[missing])
+        for goal, missing in zip(car.goals, model.short[number], strict=True)
+        if values[missing] > NEGLIGIBLE_KWH
+    ]
+    if not short:
+        return PowerPlan(pieces=joined(pieces))
+    goal, missing_kwh = short[0]
+    most_w = max(high for _low, high in car.ranges_w)
+    shortfall = Shortfall(
+        need_kwh=goal.need_kwh,
+        available_kwh=goal.need_kwh - missing_kwh,
+        later=missing_kwh * 1000 / most_w * HOUR,
+        lifted_kwh=0.0,
+    )
+    return PowerPlan(pieces=joined(pieces), shortfall=shortfall)

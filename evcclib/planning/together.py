@@ -1,0 +1,202 @@
+"""A whole home without a solver: each car for itself, the battery, and again, until nothing gets cheaper.
+
+Whoever plans sees what the others and the battery leave: their sun, and the limits minus their loads. Every car and the battery
+are planned as well as can be (`one_car`, `battery_flow`), but nobody gives way to another: what is still missing to the optimum
+only a bound from a solver can say. A car that comes too short is asked first the next time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from evcclib.planning.battery_flow import Load, battery_flow
+from evcclib.planning.goals import plan_goals
+from evcclib.planning.home import Car, Home, HomeSlot
+from evcclib.planning.power_plan import EMPTY, PowerPlan
+from evcclib.planning.problem import Problem, Slot, Sun
+from evcclib.units import HOUR
+
+ROUNDS = 5
+"""So often everybody is asked again, at most."""
+SAVED = 1e-6
+"""Less is no reason to ask again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HomePlan:
+    """A plan for each car, and what the battery takes from the house in each slot [W, mean]; negative: gives.
+
+    ``cost`` is that of the whole home, house included, less what is left in the battery (`evcclib.planning.home`). No plan costs
+    less than ``bound``, if somebody has found one.
+    """
+
+    cars: tuple[PowerPlan, ...]
+    battery_w: tuple[float, ...]
+    cost: float
+    bound: float = -math.inf
+
+    @property
+    def is_met(self) -> bool:
+        """Whether all goals are reached."""
+        return all(car.is_met for car in self.cars)
+
+    @property
+    def short_kwh(self) -> float:
+        """What is missing of all goals."""
+        return sum(round(car.shortfall.short_kwh, 3) for car in self.cars if car.shortfall is not None)
+
+
+def plan_home(home: Home, *, rounds: int = ROUNDS) -> HomePlan:
+    """A good plan. Who has the least time is asked first; if somebody comes too short, he is, and all begin anew."""
+    nobody = [EMPTY] * len(home.cars)
+    flow_w = _battery_w(home, nobody)
+    order = sorted(range(len(home.cars)), key=lambda number: _latest_start(home, home.cars[number]))
+    best = _asked(home, nobody, flow_w, order)
+    for _car in home.cars:
+        short = [number for number in order if not best.cars[number].is_met]
+        if not short or short == order[: len(short)]:
+            break
+        order = [*short, *(number for number in order if number not in short)]
+        best = min(best, _asked(home, nobody, flow_w, order), key=_rank)
+    return improved(home, best, rounds=rounds - 1)
+
+
+def improved(home: Home, plan: HomePlan, *, rounds: int = ROUNDS) -> HomePlan:
+    """Everybody is asked again, ``rounds`` times or until nobody knows anything better."""
+    for _round in range(rounds):
+        found = _asked(home, plan.cars, plan.battery_w, range(len(home.cars)))
+        if _rank(found) >= (plan.short_kwh, plan.cost - SAVED):
+            break
+        plan = found
+    return plan
+
+
+def _asked(home: Home, cars: Sequence[PowerPlan], flow_w: Sequence[float], order: Sequence[int]) -> HomePlan:
+    """One after the other plans anew, then the battery."""
+    plans = list(cars)
+    for number in order:
+        plans[number] = EMPTY
+        plans[number] = _car_plan(home, home.cars[number], plans, flow_w)
+    flow = _battery_w(home, plans)
+    return HomePlan(cars=tuple(plans), battery_w=flow, cost=home_cost(home, plans, flow))
+
+
+def _rank(plan: HomePlan) -> tuple[float, float]:
+    return plan.short_kwh, plan.cost
+
+
+def _latest_start(home: Home, car: Car) -> float:
+    """When a car must begin, if it has all power [s from the first slot]."""
+    most_w = max(high for _low, high in car.ranges_w)
+    return min(
+        ((goal.time - home.slots[0].start).total_seconds() - goal.need_kwh * 3.6e6 / most_w for goal in car.goals),
+        default=math.inf,
+    )
+
+
+def home_cost(home: Home, plans: Sequence[PowerPlan], battery_w: Sequence[float]) -> float:
+    """What a home pays for plans and what its battery does."""
+    starts = sum(
+        car.start_cost * (plan.runs() - (car.is_charging and plan.start == home.slots[0].start))
+        for car, plan in zip(home.cars, plans, strict=True)
+    )
+    battery = home.battery
+    level = worn_kwh = paid = 0.0
+    cars_w = _sum_w(home, plans)
+    for slot, price, car_w, flow_w in zip(home.slots, home.prices(), cars_w, battery_w, strict=True):
+        hours = (slot.end - slot.start) / HOUR
+        used_kwh = (slot.house_w + car_w + flow_w) * hours / 1000
+        paid += _paid(slot, used_kwh, max(0.0, slot.sun_w) * hours / 1000, price)
+        if battery is not None:
+            level += flow_w * hours / 1000 * (battery.efficiency if flow_w > 0 else 1 / battery.efficiency)
+            worn_kwh += max(0.0, -flow_w * hours / 1000)
+    if battery is None:
+        return paid + starts
+    return paid + starts + worn_kwh * battery.wear_per_kwh - (battery.level_kwh + level) * battery.level_value
+
+
+def _paid(slot: HomeSlot, used_kwh: float, sun_kwh: float, price: float) -> float:
+    """For a slot; sun is held back where it may not or should not be sold, or where buying is paid for."""
+    hours = (slot.end - slot.start) / HOUR
+    grid_kwh = used_kwh - sun_kwh
+    sold_kwh = min(-grid_kwh, slot.sell_max_w * hours / 1000)
+    paid = grid_kwh * price if grid_kwh > 0 else -sold_kwh * max(0.0, slot.feed_in)
+    if price >= 0:
+        return paid
+    return min(paid, max(grid_kwh, min(used_kwh, slot.buy_max_w * hours / 1000), 0.0) * price)
+
+
+def _sum_w(home: Home, plans: Sequence[PowerPlan]) -> list[float]:
+    """What all cars take in each slot [W, mean]."""
+    total = [0.0] * len(home.slots)
+    for plan in plans:
+        for number, power_w in enumerate(means_w(home, plan)):
+            total[number] += power_w
+    return total
+
+
+def means_w(home: Home, plan: PowerPlan) -> list[float]:
+    """What a plan takes in each slot [W, mean]."""
+    means = [0.0] * len(home.slots)
+    number = 0
+    for piece in plan.pieces:
+        while home.slots[number].end <= piece.start:
+            number += 1
+        for slot in range(number, len(home.slots)):
+            start, end, *_rest = home.slots[slot]
+            if start >= piece.end:
+                break
+            means[slot] += piece.power_w * ((min(end, piece.end) - max(start, piece.start)) / (end - start))
+    return means
+
+
+def _car_plan(home: Home, car: Car, plans: Sequence[PowerPlan], flow_w: Sequence[float]) -> PowerPlan:
+    """The cheapest for one car, with what the others leave."""
+    if not car.goals:
+        return EMPTY
+    others_w = _sum_w(home, plans)
+    free_w = [math.inf] * len(home.slots)
+    for number in home.hangs_on(car):
+        loads_w = _sum_w(
+            home, [plan for each, plan in zip(home.cars, plans, strict=True) if number in home.hangs_on(each)]
+        )
+        cap_w = home.circuits[number].cap_w
+        free_w = [min(free, max(0.0, cap_w - load)) for free, load in zip(free_w, loads_w, strict=True)]
+    end = max(goal.time for goal in car.goals)
+    slots: list[Slot] = []
+    for number, (slot, price) in enumerate(zip(home.slots, home.prices(), strict=True)):
+        if slot.end > end or (car.arrives is not None and slot.start < car.arrives):
+            continue
+        left_w = slot.sun_w - slot.house_w - others_w[number] - flow_w[number]
+        sun = (Sun(left_w),) if left_w > 0 and price >= 0 else ()
+        cap_w = min(free_w[number], max(0.0, slot.buy_max_w + left_w))
+        slots.append(Slot(slot.start, slot.end, price, max(0.0, slot.feed_in), sun, cap_w, sell_max_w=slot.sell_max_w))
+    is_charging = car.is_charging and bool(slots) and slots[0].start == home.slots[0].start
+    problem = Problem(
+        slots=tuple(slots), need_kwh=0.0, ranges_w=car.ranges_w, start_cost=car.start_cost, is_charging=is_charging
+    )
+    return plan_goals(problem, car.goals)
+
+
+def _battery_w(home: Home, plans: Sequence[PowerPlan]) -> tuple[float, ...]:
+    """The cheapest for the battery, with what all cars take."""
+    if home.battery is None:
+        return (0.0,) * len(home.slots)
+    loads: list[Load] = []
+    for slot, price, car_w in zip(home.slots, home.prices(), _sum_w(home, plans), strict=True):
+        hours = (slot.end - slot.start) / HOUR
+        net_w = slot.house_w + car_w - (max(0.0, slot.sun_w) if price >= 0 else 0.0)
+        loads.append(
+            Load(
+                net_w * hours / 1000,
+                hours,
+                price,
+                max(0.0, slot.feed_in),
+                slot.buy_max_w * hours / 1000,
+                slot.sell_max_w * hours / 1000,
+            )
+        )
+    flow = battery_flow(home.battery, loads)
+    return tuple(kwh * 1000 / load.hours for kwh, load in zip(flow, loads, strict=True))

@@ -1,0 +1,1 @@
+"""Solvers from outside, for the programmes of `evcclib.planning`."""
