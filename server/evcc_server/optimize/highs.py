@@ -24,7 +24,7 @@ def solve(programme: Programme, *, time_limit_s: float = TIME_LIMIT_S, gap: floa
     solver = highspy.Highs()  # a new one for each: its time limit counts from its birth
     for name, value in (("output_flag", False), ("time_limit", time_limit_s), ("mip_rel_gap", gap)):
         _checked(solver.setOptionValue(name, value), f"option {name}")
-    _checked(solver.passModel(_model(programme)), "model")
+    _checked(solver.passModel(model_of(programme)), "model")
     _checked(solver.run(), "run")
     status = solver.getModelStatus()
     if status not in (highspy.HighsModelStatus.kOptimal, highspy.HighsModelStatus.kTimeLimit):
@@ -46,7 +46,8 @@ def _checked(status: highspy.HighsStatus, what: str) -> None:
         raise NotSolved(f"HiGHS refuses: {what}")
 
 
-def _model(programme: Programme) -> highspy.HighsLp:
+def model_of(programme: Programme) -> highspy.HighsLp:
+    """As HiGHS takes it."""
     variables, rows = programme.variables, programme.rows
     lp = highspy.HighsLp()
     lp.num_col_, lp.num_row_ = len(variables), len(rows)
