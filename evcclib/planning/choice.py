@@ -15,7 +15,7 @@ Pattern = tuple[tuple[int, Use], ...]
 
 
 class Choice(NamedTuple):
-    """Energies [Ws] of the slots in ``pattern``, and what all costs together, starts included."""
+    """Energies [W ms] of the slots in ``pattern``, and what all costs together, starts included."""
 
     cost: int
     pattern: Pattern

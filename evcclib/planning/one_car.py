@@ -12,7 +12,7 @@ from evcclib.planning.choice import Choice, cheapest_slots
 from evcclib.planning.power_plan import EMPTY, Piece, PowerPlan, Shortfall, in_slot, joined
 from evcclib.planning.problem import Problem
 from evcclib.planning.slot_costs import (
-    JOULE_PER_KWH,
+    UNITS_PER_KWH,
     UNUSABLE,
     Costed,
     Use,
@@ -24,6 +24,9 @@ from evcclib.planning.slot_costs import (
 )
 from evcclib.units import HOUR
 
+NEGLIGIBLE = 3_600_000
+"""A need that is not met by less is met: a watt-hour, in W ms."""
+
 
 def cheapest_plan(problem: Problem) -> PowerPlan:
     """The plan of least cost; empty if nothing is needed."""
@@ -32,7 +35,7 @@ def cheapest_plan(problem: Problem) -> PowerPlan:
         return EMPTY
     costs = costed(problem)
     room = _room(problem, costs)
-    shortfall = None if room >= need else _shortfall(problem, room)
+    shortfall = None if room + NEGLIGIBLE >= need else _shortfall(problem, room)
     need = min(need, room)
     if need == 0:
         return replace(EMPTY, shortfall=shortfall)
@@ -105,14 +108,15 @@ def _with_a_price(problem: Problem) -> Problem:
 
 
 def _cost(each: Costed, use: Use, energy: int) -> int:
-    for low, high in pairwise(each.corners(use)):
+    corners = each.corners(use)
+    for low, high in pairwise(corners):
         if energy <= high.energy:
             return high.cost - (high.cost - low.cost) * (high.energy - energy) // (high.energy - low.energy)
-    return 0
+    return corners[-1].cost
 
 
 def _room(problem: Problem, costs: Sequence[Costed]) -> int:
-    """All energy that fits in [Ws]."""
+    """All energy that fits in [W ms]."""
     most = stretch = 0
     for each in costs:
         stretch = 0 if problem.is_one_block and not each.part else stretch + each.most
@@ -122,13 +126,13 @@ def _room(problem: Problem, costs: Sequence[Costed]) -> int:
 
 def _shortfall(problem: Problem, room: int) -> Shortfall:
     lifted = costed(replace(problem, slots=tuple(slot._replace(cap_w=math.inf) for slot in problem.slots)))
-    available_kwh = room / JOULE_PER_KWH
+    available_kwh = room / UNITS_PER_KWH
     most_w = max(high for _low, high in problem.ranges_w)
     return Shortfall(
         need_kwh=problem.need_kwh,
         available_kwh=available_kwh,
         later=(problem.need_kwh - available_kwh) * 1000 / most_w * HOUR,
-        lifted_kwh=(_room(problem, lifted) - room) / JOULE_PER_KWH,
+        lifted_kwh=(_room(problem, lifted) - room) / UNITS_PER_KWH,
     )
 
 
@@ -154,6 +158,6 @@ def _told(
         pieces=joined(pieces),
         cost=cost_in_units(choice.cost - ties),
         bound=cost_in_units(bound - ties),
-        unpriced_kwh=unpriced / JOULE_PER_KWH,
+        unpriced_kwh=unpriced / UNITS_PER_KWH,
         shortfall=shortfall,
     )

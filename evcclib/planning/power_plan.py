@@ -9,8 +9,8 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from evcclib.planning.problem import Problem, Slot
-from evcclib.planning.slot_costs import Point, Use
-from evcclib.units import SECOND, ZERO, energy_kwh
+from evcclib.planning.slot_costs import MILLISECOND, Point, Use
+from evcclib.units import ZERO, energy_kwh
 
 
 class Piece(NamedTuple):
@@ -94,18 +94,18 @@ def is_proof(shortfall: Shortfall, problem: Problem) -> bool:
 
 
 def in_slot(problem: Problem, slot: Slot, corners: Sequence[Point], energy: int, use: Use) -> Iterable[Piece]:
-    """How ``energy`` [Ws] is taken in a slot at the cost of a curve with these ``corners``, in order."""
+    """How ``energy`` [W ms] is taken in a slot at the cost of a curve with these ``corners``, in order."""
     after = next(number for number, corner in enumerate(corners) if corner.energy >= energy)
     low, high = corners[max(after - 1, 0)], corners[after]
     if high.energy == energy:
         return (Piece(slot.start, slot.end, float(high.power_w)),)
     if low.energy == 0:
-        lasts = energy / high.power_w * SECOND
+        lasts = energy / high.power_w * MILLISECOND
         if use is Use.LAST:
             return (Piece(slot.start, slot.start + lasts, float(high.power_w)),)
         return (Piece(slot.end - lasts, slot.end, float(high.power_w)),)
     if _is_straight(problem, slot, low.power_w, high.power_w):
-        return (Piece(slot.start, slot.end, energy / ((slot.end - slot.start) / SECOND)),)
+        return (Piece(slot.start, slot.end, energy / ((slot.end - slot.start) / MILLISECOND)),)
     change = slot.start + (slot.end - slot.start) * ((high.energy - energy) / (high.energy - low.energy))
     return Piece(slot.start, change, float(low.power_w)), Piece(change, slot.end, float(high.power_w))
 

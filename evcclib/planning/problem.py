@@ -28,7 +28,7 @@ those without a price the latest.
 
 **Forced.** A slot that `is_forced` is charged in with all that is possible, whatever it costs (precondition before a departure).
 
-**Exactness.** Energies are whole watt-seconds and prices whole millionths: nothing is rounded while costs are added and
+**Exactness.** Energies are whole watt-milliseconds and prices whole millionths: nothing is rounded while costs are added and
 compared, and equal prices are equal. Of equal costs the later energy wins.
 """
 
@@ -95,3 +95,15 @@ class Problem:
                 raise InvalidReadings(
                     f"Problem.slots[{number}]", slot, "finite feed-in and sun, and limits of 0 or more"
                 )
+
+
+def hourly_cost(slot: Slot, power_w: float) -> float:
+    """g(p) of a slot, an unknown price left out of account."""
+    price = slot.price if slot.price is not None and math.isfinite(slot.price) else 0.0
+    total = 0.0
+    for sun in slot.sun or (Sun(0.0),):
+        sold_w, still_sold_w = (min(max(0.0, sun.power_w - each_w), slot.sell_max_w) for each_w in (0.0, power_w))
+        total += sun.share * (
+            price * max(0.0, power_w - max(0.0, sun.power_w)) + slot.feed_in * (sold_w - still_sold_w)
+        )
+    return total / 1000

@@ -1,4 +1,7 @@
-"""What energy in each slot costs, in whole numbers: the curves c and d of `evcclib.planning.problem`."""
+"""What energy in each slot costs, in whole numbers: the curves c and d of `evcclib.planning.problem`.
+
+Energy is counted in watt-millimilliseconds.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,8 @@ from typing import NamedTuple
 
 from evcclib.planning.problem import Problem, Slot
 
-JOULE_PER_KWH = 3_600_000
+UNITS_PER_KWH = 3_600_000_000
+MILLISECOND = timedelta(milliseconds=1)
 PRICE_STEPS = 1_000_000
 """Prices are told apart by this part of a unit per kWh."""
 TIE = 1 << 20
@@ -27,7 +31,7 @@ class Use(Enum):
 
 
 class Point(NamedTuple):
-    """Energy [Ws] and what it costs [unit / `PRICE_STEPS` / `TIE` x Ws / kWh], at a power [W]."""
+    """Energy [W ms] and what it costs [unit / `PRICE_STEPS` / `TIE` x W ms / kWh], at a power [W]."""
 
     energy: int
     cost: int
@@ -55,7 +59,7 @@ class Costed(NamedTuple):
 
     @property
     def most(self) -> int:
-        """All energy that the slot holds [Ws]."""
+        """All energy that the slot holds [W ms]."""
         return self.part[-1].energy if self.part else 0
 
 
@@ -63,18 +67,18 @@ UNUSABLE = Costed()
 
 
 def need_of(problem: Problem) -> int:
-    """What is to be charged [Ws]; never less than was asked for."""
-    return max(0, math.ceil(round(problem.need_kwh * JOULE_PER_KWH, 3)))
+    """What is to be charged [W ms]; never less than was asked for."""
+    return max(0, math.ceil(round(problem.need_kwh * UNITS_PER_KWH, 3)))
 
 
 def start_cost_of(problem: Problem) -> int:
     """One start, in cost steps."""
-    return round(problem.start_cost * PRICE_STEPS) * TIE * JOULE_PER_KWH
+    return round(problem.start_cost * PRICE_STEPS) * TIE * UNITS_PER_KWH
 
 
 def cost_in_units(cost: int) -> float:
     """Cost steps as money, or whatever prices are in."""
-    return cost / (PRICE_STEPS * TIE * JOULE_PER_KWH)
+    return cost / (PRICE_STEPS * TIE * UNITS_PER_KWH)
 
 
 def is_priced(slot: Slot) -> bool:
@@ -85,25 +89,27 @@ def is_priced(slot: Slot) -> bool:
 def costed(problem: Problem) -> list[Costed]:
     """The curves of all slots; those without a price as if they cost nothing."""
     ranges = sorted((round(low), round(high)) for low, high in problem.ranges_w)
+    most = max(high for _low, high in ranges)
     last = len(problem.slots) - 1
-    return [_slot(slot, ranges, last - number) for number, slot in enumerate(problem.slots)]
+    return [_slot(slot, ranges, most, last - number) for number, slot in enumerate(problem.slots)]
 
 
-def _slot(slot: Slot, ranges: Sequence[tuple[int, int]], lateness: int) -> Costed:
-    seconds = (slot.end - slot.start) // timedelta(seconds=1)
-    if slot.cap_w < max(high for _low, high in ranges):
+def _slot(slot: Slot, ranges: Sequence[tuple[int, int]], most: int, lateness: int) -> Costed:
+    milliseconds = (slot.end - slot.start) // MILLISECOND
+    if slot.cap_w < most:
         cap_w = math.floor(slot.cap_w)
         ranges = [(low, min(high, cap_w)) for low, high in ranges if low <= cap_w]
-    if not ranges or not seconds:
+        most = max((high for _low, high in ranges), default=0)
+    if not most or not milliseconds:
         return UNUSABLE
     price = round(slot.price * PRICE_STEPS) * TIE + lateness if slot.price is not None and is_priced(slot) else lateness
     part: tuple[Point, ...]
     whole: tuple[Point, ...]
     if not slot.sun:
-        least, most = ranges[0][0], max(high for _low, high in ranges)
-        top = Point(most * seconds, price * most * seconds, most)
+        least = ranges[0][0]
+        top = Point(most * milliseconds, price * most * milliseconds, most)
         part = (top,)
-        whole = (Point(least * seconds, price * least * seconds, least), top) if least < most else part
+        whole = (Point(least * milliseconds, price * least * milliseconds, least), top) if least < most else part
     else:
         feed_in = round(slot.feed_in * PRICE_STEPS) * TIE + lateness
         powers = {power for each in ranges for power in each}
@@ -111,7 +117,7 @@ def _slot(slot: Slot, ranges: Sequence[tuple[int, int]], lateness: int) -> Coste
             for edge_w in (sun.power_w, sun.power_w - slot.sell_max_w):
                 powers |= {round(edge_w) for low, high in ranges if low < edge_w < high}
         points = [
-            Point(power * seconds, _each_second(slot, power, price, feed_in) * seconds, power)
+            Point(power * milliseconds, _each_millisecond(slot, power, price, feed_in) * milliseconds, power)
             for power in sorted(powers)
         ]
         part, whole = tuple(_hull([NOTHING, *(point for point in points if point.energy)])[1:]), tuple(_hull(points))
@@ -120,8 +126,8 @@ def _slot(slot: Slot, ranges: Sequence[tuple[int, int]], lateness: int) -> Coste
     return Costed(part, whole, slot.is_forced)
 
 
-def _each_second(slot: Slot, power_w: int, price: int, feed_in: int) -> int:
-    """g(p), in cost steps for each second; powers in milliwatts, since shares part them."""
+def _each_millisecond(slot: Slot, power_w: int, price: int, feed_in: int) -> int:
+    """g(p), in cost steps for each millisecond; powers in milliwatts, since shares part them."""
     bought = free = 0.0
     for power, share in slot.sun:
         own_w = min(power_w, max(0.0, power))

@@ -56,6 +56,7 @@ from evcclib.planning.plan_follow import PlanState
 from evcclib.planning.planner import Plan
 from evcclib.planning.problem import Problem, Slot
 from evcclib.planning.programme import Programme, flaw
+from evcclib.planning.repeating import RepeatingPlan, next_departure
 from evcclib.readings import ABSENT, Measured, MeterReading, VehicleReading
 from evcclib.reason_history import Spell, noted
 from evcclib.reasons import BatteryCode, BatteryReason, Reason, ReasonCode
@@ -78,6 +79,8 @@ ARBITRARY = MappingProxyType(
         "planning.home_programme.SHORT_TIMES": "enough to miss no goal for money, and little enough for a solver's numbers",
         "planning.together.ROUNDS": "how long is searched: nobody is worse off for less",
         "planning.together.SAVED": "more than a sum of floats errs by, and less than anybody would pay",
+        "planning.curve.TRIES": "how long is searched: the car charges as late as it can if it was not long enough",
+        "planning.curve.MISSED_KWH": "more than a sum of floats errs by, and less than anybody charges",
         "planning.starts.WIDTHS": "how long is searched: the bound says what it has missed",
         "planning.starts.GAP": "how long is searched: the bound says what it has missed",
         "planning.starts.PRICES": "how long is searched: the bound says what it has missed",
@@ -135,12 +138,39 @@ def test_vehicle_may_take_five_seconds_to_obey() -> None:
 # planning
 
 
-@witness("planning.slot_costs.JOULE_PER_KWH", "planning.slot_costs.PRICE_STEPS")
+@witness("planning.slot_costs.UNITS_PER_KWH", "planning.slot_costs.PRICE_STEPS")
 def test_an_hour_at_a_kilowatt_is_a_kilowatt_hour_and_costs_its_price() -> None:
     start = datetime(2026, 1, 5, tzinfo=UTC)
     slots = (Slot(start, start + timedelta(hours=1), 0.3),)
     plan = cheapest_plan(Problem(slots=slots, need_kwh=1.0, ranges_w=((1000, 1000),)))
     assert (plan.is_met, plan.energy_kwh, plan.cost) == (True, 1.0, 0.3)
+
+
+@witness("planning.one_car.NEGLIGIBLE")
+def test_goal_that_is_missed_by_less_than_a_watt_hour_is_met() -> None:
+    start = datetime(2026, 1, 5, tzinfo=UTC)
+    slots = (Slot(start, start + timedelta(hours=1), 0.3),)
+    for need_kwh, is_met in ((3_603_600_000 / 3.6e9, True), (3_603_600_001 / 3.6e9, False)):
+        assert cheapest_plan(Problem(slots=slots, need_kwh=need_kwh, ranges_w=((1000, 1000),))).is_met is is_met
+
+
+@witness("planning.slot_costs.MILLISECOND")
+def test_slot_holds_every_millisecond() -> None:
+    start = datetime(2026, 1, 5, tzinfo=UTC)
+    slots = tuple(
+        Slot(start + number * timedelta(milliseconds=3), start + (number + 1) * timedelta(milliseconds=3), 0.3)
+        for number in range(3)
+    )
+    plan = cheapest_plan(Problem(slots=slots, need_kwh=1.0, ranges_w=((3_600_000, 3_600_000),)))
+    assert plan.energy_kwh == pytest.approx(0.009)
+
+
+@witness("planning.repeating.DAY")
+def test_departure_in_a_week_is_found_and_is_a_week_away() -> None:
+    monday = datetime(2026, 1, 5, 7, tzinfo=UTC)
+    found = next_departure([RepeatingPlan(weekdays=frozenset({0}), time=monday.time())], monday, UTC)
+    assert found is not None
+    assert found.time - monday == timedelta(days=7)
 
 
 @witness("planning.programme.TOLERANCE")
