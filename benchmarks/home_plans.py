@@ -17,10 +17,10 @@ from typing import TypeVar
 from benchmarks.plan_instances import home
 from benchmarks.timing import percentile
 from evcc_server.optimize import highs
-from evcclib.planning.home_plan import plan_home_with
-from evcclib.planning.home_programme import home_model
-from evcclib.planning.programme import Programme
-from evcclib.planning.together import plan_home
+from evcclib.planning.joint.home_plan import plan_home_with
+from evcclib.planning.joint.home_programme import home_model
+from evcclib.planning.joint.programme import Programme
+from evcclib.planning.joint.together import plan_home
 
 HOMES = int(os.environ.get("HOMES", "20"))
 Result = TypeVar("Result")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from evcclib.planning.goals import Goal
-from evcclib.planning.home import Car, Circuit, Home, HomeBattery, HomeSlot
+from evcclib.planning.joint.home import Car, Circuit, Home, HomeBattery, HomeSlot
 from evcclib.planning.problem import Problem, Slot, Sun
 
 SLOTS = 192

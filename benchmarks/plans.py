@@ -17,10 +17,10 @@ import highspy
 from benchmarks.plan_instances import KINDS, instance
 from benchmarks.timing import percentile
 from evcc_server.optimize.highs import model_of
+from evcclib.planning.joint.programme import Programme
 from evcclib.planning.one_car import cheapest_plan
 from evcclib.planning.planner import duration_at, plan
 from evcclib.planning.problem import Problem
-from evcclib.planning.programme import Programme
 from evcclib.planning.slot_costs import UNITS_PER_KWH, Costed, Point, cost_in_units, costed
 from evcclib.tariff import Rate, Rates
 from evcclib.units import HOUR

@@ -17,7 +17,7 @@ from evcc_server.config.load import parse_config
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-EXTRAS = {"server", "jq", "sim", "optimize", "cluster", "dev"}
+EXTRAS = {"server", "jq", "sim", "optimize", "bench", "cluster", "dev"}
 
 PLACES = re.compile("|".join(("/" + "work/", "/" + "tmp/", "shared" + "/spec", "shared" + "/design", "/" + "root/")))
 """Where somebody worked; spelled so that this file does not name them."""

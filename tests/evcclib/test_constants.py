@@ -51,11 +51,11 @@ from evcclib.model import ChargeMode, ChargerStatus, Now, PollMode, VehicleFeatu
 from evcclib.pipeline import check_state, sharing
 from evcclib.pipeline.state import Effect
 from evcclib.planning import plan_follow, planner
+from evcclib.planning.joint.programme import Programme, flaw
 from evcclib.planning.one_car import cheapest_plan
 from evcclib.planning.plan_follow import PlanState
 from evcclib.planning.planner import Plan
 from evcclib.planning.problem import Problem, Slot
-from evcclib.planning.programme import Programme, flaw
 from evcclib.planning.repeating import RepeatingPlan, next_departure
 from evcclib.readings import ABSENT, Measured, MeterReading, VehicleReading
 from evcclib.reason_history import Spell, noted
@@ -74,11 +74,12 @@ ARBITRARY = MappingProxyType(
         "planning.planner.UNPRICED": "a sentinel: no number at all",
         "planning.slot_costs.TIE": "far more than there are slots, and far below what a price step is worth",
         "planning.goals.ENOUGH_KWH": "more than a sum of floats errs by, and less than anybody charges",
-        "planning.home_plan.NEGLIGIBLE_KW": "what a solver leaves of nothing, and less than any station gives",
-        "planning.home_plan.NEGLIGIBLE_KWH": "more than a solver errs by, and less than anybody charges",
-        "planning.home_programme.SHORT_TIMES": "enough to miss no goal for money, and little enough for a solver's numbers",
-        "planning.together.ROUNDS": "how long is searched: nobody is worse off for less",
-        "planning.together.SAVED": "more than a sum of floats errs by, and less than anybody would pay",
+        "planning.joint.home_plan.NEGLIGIBLE_KW": "what a solver leaves of nothing, and less than any station gives",
+        "planning.joint.home_plan.NEGLIGIBLE_KWH": "more than a solver errs by, and less than anybody charges",
+        "planning.joint.home_programme.SHORT_TIMES": "enough to miss no goal for money, and little enough for a solver's numbers",
+        "planning.joint.together.ROUNDS": "how long is searched: nobody is worse off for less",
+        "planning.joint.together.SAVED": "more than a sum of floats errs by, and less than anybody would pay",
+        "planning.joint.crowded.ENOUGH_KWH": "more than a sum of floats errs by, and less than anybody charges",
         "planning.curve.TRIES": "how long is searched: the car charges as late as it can if it was not long enough",
         "planning.curve.MISSED_KWH": "more than a sum of floats errs by, and less than anybody charges",
         "planning.starts.WIDTHS": "how long is searched: the bound says what it has missed",
@@ -173,7 +174,7 @@ def test_departure_in_a_week_is_found_and_is_a_week_away() -> None:
     assert found.time - monday == timedelta(days=7)
 
 
-@witness("planning.programme.TOLERANCE")
+@witness("planning.joint.programme.TOLERANCE")
 def test_solution_may_miss_by_a_hundredth_of_a_watt() -> None:
     programme = Programme()
     programme.variable(0.0, 1.0)

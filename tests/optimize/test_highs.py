@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from evcclib.planning.programme import NotSolved, Programme
+from evcclib.planning.joint.programme import NotSolved, Programme
 
 pytest.importorskip("highspy", reason="needs the extra `optimize`")
 from evcc_server.optimize import highs

@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 from planned_homes import BATTERY, at, car, check, convex, home, homes
 
 from evcclib.errors import InvalidReadings
-from evcclib.planning.battery_flow import Load, battery_flow
 from evcclib.planning.goals import Goal, plan_goals
-from evcclib.planning.home import Circuit, Home
-from evcclib.planning.home_plan import plan_home_with
-from evcclib.planning.home_programme import home_model
+from evcclib.planning.joint.battery_flow import Load, battery_flow
+from evcclib.planning.joint.home import Circuit, Home
+from evcclib.planning.joint.home_plan import plan_home_with
+from evcclib.planning.joint.home_programme import home_model
+from evcclib.planning.joint.programme import Programme, Solution
+from evcclib.planning.joint.together import plan_home
 from evcclib.planning.one_car import cheapest_plan
 from evcclib.planning.problem import Problem, Slot
-from evcclib.planning.programme import Programme, Solution
-from evcclib.planning.together import plan_home
 
 pytest.importorskip("highspy", reason="needs the extra `optimize`")
 from evcc_server.optimize import highs

@@ -1,4 +1,4 @@
-"""HiGHS as a solver of `evcclib.planning.programme`. Needs the extra ``optimize``.
+"""HiGHS as a solver of `evcclib.planning.joint.programme`. Needs the extra ``optimize``.
 
 What it says is believed only where it is so: its status, whether there is a solution, and each value and row of it.
 """
@@ -10,7 +10,7 @@ import math
 import highspy
 import numpy as np
 
-from evcclib.planning.programme import NotSolved, Programme, Solution, flaw
+from evcclib.planning.joint.programme import NotSolved, Programme, Solution, flaw
 
 TIME_LIMIT_S = 20.0
 GAP = 5e-4

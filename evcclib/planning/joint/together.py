@@ -11,9 +11,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from evcclib.planning.battery_flow import Load, battery_flow
 from evcclib.planning.goals import plan_goals
-from evcclib.planning.home import Car, Home, HomeSlot
+from evcclib.planning.joint.battery_flow import Load, battery_flow
+from evcclib.planning.joint.home import Car, Home, HomeSlot
 from evcclib.planning.power_plan import EMPTY, PowerPlan
 from evcclib.planning.problem import Problem, Slot, Sun
 from evcclib.units import HOUR
@@ -28,8 +28,8 @@ SAVED = 1e-6
 class HomePlan:
     """A plan for each car, and what the battery takes from the house in each slot [W, mean]; negative: gives.
 
-    ``cost`` is that of the whole home, house included, less what is left in the battery (`evcclib.planning.home`). No plan costs
-    less than ``bound``, if somebody has found one.
+    ``cost`` is that of the whole home, house included, less what is left in the battery (`planning.joint.home`). No plan costs less
+    than ``bound``, if somebody has found one.
     """
 
     cars: tuple[PowerPlan, ...]

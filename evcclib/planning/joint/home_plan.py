@@ -14,11 +14,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from evcclib.planning.home import Home
-from evcclib.planning.home_programme import HomeModel, home_model
+from evcclib.planning.joint.home import Home
+from evcclib.planning.joint.home_programme import HomeModel, home_model
+from evcclib.planning.joint.programme import Programme, Solution, Solver
+from evcclib.planning.joint.together import HomePlan, home_cost, improved, means_w, plan_home
 from evcclib.planning.power_plan import Piece, PowerPlan, Shortfall, joined
-from evcclib.planning.programme import Programme, Solution, Solver
-from evcclib.planning.together import HomePlan, home_cost, improved, means_w, plan_home
 from evcclib.units import HOUR
 
 NEGLIGIBLE_KW = 1e-4

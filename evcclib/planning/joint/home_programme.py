@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from math import inf
 from typing import NamedTuple
 
-from evcclib.planning.home import Car, Home
-from evcclib.planning.programme import Programme
+from evcclib.planning.joint.home import Car, Home
+from evcclib.planning.joint.programme import Programme
 from evcclib.units import HOUR
 
 Terms = list[tuple[int, float]]

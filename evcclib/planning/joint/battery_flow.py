@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from evcclib.planning.home import HomeBattery
+from evcclib.planning.joint.home import HomeBattery
 
 Slopes = list[tuple[float, float]]
 """Slope and length, rising, from the least argument on."""

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from evcclib.planning.programme import Programme, flaw
+from evcclib.planning.joint.programme import Programme, flaw
 
 
 def programme() -> Programme:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from evcclib.errors import EvccError
+
 Terms = Sequence[tuple[int, float]]
 """Numbers of variables, each with its factor."""
 TOLERANCE = 1e-5
@@ -62,7 +64,7 @@ class Solution(NamedTuple):
     bound: float
 
 
-class NotSolved(Exception):
+class NotSolved(EvccError):
     """A solver has no solution, and says why."""
 
 
