@@ -28,8 +28,8 @@ SAVED = 1e-6
 class HomePlan:
     """A plan for each car, and what the battery takes from the house in each slot [W, mean]; negative: gives.
 
-    ``cost`` is that of the whole home, house included, less what is left in the battery (`planning.joint.home`). No plan costs less
-    than ``bound``, if somebody has found one.
+    ``cost`` is that of the whole home, house included, less what is left in its battery (`planning.joint.home`). No plan costs
+    less than ``bound``, if somebody has found one.
     """
 
     cars: tuple[PowerPlan, ...]
