@@ -49,9 +49,15 @@ class HomePlan:
 
 
 def plan_home(home: Home, *, rounds: int = ROUNDS) -> HomePlan:
-    """A good plan. Who has the least time is asked first; if somebody comes too short, he is, and all begin anew."""
+    """A good plan: the better of two that begin with a battery which does nothing, and with one that knows of no car."""
+    idle_w = (0.0,) * len(home.slots)
+    first_w = dict.fromkeys((idle_w, _battery_w(home, [EMPTY] * len(home.cars))))
+    return min((improved(home, _begun(home, flow_w), rounds=rounds - 1) for flow_w in first_w), key=_rank)
+
+
+def _begun(home: Home, flow_w: Sequence[float]) -> HomePlan:
+    """Who has the least time is asked first; if somebody comes too short, he is, and all begin anew."""
     nobody = [EMPTY] * len(home.cars)
-    flow_w = _battery_w(home, nobody)
     order = sorted(range(len(home.cars)), key=lambda number: _latest_start(home, home.cars[number]))
     best = _asked(home, nobody, flow_w, order)
     for _car in home.cars:
@@ -60,7 +66,7 @@ def plan_home(home: Home, *, rounds: int = ROUNDS) -> HomePlan:
             break
         order = [*short, *(number for number in order if number not in short)]
         best = min(best, _asked(home, nobody, flow_w, order), key=_rank)
-    return improved(home, best, rounds=rounds - 1)
+    return best
 
 
 def improved(home: Home, plan: HomePlan, *, rounds: int = ROUNDS) -> HomePlan:
