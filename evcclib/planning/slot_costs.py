@@ -128,6 +128,9 @@ def _slot(slot: Slot, ranges: Sequence[tuple[int, int]], most: int, lateness: in
 
 def _each_millisecond(slot: Slot, power_w: int, price: int, feed_in: int) -> int:
     """g(p), in cost steps for each millisecond; powers in milliwatts, since shares part them."""
+    if len(slot.sun) == 1 and slot.sell_max_w == math.inf:
+        own = min(power_w, max(0, round(slot.sun[0].power_w)))
+        return price * (power_w - own) + feed_in * own
     bought = free = 0.0
     for power, share in slot.sun:
         own_w = min(power_w, max(0.0, power))
