@@ -91,6 +91,10 @@ class LoadpointConfig(LoadpointDefaults):
 class CircuitConfig:
     """A node of the tree of limits. ``current_max_a`` holds for each phase, ``power_max_w`` for the sum.
 
+    ``unbalance_max_a`` holds for the difference between any two phases: of all that its meter shows on them, and of what the
+    loadpoints below it draw where it has none, or one that shows no phases.
+    ``mean_power_max_w`` holds for the mean of what its meter shows as bought in each ``mean_window`` of the local clock.
+
     With ``has_meter`` its own meter's currents count, else the sum of what hangs below it. ``safe_current_a`` is what each
     loadpoint below it may draw while the limit can't be proven (meter silent); 0 pauses it.
     """
@@ -99,6 +103,9 @@ class CircuitConfig:
     parent: str | None = None
     current_max_a: float | None = None
     power_max_w: float | None = None
+    unbalance_max_a: float | None = None
+    mean_power_max_w: float | None = None
+    mean_window: timedelta = timedelta(minutes=15)
     has_meter: bool = False
     uses_grid_meter: bool = False
     safe_current_a: float = 0.0
@@ -106,10 +113,19 @@ class CircuitConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatteryConfig:
-    """One home battery; ``capacity_kwh`` None means unknown [SITE-7]. ``modes``: what it can be told, nothing of most [BAT-1]."""
+    """One home battery; ``capacity_kwh`` None means unknown [SITE-7]. ``modes``: what it can be told, nothing of most [BAT-1].
+
+    ``circuit`` is the one that it hangs below: it is a load of that, and what it discharges is nothing to count on [CIR-3].
+    ``phases`` 3: it loads all alike, 0: it may be any one. ``charge_power_w`` is what it takes from the grid in mode charge,
+    which ends before any limit holds a car down, unless ``charges_before_cars``.
+    """
 
     capacity_kwh: float | None = None
     modes: frozenset[BatteryMode] = frozenset()
+    circuit: str | None = None
+    phases: int = 0
+    charge_power_w: float | None = None
+    charges_before_cars: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

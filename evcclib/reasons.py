@@ -47,6 +47,12 @@ class ReasonCode(StrEnum):
     READ_BACK_DISAGREES = "read_back_disagrees"  # the charger is told again what it says, or is seen, not to do
 
 
+UNBALANCE = " (unbalance)"
+"""Ends the name of a limit that is a circuit's of the difference between its phases."""
+MEAN_POWER = " (mean power)"
+"""Ends the name of one that is a circuit's of the mean of its power."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reason:
     """``code`` with its numbers; ``until`` (instant) or ``until_utc`` when it ends by itself; ``limit`` names the limit
@@ -71,6 +77,7 @@ class BatteryCode(StrEnum):
     CHARGES = "charges"  # energy is cheap
     RESTS = "rests"  # another mode is due, but not so soon
     FREEING = "freeing"  # nobody knows what it does: normal first of all
+    LIMITED = "limited"  # energy is cheap, but a limit of a circuit leaves no room, see the parameter `limit`
     FAILED = "failed"  # it has not taken the last command, which will be said again
 
 

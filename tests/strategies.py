@@ -140,12 +140,15 @@ def site_configs(draw: st.DrawFn, *, most: int = 3, has_circuits: bool = True) -
     names = draw(st.sampled_from([(), ("audi",), ("audi", "bmw")]))
     circuits: tuple[CircuitConfig, ...] = ()
     if has_circuits and draw(st.booleans()):
+        at_grid = draw(st.booleans())
         circuits = (
             CircuitConfig(
                 name="main",
                 current_max_a=draw(st.sampled_from([None, 16.0, 25.0, 63.0])),
                 power_max_w=draw(st.sampled_from([None, 4200.0, 11_000.0])),
-                uses_grid_meter=draw(st.booleans()),
+                unbalance_max_a=draw(st.sampled_from([None, None, 8.0, 20.0])),
+                mean_power_max_w=draw(st.sampled_from([None, None, 5000.0])) if at_grid else None,
+                uses_grid_meter=at_grid,
                 safe_current_a=draw(st.sampled_from([0.0, 6.0, 10.0])),
             ),
             CircuitConfig(name="inner", parent="main", current_max_a=20.0, has_meter=draw(st.booleans())),
@@ -155,7 +158,14 @@ def site_configs(draw: st.DrawFn, *, most: int = 3, has_circuits: bool = True) -
         interval=draw(st.sampled_from([10, 30])) * SECOND,
         has_grid=True,
         pv_count=draw(st.integers(0, 2)),
-        batteries=(BatteryConfig(capacity_kwh=10.0),) * draw(st.integers(0, 2)),
+        batteries=(
+            BatteryConfig(
+                capacity_kwh=10.0,
+                circuit=draw(st.sampled_from([None, *[circuit.name for circuit in circuits]])),
+                phases=draw(st.sampled_from([0, 3])),
+            ),
+        )
+        * draw(st.integers(0, 2)),
         aux_count=draw(st.integers(0, 1)),
         vehicles=tuple(draw(vehicle_configs(name)) for name in names),
         loadpoints=tuple(

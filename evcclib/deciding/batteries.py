@@ -1,6 +1,7 @@
-"""Home batteries: what calls for which mode, and the commands that bring it about [BAT-1..BAT-8].
+"""Home batteries: what calls for which mode, and the commands that bring it about [BAT-1..BAT-8, CIR-3].
 
-charge  while energy costs no more than the owner's limit for that, unless the grid operator limits what is bought
+charge  while energy costs no more than the owner's limit for that, unless the grid operator limits what is bought, or a circuit
+        leaves no room
 hold    while a vehicle charges as fast as it can, or for its plan, if the owner has switched discharge control on
 normal  otherwise
 """
@@ -10,15 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from evcclib.commands import BatteryMode, BatteryOutcome
+from evcclib.deciding.battery_room import no_room
 from evcclib.events import BatteryModeChanged, Warned, WarningCode
-from evcclib.laws.demand import is_cheap
 from evcclib.laws.law import Seen, SiteSeen
 from evcclib.machines import battery
 from evcclib.machines.battery import BatteryControl, Call
 from evcclib.pipeline.desk import SiteDesk
-from evcclib.pipeline.goals import planner_rates
+from evcclib.pipeline.goals import charges_from_grid, is_operator_limiting
 from evcclib.reasons import BatteryCode, BatteryReason, ReasonCode
-from evcclib.tariff import price_at
 
 _HOLDS = {
     ReasonCode.MODE_NOW: BatteryCode.HELD_FAST,
@@ -34,12 +34,21 @@ def command_batteries(site: SiteDesk, seen: SiteSeen | None) -> None:
     if not site.layout.commanded:
         return
     controls = list(site.state.battery_controls)
+    charge = charges_from_grid(site)
     outcomes = {outcome.battery: outcome for outcome in site.readings.battery_outcomes}
-    calls = None if seen is None else list(_calls(site, seen.loadpoints))
+    holds = None if seen is None else list(_holds(site, seen.loadpoints))
     for index, modes in site.layout.commanded.items():
         control = _heard(site, index, controls[index], outcomes.get(index))
-        if calls is not None:
-            control = _told(site, index, control, [call for call in calls if call.mode in modes])
+        if seen is not None and holds is not None:
+            calls, ended = [call for call in holds if call.mode in modes], _ended(site)
+            if charge is not None and BatteryMode.CHARGE in modes:
+                limit = no_room(site, seen, index, is_charging=control.mode is BatteryMode.CHARGE)
+                if limit is None:
+                    calls.insert(0, Call(BatteryMode.CHARGE, charge))
+                else:
+                    calls.append(Call(BatteryMode.NORMAL, BatteryReason(BatteryCode.LIMITED, {"limit": limit})))
+                    ended |= {BatteryMode.CHARGE}
+            control = _told(site, index, control, calls, ended)
         controls[index] = control
     site.state.battery_controls = tuple(controls)
 
@@ -58,8 +67,10 @@ def _heard(site: SiteDesk, index: int, control: BatteryControl, outcome: Battery
     return after
 
 
-def _told(site: SiteDesk, index: int, before: BatteryControl, calls: list[Call]) -> BatteryControl:
-    control = battery.choose(before, calls, ended=_ended(site), instant=site.instant)
+def _told(
+    site: SiteDesk, index: int, before: BatteryControl, calls: list[Call], ended: frozenset[BatteryMode]
+) -> BatteryControl:
+    control = battery.choose(before, calls, ended=ended, instant=site.instant)
     if control.mode is not before.mode:
         site.events.append(BatteryModeChanged(index, control.mode))
     expiry = battery.expiry_of(site.layout.interval)
@@ -75,21 +86,14 @@ def _ended(site: SiteDesk) -> frozenset[BatteryMode]:
     ended = set()
     if not settings.battery_discharge_control:
         ended.add(BatteryMode.HOLD)
-    if settings.battery_grid_charge_limit is None or _is_limited(site):
+    if settings.battery_grid_charge_limit is None or is_operator_limiting(site):
         ended.add(BatteryMode.CHARGE)
     return frozenset(ended)
 
 
-def _calls(site: SiteDesk, loadpoints: Sequence[Seen]) -> Iterator[Call]:
-    """What calls for which mode, the most important first."""
-    settings = site.state.settings
-    limit = settings.battery_grid_charge_limit
-    if limit is not None and not _is_limited(site):
-        price = price_at(planner_rates(site.readings), site.utc)
-        if price is not None and is_cheap(price, limit):
-            reason = BatteryReason(BatteryCode.CHARGES, {"price": price, "limit": limit})
-            yield Call(BatteryMode.CHARGE, reason)
-    if not settings.battery_discharge_control:
+def _holds(site: SiteDesk, loadpoints: Sequence[Seen]) -> Iterator[Call]:
+    """What calls for hold."""
+    if not site.state.settings.battery_discharge_control:
         return
     for lp, seen in zip(site.desks, loadpoints, strict=True):
         asked = seen.demand.reason
@@ -97,9 +101,3 @@ def _calls(site: SiteDesk, loadpoints: Sequence[Seen]) -> Iterator[Call]:
             reason = BatteryReason(_HOLDS[asked.code], {"loadpoint": lp.index + 1.0}, until_utc=asked.until_utc)
             yield Call(BatteryMode.HOLD, reason)
             return
-
-
-def _is_limited(site: SiteDesk) -> bool:
-    """Whether the grid operator limits what is bought: nobody knows how much a battery would take of that."""
-    limit = site.readings.operator_limit
-    return limit is not None and site.instant < limit.expires_at

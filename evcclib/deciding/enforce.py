@@ -25,7 +25,7 @@ def enforce(site: SiteDesk, *, retries: bool) -> None:
     desks, limits = site.desks, None
     is_limited = site.layout.config.circuits or site.readings.operator_limit is not None
     if is_limited and any(committed_a(lp) > 0 for lp in desks):  # else there is nothing to lower
-        limits = allotment(site, lambda lp: lp.state.charger.may_be_enabled)
+        limits = allotment(site, lambda lp: lp.state.charger.may_be_enabled, calmly=False)
     if limits is not None:
         grant_held(site, limits)
     for index in order([priority_of(lp.state) for lp in desks]):
@@ -97,7 +97,7 @@ def _lower(lp: LoadpointDesk, broken: Clamped) -> bool:
     if retry_at is not None and lp.instant < retry_at:
         return False
     limit = broken.limit or "loadpoint"
-    loadpoint.reason = with_limit(loadpoint.reason, limit, is_paused=is_paused)
+    loadpoint.reason = with_limit(lp, loadpoint.reason, limit, is_paused=is_paused)
     if is_paused:
         loadpoint.limited_at = lp.instant
     lp.warn(WarningCode.LIMIT_EXCEEDED, True, limit=limit)

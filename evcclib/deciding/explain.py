@@ -12,7 +12,7 @@ from evcclib.machines.rousing import seems_full
 from evcclib.machines.safety import Clamped
 from evcclib.pipeline.desk import LoadpointDesk
 from evcclib.pipeline.observe_loadpoint import disagreeing
-from evcclib.reasons import Reason, ReasonCode
+from evcclib.reasons import MEAN_POWER, Reason, ReasonCode
 
 
 def reason_of(lp: LoadpointDesk, target: Target, clamped: Clamped, *, is_guarded: bool) -> Reason:
@@ -22,7 +22,7 @@ def reason_of(lp: LoadpointDesk, target: Target, clamped: Clamped, *, is_guarded
     if is_guarded and charger.guard is not None:
         return Reason(ReasonCode.GUARD, until=charger.guard + lp.layout.config.guard_duration)
     if clamped.limit is not None and (clamped.current_a < target.current_a or clamped.current_a == 0):
-        return with_limit(target.reason, clamped.limit, is_paused=clamped.current_a == 0)
+        return with_limit(lp, target.reason, clamped.limit, is_paused=clamped.current_a == 0)
     if loadpoint.narrowed is not None and clamped.current_a > 0 and target.current_a >= lp.facts.bounds.maximum_a:
         limit, since = loadpoint.narrowed
         wait = widening_wait(loadpoint.settings.enable_delay, loadpoint.settings.disable_delay)
@@ -38,13 +38,15 @@ def reason_of(lp: LoadpointDesk, target: Target, clamped: Clamped, *, is_guarded
     return target.reason
 
 
-def with_limit(reason: Reason, limit: str | None, *, is_paused: bool) -> Reason:
-    """``reason`` with the limit that holds the current down; a pause is due to the limit alone."""
-    if limit is None:
-        return reason
+def with_limit(lp: LoadpointDesk, reason: Reason, limit: str, *, is_paused: bool) -> Reason:
+    """``reason`` with the limit that holds the current down, and when that begins anew; a pause is due to the limit alone."""
+    terms = lp.site_layout.means.get(limit.removesuffix(MEAN_POWER)) if limit.endswith(MEAN_POWER) else None
+    ends = None if terms is None else terms.ends(lp.utc)
     if is_paused:
-        return Reason(ReasonCode.LIMITED, {"wanted": reason.code.value}, limit=limit)
-    return replace(reason, limit=limit)
+        return Reason(ReasonCode.LIMITED, {"wanted": reason.code.value}, limit=limit, until_utc=ends)
+    if reason.until is not None or reason.until_utc is not None:
+        return replace(reason, limit=limit)
+    return replace(reason, limit=limit, until_utc=ends)
 
 
 def with_disagreement(reason: Reason, charger: ChargerState) -> Reason:

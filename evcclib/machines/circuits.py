@@ -9,6 +9,9 @@ Other loads are what the circuit's meter shows beyond the loadpoints below it. M
 moment, so that they are known as a range: whoever is to be lowered is given the benefit of the doubt, whoever is to be raised
 is not.
 
+A limit may also be one of the difference between phases: what flows in one beyond what flows in another. Only who uses the one
+and not the other adds to it; that somebody draws on the other takes nothing away, for he may stop at any moment.
+
 Two bounds are kept: the *share* divides the limit
 in the order of the loadpoints, minimum currents first, so that nobody is stopped while all minimums fit; the *headroom* counts
 for every other loadpoint what it may be drawing already, so that nobody is raised before another has been lowered.
@@ -30,11 +33,17 @@ class Load(NamedTuple):
 
 
 NO_LOAD = Load((0.0, 0.0, 0.0), 0.0)
+Phases = tuple[int, ...]
+"""Grid phases, 0-based."""
+Pairs = frozenset[tuple[int, int]]
+"""Two grid phases each: the first carries what the second does not."""
 
 
 class Limit(NamedTuple):
     """One limit in force in this step. ``other``: loads that are not loadpoints, at least; ``other_most``: at most.
 
+    ``unbalance_max_a``, which stands alone, limits what each grid phase may carry beyond each other one.
+    ``circuit`` is the one whose limit it is.
     ``safe_current_a`` is set when the limit cannot be proven: then it, for each loadpoint, is all there is [DEF-47].
     """
 
@@ -42,18 +51,20 @@ class Limit(NamedTuple):
     members: frozenset[int]
     current_max_a: float | None = None
     power_max_w: float | None = None
+    unbalance_max_a: float | None = None
     other: Load = NO_LOAD
     other_most: Load = NO_LOAD
     safe_current_a: float | None = None
+    circuit: str = ""
 
 
 class Draw(NamedTuple):
     """One loadpoint as the limits see it: the grid phases (0-based) behind its L1, L2, L3, of which it uses the first ``active``,
     its minimum, what it may be offered already and what it surely is, whether it counts on its minimum (on ``claimed`` phases, 0:
     as many as it uses), what it may still be drawing of an offer that was higher, and what it is likely to take of that at least,
-    where nobody measures it and it seems not to take all."""
+    where nobody measures it and it seems not to take all. ``proven`` phases are all that it surely uses, 0: nobody knows."""
 
-    rotation: tuple[int, ...]
+    rotation: Phases
     active: int
     minimum_a: float
     committed_a: float
@@ -62,6 +73,13 @@ class Draw(NamedTuple):
     drawable_a: float = 0.0
     claimed: int = 0
     taken_a: float | None = None
+    proven: int = 0
+
+    def uneven(self, phases: int) -> Pairs:
+        """Between which grid phases it may make a difference when it is offered current on ``phases`` phases."""
+        fewest = phases if phases == self.proven else 1
+        used = [self.rotation[:count] for count in range(fewest, phases + 1)]
+        return frozenset([(each, other) for own in used for each in own for other in self.rotation if other not in own])
 
 
 class Ceiling(NamedTuple):
@@ -71,19 +89,25 @@ class Ceiling(NamedTuple):
     limit: str
 
 
+_NO_PAIRS: Pairs = frozenset()
+
+
 class _Sum:
     """What all members of a limit take together, under one of the three ways of counting them."""
 
-    __slots__ = ("currents_a", "power_w", "waiting")
+    __slots__ = ("currents_a", "differences_a", "power_w", "waiting")
 
     def __init__(self) -> None:
         self.currents_a = [0.0, 0.0, 0.0]
+        self.differences_a: dict[tuple[int, int], float] = {}
         self.power_w = 0.0
         self.waiting = 0  # how many of them claim a minimum and draw nothing yet
 
-    def add(self, current_a: float, phases: tuple[int, ...], voltage_v: float) -> None:
+    def add(self, current_a: float, phases: Phases, pairs: Pairs, voltage_v: float) -> None:
         for phase in phases:
             self.currents_a[phase] += current_a
+        for pair in pairs:
+            self.differences_a[pair] = self.differences_a.get(pair, 0.0) + current_a
         self.power_w += current_a * len(phases) * voltage_v
 
 
@@ -97,18 +121,26 @@ class Allotment:
     def __init__(self, limits: tuple[Limit, ...], draws: tuple[Draw, ...], *, voltage_v: float) -> None:
         self._draws = draws
         self._voltage_v = voltage_v
-        self._counted: list[list[tuple[float, tuple[int, ...]]]] = []  # per loadpoint: claim, grant, drawing
+        self._is_uneven = any(limit.unbalance_max_a is not None for limit in limits)
+        self._counted: list[list[tuple[float, Phases, Pairs]]] = []  # per loadpoint: claim, grant, drawing
         for draw in draws:
-            phases = draw.rotation[: draw.active]
-            claim = (draw.minimum_a if draw.claims_minimum else 0.0, draw.rotation[: draw.claimed or draw.active])
-            self._counted.append([claim, (0.0, phases), (max(draw.committed_a, draw.drawable_a), phases)])
+            claimed = draw.claimed or draw.active
+            claim_a = draw.minimum_a if draw.claims_minimum else 0.0
+            phases, pairs = draw.rotation[: draw.active], self._pairs(draw, draw.active)
+            self._counted.append(
+                [
+                    (claim_a, draw.rotation[:claimed], self._pairs(draw, claimed)),
+                    (0.0, phases, pairs),
+                    (max(draw.committed_a, draw.drawable_a), phases, pairs),
+                ]
+            )
         self._limits_of: list[list[tuple[Limit, list[_Sum]]]] = [[] for _ in draws]
         for limit in limits:
             sums = [_Sum(), _Sum(), _Sum()]
             for index in limit.members:
                 self._limits_of[index].append((limit, sums))
-                for total, (current_a, phases) in zip(sums, self._counted[index], strict=True):
-                    total.add(current_a, phases, voltage_v)
+                for total, (current_a, phases, pairs) in zip(sums, self._counted[index], strict=True):
+                    total.add(current_a, phases, pairs, voltage_v)
                 sums[0].waiting += self._waits(index)
 
     def waive(self, order: Sequence[int]) -> None:
@@ -118,16 +150,26 @@ class Allotment:
         """
         for index in reversed(order):
             draw = self._draws[index]
-            claim_a, phases = self._counted[index][0]
+            claim_a, phases, pairs = self._counted[index][0]
             if self._waits(index) and self._vacant(index, len(phases)) < draw.minimum_a:
-                self._counted[index][0] = (0.0, phases)
+                self._counted[index][0] = (0.0, phases, pairs)
                 for _, sums in self._limits_of[index]:
-                    sums[0].add(-claim_a, phases, self._voltage_v)
+                    sums[0].add(-claim_a, phases, pairs, self._voltage_v)
                     sums[0].waiting -= 1
 
     def _waits(self, loadpoint: int) -> bool:
         draw = self._draws[loadpoint]
         return draw.claims_minimum and draw.committed_a == 0
+
+    def _pairs(self, draw: Draw, phases: int) -> Pairs:
+        return draw.uneven(phases) if self._is_uneven else _NO_PAIRS
+
+    def _over(self, loadpoint: int, phases: int) -> list[tuple[Limit, list[_Sum]]]:
+        """The limits that concern ``loadpoint`` on ``phases`` phases: who loads all alike makes no difference."""
+        limits = self._limits_of[loadpoint]
+        if not self._is_uneven or self._pairs(self._draws[loadpoint], phases):
+            return limits
+        return [each for each in limits if each[0].unbalance_max_a is None]
 
     def _vacant(self, loadpoint: int, phases: int) -> float:
         """What is left for ``loadpoint`` beside the claims of all others [A]."""
@@ -135,7 +177,7 @@ class Allotment:
             self._room(limit, sums, limit.other_most, loadpoint, phases, 0)
             if limit.safe_current_a is None
             else limit.safe_current_a
-            for limit, sums in self._limits_of[loadpoint]
+            for limit, sums in self._over(loadpoint, phases)
         ]
         return min(rooms, default=float("inf"))
 
@@ -144,7 +186,7 @@ class Allotment:
         tightest: Ceiling | None = None
         draw = self._draws[loadpoint]
         sure_a = draw.sure_a if phases <= draw.active else 0.0  # to offer what may not stand yet is to raise
-        for limit, sums in self._limits_of[loadpoint]:
+        for limit, sums in self._over(loadpoint, phases):
             if limit.safe_current_a is not None:
                 room = limit.safe_current_a
             else:
@@ -165,14 +207,18 @@ class Allotment:
         Whoever must wait until others have been lowered keeps its claim, so that they are.
         """
         draw, counted = self._draws[loadpoint], self._counted[loadpoint]
-        now = (current_a, draw.rotation[: phases or draw.active])
+        now = (current_a, draw.rotation[: phases or draw.active], self._pairs(draw, phases or draw.active))
         # until it has followed, it may be drawing the one or the other
-        drawing = (max(current_a, draw.committed_a, draw.drawable_a), draw.rotation[: max(phases, draw.active)])
+        drawing = (
+            max(current_a, draw.committed_a, draw.drawable_a),
+            draw.rotation[: max(phases, draw.active)],
+            now[2] | self._pairs(draw, draw.active),
+        )
         claim = counted[0] if current_a == 0 and self._waits(loadpoint) else now
         for way, new in enumerate((claim, now, drawing)):
             old, counted[way] = counted[way], new
             for _, sums in self._limits_of[loadpoint]:
-                sums[way].add(-old[0], old[1], self._voltage_v)
+                sums[way].add(-old[0], *old[1:], self._voltage_v)
                 sums[way].add(*new, self._voltage_v)
 
     def _kept(self, limit: Limit, sums: list[_Sum], loadpoint: int, phases: int) -> float:
@@ -200,7 +246,7 @@ class Allotment:
 
     def _room(self, limit: Limit, sums: list[_Sum], other: Load, loadpoint: int, phases: int, way: int) -> float:
         """What the limit leaves, with all other loadpoints counted in one ``way``: 0 claim, 1 grant, 2 drawing."""
-        total, (own_a, own_phases) = sums[way], self._counted[loadpoint][way]
+        total, (own_a, own_phases, own_pairs) = sums[way], self._counted[loadpoint][way]
         room = float("inf")
         if limit.current_max_a is not None:
             for phase in self._draws[loadpoint].rotation[:phases]:
@@ -209,4 +255,10 @@ class Allotment:
         if limit.power_max_w is not None:
             used_w = total.power_w - own_a * len(own_phases) * self._voltage_v + other.power_w
             room = min(room, (limit.power_max_w - used_w) / (phases * self._voltage_v))
+        if limit.unbalance_max_a is not None:
+            facing = limit.other_most if other is limit.other else limit.other
+            for pair in self._pairs(self._draws[loadpoint], phases):
+                used_a = total.differences_a.get(pair, 0.0) - (own_a if pair in own_pairs else 0.0)
+                beyond_a = other.currents_a[pair[0]] - facing.currents_a[pair[1]]
+                room = min(room, limit.unbalance_max_a - used_a - beyond_a)
         return round(room, 9)  # sums of floats: a minimum that just fits must not fail by a nanoampere

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
+from datetime import timedelta
 
 from evcclib.allowed import (
     NAME,
@@ -53,8 +54,6 @@ def check(config: SiteConfig) -> None:
     check_fields(config, TABLE, "", InvalidConfig)
     if not config.has_grid and not config.pv_count:
         raise InvalidConfig("has_grid", False, "True, or a pv_count above 0: either grid or pv meter")
-    for position, battery in enumerate(config.batteries):
-        check_fields(battery, TABLE, f"batteries[{position}].", InvalidConfig)
     for position, vehicle in enumerate(config.vehicles):
         _check_vehicle(f"vehicles[{position}].", vehicle)
     _check_names("vehicles", [vehicle.name for vehicle in config.vehicles])
@@ -62,8 +61,19 @@ def check(config: SiteConfig) -> None:
         _check_circuit(f"circuits[{position}].", circuit, has_grid=config.has_grid)
     _check_names("circuits", [circuit.name for circuit in config.circuits])
     _check_parents(config.circuits)
+    for position, battery in enumerate(config.batteries):
+        _check_battery(f"batteries[{position}].", battery, config)
     for position, loadpoint in enumerate(config.loadpoints):
         _check_loadpoint(f"loadpoints[{position}].", loadpoint, config)
+
+
+def _check_battery(where: str, battery: BatteryConfig, config: SiteConfig) -> None:
+    check_fields(battery, TABLE, where, InvalidConfig)
+    _check_known(f"{where}circuit", battery.circuit, [circuit.name for circuit in config.circuits])
+    if battery.circuit is not None and BatteryMode.CHARGE in battery.modes and battery.charge_power_w is None:
+        raise InvalidConfig(
+            f"{where}charge_power_w", None, "a number where a battery below a circuit can be told to charge"
+        )
 
 
 def _check_vehicle(where: str, vehicle: VehicleConfig) -> None:
@@ -81,6 +91,8 @@ def _check_circuit(where: str, circuit: CircuitConfig, *, has_grid: bool) -> Non
         raise InvalidConfig(f"{where}uses_grid_meter", True, "False at a site without grid meter")
     if circuit.uses_grid_meter and circuit.has_meter:
         raise InvalidConfig(f"{where}has_meter", True, "False where the grid meter is used")
+    if circuit.mean_power_max_w is not None and not (circuit.has_meter or circuit.uses_grid_meter):
+        raise InvalidConfig(f"{where}mean_power_max_w", circuit.mean_power_max_w, "None where there is no meter")
 
 
 def _check_names(where: str, names: Sequence[str]) -> None:
@@ -165,6 +177,10 @@ _MODES = Allowed(
         and (not value or BatteryMode.NORMAL in value)
     ),
 )
+_WINDOW = Allowed(
+    "15, 30 or 60 minutes",
+    lambda value: isinstance(value, timedelta) and value in [timedelta(minutes=each) for each in (15, 30, 60)],
+)
 TABLE: Table = {
     SiteConfig: {
         "title": TEXT,
@@ -183,7 +199,14 @@ TABLE: Table = {
         "grid_supply_max_while_battery_charges_w": number(0, 1e6, "W"),
         "grid_stale_pause": duration(0, DAY_S),
     },
-    BatteryConfig: {"capacity_kwh": optional(number(0, 10_000, "kWh")), "modes": _MODES},
+    BatteryConfig: {
+        "capacity_kwh": optional(number(0, 10_000, "kWh")),
+        "modes": _MODES,
+        "circuit": optional(TEXT),
+        "phases": among(0, 3),
+        "charge_power_w": optional(number(0, 1e6, "W")),
+        "charges_before_cars": TRUTH,
+    },
     VehicleConfig: {
         "name": NAME,
         "title": TEXT,
@@ -207,6 +230,9 @@ TABLE: Table = {
         "parent": optional(TEXT),
         "current_max_a": optional(number(0, 10_000, "A")),
         "power_max_w": optional(number(0, 1e7, "W")),
+        "unbalance_max_a": optional(number(0, 10_000, "A")),
+        "mean_power_max_w": optional(number(0, 1e7, "W")),
+        "mean_window": _WINDOW,
         "has_meter": TRUTH,
         "uses_grid_meter": TRUTH,
         "safe_current_a": number(0, 80, "A"),

@@ -15,6 +15,7 @@ from evcclib.ledger.session import Mix, SessionState
 from evcclib.machines.asking import PollState
 from evcclib.machines.battery import BatteryControl
 from evcclib.machines.charger import ChargerState, CurrentRange
+from evcclib.machines.mean_power import Bought
 from evcclib.machines.readback import Disagreement
 from evcclib.machines.rounding import STEPS_A, Heard, Rounding
 from evcclib.machines.soc import SocState
@@ -103,6 +104,7 @@ IN_STATE: Table = {
     CurrentRange: {"least_a": _CURRENT, "most_a": _CURRENT},
     Disagreement: {"repeats": _COUNT},
     BatteryControl: {"number": _COUNT, "failures": _COUNT},
+    Bought: {"bought_wh": number(0, NUMBER_MAX, "Wh"), "power_w": _ANY},
     Effect: {"least_w": _ANY, "most_w": _ANY},
     Measured: {"value": _ANY},  # those of a state are of powers and of what batteries say is their SoC
     SocState: {

@@ -7,23 +7,26 @@ a meter shows is known as a range over its samples around that of the meter, and
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from functools import cache
 from typing import NamedTuple
 
-from evcclib.commands import SwitchPhases
+from evcclib.commands import BatteryMode, SwitchPhases
 from evcclib.config import CircuitConfig
 from evcclib.machines.circuits import NO_LOAD, Allotment, Draw, Limit, Load
 from evcclib.machines.hold import first_after
+from evcclib.machines.mean_power import Bought, count, left_w
 from evcclib.machines.plausible import are_numbers
 from evcclib.machines.unmetered import fallen, surely_taken, taken_of
 from evcclib.model import PhaseTriple
 from evcclib.pipeline.desk import LoadpointDesk, SiteDesk
+from evcclib.pipeline.goals import charges_from_grid
 from evcclib.pipeline.samples import fresh, fresh_value
 from evcclib.pipeline.sharing import OBEDIENCE, RAMP
 from evcclib.pipeline.state import Offer
 from evcclib.readings import ABSENT, Measured, MeterReading
+from evcclib.reasons import MEAN_POWER, UNBALANCE
 from evcclib.units import Instant
 
 OPERATOR = "operator"
@@ -47,11 +50,30 @@ class Range(NamedTuple):
     most: Load
 
 
-def allotment(site: SiteDesk, claims: Callable[[LoadpointDesk], bool]) -> Allotment | None:
-    """What divides the limits of this step; None when there are none. ``claims``: who counts on its minimum."""
+class Needs(NamedTuple):
+    """What a limit must know of the other loads; ``phases``: on which phase what nobody measures is drawn, too.
+
+    ``is_patient``: it bears what a battery gives no more, until that is seen."""
+
+    currents: bool = False
+    power: bool = False
+    phases: bool = False
+    is_patient: bool = False
+
+
+DrawnAt = Callable[[int, Instant], Range]
+"""What a loadpoint was drawing when a meter was read."""
+_UNEVEN = Needs(currents=True, phases=True)
+
+
+def allotment(site: SiteDesk, claims: Callable[[LoadpointDesk], bool], *, calmly: bool = True) -> Allotment | None:
+    """What divides the limits of this step; None when there are none. ``claims``: who counts on its minimum.
+
+    ``calmly``: a limit of the mean power is followed; otherwise it only must not be lost, for which there is time.
+    """
     if not site.layout.config.circuits and site.readings.operator_limit is None:
         return None
-    limits = _limits(site)
+    limits = limits_in_force(site, calmly=calmly)
     if not limits:
         return None
     draws = tuple([_draw(lp, claims(lp)) for lp in site.desks])
@@ -113,12 +135,28 @@ def take_in(site: SiteDesk) -> None:
     if readings.grid is not None:
         newest[GRID] = readings.grid
     state.meters = {**state.meters, **{name: _merged(state.meters.get(name), new) for name, new in newest.items()}}
+    if site.layout.means:
+        state.bought = {
+            each.name: _bought(site, each) for each in site.layout.config.circuits if each.name in site.layout.means
+        }
     voltage_v = _voltage_v(site)
     for lp in site.desks:
         sample, drawn = _sample(lp, voltage_v), lp.state.drawn
         if sample is not None and (not drawn or drawn[-1] != sample):
             lp.state.drawn = (*drawn, sample)[-SAMPLES_KEPT:]
         _see_offer(lp)
+
+
+def _bought(site: SiteDesk, circuit: CircuitConfig) -> Bought:
+    """What has been bought in the present window by what the circuit's meter shows."""
+    meter, known = _meter_of(site, circuit), site.state.bought.get(circuit.name)
+    sample = None if meter is None else fresh(meter.power_w, site.oldest)
+    terms, age_max = site.layout.means[circuit.name], site.layout.age_max
+    return count(known, sample, terms, age_max=age_max, instant=site.instant, utc=site.utc)
+
+
+def _meter_of(site: SiteDesk, circuit: CircuitConfig) -> MeterReading | None:
+    return site.state.meters.get(GRID if circuit.uses_grid_meter else circuit.name)
 
 
 def _see_offer(lp: LoadpointDesk) -> None:
@@ -152,7 +190,8 @@ def next_change(site: SiteDesk) -> Instant | None:
     return first_after(site.instant, *times)
 
 
-def _limits(site: SiteDesk) -> tuple[Limit, ...]:
+def limits_in_force(site: SiteDesk, *, calmly: bool = True) -> tuple[Limit, ...]:
+    """All of this step; ``calmly`` as in `allotment`."""
     limits: list[Limit] = []
     voltage_v = _voltage_v(site)
     # meters of one round were read at the same time, and so was what a meter shows
@@ -162,30 +201,52 @@ def _limits(site: SiteDesk) -> tuple[Limit, ...]:
         limits.append(Limit(name=OPERATOR, members=site.layout.everyone, power_max_w=max(operator.power_w, 0.0)))
     for circuit in site.layout.config.circuits:
         members = site.layout.members[circuit.name]
-        if not members or (circuit.current_max_a is None and circuit.power_max_w is None):
+        if not members and not site.layout.batteries_of[circuit.name]:
             continue
-        other = _other(site, circuit, circuit, drawn_at)
-        limits.append(
-            Limit(
-                name=circuit.name,
-                members=members,
-                current_max_a=circuit.current_max_a,
-                power_max_w=circuit.power_max_w,
-                other=NO_LOAD if other is None else other.least,
-                other_most=NO_LOAD if other is None else other.most,
-                safe_current_a=circuit.safe_current_a if other is None else None,
-            )
-        )
+        needs = Needs(currents=circuit.current_max_a is not None, power=circuit.power_max_w is not None)
+        if needs.currents or needs.power:
+            other = _other(site, circuit, needs, drawn_at)
+            limit = Limit(circuit.name, members, circuit.current_max_a, circuit.power_max_w)
+            limits.append(_beside(limit, circuit, other))
+        if circuit.unbalance_max_a is not None:
+            limit = Limit(circuit.name + UNBALANCE, members, unbalance_max_a=circuit.unbalance_max_a)
+            limits.append(_beside(limit, circuit, _uneven(site, circuit, drawn_at)))
+        if circuit.name in site.layout.means:
+            terms, bought = site.layout.means[circuit.name], site.state.bought[circuit.name]
+            most_w = left_w(bought, terms, instant=site.instant, utc=site.utc, calmly=calmly)
+            limit = Limit(circuit.name + MEAN_POWER, members, power_max_w=most_w)
+            limits.append(_beside(limit, circuit, _other(site, circuit, Needs(power=True, is_patient=True), drawn_at)))
     return tuple(limits)
+
+
+def _beside(limit: Limit, circuit: CircuitConfig, other: Range | None) -> Limit:
+    """``limit`` with the ``other`` loads in it, or as one that cannot be proven."""
+    if other is None:
+        return limit._replace(safe_current_a=circuit.safe_current_a, circuit=circuit.name)
+    return limit._replace(other=other.least, other_most=other.most, circuit=circuit.name)
+
+
+def _uneven(site: SiteDesk, circuit: CircuitConfig, drawn_at: DrawnAt) -> Range | None:
+    """The other loads, for their differences between phases; where the meter shows no phases, the loadpoints' alone count."""
+    if circuit.has_meter or circuit.uses_grid_meter:
+        readings = site.readings.grid if circuit.uses_grid_meter else site.readings.circuits.get(circuit.name)
+        kept = _meter_of(site, circuit)
+        if readings is not None and kept is not None and _shows_no_phases(readings) and _shows_no_phases(kept):
+            return Range(NO_LOAD, NO_LOAD)
+    return _other(site, circuit, _UNEVEN, drawn_at)
+
+
+def _shows_no_phases(meter: MeterReading) -> bool:
+    return meter.currents_a is ABSENT and meter.powers_w is ABSENT
 
 
 def _draw(lp: LoadpointDesk, claims_minimum: bool) -> Draw:
     state, facts = lp.state, lp.facts
-    active, pending = facts.limited, state.charger.pending
+    active, proven, pending = facts.limited, state.proven_phases, state.charger.pending
     if pending is not None:
         for command in pending.batch.commands:
             if isinstance(command, SwitchPhases):
-                active = max(active, command.phases)
+                active, proven = max(active, command.phases), 0
     return Draw(
         rotation=tuple([phase - 1 for phase in lp.layout.config.phase_rotation]),
         active=active,
@@ -198,29 +259,84 @@ def _draw(lp: LoadpointDesk, claims_minimum: bool) -> Draw:
         taken_a=None
         if facts.is_measured
         else taken_of(state.doubts, state.watch, offered_a=state.offer.drawable_a, voltage_v=lp.voltage_v),
+        proven=proven,
     )
 
 
-def _other(
-    site: SiteDesk, circuit: CircuitConfig, limited: CircuitConfig, drawn_at: Callable[[int, Instant], Range]
-) -> Range | None:
-    """What flows in ``circuit`` without its loadpoints, as far as the limits of ``limited`` need it; None: unknown.
+def _other(site: SiteDesk, circuit: CircuitConfig, needs: Needs, drawn_at: DrawnAt) -> Range | None:
+    """What flows in ``circuit`` without its loadpoints, as far as a limit ``needs`` it; None: unknown."""
+    other = _shown(site, circuit, needs, drawn_at)
+    batteries = site.layout.batteries_of[circuit.name]
+    if other is None or not batteries:
+        return other
+    return _with_batteries(site, batteries, other, needs)
 
-    Without a meter of its own it is the sum of the circuits below. ``drawn_at``: what a loadpoint was drawing at a time.
-    """
+
+def _with_batteries(site: SiteDesk, batteries: Mapping[int, bool], shown: Range, needs: Needs) -> Range:
+    """``shown`` without what home batteries give, which may end at any moment, and with what they are about to take [CIR-3]."""
+    least, most = shown
+    for index, is_shown in batteries.items():
+        config, power = site.layout.config.batteries[index], fresh(site.state.batteries[index], site.oldest)
+        power_w = None if power is None else power.value
+        given_w = max(power_w or 0.0, 0.0) if is_shown and not needs.is_patient else 0.0
+        more_w = max(reserved_w(site, index) - max(-(power_w or 0.0), 0.0), 0.0)
+        given, more = battery_load(site, index, given_w), battery_load(site, index, more_w)
+        most = plus(most, plus(given, more))
+        if config.phases == 3 or not needs.phases:
+            least = plus(least, given)
+        if config.charges_before_cars:
+            least = plus(least, more)
+    return Range(least, most)
+
+
+def battery_load(site: SiteDesk, battery: int, power_w: float) -> Load:
+    """So much of a home battery's power: on each phase what there may be of it."""
+    phases = site.layout.config.batteries[battery].phases or 1  # nobody knows on which one
+    current_a = power_w / (phases * _voltage_v(site))
+    return Load((current_a, current_a, current_a), power_w)
+
+
+def _battery_draws(site: SiteDesk, battery: int) -> Range | None:
+    """What a home battery takes now, for a circuit that has no meter to show it; None: nobody knows."""
+    power = fresh(site.state.batteries[battery], site.oldest)
+    if power is None:
+        return None
+    most = battery_load(site, battery, max(-power.value, 0.0))
+    is_on_all = site.layout.config.batteries[battery].phases == 3
+    return Range(most if is_on_all else NO_LOAD._replace(power_w=most.power_w), most)
+
+
+def reserved_w(site: SiteDesk, battery: int) -> float:
+    """What a home battery takes from the grid, as far as it has been told to, or comes first where it is to."""
+    config, control = site.layout.config.batteries[battery], site.state.battery_controls[battery]
+    is_told = control.mode is BatteryMode.CHARGE
+    comes_first = (
+        config.charges_before_cars and BatteryMode.CHARGE in config.modes and charges_from_grid(site) is not None
+    )
+    return (config.charge_power_w or 0.0) if is_told or comes_first else 0.0
+
+
+def _shown(site: SiteDesk, circuit: CircuitConfig, needs: Needs, drawn_at: DrawnAt) -> Range | None:
+    """What the meter of ``circuit`` shows without its loadpoints. Without one it is the sum of what is below."""
     if not circuit.has_meter and not circuit.uses_grid_meter:
         least, most = NO_LOAD, NO_LOAD
+        for index in site.layout.batteries_of[circuit.name]:
+            if site.layout.config.batteries[index].circuit == circuit.name:
+                drawn = _battery_draws(site, index)
+                if drawn is None:
+                    return None
+                least, most = plus(least, drawn.least), plus(most, drawn.most)
         for child in site.layout.config.circuits:
             if child.parent == circuit.name:
-                below = _other(site, child, limited, drawn_at)
+                below = _shown(site, child, needs, drawn_at)
                 if below is None:
                     return None
-                least, most = _sum(least, below.least), _sum(most, below.most)
+                least, most = plus(least, below.least), plus(most, below.most)
         return Range(least, most)
-    meter = site.state.meters.get(GRID if circuit.uses_grid_meter else circuit.name)
+    meter = _meter_of(site, circuit)
     currents = None if meter is None else _phase_currents(site, meter)
     power = None if meter is None else fresh(meter.power_w, site.oldest)
-    if (limited.current_max_a is not None and currents is None) or (limited.power_max_w is not None and power is None):
+    if (needs.currents and currents is None) or (needs.power and power is None):
         return None
     least_a = most_a = NO_LOAD.currents_a
     least_w = most_w = 0.0
@@ -242,7 +358,8 @@ def _other(
             least_w -= drawn.most.power_w
             most_w -= drawn.least.power_w
             doubtful_w += 0.0 if is_measured else drawn.least.power_w
-    less = _less_since(site, circuit, Load(doubtful_a, doubtful_w))
+    doubtful = Load(doubtful_a, doubtful_w)
+    less = doubtful if needs.phases else _less_since(site, circuit, doubtful)
     return Range(Load(least_a, least_w), Load(_plus(most_a, less.currents_a), most_w + less.power_w))
 
 
@@ -307,6 +424,14 @@ def _at_most(load: Load, current_a: float, voltage_v: float) -> Load:
         return load
     first, second, third = (min(each, current_a) for each in load.currents_a)
     return Load((first, second, third), min(load.power_w, (first + second + third) * voltage_v))
+
+
+def may_draw(site: SiteDesk, members: Iterable[int], offered_a: Callable[[LoadpointDesk], float]) -> Load:
+    """What loadpoints may draw together, each of what it is offered."""
+    total = NO_LOAD
+    for index in members:
+        total = plus(total, _load(site.desks[index], offered_a(site.desks[index]), _voltage_v(site)))
+    return total
 
 
 def _load(lp: LoadpointDesk, current_a: float, voltage_v: float) -> Load:
@@ -392,7 +517,8 @@ def _span(loads: list[Load]) -> Range:
     return Range(least, Load((max(one), max(two), max(three)), max(powers)))
 
 
-def _sum(one: Load, other: Load) -> Load:
+def plus(one: Load, other: Load) -> Load:
+    """Both together."""
     return Load(_plus(one.currents_a, other.currents_a), one.power_w + other.power_w)
 
 

@@ -22,10 +22,10 @@ from evcclib.machines import asking, soc
 from evcclib.machines.charger import may_switch
 from evcclib.machines.phases import active_phases_max
 from evcclib.model import ChargeMode, RemoteDemand, TariffKind
-from evcclib.pipeline.desk import LoadpointDesk
+from evcclib.pipeline.desk import LoadpointDesk, SiteDesk
 from evcclib.planning import plan_follow, planner
 from evcclib.readings import Measured, Reading, Readings, VehicleReading
-from evcclib.reasons import Reason, ReasonCode
+from evcclib.reasons import BatteryCode, BatteryReason, Reason, ReasonCode
 from evcclib.tariff import Rates, price_at
 
 
@@ -157,6 +157,23 @@ def _has_plan_ahead(lp: LoadpointDesk) -> bool:
     """Whether there is a target time to come in a mode that looks at it."""
     target = lp.settings.target_time
     return target is not None and target >= lp.utc and lp.settings.mode in (ChargeMode.PV, ChargeMode.MINPV)
+
+
+def charges_from_grid(site: SiteDesk) -> BatteryReason | None:
+    """Why home batteries are to charge from the grid, None: they are not [BAT-2, BAT-8]."""
+    limit = site.state.settings.battery_grid_charge_limit
+    if limit is None or is_operator_limiting(site):
+        return None
+    price = price_at(planner_rates(site.readings), site.utc)
+    if price is None or not is_cheap(price, limit):
+        return None
+    return BatteryReason(BatteryCode.CHARGES, {"price": price, "limit": limit})
+
+
+def is_operator_limiting(site: SiteDesk) -> bool:
+    """Whether the grid operator limits what is bought: nobody knows how much a battery would take of that."""
+    limit = site.readings.operator_limit
+    return limit is not None and site.instant < limit.expires_at
 
 
 def planner_rates(readings: Readings) -> Rates | None:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from evcclib.config import ChargerConfig, LoadpointConfig, SiteConfig, VehicleConfig
 from evcclib.laws.law import Law
 from evcclib.machines.charger import COARSE_STEP_A, ceil_to_step, floor_to_step
+from evcclib.machines.mean_power import Terms
 from evcclib.machines.soc import EstimatorConfig
 from evcclib.model import VehicleFeature
 
@@ -88,6 +89,20 @@ class SiteLayout:
         self.metered = frozenset(
             circuit.name for circuit in config.circuits if circuit.has_meter or circuit.uses_grid_meter
         )
+        self.means = {
+            circuit.name: Terms(circuit.mean_power_max_w, circuit.mean_window, config.time_zone)
+            for circuit in config.circuits
+            if circuit.mean_power_max_w is not None
+        }
+        # the home batteries below each circuit, and whether a meter up to there shows them
+        self.batteries_of = {
+            circuit.name: {
+                index: any(name in self.metered for name in path[: path.index(circuit.name) + 1])
+                for index, path in enumerate([_path(battery.circuit, parents) for battery in config.batteries])
+                if circuit.name in path
+            }
+            for circuit in config.circuits
+        }
         self.everyone = frozenset(range(len(self.loadpoints)))
         self._bounds: dict[tuple[int, float, float, bool, float], Bounds] = {}
         self._estimators: dict[tuple[int, str | None], EstimatorConfig] = {}

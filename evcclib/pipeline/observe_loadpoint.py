@@ -302,7 +302,7 @@ def _prove_phases(
     connected = limited_phases(physical=charger.phases, proven=0)
     offered_a, voltage_v = charger.sure_a, lp.voltage_v
     count = min(phases_of_power(power.value, offered_a, voltage_v), connected)
-    if count > before > 0:
+    if count > before > 0 or count == connected:  # it could not take so much on fewer
         state.proven_phases = count
     elif (
         report.is_charging

@@ -173,6 +173,7 @@ def _fitted(state: SiteState, fresh: SiteState) -> SiteState:
     state.loadpoints = tuple(loadpoints)
     state.battery_controls = tuple([doubted(control) for control in state.battery_controls])
     state.vehicle_settings = {name: own for name, own in state.vehicle_settings.items() if name in known}
+    state.bought = {name: own for name, own in state.bought.items() if name in fresh.layout.means}
     return state
 
 

@@ -24,6 +24,7 @@ from evcclib.machines.battery import BatteryControl
 from evcclib.machines.charger import ChargerState
 from evcclib.machines.circuits import Load
 from evcclib.machines.hold import Timer
+from evcclib.machines.mean_power import Bought
 from evcclib.machines.phases import Narrowed
 from evcclib.machines.unmetered import NOTHING_SEEN, UNWATCHED, Doubts, Watch
 from evcclib.model import ChargerStatus, RemoteDemand
@@ -151,7 +152,8 @@ class SiteState:
     """A whole site. ``grid`` is the newest grid power, measured or worked out [SITE-9]; ``readings`` and ``figures`` are those of
     the last step, ``meters`` the newest values of meters on which a limit depends (by circuit, the grid's under ""), ``load``
     what no meter explained when every vehicle without one had last settled, ``voltage`` the highest that limits count with if it
-    is above the assumed one; none of them is exported. ``memory`` is that of the law called ``law``, exported under its name."""
+    is above the assumed one; none of them is exported. ``bought`` is in the present windows of limits of the mean power, by their
+    circuit. ``memory`` is that of the law called ``law``, exported under its name."""
 
     settings: SiteSettings
     vehicle_settings: Mapping[str, VehicleSettings]
@@ -169,6 +171,7 @@ class SiteState:
     aux: tuple[Measured[float] | None, ...] = ()
     stale: frozenset[str] = frozenset()
     meters: Mapping[str, MeterReading] = field(default_factory=dict)
+    bought: Mapping[str, Bought] = field(default_factory=dict)
     load: Measured[float] | None = None
     voltage: Measured[float] | None = None
     last_success: datetime | None = None

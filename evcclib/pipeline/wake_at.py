@@ -42,6 +42,7 @@ def next_wake(site: SiteDesk, before: SiteState, sun: Sun, seen: SiteSeen | None
         or site.battery_commands
         or site.events
         or site.reads
+        or site.layout.means
         or any(map(_moves, before.loadpoints, site.desks))
     ):
         return Wakes(next_tick, next_tick)

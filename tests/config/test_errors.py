@@ -319,7 +319,32 @@ MISTAKES = [
     (
         "vehicles:\n",
         "circuits: [{name: a}]\nvehicles:\n",
-        "16: circuits[0]: a circuit without limit, expected maxCurrent or maxPower",
+        "16: circuits[0]: a circuit without limit, expected maxCurrent, maxPower, maxUnbalance or maxMeanPower",
+    ),
+    (
+        "vehicles:\n",
+        "circuits: [{name: a, maxPower: 1, meanWindow: 20m}]\nvehicles:\n",
+        "16: circuits[0].meanWindow: expected 15m, 30m or 60m",
+    ),
+    (
+        "  usage: grid\n",
+        "  usage: grid\n  circuit: shed\n",
+        "5: meters[0].circuit: only a meter of site.meters.battery hangs below a circuit",
+    ),
+    (
+        "  usage: grid\n",
+        "  usage: grid\n  phases: 1\n",
+        "9: meters[0].phases: expected 3, or nothing where it may be on any one phase",
+    ),
+    (
+        "  meters: {grid: grid}\nmeters:\n",
+        "  meters: {grid: grid, battery: b}\nmeters:\n- {name: b, type: custom, circuit: shed, power: 1}\n",
+        "5: meters[0].circuit: circuit 'shed' does not exist, there are no circuits",
+    ),
+    (
+        "vehicles:\n",
+        "circuits: [{name: a, maxMeanPower: 5000}]\nvehicles:\n",
+        "16: circuits[0].maxMeanPower: a mean is taken of what a meter shows, expected meter, too",
     ),
     (
         "vehicles:\n",

@@ -82,7 +82,8 @@ vehicles:
 - {name: a car, type: custom, soc: {source: http, uri: "http://192.0.2.9/soc"}, cache: 5m, features: [CoarseCurrent]}
 circuits:
 - {name: main, maxCurrent: 35, meter: grid}
-- {name: garage, title: Garage, maxPower: 11000, parent: main, safeCurrent: 6}
+- {name: peak, maxMeanPower: 5000, meanWindow: 60m, meter: grid}
+- {name: garage, title: Garage, maxPower: 11000, maxUnbalance: 20, parent: main, safeCurrent: 6}
 loadpoints:
 - title: Garage
   charger: box
@@ -173,8 +174,10 @@ def test_every_key_arrives_where_it_belongs() -> None:
         PollConfig(mode=PollMode.ALWAYS, interval=timedelta(minutes=30)),
         False,
     )
-    main, sub = config.circuits
+    main, peak, sub = config.circuits
     assert (main.name, main.current_max_a, main.meter) == ("main", 35, "grid")
+    assert (peak.mean_power_max_w, peak.mean_window, peak.meter) == (5000, timedelta(hours=1), "grid")
+    assert (main.mean_power_max_w, sub.unbalance_max_a) == (None, 20)
     assert (sub.parent, sub.power_max_w, sub.safe_current_a) == ("main", 11000, 6)
     (proxy,) = config.proxies
     assert (proxy.port, str(proxy.address), proxy.is_read_only) == (5021, "192.0.2.3:1502", True)

@@ -32,7 +32,7 @@ def test_everything_arrives() -> None:
     loadpoint = site.loadpoints[0]
     assert (loadpoint.title, loadpoint.mode, loadpoint.phase_rotation) == ("Garage", ChargeMode.PV, (2, 3, 1))
     assert (loadpoint.current_min_a, loadpoint.current_max_a, loadpoint.vehicle) == (6, 10.5, "blue")
-    main, garage = site.circuits
+    main, _peak, garage = site.circuits
     assert (main.uses_grid_meter, main.has_meter, garage.parent) == (True, False, "main")
     car, blue = site.vehicles
     assert (car.has_soc, car.has_range, blue.has_soc) == (True, False, False)

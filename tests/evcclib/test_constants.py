@@ -32,6 +32,7 @@ from evcclib.machines import (
     battery,
     charger,
     detection,
+    mean_power,
     phases,
     plausible,
     readback,
@@ -118,6 +119,24 @@ def test_every_constant_has_a_witness_or_a_reason_to_have_none() -> None:
 
 
 # allocation
+
+
+def may_be_bought(second: int, bought_wh: float) -> float:
+    """Of 4 kW in the mean of a quarter of an hour."""
+    terms = mean_power.Terms(4000.0, 900 * S, UTC)
+    bought = mean_power.Bought(NOON, bought_wh, 0.0, second * S)
+    return mean_power.left_w(bought, terms, instant=second * S, utc=NOON + second * S, calmly=True)
+
+
+@witness("machines.mean_power.KEPT_SHARE")
+def test_three_percent_of_what_may_be_bought_in_a_window_are_kept_for_its_end() -> None:
+    assert may_be_bought(0, 0.0) == pytest.approx(3880.0)
+
+
+@witness("machines.mean_power.SPREAD_SHARE")
+def test_what_was_saved_is_spread_over_a_third_of_the_window() -> None:
+    assert may_be_bought(840, 0.0) == pytest.approx(3880.0 + 3880.0 * 14 / 5)
+    assert may_be_bought(540, 0.0) == pytest.approx(3880.0 + 3880.0 * 9 / 6)
 
 
 @witness("pipeline.sharing.RAMP")
@@ -1155,8 +1174,8 @@ DEFAULTS: list[tuple[type, dict[str, object]]] = [
     (config.ChargerConfig, {"current_step_a": 1.0}),
     (config.PollConfig, {"interval": 3600.0}),
     (config.LoadpointConfig, {**LOADPOINT, "phases": 0, "guard_duration": 300.0, "unknown_soc_grace": 600.0}),
-    (config.CircuitConfig, {"safe_current_a": 0.0}),
-    (BatteryConfig, {}),
+    (config.CircuitConfig, {"mean_window": 900.0, "safe_current_a": 0.0}),
+    (BatteryConfig, {"phases": 0}),
     (
         config.SiteConfig,
         {

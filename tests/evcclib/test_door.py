@@ -156,7 +156,7 @@ def whole_config() -> SiteConfig:
         loadpoint(current_max_a=16.0, has_power=False, has_duration=True),
         pv_count=1,
         aux_count=1,
-        batteries=(BatteryConfig(capacity_kwh=10.0),),
+        batteries=(BatteryConfig(capacity_kwh=10.0, phases=3, charge_power_w=3000.0),),
         vehicles=(
             VehicleConfig(
                 name="car", capacity_kwh=50.0, has_soc=True, has_soc_limit=True, has_range=True, has_odometer=True,
@@ -164,7 +164,7 @@ def whole_config() -> SiteConfig:
             ),
         ),
         circuits=(
-            CircuitConfig(name="main", current_max_a=50.0, uses_grid_meter=True),
+            CircuitConfig(name="main", current_max_a=50.0, unbalance_max_a=40.0, mean_power_max_w=30_000.0, uses_grid_meter=True),
             CircuitConfig(name="inner", parent="main", power_max_w=20_000.0, has_meter=True),
         ),
     )  # fmt: skip

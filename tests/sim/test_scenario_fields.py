@@ -74,9 +74,9 @@ def everything() -> Scenario:
             PvSpec(name="recorded", series=((0.0, 500.0), (1800.0, 900.0)), is_smooth=True),
             PvSpec(name="follower", constant_w=100.0, zero_feed_in=True),
         ),
-        battery=(BatterySpec(name="cellar", dc_coupled=True),),
+        battery=(BatterySpec(name="cellar", dc_coupled=True, circuit="main"),),
         circuit=(
-            CircuitSpec(name="main", current_max_a=40.0, uses_grid_meter=True),
+            CircuitSpec(name="main", current_max_a=40.0, mean_power_max_w=30_000.0, uses_grid_meter=True),
             CircuitSpec(name="branch", parent="main", power_max_w=20_000.0, has_meter=True),
         ),
         charger=(

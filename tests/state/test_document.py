@@ -277,6 +277,15 @@ def test_every_reason_has_a_sentence_in_both_languages(code: ReasonCode) -> None
     assert "circuit" in german
 
 
+@pytest.mark.parametrize(
+    ("ending", "german"), [(" (unbalance)", " (Schieflast)"), (" (mean power)", " (Leistungsmittel)"), ("", "")]
+)
+def test_which_limit_of_a_circuit_it_is_is_said_in_both_languages(ending: str, german: str) -> None:
+    reason = Reason(ReasonCode.LIMITED, limit=f"Haus{ending}")
+    assert f"limited by Haus{ending})" in reason_text(reason, "en")
+    assert f"begrenzt durch Haus{german})" in reason_text(reason, "de")
+
+
 @pytest.mark.parametrize("read_back", READ_BACKS)
 def test_a_read_back_that_disagrees_is_said_with_the_reason_in_both_languages(read_back: str) -> None:
     reason = Reason(ReasonCode.SURPLUS, {"read_back": read_back})

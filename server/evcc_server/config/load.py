@@ -17,7 +17,14 @@ from evcc_server.config.problems import ConfigError, Problem
 from evcc_server.config.read_address import broker_address, check_host, read_plugin_address, split_host_port
 from evcc_server.config.read_devices import read_charger, read_meter
 from evcc_server.config.read_operator_limit import read_operator_limit
-from evcc_server.config.read_site import check_names, check_references, read_circuit, read_loadpoint, read_site
+from evcc_server.config.read_site import (
+    check_battery_circuits,
+    check_names,
+    check_references,
+    read_circuit,
+    read_loadpoint,
+    read_site,
+)
 from evcc_server.config.read_tariffs import read_tariffs
 from evcc_server.config.read_vehicles import read_vehicle
 from evcc_server.config.section import Findings, Section
@@ -92,6 +99,7 @@ def _config(root: Section, document: Table) -> Config:
         root.problem("loadpoints", "missing, expected a list of loadpoints")
     check_names(root, [("meter", meters), ("charger", chargers), ("vehicle", vehicles), ("circuit", circuits)])
     check_names(root, [("limit", limits)])
+    check_battery_circuits(root, site, meters, [entry.name for entry in circuits])
     check_references(
         root,
         site,

@@ -121,6 +121,10 @@ class MeterEntry:
     place: str
     device: TemplateDevice | CustomMeter
     capacity_kwh: float | None = None
+    circuit: str | None = None  # this and the rest: of home batteries
+    phases: int = 0
+    charge_power_w: float | None = None
+    charges_before_cars: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,6 +193,9 @@ class Circuit:
     meter: str | None = None
     current_max_a: float | None = None
     power_max_w: float | None = None
+    unbalance_max_a: float | None = None
+    mean_power_max_w: float | None = None
+    mean_window: timedelta = timedelta(minutes=15)
     safe_current_a: float = 0.0
 
 

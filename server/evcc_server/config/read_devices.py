@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 
 from evcc_server.config.model import ChargerEntry, CustomCharger, CustomMeter, MeterEntry, TemplateDevice
@@ -61,7 +62,19 @@ def read_meter(section: Section) -> MeterEntry:
     """One of ``meters``."""
     name = section.required_text("name", allowed="the name by which site and loadpoints call this meter")
     kind = section.required_text("type", allowed="template or custom").casefold()
-    capacity = section.number("capacity", low=0, high=10_000, unit="kWh")
+    entry = MeterEntry(
+        name=name,
+        line=section.line,
+        place=section.path,
+        device=CustomMeter(power=ConstSource(value="")),
+        capacity_kwh=section.number("capacity", low=0, high=10_000, unit="kWh") or None,
+        circuit=section.text("circuit"),
+        phases=section.integer("phases", default=0, low=0, high=3),
+        charge_power_w=section.number("chargePower", low=0, high=1_000_000, unit="W"),
+        charges_before_cars=section.boolean("chargesBeforeCars", default=False),
+    )
+    if entry.phases not in (0, 3):
+        section.problem("phases", "expected 3, or nothing where it may be on any one phase")
     device: TemplateDevice | CustomMeter | None = None
     if kind == "template":
         device = _template(section, is_charger=False)
@@ -73,7 +86,7 @@ def read_meter(section: Section) -> MeterEntry:
     section.close(ignored=_WITHOUT_EFFECT)
     if device is None:
         return _no_meter(section, name)
-    return MeterEntry(name=name, line=section.line, place=section.path, device=device, capacity_kwh=capacity or None)
+    return replace(entry, device=device)
 
 
 def read_charger(section: Section) -> ChargerEntry:

@@ -25,6 +25,7 @@ from evcclib.settings import Scope
 
 _POWER_MAX_W = 1_000_000
 _MINIMUM_POLL = timedelta(minutes=5)
+_MEAN_WINDOWS = tuple([timedelta(minutes=minutes) for minutes in (15, 30, 60)])
 
 
 def read_site(section: Section) -> Site:
@@ -115,10 +116,20 @@ def read_circuit(section: Section) -> Circuit:
         meter=section.text("meter"),
         current_max_a=section.number("maxCurrent", low=0, high=10_000, unit="A"),
         power_max_w=section.number("maxPower", low=0, high=10_000_000, unit="W"),
+        unbalance_max_a=section.number("maxUnbalance", low=0, high=10_000, unit="A"),
+        mean_power_max_w=section.number("maxMeanPower", low=0, high=10_000_000, unit="W"),
+        mean_window=section.duration("meanWindow", default=timedelta(minutes=15)),
         safe_current_a=section.number("safeCurrent", default=0.0, low=0, high=80, unit="A"),
     )
-    if circuit.current_max_a is None and circuit.power_max_w is None:
-        section.problem("", "a circuit without limit, expected maxCurrent or maxPower")
+    if all(
+        limit is None
+        for limit in (circuit.current_max_a, circuit.power_max_w, circuit.unbalance_max_a, circuit.mean_power_max_w)
+    ):
+        section.problem("", "a circuit without limit, expected maxCurrent, maxPower, maxUnbalance or maxMeanPower")
+    if circuit.mean_window not in _MEAN_WINDOWS:
+        section.problem("meanWindow", "expected 15m, 30m or 60m")
+    if circuit.mean_power_max_w is not None and circuit.meter is None:
+        section.problem("maxMeanPower", "a mean is taken of what a meter shows, expected meter, too")
     section.close()
     return circuit
 
@@ -190,6 +201,18 @@ def check_references(
                 key = f"{circuit.place}.{'parent' if kind == 'circuit' else kind}"
                 _known(root, lines.get(key.casefold(), circuit.line), key, kind, reference, names)
     _check_tree(root, circuits)
+
+
+def check_battery_circuits(root: Section, site: Site, meters: Sequence[MeterEntry], circuits: Sequence[str]) -> None:
+    """The circuit of a home battery must be there; no other meter hangs below one."""
+    for meter in meters:
+        if meter.circuit is None:
+            continue
+        place = f"{meter.place}.circuit"
+        if meter.name not in site.battery:
+            root.findings.problem(meter.line, place, "only a meter of site.meters.battery hangs below a circuit")
+            continue
+        _known(root, meter.line, place, "circuit", meter.circuit, {"circuit": circuits})
 
 
 def _known(root: Section, line: int, place: str, kind: str, name: str, names: dict[str, Sequence[str]]) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime
 from evcc_server.state.awaited import Awaited
 from evcclib.events import Warned, WarningCode
 from evcclib.reason_history import Spell
-from evcclib.reasons import BatteryCode, Reason, ReasonCode
+from evcclib.reasons import MEAN_POWER, UNBALANCE, BatteryCode, Reason, ReasonCode
 
 LANGUAGES = ("en", "de")
 
@@ -130,6 +130,10 @@ _OF_BATTERIES: Mapping[BatteryCode, tuple[str, str]] = {
         "The home battery is brought back to its own control.",
         "Der Hausspeicher wird wieder sich selbst überlassen.",
     ),
+    BatteryCode.LIMITED: (
+        "Energy is cheap, but a limit leaves the home battery no room to charge from the grid.",
+        "Strom ist günstig, aber eine Grenze lässt dem Hausspeicher keinen Raum, aus dem Netz zu laden.",
+    ),
     BatteryCode.FAILED: (
         "The home battery has not taken the last command; it will be said again.",
         "Der Hausspeicher hat den letzten Befehl nicht angenommen; er wird wiederholt.",
@@ -221,6 +225,11 @@ _AWAITED: Mapping[Awaited, tuple[str, str]] = {
 
 _IN_TURN = (" In turn with: {other} ({count} times in all)", " Im Wechsel mit: {other} (zusammen {count}-mal)")
 _LIMITED_BY = (" (limited by {limit})", " (begrenzt durch {limit})")
+_OF_LIMITS: Mapping[str, tuple[str, str]] = {
+    UNBALANCE: (UNBALANCE, " (Schieflast)"),
+    MEAN_POWER: (MEAN_POWER, " (Leistungsmittel)"),
+}
+"""What ends the name of a limit, and how it is said."""
 _READ_BACK = (" (read-back disagrees: {read_back})", " (Rückmeldung widerspricht: {read_back})")
 _READ_BACKS: Mapping[str, tuple[str, str]] = {
     "enabled": ("enabled", "Freigabe"),
@@ -235,7 +244,7 @@ def reason_text(reason: Reason, language: str, until: datetime | None = None) ->
     index = _index(language)
     sentence = _REASONS[reason.code][index]
     if reason.limit is not None:
-        sentence = sentence.removesuffix(".") + _LIMITED_BY[index].format(limit=reason.limit) + "."
+        sentence = sentence.removesuffix(".") + _LIMITED_BY[index].format(limit=_named(reason.limit, index)) + "."
     read_back = reason.params.get("read_back")
     if isinstance(read_back, str):
         name = _READ_BACKS[read_back][index]
@@ -243,6 +252,14 @@ def reason_text(reason: Reason, language: str, until: datetime | None = None) ->
     if until is not None:
         sentence += _UNTIL[index].format(time=until.strftime("%H:%M:%S"))
     return sentence
+
+
+def _named(limit: str, index: int) -> str:
+    """The name of a limit: the owner's word for a circuit, and which of its limits it is."""
+    for ending, words in _OF_LIMITS.items():
+        if limit.endswith(ending):
+            return limit.removesuffix(ending) + words[index]
+    return limit
 
 
 def spell_text(spell: Spell, language: str, until: datetime | None = None) -> str:

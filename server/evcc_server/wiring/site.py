@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from evcc_server.config.model import Config, Loadpoint, VehicleEntry
+from evcc_server.config.model import Config, Loadpoint, MeterEntry, VehicleEntry
 from evcc_server.config.problems import ConfigError, Problem
 from evcc_server.devices.contract import Built
 from evcc_server.devices.template.modbus_meter import ModbusMeter
@@ -70,10 +70,7 @@ def to_site_config(config: Config, devices: BuiltDevices) -> SiteConfig:
         time_zone=time_zone(config),
         has_grid=config.site.grid is not None,
         pv_count=len(config.site.pv),
-        batteries=tuple(
-            BatteryConfig(capacity_kwh=config.meter(name).capacity_kwh, modes=_battery_modes(devices, name))
-            for name in config.site.battery
-        ),
+        batteries=tuple(_battery(config.meter(name), devices) for name in config.site.battery),
         aux_count=len(config.site.aux),
         vehicles=tuple(_vehicle(vehicle) for vehicle in config.vehicles),
         loadpoints=tuple(_loadpoint(loadpoint, devices) for loadpoint in config.loadpoints),
@@ -83,6 +80,9 @@ def to_site_config(config: Config, devices: BuiltDevices) -> SiteConfig:
                 parent=circuit.parent,
                 current_max_a=circuit.current_max_a,
                 power_max_w=circuit.power_max_w,
+                unbalance_max_a=circuit.unbalance_max_a,
+                mean_power_max_w=circuit.mean_power_max_w,
+                mean_window=circuit.mean_window,
                 has_meter=circuit.meter is not None and circuit.meter != config.site.grid,
                 uses_grid_meter=circuit.meter is not None and circuit.meter == config.site.grid,
                 safe_current_a=circuit.safe_current_a,
@@ -97,6 +97,17 @@ def to_site_config(config: Config, devices: BuiltDevices) -> SiteConfig:
     except InvalidConfig as error:
         raise ConfigError([_located(config, error)]) from error
     return site
+
+
+def _battery(entry: MeterEntry, devices: BuiltDevices) -> BatteryConfig:
+    return BatteryConfig(
+        capacity_kwh=entry.capacity_kwh,
+        modes=_battery_modes(devices, entry.name),
+        circuit=entry.circuit,
+        phases=entry.phases,
+        charge_power_w=entry.charge_power_w,
+        charges_before_cars=entry.charges_before_cars,
+    )
 
 
 def _battery_modes(devices: BuiltDevices, name: str) -> frozenset[BatteryMode]:

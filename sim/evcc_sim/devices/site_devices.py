@@ -246,7 +246,11 @@ def _meters(scenario: Scenario, addresses: Mapping[str, Address]) -> Iterator[di
         for pv in scenario.pv:
             yield meter(pv.name, pv.profile, "pv")
     for battery in scenario.battery:
-        yield meter(battery.name, battery.profile, "battery") | {"capacity": battery.capacity_kwh}
+        entry: dict[str, object] = {"capacity": battery.capacity_kwh}
+        if battery.circuit is not None:
+            entry |= {"circuit": battery.circuit, "phases": 3, "chargePower": battery.charge_max_w}
+            entry["chargesBeforeCars"] = battery.charges_before_cars
+        yield meter(battery.name, battery.profile, "battery") | entry
     for circuit in scenario.circuit:
         if circuit.has_meter:
             yield meter(circuit.name, CIRCUIT_PROFILE, "grid")
@@ -311,6 +315,10 @@ def _circuits(scenario: Scenario) -> Iterator[dict[str, object]]:
             entry["maxCurrent"] = spec.current_max_a
         if spec.power_max_w is not None:
             entry["maxPower"] = spec.power_max_w
+        if spec.unbalance_max_a is not None:
+            entry["maxUnbalance"] = spec.unbalance_max_a
+        if spec.mean_power_max_w is not None:
+            entry |= {"maxMeanPower": spec.mean_power_max_w, "meanWindow": f"{spec.mean_window_minutes}m"}
         if spec.has_meter:
             entry["meter"] = spec.name
         elif spec.uses_grid_meter:

@@ -44,6 +44,8 @@ class BatterySpec:
     efficiency: float = 0.95
     lag_s: float = 2.0
     dc_coupled: bool = False  # behind the first inverter: its AC limit holds for both together
+    circuit: str | None = None  # what the control is told: the circuit that it hangs below, ...
+    charges_before_cars: bool = False  # ... and who gives way there to whom
 
 
 class Battery:

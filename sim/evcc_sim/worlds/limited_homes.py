@@ -1,22 +1,27 @@
-"""Generated worlds about limits: circuits, and what the grid operator allows (rows 9-14, 37)."""
+"""Generated worlds about limits: circuits, and what the grid operator and a tariff allow (rows 9-15, 37)."""
 
 from __future__ import annotations
 
 from datetime import time, timedelta
 
+from evcc_sim.plants.car import CarSpec
+from evcc_sim.plants.faults import FaultKind
 from evcc_sim.plants.household import HouseholdSpec
 from evcc_sim.plants.meter import MeterSpec
+from evcc_sim.plants.sky import Sky
 from evcc_sim.plants.sunshine import PvSpec
 from evcc_sim.plants.wallbox import WallboxSpec
-from evcc_sim.worlds.packs import QUIET, Choice, Pack, Span, one_car, wall_time
+from evcc_sim.worlds.packs import LIMIT_CYCLES, QUIET, Choice, Pack, Span, one_car, wall_time
 from evcc_sim.worlds.scenario import (
     ActionSpec,
     ChargerSpec,
     CircuitSpec,
+    FaultSpec,
     GridMeterSpec,
     LoadpointSpec,
     Scenario,
     SiteSpec,
+    WeatherSpec,
 )
 from evcclib.model import ChargeMode
 
@@ -94,7 +99,75 @@ def grid_operator(
     )
 
 
+def capacity_tariff(
+    *,
+    limit_w: float = 5000.0,
+    window_minutes: int = 15,
+    cars: int = 1,
+    phases: str = "three",
+    mode: str = "now",
+    roof_w: float = 5000.0,
+    annual_kwh: float = 4500.0,
+    interval_s: float = 10.0,
+    meter_lag_s: float = 0.0,
+    safe_a: float = 0.0,
+    fault: str = "none",
+    lasts_s: float = 300.0,
+) -> Scenario:
+    """A mean of what is bought that no window may exceed; a house that cooks, and a sky of April (row 15)."""
+    limit = CircuitSpec(
+        name="connection",
+        mean_power_max_w=limit_w,
+        mean_window_minutes=window_minutes,
+        uses_grid_meter=True,
+        safe_current_a=safe_a,
+    )
+    device = {"silence": "grid", "ignored_writes": "bay0"}.get(fault, "site")
+    loadpoint = LoadpointSpec(mode=ChargeMode(mode), circuit=limit.name)
+    return Scenario(
+        name="",
+        title="A capacity tariff",
+        hours=14,
+        site=SiteSpec(fuse_a=80, interval_s=interval_s),
+        grid=GridMeterSpec(meter=MeterSpec(lag_s=meter_lag_s)),
+        household=HouseholdSpec(annual_kwh=annual_kwh),
+        weather=WeatherSpec(sky=Sky.APRIL),
+        pv=(PvSpec(name="roof", peak_w=roof_w),),
+        circuit=(limit,),
+        charger=tuple(ChargerSpec(box=WallboxSpec(name=f"bay{n}"), loadpoint=loadpoint) for n in range(cars)),
+        car=tuple(_hungry(n, {"one": 1, "three": 3, "mixed": (3, 1)[n % 2]}[phases]) for n in range(cars)),
+        fault=()
+        if fault == "none"
+        else (FaultSpec(kind=FaultKind(fault), device=device, at=time(11, 7), lasts=timedelta(seconds=lasts_s)),),
+        allowed=LIMIT_CYCLES if meter_lag_s else (),
+    )
+
+
+def _hungry(number: int, phases: int) -> CarSpec:
+    arrive_h = 6.3 + 0.7 * number
+    return one_car(f"car{number}", f"bay{number}", arrive_h, 23.0, capacity_kwh=90.0, soc_pct=10.0, phases=phases)
+
+
 PACKS = (
+    Pack(
+        "capacity_tariff",
+        (15,),
+        capacity_tariff,
+        {
+            "limit_w": Span(2500, 9000),
+            "window_minutes": Choice((15, 15, 30, 60)),
+            "cars": Span(1, 3, whole=True),
+            "phases": Choice(("one", "three", "mixed")),
+            "mode": Choice(("now", "now", "minpv", "pv")),
+            "roof_w": Span(0, 9000),
+            "annual_kwh": Span(1500, 8000),
+            "interval_s": Choice((10, 10, 5, 30)),
+            "meter_lag_s": Choice((0, 0, 2)),
+            "safe_a": Choice((0, 6)),
+            "fault": Choice(("none", "none", "silence", "restart", "ignored_writes")),
+            "lasts_s": Span(20, 1200),
+        },
+    ),
     Pack(
         "breaker_tree",
         (9, 10, 11, 12, 13, 14),

@@ -113,6 +113,9 @@ class CircuitSpec:
     parent: str | None = None
     current_max_a: float | None = None
     power_max_w: float | None = None
+    unbalance_max_a: float | None = None
+    mean_power_max_w: float | None = None
+    mean_window_minutes: int = 15
     has_meter: bool = False
     uses_grid_meter: bool = False
     safe_current_a: float = 0.0
@@ -439,6 +442,9 @@ def _wrong_names(scenario: Scenario, where: str) -> Iterator[str]:
             yield f"{where}.charger[{index}].loadpoint.vehicle: there is no car {loadpoint.vehicle!r}"
         if loadpoint.circuit is not None and loadpoint.circuit not in circuits:
             yield f"{where}.charger[{index}].loadpoint.circuit: there is no circuit {loadpoint.circuit!r}"
+    for index, battery in enumerate(scenario.battery):
+        if battery.circuit is not None and battery.circuit not in circuits:
+            yield f"{where}.battery[{index}].circuit: there is no circuit {battery.circuit!r}"
     for index, action in enumerate(scenario.action):
         if action.loadpoint is not None and action.loadpoint >= len(chargers):
             yield f"{where}.action[{index}].loadpoint: {action.loadpoint} is not allowed, there are {len(chargers)}, from 0 on"

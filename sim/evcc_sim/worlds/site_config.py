@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from evcc_server.profiles.profile import load
@@ -45,6 +46,9 @@ def site_config(scenario: Scenario) -> SiteConfig:
                 parent=spec.parent,
                 current_max_a=spec.current_max_a,
                 power_max_w=spec.power_max_w,
+                unbalance_max_a=spec.unbalance_max_a,
+                mean_power_max_w=spec.mean_power_max_w,
+                mean_window=timedelta(minutes=spec.mean_window_minutes),
                 has_meter=spec.has_meter,
                 uses_grid_meter=spec.uses_grid_meter,
                 safe_current_a=spec.safe_current_a,
@@ -60,7 +64,16 @@ def battery_config(spec: BatterySpec) -> BatteryConfig:
     """The battery, and what its device can be told."""
     control = load(spec.profile).battery
     modes = [] if control is None else [mode for mode in BatteryMode if mode in control.modes]
-    return BatteryConfig(capacity_kwh=spec.capacity_kwh, modes=frozenset(modes))
+    battery = BatteryConfig(capacity_kwh=spec.capacity_kwh, modes=frozenset(modes))
+    if spec.circuit is None:
+        return battery
+    return replace(
+        battery,
+        circuit=spec.circuit,
+        phases=3,
+        charge_power_w=spec.charge_max_w,
+        charges_before_cars=spec.charges_before_cars,
+    )
 
 
 def is_guest(car: CarSpec) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -194,3 +195,122 @@ def test_who_takes_less_than_it_is_offered_is_lowered_from_what_it_takes() -> No
     # of a limit that is not measured only what is offered counts
     told = limit(14, other=Load((0, 0, 0), 0), other_most=Load((0, 0, 0), 0))
     assert allotted(small._replace(taken_a=9.5), limits=(told,)).ceiling(0, 3) == Ceiling(14.0, "house")
+
+
+def uneven(amps: float, *draws: Draw, others: tuple[float, float, float] = (0, 0, 0)) -> Allotment:
+    return allotted(*draws, limits=(Limit("house", BOTH, unbalance_max_a=amps, **load(others)),))
+
+
+ON_L3 = (2, 0, 1)
+
+
+@pytest.mark.rule("CIR-1", "INV-2")
+def test_phase_may_carry_only_so_much_more_than_each_other_one() -> None:
+    one = draw(active=1)._replace(proven=1)
+    assert uneven(20, one).ceiling(0, 1) == Ceiling(20, "house")
+    assert uneven(20, one, others=(5, 3, 9)).ceiling(0, 1) == Ceiling(18, "house")  # of 20 + 3 A two are the house's
+    assert uneven(20, one._replace(rotation=ON_L3), others=(5, 3, 9)).ceiling(0, 1) == Ceiling(14, "house")
+    two = draw(active=2)._replace(proven=2)
+    assert uneven(20, two, others=(5, 3, 9)).ceiling(0, 2) == Ceiling(24, "house")  # L2 is in use, too
+    assert uneven(20, one, others=(30, 0, 0)).ceiling(0, 1) == Ceiling(-10, "house")
+
+
+@pytest.mark.rule("CIR-1", "INV-2")
+def test_who_loads_all_phases_alike_makes_no_difference() -> None:
+    three = draw(committed=16)._replace(proven=3)
+    assert uneven(20, three, others=(40, 0, 0)).ceiling(0, 3) is None
+    one = draw(active=1)._replace(proven=1)
+    assert uneven(20, one, three).ceiling(0, 1) == Ceiling(20, "house")
+    silent = Limit("house", BOTH, unbalance_max_a=20, safe_current_a=8.0)
+    assert allotted(three, one, limits=(silent,)).ceiling(0, 3) is None
+    assert allotted(three, one, limits=(silent,)).ceiling(1, 1) == Ceiling(8, "house")
+
+
+@pytest.mark.rule("CIR-1", "DEF-47")
+def test_who_may_use_fewer_phases_than_are_connected_counts_with_the_fewest() -> None:
+    assert uneven(20, draw(), others=(5, 0, 0)).ceiling(0, 3) == Ceiling(15, "house")
+    switched = draw(committed=16)._replace(proven=3)
+    assert uneven(20, switched, others=(5, 0, 0)).ceiling(0, 1) == Ceiling(15, "house")
+    house = uneven(20, switched, draw(active=1), others=(5, 0, 0))
+    house.grant(0, 10, 1)  # it draws on three phases still, or on one already
+    second = house.ceiling(1, 1)
+    assert second is not None and second.current_a < 6
+
+
+@pytest.mark.rule("CIR-1", "INV-2")
+def test_what_others_draw_on_the_other_phases_is_nothing_to_count_on() -> None:
+    first, second = draw(active=1)._replace(proven=1), draw(active=1, rotation=ON_L3)._replace(proven=1)
+    assert uneven(20, first, second._replace(committed_a=16, sure_a=16)).ceiling(0, 1) == Ceiling(20, "house")
+    same = uneven(20, first, draw(active=1, committed=16)._replace(proven=1))
+    assert same.ceiling(0, 1) == Ceiling(4, "house")  # on the same phase they share the difference
+
+
+@pytest.mark.rule("CIR-1", "INV-2")
+def test_doubt_about_other_loads_counts_for_the_one_phase_and_against_the_other() -> None:
+    doubtful = Limit("house", BOTH, unbalance_max_a=20, other=Load((4, 4, 4), 0), other_most=Load((6, 7, 7), 0))
+    one = draw(active=1)._replace(proven=1)
+    assert allotted(one, limits=(doubtful,)).ceiling(0, 1) == Ceiling(18, "house")
+    sure = one._replace(committed_a=30, sure_a=30)
+    assert allotted(sure, limits=(doubtful,)).ceiling(0, 1) == Ceiling(23, "house")  # benefit of the doubt
+
+
+def drawn_at_most(draw: Draw, current_a: float, phases: int, pair: tuple[int, int]) -> float:
+    """The most that it can make of a difference, by trying all it may do."""
+    counts = [phases] if phases == draw.proven else range(1, phases + 1)
+    used = [[current_a * (phase in draw.rotation[:count]) for phase in range(3)] for count in counts]
+    return max(0.0, *(each[pair[0]] - each[pair[1]] for each in used))
+
+
+rotated = st.permutations([0, 1, 2]).map(tuple)
+amounts = st.none() | st.floats(0, 100)
+
+
+@st.composite
+def trees(draw_: st.DrawFn, members: int) -> list[Limit]:
+    """Limits of any kind over a tree: each circuit has some of those below its parent."""
+    below = [frozenset(range(members))]
+    for _ in range(draw_(st.integers(0, 3))):
+        parent = draw_(st.sampled_from(below))
+        below.append(frozenset(draw_(st.sets(st.sampled_from(sorted(parent)), min_size=1))))
+    limits = []
+    for position, own in enumerate(below):
+        others = load(draw_(st.tuples(*[st.floats(-20, 40)] * 3)), draw_(st.floats(-9000, 9000)))
+        name = f"circuit {position}"
+        limits.append(Limit(name, own, draw_(amounts), draw_(st.none() | st.floats(0, 50_000)), **others))
+        limits.append(Limit(name, own, unbalance_max_a=draw_(amounts), **others))
+    return limits
+
+
+@pytest.mark.rule("INV-2")
+@given(data=st.data())
+def test_no_grant_leads_beyond_any_limit_of_a_tree_for_whatever_cars_take_of_it(data: st.DataObject) -> None:
+    draws = []
+    for _ in range(data.draw(st.integers(1, 4))):
+        active, committed = data.draw(st.integers(1, 3)), data.draw(st.sampled_from([0.0, 6.0, 16.0, 32.0]))
+        each = draw(committed=committed, claims=data.draw(st.booleans()), active=active, rotation=data.draw(rotated))
+        draws.append(each._replace(proven=data.draw(st.sampled_from([0, active]))))
+    limits = data.draw(trees(len(draws)))
+    house, granted = Allotment(tuple(limits), tuple(draws), voltage_v=230.0), []
+    for index, each in enumerate(draws):
+        phases = data.draw(st.sampled_from([1, each.active]))
+        ceiling = house.ceiling(index, phases)
+        wanted = data.draw(st.floats(6, 32))
+        current = wanted if ceiling is None else min(wanted, ceiling.current_a)
+        granted.append((current if current >= each.minimum_a else 0.0, phases))
+        house.grant(index, *granted[-1])
+    taken = list(enumerate(zip(draws, granted, strict=True)))
+    for only in limits:
+        most_a, most_w, apart_a = (
+            float("inf") if each is None else each
+            for each in (only.current_max_a, only.power_max_w, only.unbalance_max_a)
+        )
+        own = [(one, amps, count) for index, (one, (amps, count)) in taken if index in only.members]
+        for phase in range(3):
+            used = sum(amps for one, amps, count in own if phase in one.rotation[:count])
+            assert not used or used + only.other.currents_a[phase] <= most_a + 1e-6
+        watts = sum(amps * count * 230.0 for _one, amps, count in own)
+        assert not watts or watts + only.other.power_w <= most_w + 1e-3
+        for pair in permutations(range(3), 2):
+            theirs = sum(drawn_at_most(one, amps, count, pair) for one, amps, count in own)
+            houses = only.other.currents_a[pair[0]] - only.other.currents_a[pair[1]]
+            assert not theirs or theirs + houses <= apart_a + 1e-6

@@ -7,7 +7,9 @@ that whatever exceeds a limit could be known to.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Collection, Sequence
 from datetime import timedelta
+from itertools import permutations
 from typing import Any, NamedTuple
 
 import pytest
@@ -18,7 +20,7 @@ from strategies import budget
 
 from evcclib import Site
 from evcclib.commands import Batch, Disable, Outcome, Result, SetCurrent
-from evcclib.config import CircuitConfig, LoadpointConfig, SiteConfig
+from evcclib.config import BatteryConfig, CircuitConfig, LoadpointConfig, SiteConfig
 from evcclib.errors import InvalidSetting
 from evcclib.laws.law import ON_TICKS_AND_REQUESTS
 from evcclib.machines.charger import COMMAND_RETRY, forget_current
@@ -65,6 +67,7 @@ class Story(Bench):
         self.answers: tuple[Answer, ...] = ()
         self.late: list[Outcome] = []
         self.loads_a: PhaseTriple = (0.0, 0.0, 0.0)
+        self.gives_a = 0.0  # a battery, on each phase
         self.operator_w: float | None = None
         self.has_restarted = False
         self.settled_at = timedelta(0)  # until then it is open what the meter shows of cars
@@ -88,7 +91,9 @@ class Story(Bench):
             getattr(self, name)(value)
         if self.operator_w is not None:
             self.operator = OperatorLimit(power_w=self.operator_w, expires_at=self.t + 90 * S)
-        first, second, third = (load + used for load, used in zip(self.loads_a, self.used_a(), strict=True))
+        shown_a = [load + used - self.gives_a for load, used in zip(self.loads_a, self.used_a(), strict=True)]
+        first, second, third = shown_a
+        self.battery = [(690.0 * self.gives_a, 50.0)] * len(self.config.batteries)
         self.grid = MeterReading(
             power_w=Measured((first + second + third) * self.config.voltage_v, self.t),
             currents_a=Measured((first, second, third), self.t),
@@ -101,6 +106,9 @@ class Story(Bench):
     def house(self, loads_a: PhaseTriple) -> None:
         """The house takes less the sun gives, on each phase."""
         self.loads_a = loads_a
+
+    def give(self, gives_a: float) -> None:
+        self.gives_a = gives_a
 
     def operate(self, power_w: float | None) -> None:
         self.operator, self.operator_w = None, power_w
@@ -177,26 +185,44 @@ class Story(Bench):
             total_w = sum(totals_a) * self.config.voltage_v
             if circuit.power_max_w is not None and total_w > circuit.power_max_w + 1e-6:
                 self.check_that_nobody_could_give_up([1, 2, 3], f"{total_w} W in {circuit}")
+            if circuit.unbalance_max_a is not None:
+                self.check_that_differences_hold(loads_a, circuit.unbalance_max_a)
         cars_w = sum(cars_a) * self.config.voltage_v
         if self.operator is not None and cars_w > self.operator.power_w + 1e-6:
             self.check_that_nobody_could_give_up([1, 2, 3], f"{cars_w} W, allowed {self.operator.power_w} W")
 
-    def check_that_nobody_could_give_up(self, phases: list[int], excess: str) -> None:
-        for index, (box, config) in enumerate(zip(self.boxes, self.config.loadpoints, strict=True)):
-            uses = set(phases) & set(config.phase_rotation[: box.phases])
+    def check_that_differences_hold(self, loads_a: PhaseTriple, limit_a: float) -> None:
+        """No phase may carry so much more than another, whoever of those on the other stops."""
+        for one, other in permutations((1, 2, 3), 2):
+            uneven = [index for index in range(len(self.boxes)) if self.used(index) & {one, other} == {one}]
+            beyond_a = loads_a[one - 1] - loads_a[other - 1] + self.used_a(may=True, only=uneven)[one - 1]
+            if beyond_a > limit_a + 1e-6:
+                excess = f"{beyond_a} A more on L{one} than on L{other}"
+                self.check_that_nobody_could_give_up([one], excess, among=uneven)
+
+    def used(self, index: int) -> set[int]:
+        """The grid phases that a car draws on."""
+        box, config = self.boxes[index], self.config.loadpoints[index]
+        return set(config.phase_rotation[: min(box.phases, box.car_phases)])
+
+    def check_that_nobody_could_give_up(
+        self, phases: list[int], excess: str, among: Collection[int] = range(9)
+    ) -> None:
+        for index, box in enumerate(self.boxes):
+            uses = set(phases) & self.used(index) if index in among else set()
             is_obedient = index not in self.silent and index not in self.disobeyed
             is_obedient &= self.refused_until.get(index, self.t) <= self.t
             assert not (uses and is_obedient and box.is_enabled and box.status is not A), (
                 f"loadpoint {index} at {box.offered_a} A: {excess}; {self.site.state.loadpoints[index].reason}"
             )
 
-    def used_a(self, *, may: bool = False) -> list[float]:
+    def used_a(self, *, may: bool = False, only: Collection[int] = range(9)) -> list[float]:
         """What cars draw on each grid phase [A]; ``may``: or may draw, those that can be asked."""
         used_a = [0.0, 0.0, 0.0]
-        for index, (box, config) in enumerate(zip(self.boxes, self.config.loadpoints, strict=True)):
+        for index, box in enumerate(self.boxes):
             counts = box.status is C or (may and box.status is B and index not in self.silent)
-            if counts and box.is_enabled:
-                for phase in config.phase_rotation[: box.phases]:
+            if counts and box.is_enabled and index in only:
+                for phase in self.used(index):
                     used_a[phase - 1] += box.offered_a
         return used_a
 
@@ -259,11 +285,17 @@ HOUSES = st.sampled_from(
 )
 
 
-def tell(places: list[LoadpointConfig], house: CircuitConfig, story: list[Moment]) -> None:
+def tell(
+    places: list[LoadpointConfig],
+    house: CircuitConfig,
+    story: list[Moment],
+    car_phases: Sequence[int] = (3, 3, 3),
+    batteries: tuple[BatteryConfig, ...] = (),
+) -> None:
     """Live through ``story`` with a car at each station, and see after every moment that no limit is exceeded."""
-    told = Story(site_config(*places, circuits=(house,)))
-    for box, place in zip(told.boxes, places, strict=True):
-        box.status, box.shows_currents, box.offered_a = B, True, place.current_min_a
+    told = Story(site_config(*places, circuits=(house,), batteries=batteries))
+    for box, place, phases in zip(told.boxes, places, car_phases, strict=False):
+        box.status, box.shows_currents, box.offered_a, box.car_phases = B, True, place.current_min_a, phases
     for moment in story:
         told.tell(moment)
         if not told.is_open:
@@ -277,6 +309,45 @@ def test_nothing_is_raised_without_a_decision_and_no_limit_that_can_be_proven_is
     places: list[LoadpointConfig], house: CircuitConfig, story: list[Moment]
 ) -> None:
     tell(places, house, story)
+
+
+@pytest.mark.rule("CIR-1", "INV-2", "DEF-47", "PH-3")
+@budget(1000)
+@given(
+    places=st.lists(PLACES, min_size=1, max_size=3),
+    car_phases=st.lists(st.integers(1, 3), min_size=3, max_size=3),
+    limit_a=st.sampled_from([8.0, 14.0, 20.0]),
+    is_metered=st.booleans(),
+    story=st.lists(MOMENTS, min_size=3, max_size=25),
+)
+def test_no_difference_between_phases_that_can_be_known_exceeds_its_limit(
+    places: list[LoadpointConfig], car_phases: list[int], limit_a: float, is_metered: bool, story: list[Moment]
+) -> None:
+    house = CircuitConfig(name="house", unbalance_max_a=limit_a, uses_grid_meter=is_metered)
+    tell(places, house, story, car_phases)
+
+
+@pytest.mark.rule("CIR-3", "INV-2")
+@budget(500)
+@given(
+    places=st.lists(PLACES, min_size=1, max_size=3),
+    house=HOUSES,
+    phases=st.sampled_from([0, 3]),
+    story=st.lists(
+        st.one_of(
+            MOMENTS,
+            st.builds(
+                Moment, after_s=st.just(10), cause=CAUSES, events=st.lists(event("give", st.floats(0, 20)), max_size=1)
+            ),
+        ),
+        min_size=3,
+        max_size=20,
+    ),
+)
+def test_limits_hold_without_what_a_battery_gives(
+    places: list[LoadpointConfig], house: CircuitConfig, phases: int, story: list[Moment]
+) -> None:
+    tell(places, house, story, batteries=(BatteryConfig(circuit="house", phases=phases),))
 
 
 @pytest.mark.rule("INV-2", "CUT-4")

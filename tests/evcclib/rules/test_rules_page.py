@@ -31,6 +31,7 @@ NUMBERS: dict[str, list[int]] = {
     "EST": [*range(1, 10)],
     "PLAN": [*range(1, 23)],
     "BAT": [*range(1, 9)],
+    "CIR": [1, 2, 3],
     "VEH": [*range(1, 17), 20],
     "ACT": [*range(1, 7)],
     "MET": [*range(1, 7)],

@@ -131,3 +131,42 @@ def test_a_control_that_never_rests_is_found() -> None:
 
 def test_a_control_that_stops_and_starts_is_found() -> None:
     assert violated(run(jumpy), "switching_budget")
+
+
+def test_cars_that_make_too_great_a_difference_between_phases_are_found() -> None:
+    free = load("unbalance-limit")
+    free = replace(free, hours=12.0, circuit=(replace(free.circuit[0], unbalance_max_a=None),))
+    trace = simulate(free).trace
+    assert not violated(trace, "unbalance_holds")
+    for limit_a, is_kept in ((60.0, True), (20.0, False)):
+        limited = replace(free, circuit=(replace(free.circuit[0], unbalance_max_a=limit_a),))
+        assert violated(replace(trace, scenario=limited), "unbalance_holds") is not is_kept
+
+
+def test_limit_of_the_difference_that_is_not_used_is_found() -> None:
+    world = replace(load("unbalance-limit"), hours=12.0)
+    trace = simulate(world).trace
+    assert check(trace) == ()
+    wide = replace(world, circuit=(replace(world.circuit[0], unbalance_max_a=60.0),))
+    assert violated(replace(trace, scenario=wide), "limits_are_used")
+
+
+def test_cars_that_draw_on_when_a_window_has_no_more_for_them_are_found() -> None:
+    free = load("quarter-hour-peak")
+    free = replace(free, hours=9.0, circuit=(replace(free.circuit[0], mean_power_max_w=None),))
+    trace = simulate(free).trace
+
+    def judged(limit_w: float, **changes: Any) -> bool:
+        circuit = replace(free.circuit[0], mean_power_max_w=limit_w, **changes)
+        return violated(replace(trace, scenario=replace(free, circuit=(circuit,))), "mean_power_holds")
+
+    assert judged(5000.0) and judged(5000.0, mean_window_minutes=60)
+    assert not judged(25_000.0)
+    assert judged(5000.0, uses_grid_meter=False) and not judged(12_000.0, uses_grid_meter=False)
+
+
+def test_a_house_that_buys_too_much_without_any_car_is_nobodys_fault() -> None:
+    alone = replace(load("quarter-hour-peak"), hours=5.0)
+    trace = simulate(alone).trace
+    limited = replace(alone, circuit=(replace(alone.circuit[0], mean_power_max_w=50.0),))
+    assert not violated(replace(trace, scenario=limited), "mean_power_holds")

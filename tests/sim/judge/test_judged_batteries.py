@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import time, timedelta
 
 import pytest
 from broken_controls import fickle, jailer, spendthrift
 
+from evcc_sim.judge.invariants import check
 from evcc_sim.judge.trace import BatteryTurn
 from evcc_sim.plants.battery import BatterySpec
 from evcc_sim.plants.car import CarSpec, Visit
@@ -18,7 +20,7 @@ from evcc_sim.plants.wallbox import WallboxSpec
 from evcc_sim.runs.controls import ControlFactory
 from evcc_sim.runs.fullstack import run_scenario
 from evcc_sim.runs.inprocess import simulate
-from evcc_sim.worlds.scenario import ActionSpec, ChargerSpec, FaultSpec, LoadpointSpec, Scenario
+from evcc_sim.worlds.scenario import ActionSpec, ChargerSpec, FaultSpec, LoadpointSpec, Scenario, load
 from evcclib.model import ChargeMode
 
 CONTROL_ON = ActionSpec(at=time(0, 1), setting="battery_discharge_control", value=True)
@@ -110,3 +112,18 @@ def test_a_battery_that_is_silent_when_it_is_to_be_freed_is_freed_when_it_answer
     result = simulate(home(CONTROL_ON, fault=fault(FaultKind.SILENCE, time(0, 40), 600.0, "cellar")))
     assert result.violations == ()
     assert modes(result.trace.battery_turns) == [(5, "hold"), (50, "normal")]
+
+
+@pytest.mark.parametrize(("first", "turns"), [(False, 6), (True, 4)])
+def test_a_battery_below_a_fuse_gives_way_in_its_owners_order(first: bool, turns: int) -> None:
+    world = load("battery-under-a-fuse")
+    result = simulate(world.with_changes(hours=6.0, battery=(replace(world.battery[0], charges_before_cars=first),)))
+    assert result.violations == ()
+    assert len(result.trace.battery_turns) == turns
+    assert modes(result.trace.battery_turns)[-3:] == [(180, "normal"), (200, "charge"), (300, "normal")]
+
+
+def test_a_battery_that_charges_beyond_the_limit_of_its_circuit_is_noticed() -> None:
+    world = load("battery-under-a-fuse").with_changes(hours=4.0)
+    free = simulate(world.with_changes(battery=(replace(world.battery[0], circuit=None),))).trace
+    assert {each.invariant for each in check(replace(free, scenario=world))} == {"battery_leaves_room"}

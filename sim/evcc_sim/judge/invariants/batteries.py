@@ -10,8 +10,10 @@ from itertools import pairwise
 from evcc_sim.judge.invariants.excuses import Grace
 from evcc_sim.judge.invariants.frame import Found, invariant
 from evcc_sim.judge.invariants.judged import Judged
+from evcc_sim.judge.invariants.room import circuits_above
 from evcc_sim.judge.trace import BatteryTurn, InForce, Instant
 from evcc_sim.plants.faults import Fault, FaultKind
+from evcc_sim.worlds.scenario import CircuitSpec
 from evcclib.model import ChargeMode
 
 NORMAL = "normal"
@@ -43,6 +45,35 @@ def battery_is_freed(run: Judged) -> Found:
                     f"battery {index + 1} is in mode {_mode_at(turns, second)} for nothing since {begun_s:g} s",
                 )
                 break
+
+
+@invariant
+def battery_leaves_room(run: Judged) -> Found:
+    """A home battery that has been told to charge from the grid does not take a circuit that it hangs below beyond its limit for
+    longer than it needs to be told otherwise [CIR-3]."""
+    patience_s = run.patience_s + max((spec.lag_s for spec in run.scenario.battery), default=0.0)
+    for index, spec in enumerate(run.scenario.battery):
+        turns = [turn for turn in run.trace.battery_turns if turn.battery == index]
+        above = set(circuits_above(run.scenario, spec.circuit))
+        excuses = _faults(run, spec.name) + run.faults_of("grid", frozenset({FaultKind.LYING, FaultKind.FROZEN}))
+        for circuit in run.scenario.circuit if turns else ():
+            since_s: float | None = None
+            for instant in run.instants if circuit.name in above and circuit.uses_grid_meter else ():
+                is_over = _mode_at(turns, instant.second) == "charge" and _is_exceeded(run, circuit, instant)
+                since_s = (instant.second if since_s is None else since_s) if is_over else None
+                late_s = 0.0 if since_s is None else instant.second - since_s
+                if late_s > patience_s and not _AFTER.excuses(excuses, instant.second):
+                    yield (
+                        instant.second,
+                        f"battery {index + 1} charges from the grid beyond the limit of {circuit.name}",
+                    )
+                    break
+
+
+def _is_exceeded(run: Judged, circuit: CircuitSpec, instant: Instant) -> bool:
+    most_a = max(instant.grid_powers_w) / run.voltage_v
+    is_over_a = circuit.current_max_a is not None and most_a > circuit.current_max_a + 0.1
+    return is_over_a or (circuit.power_max_w is not None and instant.grid_w > circuit.power_max_w * 1.005 + 10)
 
 
 @invariant

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from itertools import permutations
+from math import inf
 
 from evcc_sim.judge.invariants.evidence import bounds, current_max_a, is_hungry, takes_offence, told_max_a
 from evcc_sim.judge.invariants.excuses import SETTLING, Grace
@@ -75,13 +77,51 @@ def circuit_limits_hold(run: Judged) -> Found:
     """
     for circuit in run.scenario.circuit:
         members = circuit_members(run.scenario, circuit.name)
-        for instant, _wish, _since_s in lasting(run, _may_exceed_s(run, circuit, members), whatever_is_wished=True):
-            excess = _circuit_excess(run, circuit, members, instant)
-            assert excess is not None
-            yield instant.second, excess
+        excess = partial(_circuit_excess, run, circuit, members)
+        for instant, _wish, _since_s in lasting(
+            run, _may_exceed_s(run, circuit, members, excess), whatever_is_wished=True
+        ):
+            yield instant.second, excess(instant) or ""
 
 
-def _may_exceed_s(run: Judged, circuit: CircuitSpec, members: list[int]) -> Callable[[Instant, InForce], float | None]:
+@invariant
+def unbalance_holds(run: Judged) -> Found:
+    """No phase of a circuit carries more than its greatest difference beyond another one, as far as cars cause it, beyond the
+    time of reaction. What counts and what excuses is as for `circuit_limits_hold`."""
+    for circuit in run.scenario.circuit:
+        members = circuit_members(run.scenario, circuit.name)
+        excess = partial(_unbalance, run, circuit, members)
+        for instant, _wish, _since_s in lasting(
+            run, _may_exceed_s(run, circuit, members, excess), whatever_is_wished=True
+        ):
+            yield instant.second, excess(instant) or ""
+
+
+def _unbalance(run: Judged, circuit: CircuitSpec, members: list[int], instant: Instant) -> str | None:
+    """Between which phases of a circuit cars make too great a difference, in words."""
+    if circuit.unbalance_max_a is None:
+        return None
+    cars_w, flowing_w = _flows_w(circuit, members, instant)
+    ceiling = next(each for each in run.rooms.circuits if each.name == circuit.name)
+    unsure_a = 2 * ceiling.unsure_w / run.voltage_v
+    for one, other in permutations(range(3), 2):
+        beyond_a = (flowing_w[one] - flowing_w[other]) / run.voltage_v
+        is_theirs = (cars_w[one] - cars_w[other]) / run.voltage_v > 0.1
+        if beyond_a > circuit.unbalance_max_a + unsure_a + 0.1 and is_theirs:
+            allowed = f"allowed {circuit.unbalance_max_a:g} A"
+            return f"circuit {circuit.name}: {beyond_a:.1f} A more on L{one + 1} than on L{other + 1}, {allowed}"
+    return None
+
+
+def _flows_w(circuit: CircuitSpec, members: list[int], instant: Instant) -> tuple[list[float], list[float]]:
+    """What its cars draw on each phase, and what counts as flowing in a circuit [W]."""
+    cars_w = [sum(instant.loadpoints[index].powers_w[phase] for index in members) for phase in range(3)]
+    return cars_w, list(instant.grid_powers_w) if circuit.uses_grid_meter else cars_w
+
+
+def _may_exceed_s(
+    run: Judged, circuit: CircuitSpec, members: list[int], excess: Callable[[Instant], str | None]
+) -> Callable[[Instant, InForce], float | None]:
     """How long a circuit may be exceeded, at each instant; None: it is not, or nobody can help it [s]."""
     meter = run.scenario.grid.meter
     guard = "grid" if circuit.uses_grid_meter else circuit.name
@@ -95,7 +135,7 @@ def _may_exceed_s(run: Judged, circuit: CircuitSpec, members: list[int]) -> Call
     obeying = Grace(0.0, patience_s)
 
     def may_exceed_s(instant: Instant, _wish: InForce) -> float | None:
-        is_exceeded = _circuit_excess(run, circuit, members, instant) is not None
+        is_exceeded = excess(instant) is not None
         return patience_s if is_exceeded and not obeying.excuses(excuses, instant.second) else None
 
     return may_exceed_s
@@ -103,8 +143,7 @@ def _may_exceed_s(run: Judged, circuit: CircuitSpec, members: list[int]) -> Call
 
 def _circuit_excess(run: Judged, circuit: CircuitSpec, members: list[int], instant: Instant) -> str | None:
     """How a circuit is overloaded by cars at this instant, in words."""
-    cars_w = [sum(instant.loadpoints[index].powers_w[phase] for index in members) for phase in range(3)]
-    flowing_w = list(instant.grid_powers_w) if circuit.uses_grid_meter else cars_w
+    cars_w, flowing_w = _flows_w(circuit, members, instant)
     ceiling = next(each for each in run.rooms.circuits if each.name == circuit.name)
     for phase in range(3):
         current_a = flowing_w[phase] / run.voltage_v
@@ -162,12 +201,15 @@ def _room_a(run: Judged, ceiling: Ceiling, index: int, instant: Instant) -> floa
     box = run.scenario.charger[index].box
     used = min(counted_phases(box, run.cars.get(loadpoint.car), loadpoint), loadpoint.phases)
     own = [phase - 1 for phase in box.phase_rotation[:used]]
-    room_a = float("inf")
+    room_a = inf
+    if ceiling.is_of_a_mean:
+        return -inf
     if ceiling.current_max_a is not None:
         room_a = min(ceiling.current_max_a - flowing_w[phase] / run.voltage_v for phase in own)
     if ceiling.power_max_w is not None:
         room_a = min(room_a, (ceiling.power_max_w - sum(flowing_w)) / (run.voltage_v * max(1, used)))
-    return room_a
+    offers_a = [each.pilot_a for each in instant.loadpoints]
+    return min(room_a, run.rooms.even_a(ceiling, index, instant, offers_a) - loadpoint.pilot_a)
 
 
 @invariant

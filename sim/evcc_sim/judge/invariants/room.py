@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from math import hypot
+from math import hypot, inf
 
 from evcc_sim.judge.invariants.grid_operator import Operator
 from evcc_sim.judge.invariants.seen import Doubt, counted_phases, seen_powers_w
 from evcc_sim.judge.trace import Instant, LoadpointInstant, Trace
 from evcc_sim.worlds.scenario import CircuitSpec, Scenario
+from evcclib.machines.charger import DRAWING_W
 from evcclib.model import ChargeMode
 from evcclib.settings import LoadpointSettings
 
@@ -32,6 +33,8 @@ class Ceiling:
     metered: tuple[int, ...] = ()
     unsure_w: float = 0.0
     sum_unsure_w: float = 0.0
+    unbalance_max_a: float | None = None
+    is_of_a_mean: bool = False
 
 
 class Rooms:
@@ -45,6 +48,7 @@ class Rooms:
         self._boxes = [charger.box for charger in scenario.charger]
         self._grid_phases = [[phase - 1 for phase in box.phase_rotation] for box in self._boxes]
         self.circuits = tuple(_ceilings(scenario))
+        self._with_battery = {name for spec in scenario.battery for name in circuits_above(scenario, spec.circuit)}
         self._everyone = tuple(range(len(scenario.charger)))
         self._circuits_over = [[each for each in self.circuits if index in each.members] for index in self._everyone]
         self._operator = operator
@@ -89,7 +93,7 @@ class Rooms:
     def _beside_a(
         self, loadpoint: int, instant: Instant, takes_a: Callable[[LoadpointInstant, LoadpointSettings], float]
     ) -> float:
-        ceilings, room_a = self.over(loadpoint, instant.second), float("inf")
+        ceilings, room_a = self.over(loadpoint, instant.second), inf
         if not ceilings:
             return room_a
         settings = self._trace.in_force(instant.second).loadpoints
@@ -102,7 +106,34 @@ class Rooms:
                     for phase in its_phases:
                         used_w[phase] += taken_w
             room_a = min(room_a, self._left_a(ceiling, used_w, phases))
+            if ceiling.unbalance_max_a is not None:
+                taken_a = [takes_a(*each) for each in zip(instant.loadpoints, settings, strict=True)]
+                room_a = min(room_a, self.even_a(ceiling, loadpoint, instant, taken_a))
         return room_a
+
+    def even_a(self, ceiling: Ceiling, loadpoint: int, instant: Instant, currents_a: Sequence[float]) -> float:
+        """What the greatest difference between phases leaves for ``loadpoint`` when every other car takes so much, or nothing on
+        phases where that would even it out: it may stop at any moment [A]."""
+        room_a, limit_a = inf, ceiling.unbalance_max_a
+        if limit_a is None:
+            return room_a
+        others_w = self._seen_others_w(ceiling, instant)
+        for one, other in self._uneven(loadpoint, instant.loadpoints[loadpoint]):
+            used_a = (others_w[one] - others_w[other]) / self._voltage_v
+            for member in ceiling.members:
+                each = instant.loadpoints[member]
+                if member != loadpoint and each.car and (one, other) in self._uneven(member, each):
+                    used_a += currents_a[member]
+            room_a = min(room_a, limit_a - used_a - 2 * ceiling.unsure_w / self._voltage_v)
+        return room_a
+
+    def _uneven(self, index: int, loadpoint: LoadpointInstant) -> set[tuple[int, int]]:
+        """The phases, of each two, on the first of which it may draw without the second, for all that one sees."""
+        rotation, box = self._grid_phases[index], self._boxes[index]
+        most = counted_phases(box, self._cars.get(loadpoint.car), loadpoint)
+        is_seen = box.has_meter and loadpoint.power_w >= DRAWING_W
+        counts = range(most if is_seen else 1, most + 1)
+        return {(one, other) for count in counts for one in rotation[:count] for other in rotation[count:]}
 
     def _counted_members(self, ceiling: Ceiling, instant: Instant) -> list[tuple[int, list[int]]]:
         """The loadpoints of ``ceiling`` that take something, or may, with the phases that a control must count on."""
@@ -141,11 +172,13 @@ class Rooms:
         return limit_w is not None and power_w > limit_w * 1.005 + ceiling.sum_unsure_w + 10
 
     def others_w(self, ceiling: Ceiling, instant: Instant) -> list[float]:
-        """What flows through ``ceiling`` that is not a car, on each phase [W]."""
+        """What flows through ``ceiling`` that is not a car, on each phase; what a battery that is in the tree gives is nothing to
+        count on [W]."""
         if not ceiling.sees_house:
             return [0.0, 0.0, 0.0]
         powers = [instant.loadpoints[member].powers_w for member in ceiling.members]
-        return [instant.grid_powers_w[phase] - sum(power[phase] for power in powers) for phase in range(3)]
+        given_w = max(instant.battery_w, 0.0) / 3 if ceiling.name in self._with_battery else 0.0
+        return [instant.grid_powers_w[phase] + given_w - sum(power[phase] for power in powers) for phase in range(3)]
 
     def flows_if_taken_w(self, ceiling: Ceiling, instant: Instant) -> list[float]:
         """What would flow through ``ceiling`` on each phase if every car took what it is offered, for all one sees [W]."""
@@ -183,7 +216,9 @@ class Rooms:
         return others_w
 
     def _left_a(self, ceiling: Ceiling, used_w: list[float], phases: list[int]) -> float:
-        left_a = float("inf")
+        left_a = inf
+        if ceiling.is_of_a_mean:
+            return -inf  # what its window leaves is for `mean_power_holds` to say
         if ceiling.current_max_a is not None:
             most_w = max(used_w[phase] for phase in phases) + ceiling.unsure_w
             left_a = ceiling.current_max_a - most_w / self._voltage_v
@@ -217,6 +252,8 @@ def _ceilings(scenario: Scenario) -> Iterator[Ceiling]:
             metered,
             RARE_DEVIATIONS * noise_w / 3**0.5 + steps_w,
             RARE_DEVIATIONS * noise_w + steps_w,
+            circuit.unbalance_max_a,
+            circuit.mean_power_max_w is not None,
         )
 
 
@@ -237,6 +274,14 @@ def _sees_house(circuit: CircuitSpec, scenario: Scenario) -> bool:
     if circuit.uses_grid_meter or circuit.has_meter:
         return circuit.uses_grid_meter
     return any(_sees_house(child, scenario) for child in scenario.circuit if child.parent == circuit.name)
+
+
+def circuits_above(scenario: Scenario, name: str | None) -> Iterator[str]:
+    """The circuit of this name and all that it is below."""
+    parents = {circuit.name: circuit.parent for circuit in scenario.circuit}
+    while name is not None:
+        yield name
+        name = parents[name]
 
 
 def circuit_members(scenario: Scenario, name: str) -> list[int]:
