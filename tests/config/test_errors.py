@@ -260,6 +260,21 @@ MISTAKES = [
     ),
     (
         "vehicles:\n",
+        "operatorlimit: {name: a, limit: 4200, contacts: [{closed: 1, limit: none}]}\nvehicles:\n",
+        "16: operatorlimit.limit: not beside contacts, each of which has a limit",
+    ),
+    (
+        "vehicles:\n",
+        "operatorlimit: {name: a, contacts: [{closed: 1}]}\nvehicles:\n",
+        "16: operatorlimit.contacts[0].limit: missing, expected a number from 0 to 1e+06 W, or none",
+    ),
+    (
+        "vehicles:\n",
+        "operatorlimit: {name: a, contacts: [{closed: 1, open: 1, limit: 0}]}\nvehicles:\n",
+        "16: operatorlimit.contacts[0]: expected closed or open, a plugin that says whether the contact is closed",
+    ),
+    (
+        "vehicles:\n",
         "operatorlimit: {name: a, limit: 4200, active: {source: gpio}}\nvehicles:\n",
         "16: operatorlimit.active.source: 'gpio' is not supported",
     ),

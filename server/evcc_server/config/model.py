@@ -200,17 +200,28 @@ class Circuit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Contact:
+    """A contact that sets a limit, ``limit_w`` None: that says there is none; ``when``: true while it is closed, or open."""
+
+    state: Source
+    when: bool
+    limit_w: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorLimitEntry:
     """One of ``operatorlimit``: where a limit of the grid operator is read. ``active`` None: it always is.
 
+    With ``contacts`` these say it instead, of several the lowest.
     An answer stands for ``expiry``; then, while the source is silent, ``fallback_w``, if there is one.
     """
 
     name: str
     line: int
     place: str
-    active: Source | None
+    active: Source | None = None
     limit: Source
+    contacts: tuple[Contact, ...] = ()
     interval: timedelta
     expiry: timedelta
     fallback_w: float | None = None

@@ -98,3 +98,61 @@ async def test_what_is_neither_on_nor_off_is_no_answer(said: str) -> None:
     more = limit('active: {source: http, uri: "http://ems.test/relay"}, limit: 4200')
     async with plugin_site(more=more, web=web) as devices:
         assert "neither true nor false" in await error_of(devices.limits["box"].read, DeviceImplausible)
+
+
+def relay(address: int) -> str:
+    return f'{{source: modbus, uri: "plc.test:502", register: {{address: {address}, type: discrete}}}}'
+
+
+STEPS = f"""
+operatorlimit:
+  name: receiver
+  contacts:
+  - {{closed: {relay(0)}, limit: none}}
+  - {{closed: {relay(1)}, limit: 6600}}
+  - {{closed: {relay(2)}, limit: 3300}}
+  - {{closed: {relay(3)}, limit: 0}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("bits", "power_w"),
+    [((1, 0, 0, 0), None), ((0, 1, 0, 0), 6600.0), ((0, 0, 1, 0), 3300.0), ((0, 0, 0, 1), 0.0), ((1, 1, 1, 0), 3300.0)],
+)
+@in_virtual_time
+async def test_a_receiver_of_steps(bits: tuple[int, ...], power_w: float | None) -> None:
+    fake = FakeDevice()
+    for address, bit in enumerate(bits):
+        fake.put(1, "discrete", address, bit)
+    async with plugin_site(more=STEPS, fakes={"plc.test": fake}) as devices:
+        assert await devices.limits["receiver"].read() == power_w
+
+
+@in_virtual_time
+async def test_a_receiver_none_of_whose_contacts_is_closed_has_a_broken_wire() -> None:
+    fake = FakeDevice()
+    for address in range(4):
+        fake.put(1, "discrete", address, 0)
+    async with plugin_site(more=STEPS, fakes={"plc.test": fake}) as devices:
+        assert "no contact says anything" in await error_of(devices.limits["receiver"].read, DeviceImplausible)
+        fake.is_reachable = False
+        await error_of(devices.limits["receiver"].read, DeviceError)
+
+
+@in_virtual_time
+async def test_one_contact_that_closes_and_one_that_opens_to_limit() -> None:
+    fake = FakeDevice()
+    more = limit(f"contacts: [{{closed: {relay(0)}, limit: 4200}}, {{open: {relay(1)}, limit: 0}}]")
+    async with plugin_site(more=more, fakes={"plc.test": fake}) as devices:
+        for closes, opens, power_w in ((0, 1, None), (1, 1, 4200.0), (0, 0, 0.0), (1, 0, 0.0)):
+            fake.put(1, "discrete", 0, closes)
+            fake.put(1, "discrete", 1, opens)
+            assert await devices.limits["box"].read() == power_w
+
+
+@in_virtual_time
+async def test_contact_that_is_neither_closed_nor_open_is_no_answer() -> None:
+    web = Web({"GET /relay": "unavailable"})
+    more = limit('contacts: {closed: {source: http, uri: "http://ems.test/relay"}, limit: 4200}')
+    async with plugin_site(more=more, web=web) as devices:
+        assert "neither true nor false" in await error_of(devices.limits["box"].read, DeviceImplausible)

@@ -12,11 +12,14 @@ from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 from trio_test import in_real_time
 
+from evcc_server.config.load import parse_config
 from evcc_server.devices.template.modbus_charger import ModbusCharger
 from evcc_server.devices.template.modbus_meter import ModbusMeter
+from evcc_server.errors import DeviceError
 from evcc_server.modbus import wire
 from evcc_server.modbus.link import Link
 from evcc_server.profiles.profile import load
+from evcc_server.wiring.factory import build
 from evcclib.model import ChargerStatus
 
 pytestmark = pytest.mark.wire
@@ -155,3 +158,35 @@ async def test_a_station_takes_the_current_that_was_meant() -> None:
 
 def test_the_numbers_above_are_what_they_claim() -> None:
     assert struct.unpack(">I", struct.pack(">HH", 0x010D, 0x6B71))[0] == 17_656_689
+
+
+SECTION_14A = """
+site: {{meters: {{grid: grid}}}}
+meters: [{{name: grid, type: custom, power: 0}}]
+chargers: [{{name: box, type: custom, status: A, enabled: false, enable: '', maxcurrent: ''}}]
+loadpoints: [{{charger: box}}]
+operatorlimit:
+  name: control box
+  contacts:
+  - {{closed: {{source: modbus, uri: "127.0.0.1:{port}", id: 1, register: {{address: 0, type: coil}}}}, limit: 4200}}
+  - {{open: {{source: modbus, uri: "127.0.0.1:{port}", id: 1, register: {{address: 3, type: discrete}}}}, limit: 0}}
+  interval: 1s
+  fallback: 4200
+"""
+
+
+@pytest.mark.parametrize(("closed", "power_w"), [((0, 1), None), ((1, 1), 4200.0), ((0, 0), 0.0), ((1, 0), 0.0)])
+@in_real_time
+async def test_contacts_of_a_control_box(closed: tuple[int, int], power_w: float | None) -> None:
+    """A relay at a coil, and another one at a discrete input that opens to limit; then the box is gone."""
+    coils = [SimData(0, values=[bool(closed[0])] + [False] * 15, datatype=DataType.BITS)]
+    inputs = [SimData(0, values=[False] * 3 + [bool(closed[1])] + [False] * 12, datatype=DataType.BITS)]
+    words = [SimData(0, values=[0], datatype=DataType.REGISTERS)]
+    with pymodbus_server(SimDevice(1, (coils, inputs, words, words)), FramerType.SOCKET) as port:
+        devices = build(parse_config(SECTION_14A.format(port=port), environment={}))
+        try:
+            assert await devices.limits["control box"].read() == power_w
+        finally:
+            await devices.aclose()
+    with pytest.raises(DeviceError):
+        await devices.limits["control box"].read()
