@@ -140,6 +140,7 @@ class SiteConfig(SiteDefaults):
     time_zone: tzinfo
     has_grid: bool = True
     pv_count: int = 0
+    has_zero_feed_in: bool = False  # the inverters follow the load, and hold back what would be exported [SITE-25]
     batteries: tuple[BatteryConfig, ...] = ()
     aux_count: int = 0
     vehicles: tuple[VehicleConfig, ...] = ()  # ordered by name

@@ -153,11 +153,13 @@ def site_configs(draw: st.DrawFn, *, most: int = 3, has_circuits: bool = True) -
             ),
             CircuitConfig(name="inner", parent="main", current_max_a=20.0, has_meter=draw(st.booleans())),
         )
+    pv_count = draw(st.integers(0, 2))
     return SiteConfig(
         time_zone=UTC,
         interval=draw(st.sampled_from([10, 30])) * SECOND,
         has_grid=True,
-        pv_count=draw(st.integers(0, 2)),
+        pv_count=pv_count,
+        has_zero_feed_in=pv_count > 0 and draw(st.booleans()),
         batteries=(
             BatteryConfig(
                 capacity_kwh=10.0,

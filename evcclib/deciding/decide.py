@@ -11,6 +11,7 @@ from evcclib.commands import Command
 from evcclib.deciding.bounding import can_be_told, clamped, grant_held, leave_alone, lowered_to
 from evcclib.deciding.enforce import lower_unheard
 from evcclib.deciding.explain import reason_of, with_disagreement
+from evcclib.deciding.probing import uncovered
 from evcclib.deciding.sending import planned, send, wake_up, want
 from evcclib.events import WarningCode
 from evcclib.laws.demand import Demand, because
@@ -34,6 +35,7 @@ def decide(site: SiteDesk, sun: Sun) -> SiteSeen:
     demands = [demand(lp) for lp in desks]
     limits = allotment(site, lambda lp: _claims(lp, demands[lp.index]))
     loadpoints = [_seen(lp, asked, sun) for lp, asked in zip(desks, demands, strict=True)]
+    sun = uncovered(site, loadpoints, sun)
     turns = order([each.priority for each in loadpoints])
     if limits is not None:
         limits.waive(turns)

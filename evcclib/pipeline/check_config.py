@@ -54,6 +54,8 @@ def check(config: SiteConfig) -> None:
     check_fields(config, TABLE, "", InvalidConfig)
     if not config.has_grid and not config.pv_count:
         raise InvalidConfig("has_grid", False, "True, or a pv_count above 0: either grid or pv meter")
+    if config.has_zero_feed_in and not (config.has_grid and config.pv_count):
+        raise InvalidConfig("has_zero_feed_in", True, "False at a site without grid meter or without pv meter")
     for position, vehicle in enumerate(config.vehicles):
         _check_vehicle(f"vehicles[{position}].", vehicle)
     _check_names("vehicles", [vehicle.name for vehicle in config.vehicles])
@@ -190,6 +192,7 @@ TABLE: Table = {
         "time_zone": ZONE,
         "has_grid": TRUTH,
         "pv_count": whole(0, 100),
+        "has_zero_feed_in": TRUTH,
         "batteries": each(instance(BatteryConfig)),
         "aux_count": whole(0, 100),
         "vehicles": each(instance(VehicleConfig)),

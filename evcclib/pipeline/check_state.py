@@ -15,6 +15,7 @@ from evcclib.ledger.session import Mix, SessionState
 from evcclib.machines.asking import PollState
 from evcclib.machines.battery import BatteryControl
 from evcclib.machines.charger import ChargerState, CurrentRange
+from evcclib.machines.hidden_sun import PATIENCE_MAX, HiddenSun
 from evcclib.machines.mean_power import Bought
 from evcclib.machines.readback import Disagreement
 from evcclib.machines.rounding import STEPS_A, Heard, Rounding
@@ -116,6 +117,15 @@ IN_STATE: Table = {
         "kwh_per_pct": optional(number(0.0001, 1000, "kWh")),
         "moved_pct": _SOC,
         "moved_energy_kwh": _ENERGY,
+    },
+    HiddenSun: {
+        "hope_w": _POWER,
+        "step_w": _POWER,
+        "pv_w": _POWER,
+        "load_w": _ANY,
+        "patience": number(1, PATIENCE_MAX),
+        "start_patience": number(1, PATIENCE_MAX),
+        "bought_wh": _POWER,
     },
     PollState: {"retries": _COUNT},
     LedgerState: {

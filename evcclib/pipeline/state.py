@@ -23,6 +23,7 @@ from evcclib.machines.balance import NO_BATTERY, BatterySum
 from evcclib.machines.battery import BatteryControl
 from evcclib.machines.charger import ChargerState
 from evcclib.machines.circuits import Load
+from evcclib.machines.hidden_sun import NOTHING_HIDDEN, HiddenSun
 from evcclib.machines.hold import Timer
 from evcclib.machines.mean_power import Bought
 from evcclib.machines.phases import Narrowed
@@ -169,6 +170,7 @@ class SiteState:
     battery_socs: tuple[Measured[float] | None, ...] = ()
     battery_controls: tuple[BatteryControl, ...] = ()
     aux: tuple[Measured[float] | None, ...] = ()
+    hidden_sun: HiddenSun = NOTHING_HIDDEN
     stale: frozenset[str] = frozenset()
     meters: Mapping[str, MeterReading] = field(default_factory=dict)
     bought: Mapping[str, Bought] = field(default_factory=dict)

@@ -49,7 +49,8 @@ def next_wake(site: SiteDesk, before: SiteState, sun: Sun, seen: SiteSeen | None
     memories = [loadpoint.memory for loadpoint in state.loadpoints]
     law_at = site.layout.law.next_change(seen, state.memory, memories)
     batteries_at = _battery_changes(site)
-    if instant in (law_at, *batteries_at):
+    is_probing = site.layout.config.has_zero_feed_in and any(each.demand.follows_sun for each in seen.loadpoints)
+    if is_probing or instant in (law_at, *batteries_at):
         return Wakes(next_tick, next_tick)
     renewed = first_after(
         instant,

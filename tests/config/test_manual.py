@@ -113,14 +113,14 @@ def test_the_tables_give_these_defaults() -> None:
     assert settings <= set(keys)
     assert [key for key in keys if key not in settings] == [
         *("interval", "log", "persist", "telemetry", "language"),
-        *("maxGridSupplyWhileBatteryCharging", "voltage"),
+        *("maxGridSupplyWhileBatteryCharging", "zeroFeedIn", "voltage"),
         "phaseRotation",
         *("guardDuration", "resetOnDisconnect", "soc.poll.interval", "soc.estimate", "unknownSocGrace"),
     ]
 
 
 OTHER = {"log": "warn", "persist": "false", "telemetry": "true", "language": "de", "mode": "now", "phases": "3"}
-OTHER |= {"phaseRotation": "L2 L3 L1", "resetOnDisconnect": "true", "soc.estimate": "false"}
+OTHER |= {"zeroFeedIn": "true", "phaseRotation": "L2 L3 L1", "resetOnDisconnect": "true", "soc.estimate": "false"}
 """Values that are not the default; of all others one more, or one more in front of the unit."""
 
 

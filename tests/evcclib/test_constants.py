@@ -32,6 +32,7 @@ from evcclib.machines import (
     battery,
     charger,
     detection,
+    hidden_sun,
     mean_power,
     phases,
     plausible,
@@ -45,6 +46,7 @@ from evcclib.machines import (
 from evcclib.machines.asking import PollState
 from evcclib.machines.charger import ChargerState, Report
 from evcclib.machines.detection import DetectionState
+from evcclib.machines.hidden_sun import HiddenSun
 from evcclib.machines.readback import Disagreement
 from evcclib.machines.soc import EstimatorConfig, SocState
 from evcclib.machines.unmetered import UNWATCHED, Offered, Watch
@@ -266,6 +268,100 @@ def test_battery_that_comes_first_sees_100_w_of_export() -> None:
         grid_supply_max_w=0.0,
     )
     assert found.power_w == 100.0
+
+
+# hidden sun
+
+
+def looks(
+    state: HiddenSun, seconds: float, *, pv_w: float = 300.0, beyond_w: float = 0.0, room_w: float | None = 5000.0
+) -> HiddenSun:
+    """One look at a house of 300 W whose car could take 5 kW more, or waits for 1380 W."""
+    start_w = 1380.0 if room_w is None else None
+    return hidden_sun.looked(state, hidden_sun.Look(seconds * S, pv_w, beyond_w, room_w, start_w))
+
+
+def hopes(**more: Any) -> HiddenSun:
+    """Of an instant ago, unless said otherwise, and looked at then."""
+    given: dict[str, Any] = {"hope_w": 300.0, "hoped_at": 0 * S, "at": 0 * S, "pv_w": 300.0, "load_w": 300.0}
+    return HiddenSun(**given | more)
+
+
+@witness("machines.hidden_sun.ABOUT_ZERO_W")
+def test_grid_at_zero_may_be_forty_watts() -> None:
+    assert looks(hopes(), 5, beyond_w=40.0).seen_at is None
+    assert looks(hopes(), 5, beyond_w=40.1).seen_at == 5 * S
+
+
+@witness("machines.hidden_sun.TRICKLE_W")
+def test_trickle_is_sixty_watts() -> None:
+    assert looks(hopes(), 5, beyond_w=45.0).hope_w == 360.0
+
+
+@witness("machines.hidden_sun.PRODUCES_W")
+def test_inverter_that_delivers_less_than_100_w_holds_nothing_back() -> None:
+    dark, light = (looks(hopes(), 100, pv_w=pv_w, room_w=None).hope_w for pv_w in (99.9, 100.0))
+    assert (dark, light) == (99.9, 100.0 + 1380.0 + 60.0)
+
+
+@witness("machines.hidden_sun.MOVES_W")
+def test_load_has_risen_by_more_than_fifty_watts() -> None:
+    assert looks(hopes(), 5, pv_w=350.0).rose_at is None
+    assert looks(hopes(), 5, pv_w=350.1).rose_at == 5 * S
+
+
+@witness("machines.hidden_sun.FOLLOWS")
+def test_inverter_has_ten_seconds_to_follow() -> None:
+    late = hopes(rose_at=0 * S, load_w=800.0)
+    assert looks(late, 9.9, beyond_w=500.0).seen_at is None
+    assert looks(late, 10, beyond_w=500.0).seen_at == 10 * S
+
+
+@witness("machines.hidden_sun.STEP_MAX_W")
+def test_steps_grow_to_1920_w() -> None:
+    assert looks(hopes(step_w=1500.0), 60).step_w == 1920.0
+    assert looks(hopes(step_w=900.0), 60).step_w == 1800.0
+
+
+@witness("machines.hidden_sun.STEP_WAIT")
+def test_steps_are_fifteen_seconds_apart() -> None:
+    assert [looks(hopes(), each).step_w for each in (14.9, 15)] == [0.0, 60.0]
+
+
+@witness("machines.hidden_sun.START_WAIT")
+def test_start_waits_150_s_once_all_the_sun_was_seen() -> None:
+    waits = hopes(hoped_at=None, at=100 * S, seen_at=0 * S)
+    assert [looks(waits, each, room_w=None).hope_w for each in (149.9, 150)] == [300.0, 1740.0]
+
+
+@witness("machines.hidden_sun.PATIENCE_MAX")
+def test_patience_doubles_eightfold_at_most() -> None:
+    failing = hopes(is_trying=True, step_w=60.0, load_w=500.0)
+    patience = [looks(failing._replace(patience=each), 5, beyond_w=200.0).patience for each in (3.0, 7.0)]
+    assert patience == [6.0, 8.0]
+
+
+@witness("machines.hidden_sun.BOUGHT_MAX_WH")
+def test_hopes_may_buy_a_hundred_watt_hours_at_once_and_as_much_an_hour() -> None:
+    assert [looks(hopes(bought_wh=each), 36).is_spent for each in (100.9, 101.1)] == [False, True]
+    assert looks(hopes(bought_wh=50.0), 36).bought_wh == 49.0
+
+
+@witness("machines.hidden_sun.RESUMED_PART")
+def test_hopes_are_raised_again_when_half_is_worked_off() -> None:
+    assert [looks(hopes(bought_wh=each, is_spent=True), 36).is_spent for each in (51.1, 50.9)] == [True, False]
+
+
+@witness("machines.hidden_sun.SWITCHES")
+def test_hope_outlives_an_open_contactor_by_a_minute() -> None:
+    waits = hopes(hope_w=5000.0, seen_at=0 * S)
+    assert [looks(waits, each, room_w=None).hope_w for each in (59.9, 60)] == [5000.0, 300.0]
+
+
+@witness("machines.hidden_sun.FORGOTTEN")
+def test_hope_that_nobody_has_looked_at_for_two_minutes_is_forgotten() -> None:
+    old = hopes(hope_w=5000.0, seen_at=0 * S, patience=8.0, step_w=200.0)
+    assert [looks(old, each).step_w for each in (119.9, 120, 120.1)] == [200.0, 400.0, 60.0]
 
 
 # battery

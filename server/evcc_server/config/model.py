@@ -59,6 +59,7 @@ class Site(SiteDefaults):
     battery: tuple[str, ...] = ()
     aux: tuple[str, ...] = ()
     voltage_v: float = 230.0
+    has_zero_feed_in: bool = False
     grid_supply_max_while_battery_charges_w: float = 0.0
 
 

@@ -52,6 +52,7 @@ def read_site(section: Section) -> Site:
         aux=aux,
         **read_settings(section, Scope.SITE),
         voltage_v=section.number("voltage", default=230.0, low=50, high=500, unit="V"),
+        has_zero_feed_in=section.boolean("zeroFeedIn", default=False),
         grid_supply_max_while_battery_charges_w=section.number(
             "maxGridSupplyWhileBatteryCharging", default=0.0, low=0, high=_POWER_MAX_W, unit="W"
         ),

@@ -70,6 +70,7 @@ def to_site_config(config: Config, devices: BuiltDevices) -> SiteConfig:
         time_zone=time_zone(config),
         has_grid=config.site.grid is not None,
         pv_count=len(config.site.pv),
+        has_zero_feed_in=config.site.has_zero_feed_in,
         batteries=tuple(_battery(config.meter(name), devices) for name in config.site.battery),
         aux_count=len(config.site.aux),
         vehicles=tuple(_vehicle(vehicle) for vehicle in config.vehicles),

@@ -220,6 +220,7 @@ def _site(scenario: Scenario, extras: Extras) -> dict[str, object]:
         "meters": meters,
         **_settings(site, Scope.SITE),
         "voltage": site.voltage_v,
+        "zeroFeedIn": site.has_zero_feed_in,
         "maxGridSupplyWhileBatteryCharging": site.grid_supply_max_while_battery_charges_w,
     }
 

@@ -67,6 +67,7 @@ class SiteSpec(SiteDefaults):
     grid_supply_max_while_battery_charges_w: float = 0.0
     has_grid_meter: bool = True
     sees_pv: bool = True  # False: the pv is there, but not configured
+    has_zero_feed_in: bool = False  # the control is told that the inverters export nothing
     skew_s: float = 0.0  # way 1: devices answer within so long after they are asked
 
 

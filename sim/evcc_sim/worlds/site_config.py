@@ -35,6 +35,7 @@ def site_config(scenario: Scenario) -> SiteConfig:
         time_zone=scenario.base.zone,
         has_grid=site.has_grid_meter,
         pv_count=len(scenario.pv) if site.sees_pv else 0,
+        has_zero_feed_in=site.has_zero_feed_in,
         batteries=tuple(map(battery_config, scenario.battery)),
         vehicles=tuple(
             vehicle_config(car) for car in sorted(scenario.car, key=lambda car: car.name) if not is_guest(car)

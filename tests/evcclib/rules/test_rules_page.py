@@ -14,7 +14,7 @@ NUMBERS: dict[str, list[int]] = {
     "U": [*range(1, 13)],
     "N": [*range(1, 6)],
     "CUT": [*range(1, 7)],
-    "SITE": [*range(1, 25)],
+    "SITE": [*range(1, 26)],
     "PRIO": [1, 2, 3],
     "LP": [1, 2, 3, 4, *range(10, 26)],
     "STR": [*range(1, 13)],

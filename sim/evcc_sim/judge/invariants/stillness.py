@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from evcc_sim.judge.invariants.curtailment import is_hidden
 from evcc_sim.judge.invariants.evidence import delays_s, is_tapering, swings_by_wish
 from evcc_sim.judge.invariants.excuses import CALMING
 from evcc_sim.judge.invariants.frame import Found, own_promise
@@ -18,11 +19,11 @@ def still_worlds_stay_still(run: Judged) -> Found:
     """With constant sun and household, the same cars and the same wishes, commands end within ten minutes and the delays.
 
     What a car begins or ends to draw is an answer to commands, not a change of the world. Cars that taper, are full or fall
-    asleep change by themselves; with a slow meter or a battery whoever follows the sun never comes to rest (rows 4, 5), nor does
-    with a noisy one whom it limits.
+    asleep change by themselves, and whoever looks for sun that an inverter holds back must move now and then; with a slow meter
+    or a battery whoever follows the sun never comes to rest (rows 4, 5), nor does with a noisy one whom it limits.
     """
     scenario = run.scenario
-    if any(car.sleep_after_s > 0 or car.phase_pause_min_s > 0 for car in scenario.car):
+    if is_hidden(scenario) or any(car.sleep_after_s > 0 or car.phase_pause_min_s > 0 for car in scenario.car):
         return
     if scenario.tariff != TariffSpec() or any(action.setting == "target_time" for action in scenario.action):
         return  # prices and plans move by the clock
