@@ -55,6 +55,8 @@ MARGIN_PART = 0.1
 """Of the spread, what is left to the grid so that less is bought: what is bought costs hardly more than what is left."""
 ENABLE_DELAY, DISABLE_DELAY = timedelta(minutes=1), timedelta(minutes=3)
 """An owner's delays by default; with these a move costs what it costs."""
+RELAY_GUARD = timedelta(minutes=10)
+"""One change of phases is spared for each of these, a few in a row sooner (`evcclib.laws.ration`)."""
 COMMAND_WS = 900.0
 """So much energy, bought or left by standing still, is worth a command: a quarter of a watt-hour."""
 STEP_A = 1.0
@@ -80,7 +82,7 @@ FOR_NOTHING = Waits()
 @often_replaced
 class Memory(NamedTuple):
     """Of a loadpoint: its account; the newest sample of the sun that it could have, and how far samples lie apart [W]; what its
-    present current has bought (+) or left (-) [Ws]; the moves that its contactor is spared; since when the sun has been short of
+    present current has bought (+) or left (-) [Ws]; the moves that its contactor and its relay are spared; since when the sun has been short of
     the minimum; how late the grid meter is."""
 
     account: Account = NOTHING_PAID
@@ -89,6 +91,7 @@ class Memory(NamedTuple):
     spread_w: float = 0.0
     missed_ws: float = 0.0
     ration: Ration = FULL
+    relay: Ration = FULL
     short_since: Timer = None
     is_hurried: bool = False
     waits: Waits = FOR_NOTHING
@@ -178,7 +181,7 @@ class Adaptive(Law):
 
 def _forgotten(memory: Memory) -> Memory:
     """Nothing but what the contactor is spared; the same object if that is so already."""
-    later = Memory(ration=memory.ration, lateness=memory.lateness)
+    later = Memory(ration=memory.ration, relay=memory.relay, lateness=memory.lateness)
     return memory if memory == later else later
 
 
@@ -313,13 +316,16 @@ def _follow(sight: _Sight, memory: Memory) -> tuple[Target, Memory]:
     ration = saved(memory.ration, sight.seen.guard_duration, sight.site.instant)
     since = sight.site.instant if memory.short_since is None else memory.short_since
     short_since = since if sight.is_short else None
-    memory = memory._replace(account=account, ration=ration, short_since=short_since)
+    relay = saved(memory.relay, RELAY_GUARD, sight.site.instant)
+    memory = memory._replace(account=account, ration=ration, relay=relay, short_since=short_since)
     goal = _goal(sight, memory, rate)
     memory = memory._replace(is_hurried=False)
     if goal.position != sight.position and goal.missing <= 0:
         ration = spent(ration, sight.site.instant)
+        if goal.position % 2 != sight.position % 2:
+            relay = spent(relay, sight.site.instant)
         return _moved(sight, goal.position, margin_w), memory._replace(
-            ration=ration, short_since=None, waits=FOR_NOTHING, missed_ws=0.0
+            ration=ration, relay=relay, short_since=None, waits=FOR_NOTHING, missed_ws=0.0
         )
     memory = memory._replace(waits=_waits(sight, memory, goal, rate))
     if not sight.seen.charger.is_enabled:
@@ -349,7 +355,7 @@ def _goal(sight: _Sight, memory: Memory, rate: Account) -> Move:
     seen, settings, position = sight.seen, sight.seen.settings, sight.position
     here, open_here = ONE + sight.is_wide, OPEN_ONE + sight.is_wide
     allowed = [here] if sight.is_kept else [here, open_here]
-    if sight.may_move_relay() and (sight.is_wide or sight.has_enough(ALL)):
+    if memory.relay.spared >= 1 and sight.may_move_relay() and (sight.is_wide or sight.has_enough(ALL)):
         allowed.append(ONE if sight.is_wide else ALL)
     if not seen.charger.is_enabled:
         able = [each for each in allowed if each >= ONE and (sight.is_kept or sight.has_enough(each))]

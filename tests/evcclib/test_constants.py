@@ -18,7 +18,7 @@ import pytest
 from bench import NOON, Bench, S, loadpoint, run, site_config
 
 from evcclib import allowed, config, errors, fixed_tariff, measured, reason_history, settings, units
-from evcclib.commands import BatteryMode, Disable, Enable, SetCurrent
+from evcclib.commands import BatteryMode, Disable, Enable, SetCurrent, SwitchPhases
 from evcclib.config import BatteryConfig, CircuitConfig, PollConfig, VehicleConfig
 from evcclib.errors import IncompatibleState, InvalidConfig, InvalidReadings, InvalidSetting
 from evcclib.events import Warned, WarningCode
@@ -1378,6 +1378,17 @@ def test_a_quarter_of_a_watt_hour_or_an_ampere_is_worth_a_command() -> None:
     assert followed(680.0)[:1] == [2]
     assert followed(700.0)[:1] == [1]
     assert followed(300.0)[:1] == [3]
+
+
+@witness("laws.adaptive.RELAY_GUARD")
+def test_phases_change_four_times_in_a_row_and_then_every_ten_minutes() -> None:
+    bench = Bench(site_config(loadpoint(phases=0, can_switch_phases=True, guard_duration=0 * S), law="adaptive"))
+    bench.box.status = B
+    changes = []
+    for second in range(10, 3601, 10):
+        sent = run(bench, [second], sun_w=9000.0 if second // 150 % 2 else 2000.0)
+        changes += [each for commands in sent.values() for each in commands if isinstance(each, SwitchPhases)]
+    assert len(changes) == 9
 
 
 @witness("laws.adaptive.MARGIN_PART")

@@ -6,6 +6,7 @@ from collections import deque
 from itertools import pairwise
 
 from evcc_sim.judge.invariants.evidence import delays_s, is_disturbed, is_hungry
+from evcc_sim.judge.invariants.excuses import CALMING
 from evcc_sim.judge.invariants.fairness import needed_stops
 from evcc_sim.judge.invariants.frame import Found, invariant, own_promise, promise_of
 from evcc_sim.judge.invariants.judged import Judged
@@ -93,6 +94,35 @@ def contactor_is_rationed(run: Judged) -> Found:
             first_s, most = changes[0], SPARED_MAX + 1
             if len(changes) > most + (sent.second - first_s) / guard_s:
                 yield sent.second, f"loadpoint {loadpoint + 1}: {len(changes)} changes in {sent.second - first_s:.0f} s"
+
+
+RELAY_GUARD_S = 600.0
+
+
+@promise_of("adaptive")
+def phase_changes_are_rationed(run: Judged) -> Found:
+    """Following the sun, phases change four times in a row at most, and beyond that once in ten minutes on the average: no more
+    than 10 times in an hour and 148 times in a day (docs/law.md).
+
+    A limit that leaves one phase only, requests, arrivals and faults are excuses.
+    """
+    if run.scenario.circuit or run.operator.ever_limits:
+        return
+    for loadpoint, _charger in run.loadpoints:
+        changes: list[float] = []
+        for sent in run.sent_to(loadpoint):
+            if not sent.accepted or not isinstance(sent.command, SwitchPhases):
+                continue
+            start_s, end_s = (changes[-1] if changes else sent.second) - 1, sent.second + 1
+            follows = all(_is_left_to_the_sun(run, loadpoint, each) for each in run.within(start_s, end_s))
+            if not follows or run.changes_between(start_s, end_s) or CALMING.excuses(run.faults, sent.second):
+                changes = []
+            changes.append(sent.second)
+            if len(changes) > SPARED_MAX + (sent.second - changes[0] + run.patience_s) / RELAY_GUARD_S:
+                yield (
+                    sent.second,
+                    f"loadpoint {loadpoint + 1}: {len(changes)} changes in {sent.second - changes[0]:.0f} s",
+                )
 
 
 def _is_left_to_the_sun(run: Judged, loadpoint: int, instant: Instant) -> bool:
