@@ -82,8 +82,8 @@ FOR_NOTHING = Waits()
 @often_replaced
 class Memory(NamedTuple):
     """Of a loadpoint: its account; the newest sample of the sun that it could have, and how far samples lie apart [W]; what its
-    present current has bought (+) or left (-) [Ws]; the moves that its contactor and its relay are spared; since when the sun has been short of
-    the minimum; how late the grid meter is."""
+    present current has bought (+) or left (-) [Ws]; the moves that its contactor and its relay are spared; since when the sun
+    has been short of the minimum; how late the grid meter is."""
 
     account: Account = NOTHING_PAID
     sampled_at: Timer = None

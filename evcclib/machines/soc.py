@@ -1,12 +1,14 @@
-"""State of charge between two answers of the vehicle [EST-1..EST-9, SOC-10..SOC-12].
+"""State of charge between two answers of the vehicle [EST-1..EST-10, SOC-10..SOC-12].
 
 ```
    soc  = fetched + (energy - energy when it was fetched) / kwh_per_pct        at most 100
    kwh_per_pct starts at capacity / 0.9 / 100 and is learned once the SoC has risen by more than 10 %
 ```
-The estimate is bounded: it never falls below what the vehicle said, and never rises faster than without any loss. An answer of
-0 % may mean that there is none: it never replaces another answer, nothing is learned from it, and an answer that stays although
-energy goes into the vehicle is doubted (`is_doubted`).
+Once answers have risen with the energy, one that is above all that can have been charged is not believed before it has stood for
+half an hour: a cloud that lies for a while ends no charge [EST-10]. One that has fallen is: it ends none either. The estimate is
+bounded: it never falls below what the vehicle said, and never rises faster than without any loss. An answer of 0 % may mean that
+there is none: it never replaces another answer, nothing is learned from it, and an answer that stays although energy goes into
+the vehicle is doubted (`is_doubted`).
 """
 
 from __future__ import annotations
@@ -15,9 +17,10 @@ import math
 from datetime import timedelta
 from typing import NamedTuple
 
+from evcclib.machines.hold import Timer, first_after
 from evcclib.machines.plausible import is_soc, is_sure_soc
 from evcclib.readings import ABSENT, Measured, Missing, Reading
-from evcclib.units import HOUR, ZERO, whole_seconds
+from evcclib.units import HOUR, ZERO, Instant, whole_seconds
 
 CHARGE_EFFICIENCY = 0.9
 GRADIENT_RISE_PCT = 10.0
@@ -30,6 +33,12 @@ UNMOVED_SHARE = 0.1
 """A SoC that has not moved while this share of the capacity was charged is doubted ..."""
 UNMOVED_KWH = 10.0
 """... or this much, where the capacity is not known: some 10 % of the largest batteries."""
+RISE_SLACK_PCT = 5.0
+RISE_SLACK = 1.2
+"""So far may an answer be above what the session's energy allows without any loss, and so much less may the capacity be than its
+owner thinks."""
+BELIEVED_AFTER = timedelta(minutes=30)
+"""What stands for so long is believed, whatever was charged."""
 POWER_MIN_W = 1.0
 """Less than a watt charges nothing: with it there is no duration, as without power [N-4]."""
 FULL_PCT = 100.0
@@ -52,6 +61,8 @@ class SocState(NamedTuple):
     """``soc_pct`` None: not known yet. ``kwh_per_pct`` [kWh of charged energy per %] None: nothing has been learned.
 
     ``initial_pct``: where the rise that teaches the gradient starts. ``moved_pct``: the answer that has moved last.
+    ``first_pct``: the answer with which a rise is compared. ``is_proven``:
+    later ones have risen with the energy. ``odd_since``: since when answers rise by more than they can.
     """
 
     soc_pct: float | None = None
@@ -62,6 +73,10 @@ class SocState(NamedTuple):
     kwh_per_pct: float | None = None
     moved_pct: float | None = None
     moved_energy_kwh: float = 0.0
+    first_pct: float | None = None
+    first_energy_kwh: float = 0.0
+    is_proven: bool = False
+    odd_since: Timer = None
 
 
 UNKNOWN = SocState()
@@ -75,6 +90,7 @@ def step(
     vehicle_soc: Reading[float],
     energy_kwh: float,
     config: EstimatorConfig,
+    instant: Instant,
     statuses_agree: bool = True,
 ) -> SocState:
     """The state after one look at the charger's SoC, the vehicle's SoC and the session's energy.
@@ -87,6 +103,16 @@ def step(
     if fetched is None:
         return state
     energy_kwh = max(energy_kwh, 0.0)
+    if isinstance(charger_soc, Measured) or not _is_odd(state, fetched, energy_kwh, config):
+        state = state if state.odd_since is None else state._replace(odd_since=None)
+    elif state.odd_since is None or instant - state.odd_since < BELIEVED_AFTER:
+        state = state if state.odd_since is not None else state._replace(odd_since=instant)
+        assert state.fetched_pct is not None
+        fetched = state.fetched_pct
+    else:
+        state = state._replace(
+            first_pct=fetched, first_energy_kwh=energy_kwh, is_proven=False, odd_since=None, initial_pct=None
+        )
     if state.moved_pct is None or abs(fetched - state.moved_pct) >= MOVED_PCT or energy_kwh < state.moved_energy_kwh:
         state = state._replace(moved_pct=fetched, moved_energy_kwh=energy_kwh)
     if not config.is_active:
@@ -98,6 +124,11 @@ def step(
         soc_pct = min(fetched + (energy_kwh - state.fetched_energy_kwh) / per_pct, FULL_PCT)
         return state if soc_pct == state.soc_pct else state._replace(soc_pct=soc_pct)
     return _fetched(state, fetched, energy_kwh, config, statuses_agree=statuses_agree)
+
+
+def next_change(state: SocState, instant: Instant) -> Instant | None:
+    """When an answer that rises by more than it can is believed."""
+    return None if state.odd_since is None else first_after(instant, state.odd_since + BELIEVED_AFTER)
 
 
 def is_doubted(state: SocState, energy_kwh: float, config: EstimatorConfig) -> bool:
@@ -163,6 +194,14 @@ def progress(threshold_pct: float, soc_pct: float | None) -> float:
     return threshold_pct + steps * PROGRESS_STEP_PCT
 
 
+def _is_odd(state: SocState, fetched: float, energy_kwh: float, config: EstimatorConfig) -> bool:
+    """Whether an answer is above all that can have been charged since the one it is compared with."""
+    if not state.is_proven or state.first_pct is None or not config.is_active or energy_kwh < state.first_energy_kwh:
+        return False
+    charged_pct = (energy_kwh - state.first_energy_kwh) / config.capacity_kwh * FULL_PCT
+    return fetched > state.first_pct + RISE_SLACK * charged_pct + RISE_SLACK_PCT
+
+
 def _source(charger_soc: Reading[float], vehicle_soc: Reading[float], last_pct: float | None) -> float | None:
     if charger_soc is ABSENT and vehicle_soc is ABSENT:
         return last_pct
@@ -183,6 +222,10 @@ def _fetched(
 ) -> SocState:
     """A new value, or a counter that started again: the estimate starts over from here, and the gradient may be learned."""
     initial_pct, initial_energy_kwh, kwh_per_pct = state.initial_pct, state.initial_energy_kwh, state.kwh_per_pct
+    if not state.first_pct or fetched < state.first_pct or energy_kwh < state.first_energy_kwh:
+        state = state._replace(first_pct=fetched, first_energy_kwh=energy_kwh, is_proven=False)
+    elif fetched - state.first_pct >= MOVED_PCT and energy_kwh > state.first_energy_kwh:
+        state = state._replace(is_proven=True)
     if energy_kwh < state.fetched_energy_kwh:
         initial_pct = None  # the old baseline belongs to the old counter [DEF-22]
     if not initial_pct and statuses_agree:  # a rise from 0 % may be the step from no SoC to one
@@ -201,4 +244,8 @@ def _fetched(
         kwh_per_pct=kwh_per_pct,
         moved_pct=state.moved_pct,
         moved_energy_kwh=state.moved_energy_kwh,
+        first_pct=state.first_pct,
+        first_energy_kwh=state.first_energy_kwh,
+        is_proven=state.is_proven,
+        odd_since=state.odd_since,
     )

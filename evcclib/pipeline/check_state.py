@@ -117,6 +117,8 @@ IN_STATE: Table = {
         "kwh_per_pct": optional(number(0.0001, 1000, "kWh")),
         "moved_pct": _SOC,
         "moved_energy_kwh": _ENERGY,
+        "first_pct": _SOC,
+        "first_energy_kwh": _ENERGY,
     },
     HiddenSun: {
         "hope_w": _POWER,

@@ -426,6 +426,7 @@ def _see_soc(lp: LoadpointDesk, *, is_connected: bool, is_charging: bool) -> Non
         vehicle_soc=vehicle_soc,
         energy_kwh=state.ledger.session_kwh,
         config=lp.estimator,
+        instant=lp.instant,
         statuses_agree=statuses_agree,
     )
     if state.soc is not before:

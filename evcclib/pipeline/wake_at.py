@@ -12,7 +12,7 @@ from typing import NamedTuple
 from evcclib.laws import demand
 from evcclib.laws.law import SiteSeen, Sun
 from evcclib.ledger import savings
-from evcclib.machines import asking, battery, charger, phases, rousing, unmetered
+from evcclib.machines import asking, battery, charger, phases, rousing, soc, unmetered
 from evcclib.machines.hold import first_after
 from evcclib.model import ChargeMode
 from evcclib.pipeline import circuit_loads, observe_site, sharing
@@ -137,6 +137,7 @@ def _next_change(lp: LoadpointDesk) -> Instant | None:
         ),
         sharing.next_change(state, instant),
         unmetered.next_change(state.watch, instant),
+        soc.next_change(state.soc, instant),
         demand.next_change(state.vehicle_since, instant=instant, grace=config.unknown_soc_grace),
         _next_question(lp),
         _next_plan(lp),

@@ -1045,7 +1045,9 @@ CAR = EstimatorConfig(capacity_kwh=90.0)
 
 def looked(state: SocState, soc_pct: float, energy_kwh: float, car: EstimatorConfig = CAR) -> SocState:
     reading = Measured(soc_pct, 0 * S)
-    return soc.step(state, charger_soc=ABSENT, vehicle_soc=reading, energy_kwh=energy_kwh, config=car)
+    return soc.step(
+        state, charger_soc=ABSENT, vehicle_soc=reading, energy_kwh=energy_kwh, config=car, instant=Instant(0 * S)
+    )
 
 
 @witness("machines.soc.CHARGE_EFFICIENCY", "machines.soc.FULL_PCT")
@@ -1082,6 +1084,28 @@ def test_soc_that_stands_while_a_tenth_of_the_battery_or_10_kwh_are_charged_is_d
     unknown = EstimatorConfig(capacity_kwh=0.0)
     assert not soc.is_doubted(state, 10.0, unknown)
     assert soc.is_doubted(state, 10.01, unknown)
+
+
+@witness("machines.soc.RISE_SLACK_PCT", "machines.soc.RISE_SLACK", "machines.soc.BELIEVED_AFTER")
+def test_answer_may_be_five_percent_and_a_fifth_above_what_was_charged_or_stand_for_half_an_hour() -> None:
+    car = EstimatorConfig(capacity_kwh=50.0)
+    first = looked(looked(SocState(), 40.0, 0.0, car), 42.0, 1.0, car)
+    assert [looked(first, soc_pct, 2.5, car).odd_since is None for soc_pct in (51.0, 51.1)] == [True, False]
+    assert [looked(first, soc_pct, 5.0, car).odd_since is None for soc_pct in (57.0, 57.1)] == [True, False]
+    odd = looked(first, 60.0, 1.0, car)
+    assert soc.next_change(odd, Instant(0 * S)) == 1800 * S
+    later = [
+        soc.step(
+            odd,
+            charger_soc=ABSENT,
+            vehicle_soc=Measured(60.0, Instant(0 * S)),
+            energy_kwh=1.0,
+            config=car,
+            instant=Instant(seconds * S),
+        ).soc_pct
+        for seconds in (1799, 1800)
+    ]
+    assert later == [42.0, 60.0]
 
 
 @witness("machines.soc.POWER_MIN_W")

@@ -30,6 +30,7 @@ def step(
     *,
     charger: Reading[float] = ABSENT,
     statuses_agree: bool = True,
+    minutes: float = 0.0,
 ) -> SocState:
     return soc.step(
         state,
@@ -37,6 +38,7 @@ def step(
         vehicle_soc=value(vehicle),
         energy_kwh=energy_kwh,
         config=config,
+        instant=ORIGIN + timedelta(minutes=minutes),
         statuses_agree=statuses_agree,
     )
 
@@ -325,7 +327,51 @@ def test_small_batteries_are_estimated_and_agreement_is_assumed() -> None:
     scooter = EstimatorConfig(capacity_kwh=0.9)
     state = UNKNOWN
     for energy_kwh, vehicle in ((0.0, 20.0), (0.2, 20.0), (0.25, 45.0)):
-        state = soc.step(state, charger_soc=ABSENT, vehicle_soc=value(vehicle), energy_kwh=energy_kwh, config=scooter)
+        state = soc.step(
+            state, charger_soc=ABSENT, vehicle_soc=value(vehicle), energy_kwh=energy_kwh, config=scooter, instant=ORIGIN
+        )
         assert state.soc_pct == (40.0 if energy_kwh == 0.2 else vehicle)
     assert state.kwh_per_pct == pytest.approx(0.01)
     assert soc.remaining_duration(state, 55, 100, scooter) == timedelta(hours=1)
+
+
+@pytest.mark.rule("EST-10")
+def test_answer_above_what_can_have_been_charged_is_not_believed_for_half_an_hour() -> None:
+    state = follow(LARGE, (0, 45), (6, 54))
+    lied = step(state, 7, 75, minutes=1)
+    assert lied.soc_pct == pytest.approx(54 + 1.5)
+    assert step(lied, 8, 75, minutes=30.9).soc_pct == pytest.approx(54 + 3)
+    believed = step(lied, 8, 75, minutes=31)
+    assert believed.soc_pct == 75
+    assert step(believed, 9, 77, minutes=31).soc_pct == 77
+
+
+@pytest.mark.rule("EST-10")
+def test_lie_that_ends_leaves_nothing_behind() -> None:
+    state = follow(LARGE, (0, 45), (6, 54))
+    over = step(step(state, 7, 75, minutes=1), 12, 63, minutes=20)
+    assert (over.soc_pct, over.odd_since) == (63, None)
+    assert step(over, 13, 90, minutes=40).odd_since == ORIGIN + timedelta(minutes=40)
+
+
+@pytest.mark.rule("EST-10")
+def test_answers_that_can_be_so_are_believed_at_once() -> None:
+    state = follow(LARGE, (0, 45), (6, 54))
+    assert step(state, 12, 63, minutes=1).soc_pct == 63  # 20 % were charged
+    assert step(state, 12, 74, minutes=1).odd_since is None  # the battery is a sixth smaller
+    assert step(state, 7, 30, minutes=1).soc_pct == 30  # it falls
+    assert step(state, 6, 54, charger=Measured(80.0, ORIGIN), minutes=1).soc_pct == 80  # the car itself
+    assert step(UNKNOWN, 0, 80, minutes=1).soc_pct == 80  # nobody has said another thing
+
+
+@pytest.mark.rule("EST-10")
+def test_first_answer_may_be_an_old_one() -> None:
+    assert step(follow(LARGE, (0, 45)), 1, 80, minutes=1).soc_pct == 80
+    fallen = step(follow(LARGE, (0, 45), (6, 54)), 7, 30, minutes=1)
+    assert step(fallen, 8, 57, minutes=2).soc_pct == 57  # what was lower was the lie
+
+
+@pytest.mark.rule("EST-10")
+def test_without_a_capacity_nothing_is_odd() -> None:
+    unknown = EstimatorConfig(capacity_kwh=0)
+    assert step(follow(unknown, (0, 45)), 0, 90, unknown, minutes=1).soc_pct == 90

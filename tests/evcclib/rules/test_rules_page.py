@@ -28,7 +28,7 @@ NUMBERS: dict[str, list[int]] = {
     "WAKE": [1, 2, 3],
     "GOAL": [*range(1, 6)],
     "SOC": [*range(6, 13)],
-    "EST": [*range(1, 10)],
+    "EST": [*range(1, 11)],
     "PLAN": [*range(1, 23)],
     "BAT": [*range(1, 9)],
     "CIR": [1, 2, 3],
