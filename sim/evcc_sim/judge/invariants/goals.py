@@ -7,10 +7,11 @@ from functools import partial
 from itertools import islice, pairwise
 from math import isnan
 
-from evcc_sim.judge.invariants.evidence import current_max_a, is_hungry, takes_offence
+from evcc_sim.judge.invariants.evidence import current_max_a, is_hungry, stop_s, takes_offence
 from evcc_sim.judge.invariants.excuses import SETTLED_AFTER_S, SETTLING
-from evcc_sim.judge.invariants.frame import Found, invariant
+from evcc_sim.judge.invariants.frame import Found, invariant, own_promise
 from evcc_sim.judge.invariants.judged import REACTION_S, Judged, lasting
+from evcc_sim.judge.meant import GOAL_MARGIN_PCT
 from evcc_sim.judge.trace import InForce, Instant
 from evcc_sim.plants.faults import Fault, FaultKind
 from evcclib.model import ChargeMode
@@ -179,3 +180,49 @@ def _is_hindered(run: Judged, goal: _Goal, set_s: float, car: str) -> bool:
         if is_concerned and fault.start_s < goal.target_s and fault.end_s + SETTLED_AFTER_S > set_s:
             return True
     return run.operator.is_limiting(goal.target_s, after_s=goal.target_s - set_s)
+
+
+SHORT_LIE_S = 1500.0
+"""A SoC that is not so is believed if it stands for longer."""
+PROVEN_PCT = 5.0
+"""So far a SoC must have risen before a lie is one that its maker's cloud is trusted not to tell."""
+
+
+@own_promise
+def short_lies_end_no_charge(run: Judged) -> Found:
+    """A car that charges goes on while its maker's cloud tells for a while of more than can have been charged [EST-10].
+
+    Where sun or mode feed it all the time, and no limit may stop it.
+    """
+    if run.scenario.circuit or run.operator.ever_limits:
+        return
+    for lie in run.faults:
+        car = run.cars.get(lie.device)
+        if car is None or lie.kind is not FaultKind.LYING or lie.end_s - lie.start_s > SHORT_LIE_S:
+            continue
+        for index, charger in run.loadpoints:
+            before, wish = run.at(lie.start_s).loadpoints[index], run.trace.in_force(lie.start_s)
+            came_s = run.meant.arrived_s(index, lie.start_s)
+            has_risen = before.soc_pct - run.at(came_s).loadpoints[index].soc_pct >= PROVEN_PCT
+            if before.car != car.name or wish.vehicles[index] != car.name or before.power_w <= 0 or not has_risen:
+                continue
+            settings = wish.loadpoints[index]
+            if not charger.loadpoint.estimates_soc or run.changes_between(lie.start_s, lie.end_s):
+                continue
+            end_pct = min(settings.soc_target_pct or 100, car.soc_limit_pct, car.taper_from_pct) - GOAL_MARGIN_PCT
+            least_w = settings.current_min_a * run.voltage_v * min(car.phases, before.phases)
+            around = run.between(lie.start_s - stop_s(run, index, settings), lie.end_s)
+            is_fed = settings.mode in (ChargeMode.NOW, ChargeMode.MINPV) or all(
+                each.pv_available_w - each.household_w - run.trace.in_force(each.second).site.residual_power_w
+                > least_w + 300
+                for each in around
+            )
+            if not is_fed or around[-1].loadpoints[index].soc_pct > end_pct:
+                continue
+            for each in run.within(lie.start_s, lie.end_s):
+                if each.loadpoints[index].pilot_a == 0:
+                    yield (
+                        each.second,
+                        f"loadpoint {index + 1} stops at {each.loadpoints[index].soc_pct:.0f} % for a lie",
+                    )
+                    break
