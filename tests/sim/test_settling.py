@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import time
 
 import pytest
@@ -99,3 +100,13 @@ def test_commands_end_whatever_interval_car_and_step(**world: float) -> None:
 def test_commands_end_however_late_the_meter_is(age_s: tuple[float, float], **world: float) -> None:
     lag_s, refresh_s = age_s
     assert restless(still_world(lag_s=lag_s, refresh_s=refresh_s, **world)) == []  # type: ignore[arg-type]  # by name
+
+
+@pytest.mark.day
+@pytest.mark.parametrize("sun_w", [2500.0, 6000.0, 9000.0])
+@pytest.mark.parametrize("phases", [0, 1, 3])
+def test_the_meter_of_bad_meter_lets_it_settle_to_its_noise(sun_w: float, phases: int) -> None:
+    """Every 30 s, 15 s late, in steps of 10 W, with noise: the set-point moves by what the noise is worth and no more."""
+    still = still_world(sun_w=sun_w, interval_s=30, phases=phases)
+    bad = MeterSpec(refresh_s=30.0, lag_s=15.0, noise_w=20.0, resolution_w=10.0)
+    assert simulate(replace(still, grid=GridMeterSpec(meter=bad)), 1).violations == ()

@@ -226,3 +226,45 @@ def short_lies_end_no_charge(run: Judged) -> Found:
                         f"loadpoint {index + 1} stops at {each.loadpoints[index].soc_pct:.0f} % for a lie",
                     )
                     break
+
+
+OVERSHOOT_S = 300.0
+
+
+@own_promise
+def targets_are_kept(run: Judged) -> Found:
+    """A car whose maker's cloud tells its SoC is not charged past its target by more than a control can be mistaken: between two
+    answers, and while they stand still, the energy counts.
+
+    A cloud that lies, or says nothing, is an excuse; so is a cabin that is conditioned at the goal.
+    """
+    for index, _charger in run.loadpoints:
+        for instant, wish, _since_s in lasting(run, partial(_may_overshoot_s, run, index)):
+            soc_pct, target_pct = instant.loadpoints[index].soc_pct, wish.loadpoints[index].soc_target_pct
+            yield instant.second, f"loadpoint {index + 1} charges at {soc_pct:.0f} %, its target is {target_pct} %"
+
+
+def _may_overshoot_s(run: Judged, index: int, instant: Instant, wish: InForce) -> float | None:
+    loadpoint, settings = instant.loadpoints[index], wish.loadpoints[index]
+    car, estimates = run.cars.get(loadpoint.car), run.scenario.charger[index].loadpoint.estimates_soc
+    if (
+        car is None
+        or not (car.has_api and car.has_soc and estimates)
+        or wish.vehicles[index] != car.name
+        or car.climate
+    ):
+        return None
+    if not max(settings.soc_min_pct, 0) < settings.soc_target_pct < 100 or loadpoint.power_w <= 0:
+        return None
+    excuses = [
+        fault
+        for fault in run.faults
+        if fault.device in (car.name, *_devices(run, index)) and fault.kind is not FaultKind.FROZEN
+    ]
+    if SETTLING.excuses(excuses, instant.second) or loadpoint.soc_pct <= settings.soc_target_pct + GOAL_MARGIN_PCT:
+        return None
+    return 2 * run.patience_s + OVERSHOOT_S
+
+
+def _devices(run: Judged, index: int) -> tuple[str, ...]:
+    return (run.scenario.charger[index].box.name, "site")
