@@ -13,8 +13,12 @@ from evcc_sim.judge.invariants.frame import Found, invariant, own_promise
 from evcc_sim.judge.invariants.judged import REACTION_S, Judged, lasting
 from evcc_sim.judge.meant import GOAL_MARGIN_PCT
 from evcc_sim.judge.trace import InForce, Instant
+from evcc_sim.plants.car import CarSpec
 from evcc_sim.plants.faults import Fault, FaultKind
-from evcclib.model import ChargeMode
+from evcc_sim.plants.prices import Tariffs
+from evcclib.model import ChargeMode, TariffKind
+from evcclib.settings import LoadpointSettings
+from evcclib.tariff import Rates
 
 WAITS_S = 900.0
 """So long a car in mode now may get nothing: guards, retries, searches and settling are shorter."""
@@ -125,7 +129,7 @@ def feasible_plans_are_met(run: Judged) -> Found:
         if start is None or end is None or settings.target_time is None:
             continue
         before, after = start.loadpoints[goal.loadpoint], end.loadpoints[goal.loadpoint]
-        car, charger = run.cars.get(before.car), scenario.charger[goal.loadpoint]
+        car = run.cars.get(before.car)
         if car is None or before.car != after.car or wish.vehicles[goal.loadpoint] != car.name:
             continue
         if settings.mode not in (ChargeMode.PV, ChargeMode.MINPV) or takes_offence(car):
@@ -133,13 +137,9 @@ def feasible_plans_are_met(run: Judged) -> Found:
         if not (car.has_api and car.has_soc) or _is_hindered(run, goal, set_s, car.name):
             continue
         target_pct = min(settings.soc_target_pct or 100.0, car.soc_limit_pct)
-        configured = settings.phases_configured if charger.box.can_switch_phases else 0
-        phases = min(car.phases, charger.box.phases, configured or 3)
-        high_a = current_max_a(run, goal.loadpoint, settings, car)
-        if high_a < car.current_min_a:
+        if current_max_a(run, goal.loadpoint, settings, car) < car.current_min_a:
             continue
-        power_w = run.voltage_v * high_a * phases
-        needed_s = (target_pct - before.soc_pct) / 100 * car.capacity_kwh * 3.6e6 / (power_w * car.efficiency)
+        needed_s = _needed_s(run, goal.loadpoint, settings, car, target_pct - before.soc_pct)
         taper_s = 3600.0 if target_pct > car.taper_from_pct else 0.0
         lost_s = sum(
             min(fault.end_s, goal.target_s) - max(fault.start_s, set_s) + SETTLED_AFTER_S
@@ -155,6 +155,88 @@ def feasible_plans_are_met(run: Judged) -> Found:
                 f"loadpoint {goal.loadpoint + 1}: {after.soc_pct:.1f} % at the target time, planned {target_pct:g} %"
             )
             yield goal.target_s, message
+
+
+def _power_w(run: Judged, loadpoint: int, settings: LoadpointSettings, car: CarSpec) -> float:
+    """The most that a car can draw [W]."""
+    box = run.scenario.charger[loadpoint].box
+    configured = settings.phases_configured if box.can_switch_phases else 0
+    phases = min(car.phases, box.phases, configured or 3)
+    return run.voltage_v * current_max_a(run, loadpoint, settings, car) * phases
+
+
+def _needed_s(run: Judged, loadpoint: int, settings: LoadpointSettings, car: CarSpec, rise_pct: float) -> float:
+    """How long a car takes to charge by so much [s]."""
+    return rise_pct / 100 * car.capacity_kwh * 3.6e6 / (_power_w(run, loadpoint, settings, car) * car.efficiency)
+
+
+SLOT_S = 300.0
+SPARE_PART, SPARE_S = 0.25, 1800.0
+"""So much longer may a plan take a charge to be."""
+DEARER_PART, DEARER = 0.1, 0.02
+"""A slot is a dear one that costs so much more than the dearest which a plan needs [1, currency/kWh]."""
+RUN_S = 900.0
+"""So long a car may charge in dear slots all in all: a run that has begun is gone on with."""
+
+
+@own_promise
+def plans_wait_for_cheap_slots(run: Judged) -> Found:
+    """A car with a departure ahead buys where it is cheap, as far as its time and the prices that were known allow.
+
+    Judged are cars in mode pv with nothing else to do, from the last change of their wishes on.
+    """
+    scenario = run.scenario
+    if scenario.circuit or run.faults or run.operator.ever_limits:
+        return
+    tariffs = Tariffs(scenario.tariff, scenario.base, run.trace.seed)
+    for goal in _goals(run):
+        wish = run.trace.in_force(goal.target_s - 1.0)
+        settings, set_s = wish.loadpoints[goal.loadpoint], max(goal.set_s, wish.second)
+        before = run.at(set_s).loadpoints[goal.loadpoint]
+        car = run.cars.get(before.car)
+        if car is None or not (car.has_api and car.has_soc) or wish.vehicles[goal.loadpoint] != car.name:
+            continue
+        if (
+            settings.mode is not ChargeMode.PV
+            or settings.smart_cost_limit is not None
+            or settings.soc_min_pct
+            or car.climate
+        ):
+            continue
+        known = tariffs.at(set_s)
+        rates = known.get(TariffKind.PLANNER) or known.get(TariffKind.GRID)
+        seconds = [set_s + SLOT_S * number for number in range(int((goal.target_s - set_s) / SLOT_S))]
+        slots = [None if rates is None else rates.at(scenario.base.utc(second)) for second in seconds]
+        prices = sorted(slot.price for slot in slots if slot is not None)
+        target_pct = min(settings.soc_target_pct or 100.0, car.soc_limit_pct)
+        needed_s = (
+            _needed_s(run, goal.loadpoint, settings, car, target_pct - before.soc_pct) * (1 + SPARE_PART) + SPARE_S
+        )
+        needed = int(needed_s / SLOT_S) + 1
+        if len(prices) < len(seconds) or needed >= len(prices) or target_pct > car.taper_from_pct:
+            continue
+        assert rates is not None
+        dear = prices[needed] + max(DEARER_PART * abs(prices[needed]), DEARER)
+        yield from _bought_dear(
+            run, goal, car, rates, dear, set_s, RUN_S * _power_w(run, goal.loadpoint, settings, car)
+        )
+
+
+def _bought_dear(
+    run: Judged, goal: _Goal, car: CarSpec, rates: Rates, dear: float, set_s: float, most_ws: float
+) -> Found:
+    """The moment at which a car has bought more than it may in slots that cost more than ``dear``."""
+    bought_ws = 0.0
+    for instant, after in pairwise(run.within(set_s, goal.target_s)):
+        now, rate = instant.loadpoints[goal.loadpoint], rates.at(run.scenario.base.utc(instant.second))
+        if now.car == car.name and rate is not None and rate.price > dear:
+            bought_ws += max(0.0, min(instant.grid_w, now.power_w)) * (after.second - instant.second)
+        if bought_ws > most_ws:
+            message = (
+                f"loadpoint {goal.loadpoint + 1} has bought {bought_ws / 3.6e6:.1f} kWh above {dear:.3f} for its plan"
+            )
+            yield instant.second, message
+            return
 
 
 def _goals(run: Judged) -> list[_Goal]:
