@@ -32,6 +32,16 @@ from evcclib.units import ORIGIN
             {"has_grid": False},
             "has_grid: False is not allowed, expected True, or a pv_count above 0: either grid or pv meter",
         ),
+        (
+            [],
+            {"has_zero_feed_in": True, "pv_count": 0},
+            "has_zero_feed_in: True is not allowed, expected False at a site without grid meter or without pv meter",
+        ),
+        (
+            [],
+            {"has_zero_feed_in": True, "has_grid": False, "pv_count": 1},
+            "has_zero_feed_in: True is not allowed, expected False at a site without grid meter or without pv meter",
+        ),
         ([], {"voltage_v": 0.0}, "voltage_v: 0.0 is not allowed, expected a number, 50..500 V"),
         ([], {"interval": timedelta(0)}, "interval: 0 s is not allowed, expected a timedelta, 0.1..86400 s"),
         (

@@ -1,4 +1,4 @@
-"""Plans buy where it is cheap, and what the judge must notice [row 18 of docs/scenarios.md]."""
+"""Plans buy where it is cheap, and what the judge must notice (row 18 of docs/scenarios.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A maker's cloud that lies for a while ends no charge [row 25 of docs/scenarios.md]."""
+"""A maker's cloud that lies for a while ends no charge (row 25 of docs/scenarios.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Phases change as often as the adaptive law has promised at most, whatever the sun does [row 1 of docs/scenarios.md]."""
+"""Phases change as often as the adaptive law has promised at most, whatever the sun does (row 1 of docs/scenarios.md)."""
 
 from __future__ import annotations
 
