@@ -20,7 +20,7 @@ from evcclib.readings import BatteryReading, ChargerReading, Measured, MeterRead
 INTERVAL = timedelta(seconds=10)
 
 
-def _config(loadpoints: int) -> SiteConfig:
+def config_of(loadpoints: int) -> SiteConfig:
     return SiteConfig(
         time_zone=UTC,
         interval=INTERVAL,
@@ -32,7 +32,7 @@ def _config(loadpoints: int) -> SiteConfig:
     )
 
 
-def _readings(loadpoints: int, grid_w: float, at: timedelta, outcomes: tuple[Outcome, ...]) -> Readings:
+def readings_of(loadpoints: int, grid_w: float, at: timedelta, outcomes: tuple[Outcome, ...]) -> Readings:
     power = 4140.0
     return Readings(
         grid=MeterReading(power_w=Measured(grid_w, at)),
@@ -53,12 +53,12 @@ def _readings(loadpoints: int, grid_w: float, at: timedelta, outcomes: tuple[Out
 
 def _step_times_us(loadpoints: int, steps: int) -> list[float]:
     start = datetime(2026, 6, 1, 10, tzinfo=UTC)
-    site = Site(_config(loadpoints), now=Now(timedelta(0), start))
+    site = Site(config_of(loadpoints), now=Now(timedelta(0), start))
     times = []
     outcomes: tuple[Outcome, ...] = ()
     for number in range(steps):
         at = number * INTERVAL
-        readings = _readings(loadpoints, -200.0 if number % 2 else 100.0, at, outcomes)
+        readings = readings_of(loadpoints, -200.0 if number % 2 else 100.0, at, outcomes)
         now = Now(at, start + at)
         cause = Cause.INTERVAL if number else Cause.START
         began = time.perf_counter()

@@ -85,6 +85,14 @@ class PhaseAction(StrEnum):
     SCALE_3P = "scale3p"
 
 
+class Sharing(StrEnum):
+    """How equals share what is not enough for all, once each has its minimum, under a law that divides."""
+
+    FAIR = "fair"  # whoever has least is raised first
+    EQUAL = "equal"  # all get as much beyond their minimum
+    ORDER = "order"  # one after the other, as configured
+
+
 class Cause(Enum):
     """Why a step runs. The classic law takes new decisions on INTERVAL, REQUEST and START only; the limits of
     safety act on every cause."""

@@ -40,7 +40,8 @@ def decide(site: SiteDesk, sun: Sun) -> SiteSeen:
     if limits is not None:
         limits.waive(turns)
         grant_held(site, limits)
-    seen = SiteSeen(instant, site.utc, site.layout.voltage_v, sun, limits, loadpoints, site.state.memory)
+    sharing = site.layout.config.sharing
+    seen = SiteSeen(instant, site.utc, site.layout.voltage_v, sun, limits, loadpoints, site.state.memory, sharing)
     site.state.memory, ask = site.layout.law.decide(seen)
     unseen_w = [each.unseen_w for each in loadpoints]
     all_w = sum(unseen_w)

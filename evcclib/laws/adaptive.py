@@ -1,13 +1,15 @@
 """The adaptive law: it moves by what is at stake and follows by what is new (docs/law.md).
 
-`evcclib.laws.account` says when a car starts, stops and changes its phases. Between two moves the current follows the sun: as
-soon as standing still has cost energy worth a command, at once where it is much. Each sample is decided on once; what a command
-has not had the time to change is waited for.
+`evcclib.laws.roof` divides sun and limits among all. `evcclib.laws.account` says when a car starts, stops and changes its phases,
+by the sun that would be its own. Between two moves the current follows its share: as soon as standing still has cost energy worth
+a command, at once where it is much. Each sample is decided on once; what a command has not had the time to change is waited for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from types import MappingProxyType
 from typing import NamedTuple
@@ -30,12 +32,13 @@ from evcclib.laws.account import (
 )
 from evcclib.laws.demand import because
 from evcclib.laws.lateness import AGES, NOTHING_HEARD, Drawn, Lateness, heard
-from evcclib.laws.law import Ask, Law, News, Outlook, Seen, SiteSeen, Sun, Target, Turn
-from evcclib.laws.priorities import sun_by_turn
+from evcclib.laws.law import Ask, Law, News, Outlook, Seen, SiteSeen, Target, Turn
 from evcclib.laws.ration import FULL, SPARED_MAX, Ration, rest, saved, saved_at, spent
+from evcclib.laws.roof import Party, Roof
+from evcclib.laws.shares import Claim
 from evcclib.laws.without_sun import too_little, without_grid
 from evcclib.machines.charger import may_switch
-from evcclib.machines.hold import Timer, elapsed
+from evcclib.machines.hold import Timer, elapsed, first_after
 from evcclib.machines.phases import active_phases_max, is_settling, patience
 from evcclib.machines.replaced import often_replaced
 from evcclib.machines.surplus import steady
@@ -65,6 +68,10 @@ TINY_EUR = 1e-9
 """What is missing to a move at least while the contactor rests."""
 ALWAYS = timedelta(hours=1)
 """What is not due within this is not waited for."""
+PROMISED = timedelta(seconds=30)
+"""So long a car may take to follow a higher offer; what it has not taken by then is somebody else's."""
+UNUSED_A = 1.0
+"""A car that draws so much less than it is offered does not use it; so much more than it draws it is left to rise again."""
 
 
 class Waits(NamedTuple):
@@ -83,7 +90,8 @@ FOR_NOTHING = Waits()
 class Memory(NamedTuple):
     """Of a loadpoint: its account; the newest sample of the sun that it could have, and how far samples lie apart [W]; what its
     present current has bought (+) or left (-) [Ws]; the moves that its contactor and its relay are spared; since when the sun
-    has been short of the minimum; how late the grid meter is."""
+    has been short of the minimum; the position that it waits for room in, 0 none; whether it has not taken what it was offered
+    last; when it was offered more while it made use of what it had; what it has had of the sun [kWh]."""
 
     account: Account = NOTHING_PAID
     sampled_at: Timer = None
@@ -95,6 +103,16 @@ class Memory(NamedTuple):
     short_since: Timer = None
     is_hurried: bool = False
     waits: Waits = FOR_NOTHING
+    coming: int = 0
+    has_declined: bool = False
+    promised_at: Timer = None
+    got_kwh: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class SiteMemory:
+    """How late the grid meter is."""
+
     lateness: Lateness = NOTHING_HEARD
 
 
@@ -103,10 +121,11 @@ _FINITE = 1e12
 
 
 class Adaptive(Law):
-    """One loadpoint after the other, those of higher priority first; each sees what those before it leave."""
+    """All loadpoints at once: each decides on what would be its own of the sun and of the limits."""
 
     name = "adaptive"
     fresh = FRESH
+    fresh_site = SiteMemory()
     allowed: Table = MappingProxyType(
         {
             Memory: {
@@ -121,6 +140,8 @@ class Adaptive(Law):
                 "sun_w": number(-_FINITE, _FINITE, "W"),
                 "spread_w": number(0, _FINITE, "W"),
                 "missed_ws": number(-_FINITE, _FINITE, "Ws"),
+                "coming": whole(0, ALL),
+                "got_kwh": number(0, _FINITE, "kWh"),
             },
             Ration: {"spared": number(0, SPARED_MAX)},
             Lateness: {
@@ -143,14 +164,26 @@ class Adaptive(Law):
         }
     )
 
-    def decide(self, seen: SiteSeen) -> tuple[None, Ask]:
-        """Nothing is worked out before it is asked for."""
-        sun_for = sun_by_turn(seen)
+    def decide(self, seen: SiteSeen) -> tuple[SiteMemory, Ask]:
+        """The sun is one for all; who has moved in this step counts from then on as what it has become."""
+        sights = {index: _Sight(seen, each, 3) for index, each in enumerate(seen.loadpoints) if each.demand.follows_sun}
+        memory, roof = _look(seen, sights)
 
-        def ask(memory: Memory, turn: Turn) -> tuple[Target, Memory]:
-            return _target(seen, seen.loadpoints[turn.loadpoint], memory, sun_for(turn), turn.phases_max)
+        def ask(before: Memory, turn: Turn) -> tuple[Target, Memory]:
+            each, sight = seen.loadpoints[turn.loadpoint], sights.get(turn.loadpoint)
+            if sight is None:
+                target = Target(each.demand.wanted_a, each.demand.phases, each.demand.is_forced, each.demand.reason)
+                after = _forgotten(before)
+            elif seen.sun.power_w is None:
+                return without_grid(each, seen.sun.lost_at, seen.instant), _forgotten(before)
+            else:
+                if turn.phases_max < sight.phases_max:
+                    sight = _Sight(seen, each, turn.phases_max)
+                target, after = _target(sight, before, roof, turn.loadpoint)
+            target = _within(each, target, roof, turn.loadpoint)
+            return target, _promised(seen, each, target, after)
 
-        return None, ask
+        return memory, ask
 
     def hear(self, memory: Memory, news: News) -> Memory:
         """What is in a hurry does not wait for its price; what follows no sun any more has no account."""
@@ -174,40 +207,204 @@ class Adaptive(Law):
         waits = memory.waits
         return Outlook(waits.pv_action, waits.pv_at, waits.phase_action, waits.phase_at)
 
-    def next_change(self, seen: SiteSeen, memory: None, memories: Sequence[Memory]) -> Instant | None:  # noqa: ARG002
-        """The next tick while a car follows the sun: every sample is entered in its account."""
-        return seen.instant if any(each.demand.follows_sun for each in seen.loadpoints) else None
+    def next_change(
+        self,
+        seen: SiteSeen,
+        memory: SiteMemory,  # noqa: ARG002
+        memories: Sequence[Memory],
+    ) -> Instant | None:
+        """The next tick while a car follows the sun: every sample is entered in its account. Else, within limits, when a car has
+        had the time to take what it was offered."""
+        if any(each.demand.follows_sun for each in seen.loadpoints):
+            return seen.instant
+        if seen.limits is None:
+            return None
+        promises = [each.promised_at for each in memories]
+        return first_after(seen.instant, *(None if each is None else each + PROMISED for each in promises))
 
 
 def _forgotten(memory: Memory) -> Memory:
-    """Nothing but what the contactor is spared; the same object if that is so already."""
-    later = Memory(ration=memory.ration, relay=memory.relay, lateness=memory.lateness)
+    """Nothing but what the contactor is spared, and what was promised; the same object if that is so already."""
+    later = Memory(ration=memory.ration, relay=memory.relay, promised_at=memory.promised_at)
     return memory if memory == later else later
 
 
-def _target(site: SiteSeen, seen: Seen, memory: Memory, sun: Sun, phases_max: int) -> tuple[Target, Memory]:
-    """Decide for one loadpoint, which sees ``sun``."""
-    demand, charger = seen.demand, seen.charger
-    if not demand.follows_sun:
-        return Target(demand.wanted_a, demand.phases, demand.is_forced, demand.reason), _forgotten(memory)
-    if sun.power_w is None:
-        return without_grid(seen, sun.lost_at, site.instant), _forgotten(memory)
-    sight = _Sight(site, seen, sun, sun.power_w, phases_max)
-    if seen.taken is not None and seen.taken.least_w == seen.taken.most_w:
-        late = heard(memory.lateness, drawn_w=sight.drawn_w, grid_w=sun.power_w, at=sun.sampled_at)
-        memory = memory._replace(lateness=late)
-        sight.sun_w = late.sun_w + sight.residual_w
+def _look(seen: SiteSeen, sights: Mapping[int, _Sight]) -> tuple[SiteMemory, Roof]:
+    """What there is to divide, and for whom."""
+    memory: SiteMemory = seen.memory
+    sun_w = 0.0
+    if seen.sun.power_w is not None and sights:
+        measured_w = [_drawn_w(each) for each in seen.loadpoints if _is_measured(each)]
+        others_w = sum(_drawn_w(each) for each in seen.loadpoints if not each.demand.follows_sun and _is_measured(each))
+        promised_w = sum(each.unseen_w for each in seen.loadpoints if not each.demand.follows_sun)
+        unmeasured_w = sum(sight.drawn_w for sight in sights.values() if not _is_measured(sight.seen))
+        beside_w = -seen.sun.power_w
+        if measured_w:
+            late = heard(memory.lateness, drawn_w=sum(measured_w), grid_w=seen.sun.power_w, at=seen.sun.sampled_at)
+            memory, beside_w = SiteMemory(late), late.sun_w - others_w
+        sun_w = beside_w + unmeasured_w - promised_w + max(0.0, seen.sun.residual_w)
+    parties = {index: _party(sight) for index, sight in sights.items()} if seen.sun.power_w is not None else {}
+    rooms = () if seen.limits is None else seen.limits.rooms()
+    others = {}
+    if seen.limits is not None:
+        others = {
+            index: _claim(seen, each)
+            for index, each in enumerate(seen.loadpoints)
+            if index not in parties and (each.demand.wanted_a > 0 or each.charger.is_enabled)
+        }
+    return memory, Roof(sun_w, parties, others, rooms, seen.sharing)
+
+
+def _is_measured(seen: Seen) -> bool:
+    return seen.taken is not None and seen.taken.least_w == seen.taken.most_w
+
+
+def _drawn_w(seen: Seen) -> float:
+    """What a measured car draws, as far as it is the car's."""
+    is_its = seen.charger.is_enabled or seen.is_charging
+    return seen.taken.likely_w if seen.taken is not None and is_its else 0.0
+
+
+def _offered_a(seen: Seen) -> float:
+    current_a = seen.charger.current_a
+    return seen.demand.minimum_a if current_a is None else current_a
+
+
+def _drawn_a(seen: Seen, voltage_v: float) -> float:
+    """What a car draws in its busiest phase, as far as known."""
+    known = [] if seen.currents_a is None else [each for each in seen.currents_a if each == each]
+    return max(known) if known else _drawn_w(seen) / (seen.active * voltage_v)
+
+
+def _is_using(seen: Seen, voltage_v: float) -> bool:
+    """Whether a car makes use of what it is offered, for all that is known."""
+    return seen.taken is None or _drawn_a(seen, voltage_v) > _offered_a(seen) - UNUSED_A
+
+
+def _used_a(site: SiteSeen, seen: Seen) -> float:
+    """What a car makes use of; unlimited until it has had the time to follow."""
+    has_followed = seen.unseen_w <= 0 and elapsed(seen.memory.promised_at, site.instant) >= PROMISED
+    is_known = has_followed and (seen.is_charging or seen.charger.is_enabled)
+    if not is_known or _is_using(seen, site.voltage_v):
+        return math.inf
+    return _drawn_a(seen, site.voltage_v) + UNUSED_A
+
+
+def _party(sight: _Sight) -> Party:
+    """How the division sees a car that follows the sun."""
+    site, seen, memory = sight.site, sight.seen, sight.seen.memory
+    is_enabled = seen.charger.is_enabled
+    is_on = seen.is_charging or (is_enabled and seen.unseen_w > 0)
+    is_coming = seen.is_told and memory.coming > sight.position and memory.coming in sight.places()
+    span = sight.span(memory.coming) if is_coming else sight.span(ONE + sight.is_wide)
+    watts_a = sight.watts_a(memory.coming if is_coming else ONE + sight.is_wide)
+    if is_on and seen.is_shown and _is_measured(seen) and _drawn_a(seen, site.voltage_v) > _offered_a(seen) + UNUSED_A:
+        span = Span(max(span.min_w, sight.drawn_w), max(span.max_w, sight.drawn_w))  # it does not obey
+    spans = [each for each in (sight.one, sight.every) if each is not None]
+    whole = Span(min(each.min_w for each in spans), max(each.max_w for each in spans))
+    if not is_on:
+        span = span._replace(min_w=span.min_w + sight.residual_w)
+        whole = whole._replace(min_w=whole.min_w + sight.residual_w)
+    elif not seen.is_told:
+        kept_w = _offered_a(seen) * watts_a
+        span = whole = Span(kept_w, kept_w)
+    return Party(
+        seen.priority,
+        is_on,
+        is_coming,
+        not is_enabled and seen.is_told and not memory.has_declined,
+        sight.is_kept,
+        _load_w(sight, watts_a),
+        span,
+        whole,
+        watts_a,
+        seen.step_a,
+        _used_a(site, seen) * watts_a,
+        int(memory.got_kwh),
+    )
+
+
+def _load_w(sight: _Sight, watts_a: float) -> float:
+    """What a car draws, or may still come to draw of what it has been offered a while ago."""
+    seen, instant = sight.seen, sight.site.instant
+    if not seen.charger.is_enabled or seen.taken is None:
+        return sight.drawn_w + max(0.0, seen.unseen_w)
+    has_started = elapsed(seen.charger.enable_changed_at, instant) < PROMISED
+    to_come_w = max(seen.unseen_w, sight.drawn_w - seen.taken.least_w if has_started else 0.0)
+    is_following = _is_measured(seen) and elapsed(seen.memory.promised_at, instant) < PROMISED
+    offered_w = _offered_a(seen) * watts_a if is_following else 0.0
+    return max(sight.drawn_w + max(0.0, to_come_w), offered_w)
+
+
+def _claim(site: SiteSeen, seen: Seen) -> Claim:
+    """What a loadpoint that follows no sun wants of the limits [A]."""
+    demand, is_enabled = seen.demand, seen.charger.is_enabled
+    least_a, most_a = seen.minimum_a, max(seen.minimum_a, demand.wanted_a)
+    if not seen.is_told:
+        least_a = most_a = _offered_a(seen)
+    used_a = max(least_a, _used_a(site, seen))
+    unit = seen.active * site.voltage_v
+    return Claim(least_a, most_a, seen.step_a, seen.priority, used_a, unit, is_held=is_enabled)
+
+
+def _within(seen: Seen, target: Target, roof: Roof, index: int) -> Target:
+    """No more than a loadpoint's part of the limits; what hardly differs from it stays."""
+    offered_a = _offered_a(seen) if seen.charger.is_enabled else 0.0
+    cap = roof.cap(index, offered_a)
+    if cap is None or cap.granted >= target.current_a:
+        return target
+    current_a = cap.granted
+    if abs(current_a - offered_a) < STEP_A:
+        current_a = min(offered_a, target.current_a)
+    return target._replace(current_a=current_a, reason=replace(target.reason, limit=cap.bound))
+
+
+def _promised(site: SiteSeen, seen: Seen, target: Target, memory: Memory) -> Memory:
+    """It is remembered when a car is offered more that has made use of what it had."""
+    is_enabled = seen.charger.is_enabled
+    is_more = target.current_a > (_offered_a(seen) if is_enabled else 0.0)
+    if not is_more or (is_enabled and seen.is_charging and not _is_using(seen, site.voltage_v)):
+        return memory
+    return memory._replace(promised_at=site.instant)
+
+
+def _target(sight: _Sight, memory: Memory, roof: Roof, index: int) -> tuple[Target, Memory]:
+    """Decide for one car that follows the sun."""
+    seen, demand, charger = sight.seen, sight.seen.demand, sight.seen.charger
     if not seen.is_shown:
         current_a = demand.minimum_a if charger.current_a is None else max(charger.current_a, demand.minimum_a)
         return Target(current_a if charger.is_enabled else 0.0, 0, False, seen.reason, may_start=False), memory
-    return _follow(sight, memory)
+    sight.sun_w, sight.follow_w, sight.free_w = roof.own_w(index), roof.following_w(index), roof.free_w(index)
+    sight.must_yield, sight.worth = roof.yields(index), 1.0 if charger.is_enabled else roof.worth(index)
+    has_ended = charger.is_enabled and not seen.is_charging and not roof.parties[index].is_on
+    has_declined = not seen.is_charging and (memory.has_declined or has_ended)
+    if has_declined is not memory.has_declined:
+        memory = memory._replace(has_declined=has_declined)
+    target, memory = _follow(sight, memory)
+    position = sight.position if target.phases == 0 else ALL if target.phases == 3 else ONE
+    if target.current_a > 0 and (not charger.is_enabled or target.phases):
+        roof.promise(index, target.current_a * sight.watts_a(position))
+    elif target.current_a > sight.offered_a and _is_using(seen, sight.site.voltage_v):
+        more_w = (target.current_a - sight.offered_a) * sight.watts_a(position)
+        roof.promise(index, roof.parties[index].load_w + more_w)
+    return target, memory
 
 
 class _Sight:
     """What there is to decide on: where contactor and relay are and may be, and the sun that this car could have."""
 
-    def __init__(self, site: SiteSeen, seen: Seen, sun: Sun, site_power_w: float, phases_max: int) -> None:
-        self.site, self.seen, self.sun = site, seen, sun
+    sun_w: float
+    """What would be its own."""
+    follow_w: float
+    """What its current is to follow."""
+    free_w: float
+    """What the others leave as long as they have not reduced."""
+    must_yield: bool
+    worth: float
+    """What of a price it is worth to it not to have its own."""
+
+    def __init__(self, site: SiteSeen, seen: Seen, phases_max: int) -> None:
+        self.site, self.seen, self.phases_max = site, seen, phases_max
         charger, demand, settings = seen.charger, seen.demand, seen.settings
         self.wide = seen.active
         self.one = self.every = None
@@ -231,11 +428,11 @@ class _Sight:
             switching=stopping if charger.is_enabled else starting,
             relay=stopping if self.position == ALL else starting,
         )
+        sun = site.sun
         self.is_kept = demand.floor_a > 0 or (sun.is_buffered and seen.is_charging) or sun.is_buffer_start
         self.residual_w = max(0.0, sun.residual_w)
-        self.grid_w = site_power_w - self.residual_w
+        self.grid_w = (0.0 if sun.power_w is None else sun.power_w) - self.residual_w
         self.drawn_w = self._drawn_w()
-        self.sun_w = self.drawn_w - self.grid_w
 
     def _span(self, phases: int) -> Span:
         watts_a = phases * self.site.voltage_v
@@ -250,17 +447,28 @@ class _Sight:
 
     @property
     def offered_a(self) -> float:
-        current_a = self.seen.charger.current_a
-        return self.seen.demand.minimum_a if current_a is None else current_a
+        return _offered_a(self.seen)
 
-    def has_enough(self, position: int) -> bool:
-        """Whether there is enough to start in a position [PV-5]."""
+    def span(self, position: int) -> Span:
+        """What the car can draw in a position with a closed contactor."""
         span = self.one if position == ONE else self.every
         assert span is not None
+        return span
+
+    def watts_a(self, position: int) -> float:
+        """What an ampere is in a position."""
+        return (1 if position % 2 == 0 else self.wide) * self.site.voltage_v
+
+    def has_enough(self, position: int, sun_w: float) -> bool:
+        """Whether so much is enough to start in a position [PV-5]."""
         threshold_w = self.seen.settings.enable_threshold_w
         if threshold_w == 0:
-            return self.sun_w - self.residual_w >= span.min_w
-        return self.grid_w + self.residual_w <= threshold_w
+            return sun_w - self.residual_w >= self.span(position).min_w
+        return self.drawn_w - sun_w + self.residual_w <= threshold_w
+
+    def is_free(self, position: int) -> bool:
+        """Whether the others leave room for a position; whoever they are, a minimum that is kept does not wait for it."""
+        return self.is_kept or self.has_enough(position, self.free_w)
 
     def places(self) -> list[int]:
         """Where contactor and relay can be at all."""
@@ -291,8 +499,8 @@ class _Sight:
         if not charger.is_enabled or seen.taken.least_w == seen.taken.most_w:
             return True
         if self.is_wide:
-            return seen.taken.most_w - self.grid_w < self.every.min_w
-        least_w = seen.taken.least_w - self.grid_w
+            return self.sun_w + seen.taken.most_w - self.drawn_w < self.every.min_w
+        least_w = self.sun_w + seen.taken.least_w - self.drawn_w
         return least_w > self.one.max_w and least_w >= self.every.min_w
 
     def rested_at(self, ration: Ration) -> Instant:
@@ -307,19 +515,27 @@ class _Sight:
 
 def _follow(sight: _Sight, memory: Memory) -> tuple[Target, Memory]:
     seen = sight.seen
-    memory, ahead_w, seconds = _entered(memory, sight.sun_w, sight.sun.sampled_at)
+    memory, ahead_w, seconds = _entered(memory, sight.sun_w, sight.site.sun.sampled_at)
     margin_w = min(sight.residual_w, MARGIN_PART * memory.spread_w)
     tolerated_w = max(0.0, sight.seen.settings.disable_threshold_w)
     rate = rates(sight.sun_w - margin_w + ahead_w, sight.one, sight.every, tolerated_w=tolerated_w)
+    if sight.worth < 1.0:
+        rate = (rate[OPEN_ONE] * sight.worth, rate[OPEN_ALL] * sight.worth, rate[ONE], rate[ALL])
     is_at_stake = seen.is_charging or not seen.charger.is_enabled  # a car that does not take its offer buys nothing
     account = accrue(memory.account, rate, seconds, sight.moves) if seconds and is_at_stake else memory.account
     ration = saved(memory.ration, sight.seen.guard_duration, sight.site.instant)
     since = sight.site.instant if memory.short_since is None else memory.short_since
     short_since = since if sight.is_short else None
     relay = saved(memory.relay, RELAY_GUARD, sight.site.instant)
-    memory = memory._replace(account=account, ration=ration, relay=relay, short_since=short_since)
+    got_kwh = min(memory.got_kwh + max(0.0, sight.drawn_w) / 1000 * seconds / 3600, _FINITE)
+    memory = memory._replace(account=account, ration=ration, relay=relay, short_since=short_since, got_kwh=got_kwh)
     goal = _goal(sight, memory, rate)
-    memory = memory._replace(is_hurried=False)
+    is_coming = goal.missing <= 0 and goal.position > sight.position and not sight.is_free(goal.position)
+    is_hurried, coming = memory.is_hurried and is_coming, goal.position if is_coming else 0
+    if (is_hurried, coming) != (memory.is_hurried, memory.coming):
+        memory = memory._replace(is_hurried=is_hurried, coming=coming)
+    if is_coming:
+        goal = goal._replace(missing=TINY_EUR)
     if goal.position != sight.position and goal.missing <= 0:
         ration = spent(ration, sight.site.instant)
         if goal.position % 2 != sight.position % 2:
@@ -327,9 +543,10 @@ def _follow(sight: _Sight, memory: Memory) -> tuple[Target, Memory]:
         return _moved(sight, goal.position, margin_w), memory._replace(
             ration=ration, relay=relay, short_since=None, waits=FOR_NOTHING, missed_ws=0.0
         )
-    memory = memory._replace(waits=_waits(sight, memory, goal, rate))
+    waits = _waits(sight, memory, goal, rate)
+    if waits != memory.waits:
+        memory = memory._replace(waits=waits)
     if not sight.seen.charger.is_enabled:
-        waits = memory.waits
         is_waiting = waits.pv_action is PvAction.ENABLE
         reason = Reason(ReasonCode.SURPLUS_WAIT_ENABLE, until=waits.pv_at) if is_waiting else _too_little(sight)
         return Target(0.0, 0, False, reason), memory
@@ -355,13 +572,13 @@ def _goal(sight: _Sight, memory: Memory, rate: Account) -> Move:
     seen, settings, position = sight.seen, sight.seen.settings, sight.position
     here, open_here = ONE + sight.is_wide, OPEN_ONE + sight.is_wide
     allowed = [here] if sight.is_kept else [here, open_here]
-    if memory.relay.spared >= 1 and sight.may_move_relay() and (sight.is_wide or sight.has_enough(ALL)):
+    if memory.relay.spared >= 1 and sight.may_move_relay() and (sight.is_wide or sight.has_enough(ALL, sight.sun_w)):
         allowed.append(ONE if sight.is_wide else ALL)
     if not seen.charger.is_enabled:
-        able = [each for each in allowed if each >= ONE and (sight.is_kept or sight.has_enough(each))]
+        able = [each for each in allowed if each >= ONE and (sight.is_kept or sight.has_enough(each, sight.sun_w))]
         allowed = [*able, open_here]
         if able and (memory.is_hurried or sight.is_kept):
-            return Move(max(able, key=lambda each: (sight.has_enough(each), each == here, each)), 0.0)
+            return Move(max(able, key=lambda each: (sight.has_enough(each, sight.sun_w), each == here, each)), 0.0)
     goal = best(memory.account, position, sight.moves, allowed if position < ONE else sight.places())
     # a position that is only on the way to another gains nothing, nor does one that is dearer now
     if goal.position not in allowed or rate[goal.position] >= rate[position]:
@@ -369,6 +586,8 @@ def _goal(sight: _Sight, memory: Memory, rate: Account) -> Move:
     is_overdue = elapsed(memory.short_since, sight.site.instant) >= settings.disable_delay
     if memory.short_since is not None and is_overdue and len(allowed) > 1:
         goal = Move(min((each for each in allowed if each != position), key=lambda each: rate[each]), 0.0)
+    if sight.must_yield and open_here in allowed and position >= ONE:
+        goal = Move(open_here, 0.0)
     is_rested = sight.site.instant >= sight.rested_at(memory.ration)
     return goal if is_rested else goal._replace(missing=max(goal.missing, TINY_EUR))
 
@@ -377,7 +596,7 @@ def _moved(sight: _Sight, goal: int, margin_w: float) -> Target:
     if goal in (OPEN_ONE, OPEN_ALL):
         return Target(0.0, 0, True, _too_little(sight))
     demand, phases = sight.seen.demand, sight.wide if goal == ALL else 1
-    fair_a = (sight.sun_w - margin_w) / (phases * sight.site.voltage_v)
+    fair_a = (min(sight.sun_w, sight.free_w) - margin_w) / (phases * sight.site.voltage_v)
     current_a = min(max(fair_a, demand.minimum_a), demand.wanted_a)
     if goal % 2 == sight.position % 2:
         return Target(current_a, 0, True, because(ReasonCode.SURPLUS))
@@ -405,9 +624,9 @@ def _steered(sight: _Sight, memory: Memory, margin_w: float, seconds: float) -> 
     """The current that follows the sun where contactor and relay are."""
     seen, demand, offered_a = sight.seen, sight.seen.demand, sight.offered_a
     watts_a = seen.active * sight.site.voltage_v
-    is_measured = seen.taken is not None and seen.taken.least_w == seen.taken.most_w
     offered_w = offered_a * watts_a if seen.is_charging else 0.0
-    aim_a = ((sight.sun_w if is_measured else offered_w - sight.grid_w) - margin_w) / watts_a
+    unused_w = 0.0 if _is_measured(seen) else offered_w - sight.drawn_w
+    aim_a = (sight.follow_w + unused_w - margin_w) / watts_a
     current_a = min(max(aim_a, demand.minimum_a), demand.wanted_a)
     missed_ws = 0.0
     if not seen.is_charging:
@@ -430,7 +649,8 @@ def _steered(sight: _Sight, memory: Memory, margin_w: float, seconds: float) -> 
             missed_ws = 0.0
     reason = _kept_reason(sight, memory.waits, aim_a)
     is_wanted = reason.code is not ReasonCode.SURPLUS_WAIT_DISABLE
-    return Target(current_a, 0, False, reason, may_start=is_wanted), memory._replace(missed_ws=missed_ws)
+    after = memory if missed_ws == memory.missed_ws else memory._replace(missed_ws=missed_ws)
+    return Target(current_a, 0, False, reason, may_start=is_wanted), after
 
 
 def _kept_reason(sight: _Sight, waits: Waits, aim_a: float) -> Reason:
@@ -442,4 +662,4 @@ def _kept_reason(sight: _Sight, waits: Waits, aim_a: float) -> Reason:
 
 
 def _too_little(sight: _Sight) -> Reason:
-    return too_little(sight.site, sight.seen, sight.sun)
+    return too_little(sight.site, sight.seen, sight.site.sun)

@@ -19,7 +19,7 @@ state of the site holds and exports for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from enum import Enum
 from types import MappingProxyType
@@ -28,10 +28,10 @@ from typing import Any, NamedTuple, Protocol
 from evcclib.allowed import Table
 from evcclib.laws.demand import Demand
 from evcclib.machines.charger import ChargerState
-from evcclib.machines.circuits import Ceiling
+from evcclib.machines.circuits import Ceiling, Room
 from evcclib.machines.replaced import often_replaced
 from evcclib.machines.unmetered import Taken
-from evcclib.model import Cause, PhaseAction, PhaseTriple, PvAction
+from evcclib.model import Cause, PhaseAction, PhaseTriple, PvAction, Sharing
 from evcclib.reasons import Reason
 from evcclib.settings import LoadpointSettings
 from evcclib.units import Instant
@@ -113,9 +113,12 @@ class Limits(Protocol):
     def ceiling(self, loadpoint: int, phases: int) -> Ceiling | None:
         """The most on so many phases; None when no limit concerns it."""
 
+    def rooms(self) -> Iterable[Room]:
+        """All that limits leave to all loadpoints together."""
+
 
 class SiteSeen(NamedTuple):
-    """A site as a law sees it. ``limits`` None: there are none beside each charger's own."""
+    """A site as a law sees it. ``limits`` None: there are none beside each charger's own. ``sharing``: how equals shall share."""
 
     instant: Instant
     utc: datetime
@@ -124,6 +127,7 @@ class SiteSeen(NamedTuple):
     limits: Limits | None
     loadpoints: Sequence[Seen]
     memory: Any
+    sharing: Sharing
 
 
 class Turn(NamedTuple):

@@ -19,7 +19,7 @@ for every other loadpoint what it may be drawing already, so that nobody is rais
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from evcclib.model import PhaseTriple
@@ -92,6 +92,16 @@ class Ceiling(NamedTuple):
 _NO_PAIRS: Pairs = frozenset()
 
 
+class Room(NamedTuple):
+    """What other loads leave of a limit in one phase [A] or in power [W], surely and at best, and what each loadpoint takes of it
+    per ampere."""
+
+    limit: str
+    left: float
+    left_most: float
+    takes: Mapping[int, float]
+
+
 class _Sum:
     """What all members of a limit take together, under one of the three ways of counting them."""
 
@@ -119,6 +129,7 @@ class Allotment:
     """
 
     def __init__(self, limits: tuple[Limit, ...], draws: tuple[Draw, ...], *, voltage_v: float) -> None:
+        self._limits = limits
         self._draws = draws
         self._voltage_v = voltage_v
         self._is_uneven = any(limit.unbalance_max_a is not None for limit in limits)
@@ -142,6 +153,23 @@ class Allotment:
                 for total, (current_a, phases, pairs) in zip(sums, self._counted[index], strict=True):
                     total.add(current_a, phases, pairs, voltage_v)
                 sums[0].waiting += self._waits(index)
+
+    def rooms(self) -> Iterator[Room]:
+        """All that the limits leave to all loadpoints together, as if none of them had been granted anything yet."""
+        for limit in self._limits:
+            phases_of = {index: self._counted[index][1][1] for index in sorted(limit.members)}
+            if limit.safe_current_a is not None:
+                for index in phases_of:
+                    yield Room(limit.name, limit.safe_current_a, limit.safe_current_a, {index: 1.0})
+                continue
+            least, most = limit.other, limit.other_most
+            if limit.current_max_a is not None:
+                for phase, (least_a, most_a) in enumerate(zip(least.currents_a, most.currents_a, strict=True)):
+                    takes = {index: 1.0 for index, phases in phases_of.items() if phase in phases}
+                    yield Room(limit.name, limit.current_max_a - most_a, limit.current_max_a - least_a, takes)
+            if limit.power_max_w is not None:
+                takes = {index: len(phases) * self._voltage_v for index, phases in phases_of.items()}
+                yield Room(limit.name, limit.power_max_w - most.power_w, limit.power_max_w - least.power_w, takes)
 
     def waive(self, order: Sequence[int]) -> None:
         """Drop claims in vain: whoever waits, and whose minimum does not fit beside those of the others, holds nothing back.

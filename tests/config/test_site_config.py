@@ -45,6 +45,18 @@ def test_the_law_that_is_named_decides(monkeypatch: pytest.MonkeyPatch) -> None:
     assert site_of(SMALLEST.replace("site:", "site:\n  law: Other", 1)).law == "other"
 
 
+@pytest.mark.parametrize(
+    ("line", "sharing"), [("", "fair"), ("\n  sharing: Order", "order"), ("\n  sharing: equal", "equal")]
+)
+def test_equals_share_as_the_file_says(line: str, sharing: str) -> None:
+    assert site_of(SMALLEST.replace("site:", f"site:{line}", 1)).sharing == sharing
+
+
+def test_how_nobody_can_share_is_an_error_that_says_what_can_be() -> None:
+    with pytest.raises(ConfigError, match=r"site\.sharing: 'mine' is not known, expected one of equal, fair, order"):
+        site_of(SMALLEST.replace("site:", "site:\n  sharing: mine", 1))
+
+
 def test_a_separate_meter_overrides_the_chargers_own() -> None:
     with_meter = site_of(WHOLE).loadpoints[0].charger  # its meter has a power only
     without = site_of(WHOLE.replace("  meter: house\n", "")).loadpoints[0].charger

@@ -7,6 +7,7 @@ A witness never reads the constant. It stands right beside the edge, so that it 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,7 +23,7 @@ from evcclib.commands import BatteryMode, Disable, Enable, SetCurrent, SwitchPha
 from evcclib.config import BatteryConfig, CircuitConfig, PollConfig, VehicleConfig
 from evcclib.errors import IncompatibleState, InvalidConfig, InvalidReadings, InvalidSetting
 from evcclib.events import Warned, WarningCode
-from evcclib.laws import account, adaptive, lateness, ration
+from evcclib.laws import account, adaptive, lateness, ration, roof
 from evcclib.ledger import meter_ledger, savings
 from evcclib.ledger.meter_ledger import LedgerState
 from evcclib.ledger.savings import SavingsState
@@ -50,7 +51,7 @@ from evcclib.machines.hidden_sun import HiddenSun
 from evcclib.machines.readback import Disagreement
 from evcclib.machines.soc import EstimatorConfig, SocState
 from evcclib.machines.unmetered import UNWATCHED, Offered, Watch
-from evcclib.model import ChargeMode, ChargerStatus, Now, PollMode, VehicleFeature
+from evcclib.model import ChargeMode, ChargerStatus, Now, PollMode, Sharing, VehicleFeature
 from evcclib.pipeline import check_state, sharing
 from evcclib.pipeline.state import Effect
 from evcclib.planning import plan_follow, planner
@@ -94,6 +95,8 @@ ARBITRARY = MappingProxyType(
         "laws.adaptive.TINY_EUR": "more than nothing, and less than any price",
         "laws.adaptive._FINITE": "far above all that can be remembered, and far below what a float cannot hold",
         "laws.adaptive.ALWAYS": "how far ahead a time is told: the move itself comes when it comes",
+        "laws.shares.SLACK": "more than sums of floats are wrong by, and less than any step",
+        "laws.roof.WATT": "finer than any power that is worth a move",
         "units.ORIGIN": "a name: nothing depends on when a clock began to count",
     }
 )
@@ -1424,6 +1427,35 @@ def test_a_tenth_of_the_spread_is_left_to_the_grid() -> None:
     assert bench.lp.memory.spread_w == pytest.approx(345.0, abs=1.0)
     run(bench, [3610], sun_w=8000.0)
     assert bench.box.offered_a * 690.0 == pytest.approx(8000.0 - bench.lp.memory.spread_w / 10, abs=1.0)
+
+
+def lent(drawn_a: float, seconds: int) -> tuple[float, float]:
+    """What two cars in mode now are offered of 20 A so long after they have come, when the first draws so little of its 10 A."""
+    cars = [loadpoint(mode=ChargeMode.NOW, phases=3, circuit="garage", current_step_a=0.1) for _ in range(2)]
+    circuit = CircuitConfig(name="garage", current_max_a=20.0)
+    bench = Bench(site_config(*cars, circuits=(circuit,), law="adaptive"))
+    for box in bench.boxes:
+        box.status, box.shows_currents = B, True
+    run(bench, [10])
+    bench.boxes[0].currents_a = (drawn_a, drawn_a, drawn_a)
+    run(bench, range(15, 11 + seconds, 5))
+    return bench.boxes[0].offered_a, bench.boxes[1].offered_a
+
+
+@witness("laws.adaptive.PROMISED", "laws.adaptive.UNUSED_A")
+def test_a_car_has_half_a_minute_to_take_its_offer_and_keeps_an_ampere_beyond_what_it_takes() -> None:
+    assert lent(7.0, 25) == (10.0, 10.0)
+    assert lent(7.0, 50) == (8.0, 12.0)
+    assert lent(8.9, 50) == (10.0, 10.0)
+
+
+@witness("laws.roof.TAKEN_PART")
+def test_sun_that_an_equal_uses_is_worth_a_tenth() -> None:
+    span = account.Span(4140.0, 11040.0)
+    car = roof.Party(0, True, False, False, False, 8000.0, span, span, 690.0, 1.0, math.inf, 0)
+    waiting = car._replace(is_on=False, is_waiting=True, load_w=0.0)
+    assert roof.Roof(9000.0, {0: car, 1: waiting}, {}, (), Sharing.FAIR).worth(1) == pytest.approx((1000 + 350) / 4500)
+    assert roof.Roof(9000.0, {0: car, 1: waiting._replace(priority=1)}, {}, (), Sharing.FAIR).worth(1) == 1.0
 
 
 def moving(*, at_s: float = 0.0, drawn_w: float = 4140.0, **known: Any) -> lateness.Lateness:

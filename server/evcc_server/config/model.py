@@ -12,7 +12,7 @@ from evcc_server.config.sources import ModbusAddress, Source, Triple
 from evcc_server.mqtt.broker_link import MqttOptions
 from evcc_server.texts.measures import Measure
 from evcclib.config import Actions, PollConfig
-from evcclib.model import VehicleFeature
+from evcclib.model import Sharing, VehicleFeature
 from evcclib.settings import LoadpointDefaults, SiteDefaults
 
 
@@ -54,6 +54,7 @@ class Site(SiteDefaults):
 
     title: str = ""
     law: str = "classic"
+    sharing: Sharing = Sharing.FAIR
     grid: str | None = None
     pv: tuple[str, ...] = ()
     battery: tuple[str, ...] = ()

@@ -65,6 +65,7 @@ def to_site_config(config: Config, devices: BuiltDevices) -> SiteConfig:
     site = SiteConfig(
         title=config.site.title,
         law=config.site.law,
+        sharing=config.site.sharing,
         voltage_v=config.site.voltage_v,
         interval=config.interval,
         time_zone=time_zone(config),

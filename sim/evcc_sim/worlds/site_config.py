@@ -30,6 +30,7 @@ def site_config(scenario: Scenario) -> SiteConfig:
     return SiteConfig(
         title=scenario.title or scenario.name,
         law=site.law if site.law in LAWS else "classic",  # anybody's is handed to the site itself
+        sharing=site.sharing,
         voltage_v=site.voltage_v,
         interval=timedelta(seconds=site.interval_s),
         time_zone=scenario.base.zone,

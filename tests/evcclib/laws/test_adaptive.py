@@ -432,4 +432,4 @@ def test_what_follows_no_sun_has_no_account() -> None:
     assert made.lp.memory.account != FRESH.account
     made.set("mode", ChargeMode.NOW)
     under(made, 5000.0, 30)
-    assert made.lp.memory._replace(lateness=FRESH.lateness) == FRESH
+    assert made.lp.memory._replace(promised_at=FRESH.promised_at) == FRESH

@@ -90,6 +90,18 @@ class Rooms:
         """
         return self._beside_a(loadpoint, instant, lambda now, wish: max(now.pilot_a, wish.current_min_a))
 
+    def beside_uses_a(self, loadpoint: int, instant: Instant, less: Sequence[int]) -> float:
+        """The same, when those in ``less`` take no more than two amperes above what they draw, or their minimum [A]."""
+        those = [instant.loadpoints[index] for index in less]
+
+        def takes_a(now: LoadpointInstant, wish: LoadpointSettings) -> float:
+            offered_a = max(now.pilot_a, wish.current_min_a)
+            if not any(now is each for each in those):
+                return offered_a
+            return min(offered_a, max(max(now.powers_w) / self._voltage_v + 2.0, wish.current_min_a))
+
+        return self._beside_a(loadpoint, instant, takes_a)
+
     def _beside_a(
         self, loadpoint: int, instant: Instant, takes_a: Callable[[LoadpointInstant, LoadpointSettings], float]
     ) -> float:
