@@ -216,7 +216,7 @@ HOUSES = (
             ("config",),
             ("events", "requests", "view"),
             ("decision", "machines", "planning"),
-            ("ledger", "planning.joint"),
+            ("ledger", "machines.limits", "planning.joint"),
             ("laws",),
             ("pipeline",),
             ("deciding", "lasting"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import permutations
 
 from evcclib.laws.law import SiteSeen
-from evcclib.machines.circuits import NO_LOAD, Limit, Load
+from evcclib.machines.limits.circuits import NO_LOAD, Limit, Load
 from evcclib.pipeline.circuit_loads import battery_load, drawable_a, limits_in_force, may_draw, plus, reserved_w
 from evcclib.pipeline.desk import LoadpointDesk, SiteDesk
 

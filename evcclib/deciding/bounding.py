@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from evcclib.laws.demand import because
-from evcclib.machines.circuits import Allotment
-from evcclib.machines.safety import Clamped, clamp, lowered
+from evcclib.machines.limits.circuits import Allotment
+from evcclib.machines.limits.safety import Clamped, clamp, lowered
 from evcclib.pipeline.circuit_loads import drawable_a
 from evcclib.pipeline.desk import LoadpointDesk, SiteDesk
 from evcclib.reasons import ReasonCode

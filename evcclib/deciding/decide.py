@@ -17,10 +17,10 @@ from evcclib.events import WarningCode
 from evcclib.laws.demand import Demand, because
 from evcclib.laws.law import Ask, Seen, SiteSeen, Sun, Target, Turn
 from evcclib.machines.charger import Planned, Wish, guard_remaining, may_switch, retried_at
-from evcclib.machines.circuits import Allotment
 from evcclib.machines.hold import Timer
+from evcclib.machines.limits.circuits import Allotment
+from evcclib.machines.limits.safety import Clamped
 from evcclib.machines.phases import narrow, widening_wait
-from evcclib.machines.safety import Clamped
 from evcclib.pipeline.circuit_loads import allotment, committed_a, drawable_a
 from evcclib.pipeline.desk import LoadpointDesk, SiteDesk, elapse
 from evcclib.pipeline.goals import demand, is_climating

@@ -9,8 +9,8 @@ from evcclib.deciding.sending import planned, send, want
 from evcclib.events import WarningCode
 from evcclib.laws.demand import because
 from evcclib.machines.charger import Wish, retried_at, unheard_retry_at
-from evcclib.machines.circuits import Allotment
-from evcclib.machines.safety import Clamped
+from evcclib.machines.limits.circuits import Allotment
+from evcclib.machines.limits.safety import Clamped
 from evcclib.pipeline.circuit_loads import allotment, committed_a, drawable_a
 from evcclib.pipeline.desk import LoadpointDesk, SiteDesk
 from evcclib.pipeline.sharing import order, priority_of

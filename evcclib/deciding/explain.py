@@ -7,9 +7,9 @@ from dataclasses import replace
 from evcclib.laws.demand import because
 from evcclib.laws.law import Target
 from evcclib.machines.charger import ChargerState
+from evcclib.machines.limits.safety import Clamped
 from evcclib.machines.phases import widening_wait
 from evcclib.machines.rousing import seems_full
-from evcclib.machines.safety import Clamped
 from evcclib.pipeline.desk import LoadpointDesk
 from evcclib.pipeline.observe_loadpoint import disagreeing
 from evcclib.reasons import MEAN_POWER, Reason, ReasonCode

@@ -28,7 +28,7 @@ from typing import Any, NamedTuple, Protocol
 from evcclib.allowed import Table
 from evcclib.laws.demand import Demand
 from evcclib.machines.charger import ChargerState
-from evcclib.machines.circuits import Ceiling, Room
+from evcclib.machines.limits.circuits import Ceiling, Room
 from evcclib.machines.replaced import often_replaced
 from evcclib.machines.unmetered import Taken
 from evcclib.model import Cause, PhaseAction, PhaseTriple, PvAction, Sharing

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from evcclib.laws.account import Span
 from evcclib.laws.shares import Bound, Claim, Share, divide
-from evcclib.machines.circuits import Room
+from evcclib.machines.limits.circuits import Room
 from evcclib.model import Sharing
 
 SUN = ""

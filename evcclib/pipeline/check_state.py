@@ -16,7 +16,7 @@ from evcclib.machines.asking import PollState
 from evcclib.machines.battery import BatteryControl
 from evcclib.machines.charger import ChargerState, CurrentRange
 from evcclib.machines.hidden_sun import PATIENCE_MAX, HiddenSun
-from evcclib.machines.mean_power import Bought
+from evcclib.machines.limits.mean_power import Bought
 from evcclib.machines.readback import Disagreement
 from evcclib.machines.rounding import STEPS_A, Heard, Rounding
 from evcclib.machines.soc import SocState

@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 from evcclib.commands import BatteryMode, SwitchPhases
 from evcclib.config import CircuitConfig
-from evcclib.machines.circuits import NO_LOAD, Allotment, Draw, Limit, Load
 from evcclib.machines.hold import first_after
-from evcclib.machines.mean_power import Bought, count, left_w
+from evcclib.machines.limits.circuits import NO_LOAD, Allotment, Draw, Limit, Load
+from evcclib.machines.limits.mean_power import Bought, count, left_w
 from evcclib.machines.plausible import are_numbers
 from evcclib.machines.unmetered import fallen, surely_taken, taken_of
 from evcclib.model import PhaseTriple

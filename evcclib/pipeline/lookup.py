@@ -8,7 +8,7 @@ from typing import NamedTuple
 from evcclib.config import ChargerConfig, LoadpointConfig, SiteConfig, VehicleConfig
 from evcclib.laws.law import Law
 from evcclib.machines.charger import COARSE_STEP_A, ceil_to_step, floor_to_step
-from evcclib.machines.mean_power import Terms
+from evcclib.machines.limits.mean_power import Terms
 from evcclib.machines.soc import EstimatorConfig
 from evcclib.model import VehicleFeature
 

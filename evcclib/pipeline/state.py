@@ -22,10 +22,10 @@ from evcclib.machines import detection as vehicles
 from evcclib.machines.balance import NO_BATTERY, BatterySum
 from evcclib.machines.battery import BatteryControl
 from evcclib.machines.charger import ChargerState
-from evcclib.machines.circuits import Load
 from evcclib.machines.hidden_sun import NOTHING_HIDDEN, HiddenSun
 from evcclib.machines.hold import Timer
-from evcclib.machines.mean_power import Bought
+from evcclib.machines.limits.circuits import Load
+from evcclib.machines.limits.mean_power import Bought
 from evcclib.machines.phases import Narrowed
 from evcclib.machines.unmetered import NOTHING_SEEN, UNWATCHED, Doubts, Watch
 from evcclib.model import ChargerStatus, RemoteDemand

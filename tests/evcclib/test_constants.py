@@ -34,7 +34,6 @@ from evcclib.machines import (
     charger,
     detection,
     hidden_sun,
-    mean_power,
     phases,
     plausible,
     readback,
@@ -48,6 +47,7 @@ from evcclib.machines.asking import PollState
 from evcclib.machines.charger import ChargerState, Report
 from evcclib.machines.detection import DetectionState
 from evcclib.machines.hidden_sun import HiddenSun
+from evcclib.machines.limits import mean_power
 from evcclib.machines.readback import Disagreement
 from evcclib.machines.soc import EstimatorConfig, SocState
 from evcclib.machines.unmetered import UNWATCHED, Offered, Watch
@@ -133,12 +133,12 @@ def may_be_bought(second: int, bought_wh: float) -> float:
     return mean_power.left_w(bought, terms, instant=second * S, utc=NOON + second * S, calmly=True)
 
 
-@witness("machines.mean_power.KEPT_SHARE")
+@witness("machines.limits.mean_power.KEPT_SHARE")
 def test_three_percent_of_what_may_be_bought_in_a_window_are_kept_for_its_end() -> None:
     assert may_be_bought(0, 0.0) == pytest.approx(3880.0)
 
 
-@witness("machines.mean_power.SPREAD_SHARE")
+@witness("machines.limits.mean_power.SPREAD_SHARE")
 def test_what_was_saved_is_spread_over_a_third_of_the_window() -> None:
     assert may_be_bought(840, 0.0) == pytest.approx(3880.0 + 3880.0 * 14 / 5)
     assert may_be_bought(540, 0.0) == pytest.approx(3880.0 + 3880.0 * 9 / 6)

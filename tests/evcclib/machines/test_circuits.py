@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evcclib.machines.circuits import Allotment, Ceiling, Draw, Limit, Load
+from evcclib.machines.limits.circuits import Allotment, Ceiling, Draw, Limit, Load
 
 BOTH = frozenset({0, 1})
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evcclib.machines.mean_power import Bought, Terms, count, left_w
+from evcclib.machines.limits.mean_power import Bought, Terms, count, left_w
 from evcclib.readings import Measured
 from evcclib.units import Instant
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evcclib.machines.charger import ceil_to_step, floor_to_step
-from evcclib.machines.circuits import Ceiling
-from evcclib.machines.safety import Clamped, clamp, lowered
+from evcclib.machines.limits.circuits import Ceiling
+from evcclib.machines.limits.safety import Clamped, clamp, lowered
 
 
 def clamped(

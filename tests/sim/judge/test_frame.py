@@ -7,8 +7,8 @@ from datetime import time
 
 import pytest
 
+from evcc_sim.judge.excuses import Grace
 from evcc_sim.judge.invariants import INVARIANTS, Violation, check
-from evcc_sim.judge.invariants.excuses import Grace
 from evcc_sim.judge.invariants.frame import Found, invariant
 from evcc_sim.judge.invariants.judged import Judged, lasting
 from evcc_sim.judge.trace import InForce, Instant, Trace

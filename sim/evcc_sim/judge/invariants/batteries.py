@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from evcc_sim.judge.invariants.excuses import Grace
+from evcc_sim.judge.excuses import Grace
 from evcc_sim.judge.invariants.frame import Found, invariant
 from evcc_sim.judge.invariants.judged import Judged
 from evcc_sim.judge.invariants.room import circuits_above

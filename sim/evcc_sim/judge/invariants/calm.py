@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from functools import partial
 from math import isnan
 
+from evcc_sim.judge.excuses import CALMING, SETTLING, SHOWING, STARTING
 from evcc_sim.judge.invariants.curtailment import is_hidden
 from evcc_sim.judge.invariants.evidence import current_max_a, delays_s, is_buffered, is_tapering, stop_s, swings_by_wish
-from evcc_sim.judge.invariants.excuses import CALMING, SETTLING, SHOWING, STARTING
 from evcc_sim.judge.invariants.frame import Found, invariant, own_promise, promise_of
 from evcc_sim.judge.invariants.judged import Judged, lasting
 from evcc_sim.judge.invariants.seen import SETTLES_S

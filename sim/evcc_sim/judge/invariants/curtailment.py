@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import deque
 from functools import partial
 
+from evcc_sim.judge.excuses import STARTING
 from evcc_sim.judge.invariants.evidence import current_max_a, is_hungry, stop_s
-from evcc_sim.judge.invariants.excuses import STARTING
 from evcc_sim.judge.invariants.frame import Found, own_promise
 from evcc_sim.judge.invariants.judged import Judged, lasting
 from evcc_sim.judge.trace import InForce, Instant

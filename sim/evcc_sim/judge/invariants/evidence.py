@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import isnan
 
 from evcc_server.profiles.profile import load
-from evcc_sim.judge.invariants.excuses import CALMING
+from evcc_sim.judge.excuses import CALMING
 from evcc_sim.judge.invariants.judged import Judged
 from evcc_sim.judge.trace import InForce, Instant
 from evcc_sim.plants.car import CarSpec

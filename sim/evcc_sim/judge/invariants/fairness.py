@@ -5,8 +5,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from itertools import pairwise
 
+from evcc_sim.judge.excuses import SETTLING, SHARING_S
 from evcc_sim.judge.invariants.evidence import is_hungry, takes_offence
-from evcc_sim.judge.invariants.excuses import SETTLING, SHARING_S
 from evcc_sim.judge.invariants.frame import Found, invariant
 from evcc_sim.judge.invariants.judged import Judged
 from evcc_sim.judge.trace import Instant, Sent

@@ -7,8 +7,8 @@ from functools import partial
 from itertools import islice, pairwise
 from math import isnan
 
+from evcc_sim.judge.excuses import SETTLED_AFTER_S, SETTLING
 from evcc_sim.judge.invariants.evidence import current_max_a, is_hungry, stop_s, takes_offence
-from evcc_sim.judge.invariants.excuses import SETTLED_AFTER_S, SETTLING
 from evcc_sim.judge.invariants.frame import Found, invariant, own_promise
 from evcc_sim.judge.invariants.judged import REACTION_S, Judged, lasting
 from evcc_sim.judge.meant import GOAL_MARGIN_PCT

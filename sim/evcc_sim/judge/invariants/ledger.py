@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evcc_sim.judge.invariants.excuses import Grace
+from evcc_sim.judge.excuses import Grace
 from evcc_sim.judge.invariants.frame import Found, invariant, own_promise
 from evcc_sim.judge.invariants.judged import REACTION_S, Judged
 from evcc_sim.plants.faults import FaultKind

@@ -7,8 +7,8 @@ from functools import partial
 from itertools import permutations
 from math import inf
 
+from evcc_sim.judge.excuses import SETTLING, Grace
 from evcc_sim.judge.invariants.evidence import bounds, current_max_a, is_hungry, takes_offence, told_max_a
-from evcc_sim.judge.invariants.excuses import SETTLING, Grace
 from evcc_sim.judge.invariants.frame import Found, invariant
 from evcc_sim.judge.invariants.judged import REACTION_S, Judged, lasting
 from evcc_sim.judge.invariants.room import Ceiling, circuit_members

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from evcc_sim.judge.invariants.excuses import Grace
+from evcc_sim.judge.excuses import Grace
 from evcc_sim.judge.invariants.frame import Found, invariant
 from evcc_sim.judge.invariants.judged import REACTION_S, Judged
 from evcc_sim.judge.invariants.limits import DISOBEDIENT

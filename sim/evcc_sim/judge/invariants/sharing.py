@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
+from evcc_sim.judge.excuses import SETTLING
 from evcc_sim.judge.invariants.evidence import current_max_a, is_buffered, is_hungry, is_tapering
-from evcc_sim.judge.invariants.excuses import SETTLING
 from evcc_sim.judge.invariants.frame import Found, promise_of
 from evcc_sim.judge.invariants.judged import Judged, lasting
 from evcc_sim.judge.trace import InForce, Instant, Sent

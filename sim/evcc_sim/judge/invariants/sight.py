@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from math import ceil
 
-from evcc_sim.judge.invariants.excuses import SETTLED_AFTER_S, SETTLING
+from evcc_sim.judge.excuses import SETTLED_AFTER_S, SETTLING
 from evcc_sim.judge.invariants.frame import Found, invariant, own_promise
 from evcc_sim.judge.invariants.judged import REACTION_S, Judged, lasting
 from evcc_sim.judge.invariants.room import circuit_members

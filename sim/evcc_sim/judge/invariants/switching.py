@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import deque
 from itertools import pairwise
 
+from evcc_sim.judge.excuses import CALMING
 from evcc_sim.judge.invariants.evidence import delays_s, is_disturbed, is_hungry
-from evcc_sim.judge.invariants.excuses import CALMING
 from evcc_sim.judge.invariants.fairness import needed_stops
 from evcc_sim.judge.invariants.frame import Found, invariant, own_promise, promise_of
 from evcc_sim.judge.invariants.judged import Judged

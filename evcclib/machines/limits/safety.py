@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from evcclib.machines.charger import floor_to_step
-from evcclib.machines.circuits import Ceiling
+from evcclib.machines.limits.circuits import Ceiling
 from evcclib.machines.surplus import DEAD_BAND_A
 
 
