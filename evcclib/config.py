@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta, tzinfo
 
 from evcclib.commands import BatteryMode
-from evcclib.model import ChargeMode, PollMode, Sharing, VehicleFeature
+from evcclib.model import ChargeMode, Planner, PollMode, Sharing, VehicleFeature
 from evcclib.settings import LoadpointDefaults, SiteDefaults
 
 
@@ -136,6 +136,7 @@ class SiteConfig(SiteDefaults):
     title: str = ""
     law: str = "classic"  # who decides between demands and limits, by its name in `evcclib.laws.by_name`
     sharing: Sharing = Sharing.FAIR  # among equals, under a law that divides
+    planner: Planner = Planner.CLASSIC
     voltage_v: float = 230.0
     interval: timedelta = timedelta(seconds=10)
     time_zone: tzinfo

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from evcclib.commands import Batch, BatteryCommand, Read
 from evcclib.events import Event
+from evcclib.planning.power_plan import Piece, Shortfall
 from evcclib.reasons import Reason
 from evcclib.tariff import Rate
 from evcclib.units import Instant
@@ -36,7 +37,11 @@ class Decision:
 
 class PlanPreview(NamedTuple):
     """A charging plan [PLAN-17]: ``duration`` needed at ``power_w``; ``slots`` None: no plan; ``is_met`` False: the goal cannot
-    be reached in time and the slots are all there are."""
+    be reached in time and the slots are all there are.
+
+    Of a plan of power [PLAN-29] ``pieces`` say with how much, ``cost`` what its energy costs (None: not all prices are known) and
+    ``shortfall`` what is missing; ``slots`` are the pieces as rates, cut where the price changes.
+    """
 
     duration: timedelta
     slots: tuple[Rate, ...] | None
@@ -44,3 +49,6 @@ class PlanPreview(NamedTuple):
     power_w: float
     target_time: datetime | None
     is_met: bool
+    pieces: tuple[Piece, ...] = ()
+    cost: float | None = None
+    shortfall: Shortfall | None = None

@@ -46,6 +46,15 @@ class RemoteDemand(StrEnum):
     HARD = "hard"
 
 
+class Planner(StrEnum):
+    """Who makes charging plans."""
+
+    CLASSIC = "classic"
+    """The cheapest slots for one car at full power [PLAN-5..PLAN-9]."""
+    OPTIMAL = "optimal"
+    """The cheapest power over time, for all cars together [PLAN-23..PLAN-30]."""
+
+
 class TariffKind(StrEnum):
     """The price lists a site may have [TAR-10]."""
 

@@ -18,6 +18,7 @@ from evcclib.config import SiteConfig
 from evcclib.deciding.batteries import command_batteries
 from evcclib.deciding.decide import decide
 from evcclib.deciding.enforce import enforce
+from evcclib.deciding.power_plans import power_preview
 from evcclib.decision import Decision, PlanPreview
 from evcclib.errors import InvalidSetting, UnknownTarget, shown
 from evcclib.events import Event, SettingChanged
@@ -250,7 +251,10 @@ class Site:
         changes.known_loadpoint(loadpoint, len(self.state.loadpoints))
         if target_time is not None:
             changes.check_target(target_time)
-        return viewing.plan_preview(self._desk(now).desks[loadpoint], target_time)
+        site = self._desk(now)
+        if site.layout.plans_power:
+            return power_preview(site, site.desks[loadpoint], target_time)
+        return viewing.plan_preview(site.desks[loadpoint], target_time)
 
     def rates(self, kind: TariffKind) -> Rates | None:
         """The price list last seen, the planner's falling back to the grid's [TAR-10]. Raises `UnknownTarget`."""

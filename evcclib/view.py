@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from evcclib.commands import BatteryMode, Command
 from evcclib.model import ChargerStatus, PhaseAction, PhaseTriple, PvAction, RemoteDemand
+from evcclib.planning.power_plan import Shortfall
 from evcclib.reasons import BatteryCode, BatteryReason, Reason
 from evcclib.settings import LoadpointSettings, SiteSettings, VehicleSettings
 
@@ -58,6 +59,7 @@ class LoadpointView(NamedTuple):
     plan_is_active: bool
     plan_projected_start: datetime | None
     plan_overrun: timedelta | None
+    plan_shortfall: Shortfall | None  # where power is planned: what the plan in force lacks
     remote_demand: RemoteDemand
     remote_source: str
     charger_is_integrated: bool

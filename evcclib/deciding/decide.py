@@ -12,6 +12,7 @@ from evcclib.deciding.bounding import can_be_told, clamped, grant_held, leave_al
 from evcclib.deciding.enforce import lower_unheard
 from evcclib.deciding.explain import reason_of, with_disagreement
 from evcclib.deciding.probing import uncovered
+from evcclib.deciding.power_plans import plan_ahead
 from evcclib.deciding.sending import planned, send, wake_up, want
 from evcclib.events import WarningCode
 from evcclib.laws.demand import Demand, because
@@ -28,10 +29,15 @@ from evcclib.pipeline.sharing import is_ramping, is_shown, order, outstanding, p
 from evcclib.reasons import Reason, ReasonCode
 from evcclib.units import ZERO
 
+_BESIDE_A_PLAN = (ReasonCode.SURPLUS, ReasonCode.MINIMUM_POWER)
+"""What a law says of a floor: the plan is why there is one."""
+
 
 def decide(site: SiteDesk, sun: Sun) -> SiteSeen:
     """Decide every loadpoint, in order; returns what the law has seen."""
     desks, instant = site.desks, site.instant
+    if site.layout.plans_power:
+        plan_ahead(site)
     demands = [demand(lp) for lp in desks]
     limits = allotment(site, lambda lp: _claims(lp, demands[lp.index]))
     loadpoints = [_seen(lp, asked, sun) for lp, asked in zip(desks, demands, strict=True)]
@@ -109,6 +115,8 @@ def _decide_one(lp: LoadpointDesk, seen: Seen, ask: Ask, sun: Sun, limits: Allot
     loadpoint, charger, asked = lp.state, seen.charger, seen.demand
     phases_max = _phases_max(lp, asked, limits)
     target, loadpoint.memory = ask(loadpoint.memory, Turn(lp.index, sun, phases_max))
+    if asked.reason.code is ReasonCode.PLAN_ACTIVE and target.reason.code in _BESIDE_A_PLAN:
+        target = target._replace(reason=asked.reason)
     is_stop = target.current_a == 0 and not target.phases and target.may_start
     if is_stop and asked.follows_sun and is_climating(lp):
         target = Target(asked.minimum_a, 0, True, because(ReasonCode.CLIMATE))  # [STR-9]

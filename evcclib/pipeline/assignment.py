@@ -176,7 +176,7 @@ def disconnect(site: SiteDesk, lp: LoadpointDesk) -> None:
     state.poll = asking.connected(state.poll)
     state.climate_poll = asking.connected(state.climate_poll)
     lp.change(target_time=None, energy_target_kwh=0.0)
-    state.plan = plan_follow.IDLE
+    state.plan, state.power_plan, state.power_drawn_w = plan_follow.IDLE, None, 0.0
 
 
 def identify(site: SiteDesk, lp: LoadpointDesk) -> None:

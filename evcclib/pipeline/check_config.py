@@ -41,7 +41,7 @@ from evcclib.config import (
 )
 from evcclib.errors import InvalidConfig
 from evcclib.laws.by_name import LAWS
-from evcclib.model import ChargeMode, PollMode, Sharing, VehicleFeature
+from evcclib.model import ChargeMode, Planner, PollMode, Sharing, VehicleFeature
 from evcclib.settings import SPECS, Kind, LoadpointDefaults, Scope, SiteDefaults
 
 DAY_S = 86_400
@@ -188,6 +188,7 @@ TABLE: Table = {
         "title": TEXT,
         "law": _LAW,
         "sharing": one_of(Sharing),
+        "planner": one_of(Planner),
         "voltage_v": number(50, 500, "V"),
         "interval": duration(0.1, DAY_S),
         "time_zone": ZONE,

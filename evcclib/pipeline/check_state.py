@@ -24,6 +24,8 @@ from evcclib.machines.unmetered import DOUBT_MAX_W, HYPOTHESES
 from evcclib.measured import Measured
 from evcclib.pipeline.check_config import of_setting
 from evcclib.pipeline.state import Effect, LoadpointState
+from evcclib.planning.power_follow import PlanInForce
+from evcclib.planning.power_plan import Piece, PowerPlan, Shortfall
 from evcclib.settings import SETTINGS, LoadpointSettings, Scope, SiteSettings, VehicleSettings
 from evcclib.units import SECOND
 
@@ -88,6 +90,7 @@ IN_STATE: Table = {
         "priority_of_vehicle": optional(of_setting(Scope.LOADPOINT, "priority")),
         "odometer_km": optional(number(0, NUMBER_MAX, "km")),
         "progress_pct": number(0, 200, "%"),
+        "power_drawn_w": _POWER,
     },
     ChargerState: {
         "current_a": optional(_CURRENT),
@@ -130,6 +133,10 @@ IN_STATE: Table = {
         "bought_wh": _POWER,
     },
     PollState: {"retries": _COUNT},
+    PlanInForce: {"need_kwh": _ENERGY},
+    PowerPlan: {"cost": _ANY, "bound": _ANY, "unpriced_kwh": _ENERGY},
+    Piece: {"power_w": _POWER},
+    Shortfall: {"need_kwh": _ENERGY, "available_kwh": _ENERGY, "later": _DURATION, "lifted_kwh": _ENERGY},
     LedgerState: {
         "total_kwh": _ENERGY,
         "session_start_kwh": _ENERGY,

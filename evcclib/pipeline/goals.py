@@ -5,6 +5,7 @@ The pure questions are in `evcclib.laws.demand`; here they are asked of a loadpo
 
 from __future__ import annotations
 
+import math
 from datetime import datetime, timedelta
 
 from evcclib.commands import Read, VehicleRead
@@ -19,14 +20,19 @@ from evcclib.laws.demand import (
     is_soc_goal_reached,
 )
 from evcclib.machines import asking, soc
-from evcclib.machines.charger import may_switch
+from evcclib.machines.charger import ceil_to_step, may_switch
 from evcclib.machines.phases import active_phases_max
 from evcclib.model import ChargeMode, RemoteDemand, TariffKind
 from evcclib.pipeline.desk import LoadpointDesk, SiteDesk
 from evcclib.planning import plan_follow, planner
+from evcclib.planning.power_follow import PlanInForce
 from evcclib.readings import Measured, Reading, Readings, VehicleReading
 from evcclib.reasons import BatteryCode, BatteryReason, Reason, ReasonCode
 from evcclib.tariff import Rates, price_at
+
+MINUTE = timedelta(minutes=1)
+FULL = 0.98
+"""Whoever is planned for nearly all that he could take is offered all of it."""
 
 
 def demand(lp: LoadpointDesk) -> Demand:
@@ -53,10 +59,10 @@ def demand(lp: LoadpointDesk) -> Demand:
         reason = Reason(ReasonCode.MIN_SOC, {"soc_min_pct": settings.soc_min_pct})
         return Demand(maximum_a, maximum_a, minimum_a, reason, phases=phases, elapses_timers=True)
     if mode is not ChargeMode.NOW and settings.target_time is not None:
-        follow_plan(lp)
+        if not lp.site_layout.plans_power:  # else all loadpoints have been planned for together
+            follow_plan(lp)
         if state.plan.is_active:
-            reason = Reason(ReasonCode.PLAN_ACTIVE, until_utc=state.plan.slot_end)
-            return Demand(maximum_a, maximum_a, minimum_a, reason, phases=phases, elapses_timers=True)
+            return _planned(lp, phases)
     reached = _goal_reached(lp)
     if reached is not None:
         state.plan = plan_follow.IDLE
@@ -74,6 +80,38 @@ def demand(lp: LoadpointDesk) -> Demand:
         return Demand.stop(Reason(ReasonCode.REMOTE_SOFT, {"source": state.remote_source}))
     floor_a = minimum_a if mode is ChargeMode.MINPV else 0.0
     return Demand(maximum_a, floor_a, minimum_a, because(ReasonCode.SURPLUS), follows_sun=True, is_forced=False)
+
+
+def _planned(lp: LoadpointDesk, phases: int) -> Demand:
+    """What an active plan asks for: all that is possible, or the power that is planned and as much more as there is sun."""
+    state, bounds = lp.state, lp.facts.bounds
+    minimum_a, maximum_a, step_a = bounds
+    in_force = state.power_plan
+    power_w = 0.0 if in_force is None else in_force.plan.power_at(lp.utc)
+    reason = Reason(ReasonCode.PLAN_ACTIVE, _shortage(in_force), until_utc=state.plan.slot_end)
+    ranges = ranges_w(lp)
+    if not 0 < power_w < ranges[-1][1] * FULL:
+        return Demand(maximum_a, maximum_a, minimum_a, reason, phases=phases, elapses_timers=True)
+    is_narrow = len(ranges) > 1 and power_w < ranges[-1][0]
+    current_a = power_w / (lp.voltage_v * (1 if is_narrow else _phases_max(lp)))
+    floor_a = min(max(ceil_to_step(current_a, step_a), minimum_a), maximum_a)
+    if len(ranges) > 1:
+        return Demand(floor_a, floor_a, minimum_a, reason, phases=1 if is_narrow else phases, elapses_timers=True)
+    return Demand(maximum_a, floor_a, floor_a, reason, follows_sun=True, is_forced=False, phases=phases)
+
+
+def _shortage(in_force: PlanInForce | None) -> dict[str, float | str]:
+    """What a plan lacks, and what would do for it: time, or limits lifted [PLAN-28]."""
+    shortfall = None if in_force is None else in_force.plan.shortfall
+    if shortfall is None:
+        return {}
+    said: dict[str, float | str] = {
+        "short_kwh": round(shortfall.short_kwh, 2),
+        "later_min": math.ceil(shortfall.later / MINUTE),
+    }
+    if shortfall.lifted_kwh > 0:
+        said["withheld_kwh"] = round(shortfall.lifted_kwh, 2)
+    return said
 
 
 def is_climating(lp: LoadpointDesk) -> bool:
@@ -103,17 +141,40 @@ def is_climating(lp: LoadpointDesk) -> bool:
     )
 
 
-def power_max_w(lp: LoadpointDesk) -> float:
-    """The most a loadpoint could take with its vehicle [PH-5]."""
+def _phases_max(lp: LoadpointDesk) -> int:
+    """On how many phases its vehicle could charge."""
     state = lp.state
-    phases = active_phases_max(
+    return active_phases_max(
         vehicle=lp.vehicle_phases,
         physical=state.charger.phases,
         measured=state.measured_phases,
         configured=state.settings.phases_configured,
         is_switchable=lp.layout.is_switchable,
     )
-    return lp.voltage_v * lp.bounds().maximum_a * phases
+
+
+def power_max_w(lp: LoadpointDesk) -> float:
+    """The most a loadpoint could take with its vehicle [PH-5]."""
+    return lp.voltage_v * lp.bounds().maximum_a * _phases_max(lp)
+
+
+def ranges_w(lp: LoadpointDesk) -> tuple[tuple[float, float], ...]:
+    """Between which powers a loadpoint can be planned [W]: on one phase, if that is a choice, and on all that its vehicle uses.
+
+    No more than the vehicle has ever taken of all that there was, nor than circuits let through.
+    """
+    minimum_a, maximum_a, _ = lp.bounds()
+    for circuit in lp.site_layout.config.circuits:
+        if circuit.name in lp.layout.circuits and circuit.current_max_a is not None:
+            maximum_a = min(maximum_a, circuit.current_max_a)
+    drawn_w = lp.state.power_drawn_w or math.inf
+    phases = _phases_max(lp)
+    is_free = lp.layout.is_switchable and not lp.settings.phases_configured and may_switch(lp.state.charger, lp.instant)
+    found: list[tuple[float, float]] = []
+    for used in sorted({1, phases}) if is_free else (phases,):
+        high_w = min(lp.voltage_v * used * maximum_a, drawn_w)
+        found.append((min(lp.voltage_v * used * minimum_a, high_w), high_w))
+    return tuple(found)
 
 
 def make_plan(lp: LoadpointDesk, target: datetime, power_w: float) -> tuple[timedelta | None, planner.Plan]:
@@ -138,6 +199,24 @@ def plan_required(lp: LoadpointDesk, power_w: float) -> timedelta | None:
     return soc.remaining_duration(known, target_pct, power_w, estimator)
 
 
+def need_kwh(lp: LoadpointDesk) -> float | None:
+    """What is missing to the goal, at the socket; None when it cannot be told [PLAN-2]."""
+    state = lp.state
+    missing_kwh = _energy_goal_remaining_kwh(lp)
+    if missing_kwh is not None:
+        return missing_kwh
+    if state.vehicle is None:
+        return None
+    known = soc.by_energy(state.soc, state.ledger.session_kwh, lp.estimator)
+    return soc.remaining_energy_kwh(known, soc.effective_target_pct(state.settings.soc_target_pct), lp.estimator)
+
+
+def holds_full(lp: LoadpointDesk) -> bool:
+    """Whether the goal is 100 % and the vehicle is charging: it then keeps its plan for balancing [DEF-16]."""
+    has_energy_goal = _energy_goal_remaining_kwh(lp) is not None
+    return lp.facts.is_charging and not has_energy_goal and lp.settings.soc_target_pct in (0, 100)
+
+
 def follow_plan(lp: LoadpointDesk) -> None:
     """Look at the plan for the stored target time; afterwards it is active or not [PLAN-11..PLAN-16]."""
     state = lp.state
@@ -147,9 +226,9 @@ def follow_plan(lp: LoadpointDesk) -> None:
         state.plan = plan_follow.IDLE
         return
     required, plan = make_plan(lp, target, power_max_w(lp))
-    has_energy_goal = _energy_goal_remaining_kwh(lp) is not None
-    holds_full = lp.facts.is_charging and not has_energy_goal and state.settings.soc_target_pct in (0, 100)
-    state.plan = plan_follow.step(state.plan, plan, required=required, target=target, now=lp.utc, holds_full=holds_full)
+    state.plan = plan_follow.step(
+        state.plan, plan, required=required, target=target, now=lp.utc, holds_full=holds_full(lp)
+    )
     lp.warn(WarningCode.PLAN_UNREACHABLE, not plan.is_met and target >= lp.utc)
 
 

@@ -10,7 +10,7 @@ from evcclib.laws.law import Law
 from evcclib.machines.charger import COARSE_STEP_A, ceil_to_step, floor_to_step
 from evcclib.machines.limits.mean_power import Terms
 from evcclib.machines.soc import EstimatorConfig
-from evcclib.model import VehicleFeature
+from evcclib.model import Planner, VehicleFeature
 
 
 class Bounds(NamedTuple):
@@ -54,6 +54,7 @@ class SiteLayout:
     def __init__(self, config: SiteConfig, law: Law) -> None:
         self.config = config
         self.law = law
+        self.plans_power = config.planner is Planner.OPTIMAL
         self.voltage_v = config.voltage_v
         self.interval = config.interval
         self.age_max = config.reading_age_max

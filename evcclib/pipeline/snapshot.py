@@ -38,6 +38,7 @@ TRANSIENT = frozenset(
         (SiteState, "meters"),
         (SiteState, "load"),
         (SiteState, "voltage"),
+        (SiteState, "plan_basis"),
         (BatteryControl, "pending"),
         (LoadpointState, "memory"),
         (LoadpointState, "watch"),

@@ -31,6 +31,7 @@ from evcclib.machines.unmetered import NOTHING_SEEN, UNWATCHED, Doubts, Watch
 from evcclib.model import ChargerStatus, RemoteDemand
 from evcclib.pipeline.lookup import SiteLayout
 from evcclib.planning import plan_follow
+from evcclib.planning.power_follow import PlanInForce
 from evcclib.readings import Measured, MeterReading, Readings
 from evcclib.reasons import Reason, ReasonCode
 from evcclib.settings import LoadpointSettings, SiteSettings, VehicleSettings
@@ -73,6 +74,8 @@ class LoadpointState:
     ``doubts`` are what was learned of a vehicle without a meter, ``watch`` what is being learned; the latter is not exported.
     ``memory`` is the law's; it is exported under that law's name.
     ``wants_odometer``: it is still to be asked for.
+    ``power_plan`` is the plan in force where power is planned, ``power_drawn_w`` the most that the vehicle has taken when it was
+    offered all, 0: not known.
     """
 
     settings: LoadpointSettings
@@ -110,6 +113,8 @@ class LoadpointState:
     timer: meter_ledger.TimerState = meter_ledger.STANDING
     session: SessionState | None = None
     plan: plan_follow.PlanState = plan_follow.IDLE
+    power_plan: PlanInForce | None = None
+    power_drawn_w: float = 0.0
     effect: Effect = NO_EFFECT
     effect_at: Timer = None
     warnings: frozenset[WarningCode] = frozenset()
@@ -153,7 +158,8 @@ class SiteState:
     """A whole site. ``grid`` is the newest grid power, measured or worked out [SITE-9]; ``readings`` and ``figures`` are those of
     the last step, ``meters`` the newest values of meters on which a limit depends (by circuit, the grid's under ""), ``load``
     what no meter explained when every vehicle without one had last settled, ``voltage`` the highest that limits count with if it
-    is above the assumed one; none of them is exported. ``bought`` is in the present windows of limits of the mean power, by their
+    is above the assumed one; none of them is exported, nor ``plan_basis``, what plans in force were made of. ``house`` is what the
+    house usually takes [W], where that is asked for. ``bought`` is in the present windows of limits of the mean power, by their
     circuit. ``memory`` is that of the law called ``law``, exported under its name."""
 
     settings: SiteSettings
@@ -181,6 +187,8 @@ class SiteState:
     readings: Readings = field(default_factory=Readings)
     figures: Figures = NO_FIGURES
     layout: SiteLayout | None = None
+    house: Measured[float] | None = None
+    plan_basis: object = None
 
     def copy(self) -> SiteState:
         """An independent state with the same values."""

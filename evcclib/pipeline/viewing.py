@@ -180,6 +180,7 @@ def _loadpoint_view(lp: LoadpointDesk) -> LoadpointView:
         plan_is_active=state.plan.is_active,
         plan_projected_start=state.plan.projected_start,
         plan_overrun=plan_follow.overrun(state.plan, settings.target_time, lp.utc),
+        plan_shortfall=None if state.power_plan is None else state.power_plan.plan.shortfall,
         remote_demand=state.remote_demand,
         remote_source=state.remote_source,
         charger_is_integrated=layout.charger.is_integrated,

@@ -18,7 +18,7 @@ from evcclib.model import ChargeMode
 from evcclib.pipeline import circuit_loads, observe_site, sharing
 from evcclib.pipeline.desk import LoadpointDesk, SiteDesk
 from evcclib.pipeline.state import LoadpointState, SiteState
-from evcclib.planning import plan_follow
+from evcclib.planning import plan_follow, power_follow
 from evcclib.readings import Measured
 from evcclib.units import Instant
 
@@ -84,6 +84,7 @@ def _moves(before: LoadpointState, lp: LoadpointDesk) -> bool:
         or after.charger.has_failed
         or after.charger is not before.charger
         or after.plan is not before.plan
+        or after.power_plan is not before.power_plan
         or after.poll is not before.poll
         or after.climate_poll is not before.climate_poll
         or after.status is not before.status
@@ -163,6 +164,9 @@ def _next_plan(lp: LoadpointDesk) -> Instant | None:
     target = lp.settings.target_time
     if target is None or not lp.facts.is_connected or lp.settings.mode is ChargeMode.OFF:
         return None
+    if lp.site_layout.plans_power:
+        at = power_follow.next_change(lp.state.plan, lp.state.power_plan, target=target, now=lp.utc)
+        return _instant_of(lp, at)
     return _instant_of(lp, plan_follow.next_change(lp.state.plan, target=target, now=lp.utc))
 
 

@@ -213,6 +213,8 @@ async def _server(
             _log.warning("%s: not confirmed by anybody: %s", name, point)
     await _meet_chargers(devices)
     site_config = to_site_config(config, devices)
+    if options.planner is not None:
+        site_config = replace(site_config, planner=options.planner)
     site = await restored_site(site_config, store, clock.now(), keeps_settings=config.persists, law=options.law)
     hub = Hub(_labels(config), await restored_reasons(site_config, store, clock.now()))
     persistence = Persistence(store, clock, site, hub.reasons, keeps_settings=config.persists)

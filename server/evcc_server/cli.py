@@ -26,6 +26,7 @@ from evcc_server.mqtt.broker_link import MqttError
 from evcc_server.tools.commands import CONFIG_PROBLEM, DEVICE_PROBLEM, OK, add_tools
 from evcclib.errors import InvalidConfig
 from evcclib.laws.by_name import LAWS, by_name
+from evcclib.model import Planner
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -68,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--database", type=_word, metavar="FILE", help="SQLite file, or :memory:")
     run.add_argument("--log", choices=LOG_LEVELS, help="log level")
     run.add_argument("--law", choices=tuple(LAWS), help="who decides between demands and limits")
+    run.add_argument("--planner", choices=tuple(Planner), type=Planner, help="who makes charging plans")
     run.set_defaults(run=_run)
     add_tools(commands, add_config)
     return parser
@@ -121,6 +123,7 @@ def _run(options: argparse.Namespace) -> int:
         database=options.database,
         log=options.log,
         law=None if options.law is None else by_name(options.law),
+        planner=options.planner,
     )
     return run_server(config, overrides)
 

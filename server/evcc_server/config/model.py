@@ -12,7 +12,7 @@ from evcc_server.config.sources import ModbusAddress, Source, Triple
 from evcc_server.mqtt.broker_link import MqttOptions
 from evcc_server.texts.measures import Measure
 from evcclib.config import Actions, PollConfig
-from evcclib.model import Sharing, VehicleFeature
+from evcclib.model import Planner, Sharing, VehicleFeature
 from evcclib.settings import LoadpointDefaults, SiteDefaults
 
 
@@ -55,6 +55,7 @@ class Site(SiteDefaults):
     title: str = ""
     law: str = "classic"
     sharing: Sharing = Sharing.FAIR
+    planner: Planner = Planner.CLASSIC
     grid: str | None = None
     pv: tuple[str, ...] = ()
     battery: tuple[str, ...] = ()

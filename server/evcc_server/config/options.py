@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evcclib.laws.law import Law
+from evcclib.model import Planner
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,3 +19,4 @@ class Options:
     database: str | None = None  # path, or ":memory:"
     log: str | None = None
     law: Law | None = None
+    planner: Planner | None = None

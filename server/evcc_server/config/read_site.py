@@ -20,7 +20,7 @@ from evcc_server.config.section import Section
 from evcc_server.quoting import quoted
 from evcclib.config import PollConfig
 from evcclib.laws.by_name import LAWS
-from evcclib.model import PollMode, Sharing
+from evcclib.model import Planner, PollMode, Sharing
 from evcclib.settings import Scope
 
 _POWER_MAX_W = 1_000_000
@@ -47,6 +47,7 @@ def read_site(section: Section) -> Site:
         title=section.text("title", default=""),
         law=section.word("law", LAWS) or "classic",
         sharing=Sharing(section.word("sharing", Sharing) or Sharing.FAIR),
+        planner=Planner(section.word("planner", Planner) or Planner.CLASSIC),
         grid=grid,
         pv=pv,
         battery=battery,

@@ -66,6 +66,7 @@ def to_site_config(config: Config, devices: BuiltDevices) -> SiteConfig:
         title=config.site.title,
         law=config.site.law,
         sharing=config.site.sharing,
+        planner=config.site.planner,
         voltage_v=config.site.voltage_v,
         interval=config.interval,
         time_zone=time_zone(config),

@@ -218,6 +218,7 @@ def _site(scenario: Scenario, extras: Extras) -> dict[str, object]:
         "title": extras.title,
         "law": site.law if site.law in LAWS else "classic",
         "sharing": site.sharing.value,
+        "planner": site.planner.value,
         "meters": meters,
         **_settings(site, Scope.SITE),
         "voltage": site.voltage_v,

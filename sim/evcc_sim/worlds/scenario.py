@@ -36,7 +36,7 @@ from evcc_sim.recorded.own_data import anchored, filled
 from evcc_sim.timebase import Timebase
 from evcc_sim.worlds.allowed_values import OneOf, params_of, problems
 from evcc_sim.worlds.card_ids import misfit
-from evcclib.model import ChargeMode, Sharing
+from evcclib.model import ChargeMode, Planner, Sharing
 from evcclib.settings import SPECS, Kind, LoadpointDefaults, Scope, SiteDefaults
 
 LONGEST_S = 3660 * 86_400.0
@@ -61,6 +61,7 @@ class SiteSpec(SiteDefaults):
     start: date = date(2026, 6, 15)
     law: str = "classic"
     sharing: Sharing = Sharing.FAIR
+    planner: Planner = Planner.CLASSIC
     interval_s: float = 10.0
     voltage_v: float = 230.0  # what the control assumes
     true_voltage_v: float | None = None  # what the grid delivers

@@ -31,6 +31,7 @@ def site_config(scenario: Scenario) -> SiteConfig:
         title=scenario.title or scenario.name,
         law=site.law if site.law in LAWS else "classic",  # anybody's is handed to the site itself
         sharing=site.sharing,
+        planner=site.planner,
         voltage_v=site.voltage_v,
         interval=timedelta(seconds=site.interval_s),
         time_zone=scenario.base.zone,

@@ -38,6 +38,7 @@ from evcclib.machines.phases import Narrowed
 from evcclib.machines.surplus import ELAPSED
 from evcclib.pipeline.snapshot import TRANSIENT
 from evcclib.pipeline.state import LoadpointState, SiteState
+from evcclib.planning.power_plan import Shortfall
 from evcclib.readings import OperatorLimit
 from evcclib.settings import LoadpointSettings
 from evcclib.units import ORIGIN, Instant
@@ -232,6 +233,7 @@ def test_only_these_times_of_a_state_are_durations() -> None:
         (LoadpointSettings, "disable_delay"),
         (TimerState, "duration"),
         (LedgerState, "reach_duration"),
+        (Shortfall, "later"),
     }
 
 

@@ -1,0 +1,364 @@
+"""Plans of power at work: what is to be planned for all loadpoints together, the plans in force, and how they are followed
+[PLAN-23..PLAN-30].
+
+A plan is made of what is missing to the goal, what charger and vehicle can do together, prices, what own sun would fetch, the
+forecast of the sun less what the house usually takes, and the limits of circuits, less that too where they hold for the house.
+A start costs what `START_KWH` cost on average, so that it counts in every currency, and in emissions.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import NamedTuple
+
+from evcclib.decision import PlanPreview
+from evcclib.events import WarningCode
+from evcclib.machines import soc
+from evcclib.machines.charger import may_switch
+from evcclib.model import ChargeMode, ChargerStatus, TariffKind
+from evcclib.pipeline.desk import LoadpointDesk, SiteDesk
+from evcclib.pipeline.goals import holds_full, need_kwh, planner_rates, ranges_w
+from evcclib.pipeline.viewing import plan_preview
+from evcclib.planning import plan_follow, power_follow
+from evcclib.planning.goals import ENOUGH_KWH, Goal, charged_kwh
+from evcclib.planning.joint.home import Car, Circuit, Home, HomeSlot
+from evcclib.planning.planner import UNPRICED, duration_at
+from evcclib.planning.power_follow import PlanInForce
+from evcclib.planning.power_plan import EMPTY, Piece, PowerPlan
+from evcclib.planning.joint.together import home_cost, plan_home
+from evcclib.readings import Measured
+from evcclib.tariff import Rate, Rates, price_at
+from evcclib.units import HOUR, ZERO
+
+START_KWH = 0.1
+"""A start of charging is worth so much energy at the mean price."""
+LEARNED_AFTER = timedelta(minutes=1)
+"""A vehicle that has been offered everything for so long takes what it can."""
+LEARNED_STEP = 0.02
+"""It has taken more than was known if it is so much more."""
+HOUSE_MEMORY = HOUR
+"""What the house takes is a mean that forgets with this time constant."""
+
+
+class Wanted(NamedTuple):
+    """A loadpoint that is to be planned for."""
+
+    lp: LoadpointDesk
+    target: datetime
+    need_kwh: float
+    ranges_w: tuple[tuple[float, float], ...]
+
+    @property
+    def most_w(self) -> float:
+        """The most that it could take."""
+        return self.ranges_w[-1][1]
+
+    @property
+    def required(self) -> timedelta:
+        """How long the goal takes with all power."""
+        return duration_at(self.need_kwh, self.most_w) or ZERO
+
+
+def plan_ahead(site: SiteDesk) -> None:
+    """Bring the plans of all loadpoints up to date, and see which of them are active now."""
+    state = site.state
+    state.house = _house_mean(site)
+    wanted: list[Wanted] = []
+    for lp in site.desks:
+        target = lp.settings.target_time
+        if target is None or not lp.facts.is_connected or lp.settings.mode in (ChargeMode.OFF, ChargeMode.NOW):
+            lp.state.power_plan = None
+            continue
+        _learn(lp)
+        each = wanted_of(lp, target)
+        if each is not None and plan_follow.applies(lp.state.plan, target, lp.utc):
+            wanted.append(each)
+        else:
+            lp.state.plan, lp.state.power_plan = plan_follow.IDLE, None
+    if not wanted:
+        state.plan_basis = None
+        return
+    ahead = [each for each in wanted if each.target > site.utc]
+    basis = _basis(site, ahead)
+    is_due = [
+        power_follow.is_due(
+            each.lp.state.power_plan,
+            need_kwh=each.need_kwh,
+            target=each.target,
+            required=each.required,
+            now=site.utc,
+        )
+        for each in ahead
+    ]
+    if any(is_due) or (ahead and basis != state.plan_basis):
+        plans = _settled(site, ahead, plans_of(site, ahead))
+        for each, plan in zip(ahead, plans, strict=True):
+            each.lp.state.power_plan = PlanInForce(plan, each.target, site.utc, each.need_kwh)
+    state.plan_basis = basis
+    for each in wanted:
+        _follow(site, each)
+
+
+def wanted_of(lp: LoadpointDesk, target: datetime) -> Wanted | None:
+    """What is to be planned until ``target``; None where it cannot be told."""
+    missing_kwh, ranges = need_kwh(lp), ranges_w(lp)
+    if missing_kwh is None or ranges[-1][1] < soc.POWER_MIN_W:
+        return None
+    return Wanted(lp, target, max(0.0, missing_kwh), ranges)
+
+
+def plans_of(site: SiteDesk, wanted: Sequence[Wanted]) -> tuple[PowerPlan, ...]:
+    """New plans, each with what the others leave."""
+    home = home_of(site, wanted)
+    if home is None:
+        return (EMPTY,) * len(wanted)
+    return plan_home(home, rounds=min(2, len(wanted))).cars
+
+
+def home_of(site: SiteDesk, wanted: Sequence[Wanted]) -> Home | None:
+    """All that is to be planned; None if nothing needs a slot yet.
+
+    Beyond the known prices time waits for its prices: a goal takes what fits there less [PLAN-8].
+    """
+    rates = _usable(planner_rates(site.readings), site.utc)
+    horizon = None if rates is None else rates.rates[-1].end
+    slots = _slots(site, rates, [_by(each, horizon) for each in wanted if _planned_kwh(each, horizon) > 0])
+    if not slots:
+        return None
+    prices = [abs(slot.price) for slot in slots if slot.price is not None]
+    start_cost = START_KWH * sum(prices) / len(prices) if prices else START_KWH
+    circuits = _circuits(site)
+    return Home(
+        slots=slots,
+        cars=tuple(
+            Car(
+                goals=_goals(each, horizon),
+                ranges_w=each.ranges_w,
+                start_cost=start_cost,
+                is_charging=each.lp.state.status is ChargerStatus.C,
+                circuit=circuits[each.lp.layout.circuits[0]].number if each.lp.layout.circuits else None,
+            )
+            for each in wanted
+        ),
+        circuits=tuple(each.circuit for each in circuits.values()),
+    )
+
+
+def power_preview(site: SiteDesk, lp: LoadpointDesk, target: datetime | None) -> PlanPreview:
+    """The plan in force if it is for ``target``, else the one that there would be now, beside those of the others [PLAN-29]."""
+    target = target or lp.settings.target_time
+    if target is None or not plan_follow.applies(lp.state.plan, target, site.utc):
+        return plan_preview(lp, target)
+    rates = planner_rates(site.readings)
+    unit = "" if rates is None else rates.unit
+    each = wanted_of(lp, target)
+    if each is None or each.required <= ZERO:
+        return PlanPreview(ZERO, None, unit, ranges_w(lp)[-1][1], target, each is not None)
+    in_force = lp.state.power_plan
+    if in_force is not None and in_force.target == target:
+        plan = in_force.plan
+    else:
+        others = [other for other in map(_present, site.desks) if other is not None and other.lp is not lp]
+        plan = plans_of(site, [each, *others])[0]
+    pieces = power_follow.rest(plan, site.utc, target)
+    slots, is_met = _as_rates(pieces, _usable(rates, site.utc)), plan.is_met
+    left = PowerPlan(pieces=pieces)
+    home = home_of(site, [each])
+    has_price = home is not None and all(math.isfinite(slot.price) for slot in slots)
+    cost = energy_cost(home, left) if home is not None and has_price and rates is not None else None
+    return PlanPreview(each.required, slots or None, unit, each.most_w, target, is_met, pieces, cost, plan.shortfall)
+
+
+def _present(lp: LoadpointDesk) -> Wanted | None:
+    """What is planned at a loadpoint at present."""
+    in_force = lp.state.power_plan
+    return None if in_force is None else wanted_of(lp, in_force.target)
+
+
+def _as_rates(pieces: Iterable[Piece], rates: Rates | None) -> tuple[Rate, ...]:
+    """Each piece in parts of one price; 0 without any list, as of any plan [PLAN-6]."""
+    found: list[Rate] = []
+    for start, end, _power_w in pieces:
+        cuts = () if rates is None else (time for rate in rates.rates for time in (rate.start, rate.end))
+        for begin, until in pairwise(sorted({start, end, *(time for time in cuts if start < time < end)})):
+            price = 0.0 if rates is None else price_at(rates, begin)
+            found.append(Rate(begin, until, UNPRICED if price is None else price))
+    return tuple(found)
+
+
+def energy_cost(home: Home, plan: PowerPlan) -> float:
+    """What the home pays more for the energy of a plan of its first car."""
+    still = [0.0] * len(home.slots)
+    begun = plan.runs() - (home.cars[0].is_charging and plan.start == home.slots[0].start)
+    return home_cost(home, [plan], still) - home_cost(home, [EMPTY], still) - begun * home.cars[0].start_cost
+
+
+def _by(each: Wanted, horizon: datetime | None) -> datetime:
+    return each.target if horizon is None else min(each.target, horizon)
+
+
+def _planned_kwh(each: Wanted, horizon: datetime | None) -> float:
+    return each.need_kwh - each.most_w * ((each.target - _by(each, horizon)) / HOUR) / 1000
+
+
+def _goals(each: Wanted, horizon: datetime | None) -> tuple[Goal, ...]:
+    planned_kwh = _planned_kwh(each, horizon)
+    return (Goal(_by(each, horizon), planned_kwh),) if planned_kwh > 0 else ()
+
+
+def _usable(rates: Rates | None, now: datetime) -> Rates | None:
+    if rates is None or rates.is_outdated or not rates.rates or rates.rates[-1].end <= now:
+        return None
+    return rates
+
+
+def _slots(site: SiteDesk, rates: Rates | None, ends: Sequence[datetime]) -> tuple[HomeSlot, ...]:
+    """From now to the last of ``ends``, cut wherever anything changes."""
+    if not ends:
+        return ()
+    now, tariffs = site.utc, site.readings.tariffs
+    feed_in, solar = tariffs.get(TariffKind.FEED_IN), tariffs.get(TariffKind.SOLAR)
+    if rates is not None and feed_in is not None and feed_in.unit != rates.unit:
+        feed_in = None
+    until = max(ends)
+    lists = [each for each in (rates, feed_in, solar) if each is not None]
+    edges = {time for each in lists for rate in each.rates for time in (rate.start, rate.end) if now < time < until}
+    house_w = 0.0 if solar is None else _house_w(site)
+    return tuple(
+        HomeSlot(
+            start,
+            end,
+            price_at(rates, start),
+            price_at(feed_in, start) or 0.0,
+            sun_w=price_at(solar, start) or 0.0,
+            house_w=house_w,
+        )
+        for start, end in pairwise(sorted({now, *edges, *ends}))
+    )
+
+
+class _Numbered(NamedTuple):
+    number: int
+    circuit: Circuit
+
+
+def _circuits(site: SiteDesk) -> dict[str, _Numbered]:
+    """The limits of all circuits by name, each after the one that it hangs on."""
+    layout = site.layout
+    paths = {name: path for lp in layout.loadpoints for name, path in _tails(lp.circuits)}
+    configs = {each.name: each for each in layout.config.circuits}
+    found: dict[str, _Numbered] = {}
+    for name in sorted(paths, key=lambda name: len(paths[name])):
+        config = configs[name]
+        cap_w = math.inf if config.power_max_w is None else config.power_max_w
+        if config.current_max_a is not None:
+            cap_w = min(cap_w, 3 * layout.voltage_v * config.current_max_a)
+        if config.uses_grid_meter:
+            cap_w = max(0.0, cap_w - _house_w(site))
+        parent = found[config.parent].number if config.parent is not None else None
+        found[name] = _Numbered(len(found), Circuit(cap_w, parent))
+    return found
+
+
+def _tails(path: Sequence[str]) -> Iterable[tuple[str, Sequence[str]]]:
+    """Each circuit on the way to the root, with what is left of the way."""
+    return ((name, path[position:]) for position, name in enumerate(path))
+
+
+def _house_w(site: SiteDesk) -> float:
+    return 0.0 if site.state.house is None else max(0.0, site.state.house.value)
+
+
+def _house_mean(site: SiteDesk) -> Measured[float] | None:
+    before, home_w = site.state.house, site.balance.home_w
+    if home_w is None:
+        return before
+    if before is None:
+        return Measured(home_w, site.instant)
+    share = math.exp((before.sampled_at - site.instant) / HOUSE_MEMORY)
+    return Measured(home_w + (before.value - home_w) * share, site.instant)
+
+
+def _learn(lp: LoadpointDesk) -> None:
+    """What the vehicle really takes when it is offered everything."""
+    state, facts, charger = lp.state, lp.facts, lp.state.charger
+    if facts.power_w is None or not facts.is_measured or not facts.is_charging:
+        return
+    is_narrow = lp.layout.is_switchable and charger.phases == 1 and may_switch(charger, lp.instant)
+    since = charger.current_changed_at
+    is_offered_all = charger.current_a is not None and charger.current_a >= facts.bounds.maximum_a and not is_narrow
+    if not is_offered_all or since is None or lp.instant - since < LEARNED_AFTER:
+        return
+    if facts.power_w > state.power_drawn_w * (1 + LEARNED_STEP):
+        state.power_drawn_w = facts.power_w
+
+
+def _basis(site: SiteDesk, wanted: Iterable[Wanted]) -> object:
+    """What plans are made of; as long as it is the same, what deviates alone makes new ones."""
+    rates = planner_rates(site.readings)
+    tariffs = site.readings.tariffs
+    return (
+        rates,
+        _usable(rates, site.utc) is None,
+        tariffs.get(TariffKind.FEED_IN),
+        tariffs.get(TariffKind.SOLAR),
+        [
+            (
+                each.lp.index,
+                each.target,
+                each.lp.settings.soc_target_pct,
+                each.lp.settings.energy_target_kwh,
+                each.ranges_w,
+            )
+            for each in wanted
+        ],
+    )
+
+
+def _settled(site: SiteDesk, wanted: Sequence[Wanted], plans: Sequence[PowerPlan]) -> Sequence[PowerPlan]:
+    """``plans``, or what is left of those in force if that does as well [PLAN-27]."""
+    home = home_of(site, wanted)
+    if home is None:
+        return plans
+    old: list[PowerPlan] = []
+    for each, car in zip(wanted, home.cars, strict=True):
+        before = each.lp.state.power_plan
+        if before is None or before.target != each.target:
+            return plans
+        left = PowerPlan(pieces=power_follow.rest(before.plan, site.utc, home.slots[-1].end))
+        if not all(_is_possible(piece.power_w, each.ranges_w) for piece in left.pieces):
+            return plans
+        if any(charged_kwh(left, goal.time) < goal.need_kwh - ENOUGH_KWH for goal in car.goals):
+            return plans
+        old.append(left)
+    still = [0.0] * len(home.slots)
+    worth = power_follow.WORTH * home.cars[0].start_cost
+    return old if home_cost(home, old, still) <= home_cost(home, plans, still) + worth else plans
+
+
+def _is_possible(power_w: float, ranges: Iterable[tuple[float, float]]) -> bool:
+    return any(low - 1 <= power_w <= high + 1 for low, high in ranges)
+
+
+def _follow(site: SiteDesk, each: Wanted) -> None:
+    lp, state = each.lp, each.lp.state
+    in_force = state.power_plan
+    plan = EMPTY if in_force is None else in_force.plan
+    expected_w = price_at(site.readings.tariffs.get(TariffKind.SOLAR), site.utc)
+    sun_w = 0.0 if expected_w is None else expected_w - _house_w(site)
+    waits = power_follow.waits_for_sun(
+        plan.power_at(site.utc), sun_w=sun_w, required=each.required, target=each.target, now=site.utc
+    )
+    state.plan = power_follow.step(
+        state.plan,
+        plan,
+        need_kwh=each.need_kwh,
+        target=each.target,
+        now=site.utc,
+        holds_full=holds_full(lp),
+        waits=waits,
+    )
+    lp.warn(WarningCode.PLAN_UNREACHABLE, not plan.is_met and each.target >= site.utc)
