@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import NamedTuple
@@ -33,6 +34,8 @@ from evcclib.readings import Measured
 from evcclib.tariff import Rate, Rates, price_at
 from evcclib.units import HOUR, ZERO
 
+QUARTER = timedelta(minutes=15)
+"""Whoever plans beside others sees means of what they take in slots that are no longer than this."""
 START_KWH = 0.1
 """A start of charging is worth so much energy at the mean price."""
 LEARNED_AFTER = timedelta(minutes=1)
@@ -125,7 +128,8 @@ def home_of(site: SiteDesk, wanted: Sequence[Wanted]) -> Home | None:
     """
     rates = _usable(planner_rates(site.readings), site.utc)
     horizon = None if rates is None else rates.rates[-1].end
-    slots = _slots(site, rates, [_by(each, horizon) for each in wanted if _planned_kwh(each, horizon) > 0])
+    ends = [_by(each, horizon) for each in wanted if _planned_kwh(each, horizon) > 0]
+    slots = _slots(site, rates, ends)
     if not slots:
         return None
     prices = [abs(slot.price) for slot in slots if slot.price is not None]
@@ -191,9 +195,19 @@ def _as_rates(pieces: Iterable[Piece], rates: Rates | None) -> tuple[Rate, ...]:
 
 def energy_cost(home: Home, plan: PowerPlan) -> float:
     """What the home pays more for the energy of a plan of its first car."""
-    still = [0.0] * len(home.slots)
     begun = plan.runs() - (home.cars[0].is_charging and plan.start == home.slots[0].start)
-    return home_cost(home, [plan], still) - home_cost(home, [EMPTY], still) - begun * home.cars[0].start_cost
+    return _cost(home, [plan]) - _cost(home, [EMPTY]) - begun * home.cars[0].start_cost
+
+
+def _cost(home: Home, plans: Sequence[PowerPlan]) -> float:
+    """What a home pays for plans, which may change their powers within its slots: the sun feeds no mean of them."""
+    changes = sorted({time for plan in plans for piece in plan.pieces for time in piece[:2]})
+    slots = [
+        slot._replace(start=start, end=end)
+        for slot in home.slots
+        for start, end in pairwise((slot.start, *(time for time in changes if slot.start < time < slot.end), slot.end))
+    ]
+    return home_cost(replace(home, slots=tuple(slots)), plans, [0.0] * len(slots))
 
 
 def _by(each: Wanted, horizon: datetime | None) -> datetime:
@@ -216,7 +230,7 @@ def _usable(rates: Rates | None, now: datetime) -> Rates | None:
 
 
 def _slots(site: SiteDesk, rates: Rates | None, ends: Sequence[datetime]) -> tuple[HomeSlot, ...]:
-    """From now to the last of ``ends``, cut wherever anything changes."""
+    """From now to the last of ``ends``, cut wherever anything changes; into quarters of an hour where several share it."""
     if not ends:
         return ()
     now, tariffs = site.utc, site.readings.tariffs
@@ -224,6 +238,7 @@ def _slots(site: SiteDesk, rates: Rates | None, ends: Sequence[datetime]) -> tup
     if rates is not None and feed_in is not None and feed_in.unit != rates.unit:
         feed_in = None
     until = max(ends)
+    quarters = (until - now) // QUARTER if len(ends) > 1 else 0
     lists = [each for each in (rates, feed_in, solar) if each is not None]
     edges = {time for each in lists for rate in each.rates for time in (rate.start, rate.end) if now < time < until}
     house_w = 0.0 if solar is None else _house_w(site)
@@ -236,7 +251,9 @@ def _slots(site: SiteDesk, rates: Rates | None, ends: Sequence[datetime]) -> tup
             sun_w=price_at(solar, start) or 0.0,
             house_w=house_w,
         )
-        for start, end in pairwise(sorted({now, *edges, *ends}))
+        for start, end in pairwise(
+            sorted({now, *edges, *ends, *(until - number * QUARTER for number in range(quarters))})
+        )
     )
 
 
@@ -334,9 +351,8 @@ def _settled(site: SiteDesk, wanted: Sequence[Wanted], plans: Sequence[PowerPlan
         if any(charged_kwh(left, goal.time) < goal.need_kwh - ENOUGH_KWH for goal in car.goals):
             return plans
         old.append(left)
-    still = [0.0] * len(home.slots)
     worth = power_follow.WORTH * home.cars[0].start_cost
-    return old if home_cost(home, old, still) <= home_cost(home, plans, still) + worth else plans
+    return old if _cost(home, old) <= _cost(home, plans) + worth else plans
 
 
 def _is_possible(power_w: float, ranges: Iterable[tuple[float, float]]) -> bool:
