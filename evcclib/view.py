@@ -59,7 +59,6 @@ class LoadpointView(NamedTuple):
     plan_is_active: bool
     plan_projected_start: datetime | None
     plan_overrun: timedelta | None
-    plan_shortfall: Shortfall | None  # where power is planned: what the plan in force lacks
     remote_demand: RemoteDemand
     remote_source: str
     charger_is_integrated: bool
@@ -81,6 +80,7 @@ class LoadpointView(NamedTuple):
     charger_age: timedelta | None
     session_solar_pct: float | None
     session_price: float | None
+    plan_shortfall: Shortfall | None = None  # where power is planned: what the plan in force lacks
 
 
 class BatteryView(NamedTuple):

@@ -26,10 +26,10 @@ from evcclib.pipeline.viewing import plan_preview
 from evcclib.planning import plan_follow, power_follow
 from evcclib.planning.goals import ENOUGH_KWH, Goal, charged_kwh
 from evcclib.planning.joint.home import Car, Circuit, Home, HomeSlot
+from evcclib.planning.joint.together import home_cost, plan_home
 from evcclib.planning.planner import UNPRICED, duration_at
 from evcclib.planning.power_follow import PlanInForce
 from evcclib.planning.power_plan import EMPTY, Piece, PowerPlan
-from evcclib.planning.joint.together import home_cost, plan_home
 from evcclib.readings import Measured
 from evcclib.tariff import Rate, Rates, price_at
 from evcclib.units import HOUR, ZERO
@@ -252,7 +252,7 @@ def _slots(site: SiteDesk, rates: Rates | None, ends: Sequence[datetime]) -> tup
             house_w=house_w,
         )
         for start, end in pairwise(
-            sorted({now, *edges, *ends, *(until - number * QUARTER for number in range(quarters))})
+            sorted({now, *edges, *ends, *(until - number * QUARTER for number in range(1, quarters + 1))})
         )
     )
 

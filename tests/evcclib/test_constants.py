@@ -21,6 +21,7 @@ from bench import NOON, Bench, S, loadpoint, run, site_config
 from evcclib import allowed, config, errors, fixed_tariff, measured, reason_history, settings, units
 from evcclib.commands import BatteryMode, Disable, Enable, SetCurrent, SwitchPhases
 from evcclib.config import BatteryConfig, CircuitConfig, PollConfig, VehicleConfig
+from evcclib.deciding.power_plans import home_of, wanted_of
 from evcclib.errors import IncompatibleState, InvalidConfig, InvalidReadings, InvalidSetting
 from evcclib.events import Warned, WarningCode
 from evcclib.laws import account, adaptive, lateness, ration, roof
@@ -51,21 +52,24 @@ from evcclib.machines.limits import mean_power
 from evcclib.machines.readback import Disagreement
 from evcclib.machines.soc import EstimatorConfig, SocState
 from evcclib.machines.unmetered import UNWATCHED, Offered, Watch
-from evcclib.model import ChargeMode, ChargerStatus, Now, PollMode, Sharing, VehicleFeature
+from evcclib.model import ChargeMode, ChargerStatus, Now, Planner, PollMode, Sharing, TariffKind, VehicleFeature
 from evcclib.pipeline import check_state, sharing
+from evcclib.pipeline.desk import begin
 from evcclib.pipeline.state import Effect
-from evcclib.planning import plan_follow, planner
+from evcclib.planning import plan_follow, planner, power_follow
 from evcclib.planning.joint.programme import Programme, flaw
 from evcclib.planning.one_car import cheapest_plan
 from evcclib.planning.plan_follow import PlanState
 from evcclib.planning.planner import Plan
+from evcclib.planning.power_follow import PlanInForce
+from evcclib.planning.power_plan import Piece, PowerPlan
 from evcclib.planning.problem import Problem, Slot
 from evcclib.planning.repeating import RepeatingPlan, next_departure
 from evcclib.readings import ABSENT, Measured, MeterReading, VehicleReading
 from evcclib.reason_history import Spell, noted
 from evcclib.reasons import BatteryCode, BatteryReason, Reason, ReasonCode
-from evcclib.requests import ChangeLoadpointSetting
-from evcclib.site import Site
+from evcclib.requests import ChangeLoadpointSetting, ChangeVehicleSetting
+from evcclib.site import Site, layout_of
 from evcclib.tariff import Rate, Rates
 from evcclib.units import Instant
 
@@ -204,6 +208,135 @@ def test_solution_may_miss_by_a_hundredth_of_a_watt() -> None:
     programme.variable(0.0, 1.0)
     assert flaw(programme, (1 + 0.9e-5,)) is None
     assert flaw(programme, (1 + 1.1e-5,)) is not None
+
+
+def in_force(now: datetime = NOON) -> PlanInForce:
+    """Ten kilowatts from one o'clock to two, for ten kilowatt-hours by six."""
+    plan = PowerPlan(pieces=(Piece(NOON + H, NOON + 2 * H, 10_000.0),))
+    return PlanInForce(plan, NOON + 6 * H, now, 10.0)
+
+
+def is_made_anew(need_kwh: float, now: datetime, required: timedelta = H) -> bool:
+    return power_follow.is_due(in_force(), need_kwh=need_kwh, target=NOON + 6 * H, required=required, now=now)
+
+
+@witness("planning.power_follow.TOLERANCE_KWH")
+def test_plan_may_be_wrong_by_three_tenths_of_a_kilowatt_hour() -> None:
+    assert not is_made_anew(10.29, NOON + 0.5 * H)
+    assert is_made_anew(10.31, NOON + 0.5 * H)
+
+
+@witness("planning.power_follow.PATIENCE")
+def test_plan_is_not_made_anew_for_five_minutes() -> None:
+    assert not is_made_anew(12.0, NOON + 299 * S)
+    assert is_made_anew(12.0, NOON + 300 * S)
+
+
+@witness("planning.power_follow.WAIT_MARGIN")
+def test_sun_is_waited_for_until_a_quarter_of_an_hour_before_the_last_moment() -> None:
+    def waits(now: datetime) -> bool:
+        return power_follow.waits_for_sun(5000.0, sun_w=5000.0, required=H, target=NOON + 6 * H, now=now)
+
+    assert waits(NOON + 4.75 * H)
+    assert not waits(NOON + 4.75 * H + S)
+
+
+def planned_bench(prices: tuple[float, ...], *, circuits: tuple[CircuitConfig, ...] = (), **values: Any) -> Bench:
+    """A car that takes 6 kWh for ten percent, below its goal by that much, with an hour for each of ``prices``."""
+    car = VehicleConfig(name="car", capacity_kwh=54.0, has_soc=True)
+    own = loadpoint(vehicle="car", phases=3, circuit=circuits[0].name if circuits else None, **values)
+    bench = Bench(site_config(own, vehicles=(car,), circuits=circuits, planner=Planner.OPTIMAL), grid_w=0.0)
+    bench.box.status = ChargerStatus.B
+    bench.vehicles = {"car": VehicleReading(soc_pct=Measured(50.0, 0 * S))}
+    bench.tariffs[TariffKind.GRID] = Rates.of(
+        Rate(NOON + n * H, NOON + (n + 1) * H, price) for n, price in enumerate(prices)
+    )
+    bench.at(0)
+    bench.submit(ChangeVehicleSetting("car", "soc_target_pct", 60))
+    bench.set("target_time", NOON + len(prices) * H)
+    bench.at(1)
+    return bench
+
+
+def hour_of_plan(bench: Bench) -> int:
+    start = bench.lp.plan.projected_start
+    assert start is not None
+    return (start - NOON) // H
+
+
+@witness("planning.power_follow.WORTH", "deciding.power_plans.START_KWH")
+def test_start_is_worth_a_tenth_of_a_kilowatt_hour_and_a_change_half_a_start() -> None:
+    bench = planned_bench((0.4, 0.2, 0.4, 0.21, 0.4))
+    assert hour_of_plan(bench) == 1
+    mean = 0.32
+    for saved, hour in ((0.45 * 0.1 * mean, 1), (0.56 * 0.1 * mean, 3)):
+        prices = (0.4, 0.2, 0.4, 0.2 - saved / 6.0, 0.4)
+        bench.tariffs[TariffKind.GRID] = Rates.of(
+            Rate(NOON + n * H, NOON + (n + 1) * H, price) for n, price in enumerate(prices)
+        )
+        bench.at(bench.t / S + 10)
+        assert hour_of_plan(bench) == hour
+
+
+@witness("deciding.power_plans.LEARNED_AFTER", "deciding.power_plans.LEARNED_STEP")
+def test_what_a_car_takes_of_all_is_learned_after_a_minute_and_from_two_percent_on() -> None:
+    bench = planned_bench((0.2,))
+    bench.set("target_time", NOON + 30 * 60 * S)
+    bench.box.power_w = 9000.0
+    run(bench, range(10, 60, 10))
+    told_at = bench.lp.charger.current_changed_at
+    assert told_at is not None and bench.lp.power_drawn_w == 0.0
+    bench.t = told_at + 59 * S
+    bench.step()
+    assert bench.lp.power_drawn_w == 0.0
+    bench.t = told_at + 60 * S
+    bench.step()
+    assert bench.lp.power_drawn_w == 9000.0
+    for power_w, known_w in ((9170.0, 9000.0), (9190.0, 9190.0)):
+        bench.box.power_w = power_w
+        bench.t += 10 * S
+        bench.step()
+        assert bench.lp.power_drawn_w == known_w
+
+
+@witness("deciding.power_plans.HOUSE_MEMORY")
+def test_what_the_house_took_an_hour_ago_counts_a_third() -> None:
+    bench = planned_bench((0.2,) * 6)
+    run(bench, [10], house_w=0.0)
+    bench.t = 3610 * S
+    bench.grid_w = 1000.0
+    bench.step()
+    house = bench.site.state.house
+    assert house is not None and house.value == pytest.approx(1000.0 * (1 - 0.3679), abs=1.0)
+
+
+@witness("deciding.power_plans.QUARTER")
+def test_whoever_plans_beside_others_has_quarters_of_an_hour() -> None:
+    bench = planned_bench((0.2, 0.3))
+    desk = begin(layout_of(bench.config, bench.site.state), bench.site.state, bench.site.state.readings, bench.now)
+    wanted = wanted_of(desk.desks[0], NOON + 2 * H)
+    assert wanted is not None
+    alone, beside = home_of(desk, [wanted]), home_of(desk, [wanted, wanted])
+    assert alone is not None and beside is not None
+    assert [len(home.slots) for home in (alone, beside)] == [2, 8]
+
+
+@witness("pipeline.goals.FULL")
+def test_who_is_planned_for_nearly_all_is_offered_all() -> None:
+    for share, offered_a in ((0.975, 15.6), (0.985, 16.0)):
+        bench = planned_bench((0.2,), current_step_a=0.1)
+        plan = PowerPlan(pieces=(Piece(NOON, NOON + H, share * 11040),))
+        bench.lp.power_plan = PlanInForce(plan, NOON + H, NOON, 6.0)
+        bench.at(10)
+        assert bench.box.offered_a == pytest.approx(offered_a)
+
+
+@witness("pipeline.goals.MINUTE")
+def test_what_is_missing_is_told_in_minutes() -> None:
+    bench = planned_bench((0.2,))
+    bench.set("target_time", NOON + 20 * 60 * S)
+    bench.at(10)  # 33 minutes of charging in less than twenty
+    assert bench.lp.reason.params["later_min"] == 13
 
 
 # reason_history

@@ -16,7 +16,7 @@ from evcc_server.http.home import ApiOptions
 from evcc_server.state.encode import Compat
 from evcclib.commands import BatteryMode
 from evcclib.config import BatteryConfig
-from evcclib.model import TariffKind
+from evcclib.model import Planner, TariffKind
 from evcclib.tariff import Rate, Rates
 
 pytestmark = pytest.mark.wire
@@ -373,6 +373,25 @@ async def test_the_plan_for_a_time_and_for_none() -> None:
         await api.refuses("GET", "/api/loadpoints/1/target/plan?targetTime=later", 400, "invalid time: later")
         await api.post("/api/loadpoints/1/target/time/2023-03-07T06:00:00Z")
         assert (await api.get("/api/loadpoints/1/target/plan")).json()["result"]["plan"]
+
+
+@pytest.mark.api("API-18", "row-16")
+@in_real_time
+async def test_a_plan_of_power_has_its_powers_its_cost_and_what_it_lacks_besides() -> None:
+    async with served(replace(SITE, planner=Planner.OPTIMAL)) as api:
+        nothing = (await api.get("/api/loadpoints/1/target/plan")).json()["result"]
+        assert list(nothing) == ["duration", "plan", "unit", "power"]
+        await api.post("/api/loadpoints/1/target/soc/80")
+        plan = (await api.get("/api/loadpoints/1/target/plan?targetTime=2023-03-07T07:00:00%2B01:00")).json()["result"]
+        assert list(plan) == ["duration", "plan", "unit", "power", "pieces", "cost", "shortfall"]
+        assert set(plan["plan"][0]) == {"start", "end", "price"} and plan["power"] == 11040
+        assert {piece["power"] for piece in plan["pieces"]} == {11040}
+        assert plan["pieces"][0]["start"] == plan["plan"][0]["start"]
+        assert plan["cost"] > 0 and plan["shortfall"] is None
+        soon = (api.home.now().utc + timedelta(minutes=5)).isoformat().replace("+00:00", "Z")
+        plan = (await api.get(f"/api/loadpoints/1/target/plan?targetTime={soon}")).json()["result"]
+        lacks = plan["shortfall"]
+        assert lacks["short"] == pytest.approx(lacks["later"] / 3600 * 11.04, abs=0.01) and lacks["withheld"] == 0
 
 
 @pytest.mark.api("row-16", "API-18")

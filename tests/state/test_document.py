@@ -324,3 +324,15 @@ def test_what_a_battery_has_been_told_is_shown_with_its_reason() -> None:
 def test_every_reason_of_a_battery_has_its_sentences() -> None:
     sentences = {battery_text(code, language) for code in BatteryCode for language in LANGUAGES}
     assert len(sentences) == len(BatteryCode) * len(LANGUAGES)
+
+
+def test_a_plan_that_does_not_hold_is_told_with_what_would_do() -> None:
+    reason = Reason(ReasonCode.PLAN_ACTIVE, {"short_kwh": 12.96, "later_min": 71})
+    assert reason_text(reason, "en") == (
+        "Charging by plan. 13.0 kWh will be missing in time; 1:11 h more would do, or a lower goal."
+    )
+    limited = Reason(ReasonCode.PLAN_ACTIVE, {"short_kwh": 3.0, "later_min": 17, "withheld_kwh": 5.04})
+    assert reason_text(limited, "de") == (
+        "Laden nach Plan. 3.0 kWh werden rechtzeitig fehlen; 0:17 h mehr würden reichen, oder ein niedrigeres Ziel."
+        " Grenzen halten 5.0 kWh zurück."
+    )

@@ -12,6 +12,7 @@ from evcc_server.http.setting_routes import LOADPOINT_ID
 from evcc_server.http.state_schema import EXAMPLE_STATE, state_schema
 from evcc_server.settings import parse_flag, parse_time
 from evcc_server.state.encode import Json, dumps, number, rest_document, time_text, whole
+from evcclib.decision import PlanPreview
 from evcclib.errors import InvalidSetting
 from evcclib.model import RemoteDemand, TariffKind
 from evcclib.requests import DemandRemotely
@@ -42,6 +43,33 @@ _PLAN: Schema = {
         "plan": {"type": ["array", "null"], "items": _SLOT},
         "unit": {"type": "string"},
         "power": {"type": "number", "description": "W"},
+        "pieces": {
+            "type": "array",
+            "description": "with planner: optimal only, like what follows: with which power when",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "start": {"type": "string", "format": "date-time"},
+                    "end": {"type": "string", "format": "date-time"},
+                    "power": {"type": "number", "description": "W"},
+                },
+                "required": ["start", "end", "power"],
+            },
+        },
+        "cost": {
+            "type": ["number", "null"],
+            "description": "of the planned energy; null where not all prices are known",
+        },
+        "shortfall": {
+            "type": ["object", "null"],
+            "description": "why the goal cannot be reached in time, and what would do; null: it can",
+            "properties": {
+                "short": {"type": "number", "description": "kWh that will be missing"},
+                "later": {"type": "integer", "description": "seconds later it could be reached"},
+                "withheld": {"type": "number", "description": "kWh that limits withhold"},
+            },
+            "required": ["short", "later", "withheld"],
+        },
     },
     "required": ["duration", "plan", "unit", "power"],
 }
@@ -195,14 +223,13 @@ def _plan(home: Home) -> Iterator[Route]:
         target_time = parse_time("targetTime", text, home.site.time_zone) if text else None
         preview = home.gateway.plan(loadpoint, target_time)
         slots: Json = None if preview.slots is None else [_rate(home, slot) for slot in preview.slots]
-        return Enveloped(
-            {
-                "duration": whole(preview.duration),
-                "plan": slots,
-                "unit": preview.unit,
-                "power": number(preview.power_w),
-            }
-        )
+        answer: dict[str, Json] = {
+            "duration": whole(preview.duration),
+            "plan": slots,
+            "unit": preview.unit,
+            "power": number(preview.power_w),
+        }
+        return Enveloped(answer | _of_power(home, preview))
 
     yield Route(
         method="GET",
@@ -223,6 +250,31 @@ def _plan(home: Home) -> Iterator[Route]:
         result_example={"duration": 13583, "plan": [_RATE_EXAMPLE], "unit": "EUR", "power": 3680},
         errors={400: "not a time", 404: "no such loadpoint"},
     )
+
+
+def _of_power(home: Home, preview: PlanPreview) -> dict[str, Json]:
+    """What a plan of power says more; nothing of another one, nor where nothing is planned."""
+    lacks, zone = preview.shortfall, home.site.time_zone
+    if not preview.pieces and lacks is None:
+        return {}
+    return {
+        "pieces": [
+            {
+                "start": time_text(start.astimezone(zone)),
+                "end": time_text(end.astimezone(zone)),
+                "power": number(power_w),
+            }
+            for start, end, power_w in preview.pieces
+        ],
+        "cost": None if preview.cost is None else number(preview.cost),
+        "shortfall": None
+        if lacks is None
+        else {
+            "short": number(lacks.short_kwh),
+            "later": whole(lacks.later),
+            "withheld": number(lacks.lifted_kwh),
+        },
+    }
 
 
 def _remote_demand(home: Home) -> Iterator[Route]:

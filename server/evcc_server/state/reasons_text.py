@@ -236,6 +236,11 @@ _READ_BACKS: Mapping[str, tuple[str, str]] = {
     "phases": ("phases", "Phasen"),
     "current": ("current", "Strom"),
 }
+_SHORT = (
+    " {short:.1f} kWh will be missing in time; {hours}:{minutes:02} h more would do, or a lower goal.",
+    " {short:.1f} kWh werden rechtzeitig fehlen; {hours}:{minutes:02} h mehr würden reichen, oder ein niedrigeres Ziel.",
+)
+_WITHHELD = (" Limits withhold {withheld:.1f} kWh.", " Grenzen halten {withheld:.1f} kWh zurück.")
 _UNTIL = (" Until {time}.", " Bis {time}.")
 
 
@@ -251,7 +256,17 @@ def reason_text(reason: Reason, language: str, until: datetime | None = None) ->
         sentence = sentence.removesuffix(".") + _READ_BACK[index].format(read_back=name) + "."
     if until is not None:
         sentence += _UNTIL[index].format(time=until.strftime("%H:%M:%S"))
-    return sentence
+    return sentence + _shortage_text(reason, index)
+
+
+def _shortage_text(reason: Reason, index: int) -> str:
+    """What the plan lacks, and what would do."""
+    short_kwh, later_min = reason.params.get("short_kwh"), reason.params.get("later_min")
+    if not isinstance(short_kwh, float) or not isinstance(later_min, int):
+        return ""
+    text = _SHORT[index].format(short=short_kwh, hours=later_min // 60, minutes=later_min % 60)
+    withheld_kwh = reason.params.get("withheld_kwh")
+    return text + (_WITHHELD[index].format(withheld=withheld_kwh) if isinstance(withheld_kwh, float) else "")
 
 
 def _named(limit: str, index: int) -> str:
