@@ -262,9 +262,9 @@ def reason_text(reason: Reason, language: str, until: datetime | None = None) ->
 def _shortage_text(reason: Reason, index: int) -> str:
     """What the plan lacks, and what would do."""
     short_kwh, later_min = reason.params.get("short_kwh"), reason.params.get("later_min")
-    if not isinstance(short_kwh, float) or not isinstance(later_min, int):
+    if not isinstance(short_kwh, float) or not isinstance(later_min, float | int):
         return ""
-    text = _SHORT[index].format(short=short_kwh, hours=later_min // 60, minutes=later_min % 60)
+    text = _SHORT[index].format(short=short_kwh, hours=int(later_min) // 60, minutes=int(later_min) % 60)
     withheld_kwh = reason.params.get("withheld_kwh")
     return text + (_WITHHELD[index].format(withheld=withheld_kwh) if isinstance(withheld_kwh, float) else "")
 

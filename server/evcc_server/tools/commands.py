@@ -1,4 +1,5 @@
-"""The commands to commission a site: ``check``, ``meter``, ``charger``, ``tariff``, ``scan``, ``devices``, ``trace``."""
+"""The commands to commission a site: ``check``, ``meter``, ``charger``, ``tariff``, ``plan``, ``scan``, ``devices``,
+``trace``."""
 
 from __future__ import annotations
 
@@ -26,13 +27,17 @@ from evcc_server.modbus.link import Trace
 from evcc_server.secrets import redact
 from evcc_server.tools.check import check
 from evcc_server.tools.devices_list import list_devices
+from evcc_server.tools.plan import lines as plan_lines
+from evcc_server.tools.plan import next_time, planned
 from evcc_server.tools.read_once import Findings, Order, give_orders, orders, read_all, read_charger, read_meter
 from evcc_server.tools.scan import parse_units, scan
 from evcc_server.tools.tariff import configured, fetch_all, lines
 from evcc_server.tools.values_text import table
 from evcc_server.wiring.factory import WIRE_FRAMINGS, Devices, Links, Opener, build, open_stream
-from evcc_server.wiring.site import time_zone
+from evcc_server.wiring.site import time_zone, to_site_config
+from evcclib.errors import InvalidSetting
 from evcclib.model import TariffKind
+from evcclib.tariff import Rates
 
 OK, DEVICE_PROBLEM, CONFIG_PROBLEM = 0, 1, 2
 MQTT_SETTLE_S = 3.0
@@ -67,6 +72,15 @@ def add_tools(commands: Subparsers, add_config: Callable[[argparse.ArgumentParse
     add_config(tariff)
     tariff.add_argument("name", nargs="?", help="grid, feedin, planner, co2 or solar; default: all")
     tariff.set_defaults(run=run_tariff)
+
+    plan = commands.add_parser("plan", help="plan a charge with the lists as they are now; nothing is told to anybody")
+    add_config(plan)
+    plan.add_argument(
+        "loadpoint", nargs="?", type=int, default=1, metavar="N", help="the loadpoint, from 1 on; default: 1"
+    )
+    plan.add_argument("--energy", type=float, required=True, metavar="KWH", help="how much the car is to get")
+    plan.add_argument("--by", required=True, metavar="TIME", help="07:00, or a date with its time")
+    plan.set_defaults(run=run_plan)
 
     scanning = commands.add_parser("scan", help="find Modbus units on a host or a serial bus; reads only")
     scanning.add_argument("target", metavar="HOST[:PORT]|DEVICE", help="192.0.2.2, 192.0.2.2:502 or /dev/ttyUSB0")
@@ -201,6 +215,44 @@ def run_tariff(options: argparse.Namespace) -> int:
         return OK if is_ok else DEVICE_PROBLEM
 
     return _with_devices(_only(config, names=[]), work)
+
+
+def run_plan(options: argparse.Namespace) -> int:
+    """``plan``."""
+    config = _load(options.config)
+    if not 1 <= options.loadpoint <= len(config.loadpoints):
+        print(f"evcc-server: loadpoint {options.loadpoint}: expected 1 to {len(config.loadpoints)}", file=sys.stderr)
+        return CONFIG_PROBLEM
+    zone = time_zone(config)
+
+    async def work(devices: Devices) -> int:
+        clock = Clock()
+        is_ok = True
+        lists: dict[TariffKind, Rates] = {}
+        for kind, answer in (await fetch_all(config, devices, clock)).items():
+            if isinstance(answer, str):
+                is_ok = False
+                print(f"tariff {kind}: {redact(answer, config.secrets)}", file=sys.stderr)
+            else:
+                lists.update(answer.lists)
+        try:
+            now = clock.now()
+            preview = planned(
+                to_site_config(config, devices),
+                lists,
+                loadpoint=options.loadpoint - 1,
+                energy_kwh=options.energy,
+                by=next_time(options.by, now.utc, zone),
+                now=now,
+            )
+        except InvalidSetting as error:
+            print(f"evcc-server: {error}", file=sys.stderr)
+            return CONFIG_PROBLEM
+        prices = lists.get(TariffKind.PLANNER) or lists.get(TariffKind.GRID)
+        _print_all(plan_lines(preview, prices, now.utc, zone), config)
+        return OK if is_ok else DEVICE_PROBLEM
+
+    return _with_devices(config, work)
 
 
 def run_scan(options: argparse.Namespace) -> int:
