@@ -261,7 +261,7 @@ def planned_bench(prices: tuple[float, ...], *, circuits: tuple[CircuitConfig, .
 def hour_of_plan(bench: Bench) -> int:
     start = bench.lp.plan.projected_start
     assert start is not None
-    return (start - NOON) // H
+    return int((start - NOON) // H)
 
 
 @witness("planning.power_follow.WORTH", "deciding.power_plans.START_KWH")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 from bench import loadpoint, site_config
-from test_command_line import run
 
 from evcc_server.tools.plan import lines, next_time, planned
 from evcclib.errors import InvalidSetting
@@ -27,6 +28,11 @@ chargers: [{name: box, type: custom, status: A, enabled: false, enable: "", maxc
 loadpoints: [{charger: box}]
 tariffs: {grid: {type: fixed, price: 0.3}}
 """
+
+
+def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "evcc_server", *arguments]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=60, check=False)
 
 
 def told(energy_kwh: float, hours: float) -> list[str]:

@@ -22,6 +22,7 @@ from evcc_sim.quiet import quiet
 from evcc_sim.runs.controls import BrokenControl
 from evcc_sim.worlds.scenario import InvalidScenario
 from evcc_sim.worlds.variants import Files
+from evcclib.model import Planner
 
 OK, FAILED, WRONG_USE = 0, 1, 2
 
@@ -121,6 +122,7 @@ def _add_runs(commands: Commands) -> None:
     run.add_argument("--full-stack", action="store_true", help="through the whole server, in virtual time")
     _add_files(run)
     _add_law(run)
+    run.add_argument("--planner", choices=tuple(Planner), type=Planner, help="another planner than the scenario's")
     _add_control(run)
     run.add_argument("--plot", type=_picture, metavar="day.png", help="write a picture")
     run.add_argument("--html", type=_new_file, metavar="report.html", help="write a report")
@@ -414,6 +416,8 @@ def _run(options: argparse.Namespace) -> int:
     scenario = resolve(options.scenario, seed=options.seed, changes=options.set)
     scenario = with_files(scenario, _files(options))
     scenario = with_law(scenario, options.law, control=options.control)
+    if options.planner is not None:
+        scenario = replace(scenario, site=replace(scenario.site, planner=options.planner))
     scenario = replace(scenario, allowed=(*scenario.allowed, *options.allow))
     with Progress(f"{scenario.name}") as progress:
         if options.full_stack:

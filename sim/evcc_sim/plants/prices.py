@@ -6,13 +6,14 @@ feed-in tariff of small roofs is near 0.08 EUR/kWh.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import time, timedelta
 
 from evcc_sim.timebase import Timebase, stream
 from evcclib.model import TariffKind
-from evcclib.tariff import CO2_UNIT, Rate, Rates
+from evcclib.tariff import CO2_UNIT, POWER_UNIT, Rate, Rates
+from evcclib.units import HOUR
 
 PUBLISHED_AT = time(13, 15)
 STEP_MINUTES = 15
@@ -71,7 +72,11 @@ class TariffSpec:
 class Tariffs:
     """The lists as a client would get them at a given second."""
 
-    def __init__(self, spec: TariffSpec, base: Timebase, seed: int) -> None:
+    def __init__(
+        self, spec: TariffSpec, base: Timebase, seed: int, *, sun_w: Callable[[int], Sequence[float]] | None = None
+    ) -> None:
+        """``sun_w``: what is forecast for each hour of a day [W]; None: nobody asks for that."""
+        self._sun_w = sun_w
         self.spec = spec
         self._base = base
         self._seed = seed
@@ -110,7 +115,15 @@ class Tariffs:
             unit = CO2_UNIT if kind is TariffKind.PLANNER and self.spec.planner_is_co2 else self.spec.currency
             rates = (rate for known in range(day, day + days) for rate in self._day(kind, spec, known))
             lists[kind] = Rates.of(rates, unit=unit)
+        if self._sun_w is not None:
+            forecast = (rate for known in (day, day + 1) for rate in self._sunny(known, self._sun_w(known)))
+            lists[TariffKind.SOLAR] = Rates.of(forecast, unit=POWER_UNIT)
         return lists
+
+    def _sunny(self, day: int, sun_w: Sequence[float]) -> Iterator[Rate]:
+        start = self._base.utc(self._base.day_second(day))
+        for number, power_w in enumerate(sun_w):
+            yield Rate(start + number * HOUR, start + (number + 1) * HOUR, power_w)
 
     def _day(self, kind: TariffKind, spec: PriceSpec, day: int) -> list[Rate]:
         if spec.series:

@@ -71,6 +71,16 @@ def clear_sky_fractions(
     return tuple(float(max(0.0, watts)) / 1000.0 for watts in plane["poa_global"].fillna(0.0))
 
 
+def clear_hours_w(spec: PvSpec, base: Timebase, day: int, *, latitude: float, longitude: float) -> list[float]:
+    """What the modules deliver in each hour of ``day`` under a clear sky [W, mean]; whatever replaces the sun does not count."""
+    zone, each_hour = str(base.zone), 3600 // CLEAR_SKY_STEP_S
+    fractions = clear_sky_fractions(latitude, longitude, zone, base.date_of(day), spec.tilt_deg, spec.azimuth_deg)
+    hours = round((base.day_second(day + 1) - base.day_second(day)) / 3600)
+    powers_w = np.array(fractions[: each_hour * hours]).reshape(hours, each_hour).mean(axis=1)
+    watts: list[float] = (spec.peak_w * (1 - spec.losses) * powers_w).tolist()
+    return watts
+
+
 class Sunshine:
     """What the sky lets through, shared by all roofs: 1.0 is clear."""
 

@@ -34,15 +34,15 @@ def command(
 
 
 def _words(scenario: Scenario) -> list[str] | None:
-    """How a command calls a world; a seed of its own, a law and more that is allowed can be said beside.
+    """How a command calls a world; a seed of its own, a law, a planner and more that is allowed can be said beside.
 
     None: nothing calls it so.
     """
     origin = scenario.origin
     if origin is None:
         return None
-    law = origin.world.site.law
-    site = replace(scenario.site, law=law)
+    law, planner = origin.world.site.law, origin.world.site.planner
+    site = replace(scenario.site, law=law, planner=planner)
     seen = replace(scenario, seed=origin.world.seed, allowed=origin.world.allowed, site=site)
     more = [name for name in scenario.allowed if name not in origin.world.allowed]
     if seen != origin.world or not set(origin.world.allowed) <= set(scenario.allowed):
@@ -50,4 +50,5 @@ def _words(scenario: Scenario) -> list[str] | None:
     changes = [word for change in origin.changes for word in ("--set", change)]
     changes += origin.options
     changes += [] if scenario.site.law == law else ["--law", scenario.site.law]
+    changes += [] if scenario.site.planner is planner else ["--planner", scenario.site.planner]
     return [origin.text, *changes, *(word for name in more for word in ("--allow", name))]

@@ -115,6 +115,7 @@ ALLOWED: Mapping[str, Allowed] = {
     "HouseholdSpec.series": Between(0, 1e9),
     "HouseholdSpec.split": SHARE,
     "WeatherSpec.dimming": SHARE,
+    "WeatherSpec.forecast": SHARE,
     "PvSpec.peak_w": POWER_W,
     "PvSpec.tilt_deg": Between(0, 90),
     "PvSpec.azimuth_deg": Between(0, 360),

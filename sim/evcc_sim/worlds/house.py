@@ -18,7 +18,7 @@ from evcc_sim.plants.fuse import Fuse
 from evcc_sim.plants.household import Household
 from evcc_sim.plants.meter import Meter, MeterSpec
 from evcc_sim.plants.prices import Tariffs
-from evcc_sim.plants.sunshine import Inverter, PvSpec, Sunshine
+from evcc_sim.plants.sunshine import Inverter, PvSpec, Sunshine, clear_hours_w
 from evcc_sim.plants.wallbox import Wallbox
 from evcc_sim.timebase import Timebase
 from evcc_sim.worlds.scenario import Scenario
@@ -47,7 +47,8 @@ class House:
         site = scenario.site
         self.bus = Bus(self.env, voltage_v=site.true_voltage_v or site.voltage_v)
         self.faults = FaultTable(scenario.faults(self.days))
-        self.tariffs = Tariffs(scenario.tariff, self.base, self.seed)
+        sun_w = None if scenario.weather.forecast is None else self._forecast_w
+        self.tariffs = Tariffs(scenario.tariff, self.base, self.seed, sun_w=sun_w)
         self.sunshine = Sunshine(scenario.weather.sky, self.seed, dimming=scenario.weather.dimming)
         self.household = Household(
             self.weather_env, self.bus.tap("household"), scenario.household, self.base, self.seed
@@ -78,6 +79,15 @@ class House:
             for start, end in car.spec.climate:
                 for wall in (start, end):
                     self.env.process(self._climate(car, wall))
+
+    def _forecast_w(self, day: int) -> list[float]:
+        """What the control is told of the sun of ``day``, hour by hour [W]."""
+        site, share = self.scenario.site, self.scenario.weather.forecast or 0.0
+        roofs = (
+            clear_hours_w(spec, self.base, day, latitude=site.latitude, longitude=site.longitude)
+            for spec in self.scenario.pv
+        )
+        return [share * sum(each) for each in zip(*roofs, strict=True)]
 
     def _inverter(self, spec: PvSpec) -> Inverter:
         site = self.scenario.site

@@ -126,10 +126,12 @@ class CircuitSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeatherSpec:
-    """``dimming``: what reaches the roof even between clouds, 1.0 is a clear sky."""
+    """``dimming``: what reaches the roof even between clouds, 1.0 is a clear sky. ``forecast``: way 1 tells the control this part
+    of a clear sky as the sun of each hour of today and tomorrow; None: nothing."""
 
     sky: Sky = Sky.CLEAR
     dimming: float = 1.0
+    forecast: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
