@@ -11,8 +11,8 @@ from evcclib.commands import Command
 from evcclib.deciding.bounding import can_be_told, clamped, grant_held, leave_alone, lowered_to
 from evcclib.deciding.enforce import lower_unheard
 from evcclib.deciding.explain import reason_of, with_disagreement
-from evcclib.deciding.probing import uncovered
 from evcclib.deciding.power_plans import plan_ahead
+from evcclib.deciding.probing import uncovered
 from evcclib.deciding.sending import planned, send, wake_up, want
 from evcclib.events import WarningCode
 from evcclib.laws.demand import Demand, because
