@@ -158,9 +158,9 @@ class SiteState:
     """A whole site. ``grid`` is the newest grid power, measured or worked out [SITE-9]; ``readings`` and ``figures`` are those of
     the last step, ``meters`` the newest values of meters on which a limit depends (by circuit, the grid's under ""), ``load``
     what no meter explained when every vehicle without one had last settled, ``voltage`` the highest that limits count with if it
-    is above the assumed one; none of them is exported, nor ``plan_basis``, what plans in force were made of. ``house`` is what the
-    house usually takes [W], where that is asked for. ``bought`` is in the present windows of limits of the mean power.
-    ``memory`` is that of the law called ``law``, exported under its name."""
+    is above the assumed one; none of them is exported, nor ``plan_basis``, what plans in force were made of. ``house`` is what
+    the house usually takes [W], where that is asked for. ``bought`` is in the present windows of limits of the mean power, by
+    their circuit. ``memory`` is that of the law called ``law``, exported under its name."""
 
     settings: SiteSettings
     vehicle_settings: Mapping[str, VehicleSettings]
