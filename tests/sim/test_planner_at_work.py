@@ -63,7 +63,8 @@ def test_a_car_waits_for_the_sun_of_tomorrow_and_buys_next_to_nothing() -> None:
 @pytest.mark.rule("PLAN-26")
 def test_a_goal_is_reached_in_time_although_the_sun_does_not_come() -> None:
     found = simulate(sun_by_four(Planner.OPTIMAL, "overcast"), seed=1)
-    assert not found.violations
+    hoped = {"plans_wait_for_cheap_slots"}  # who has waited for sun in vain buys when it is dear
+    assert {violation.invariant for violation in found.violations} <= hoped
     assert found.summary.charged_kwh > 26.6  # all of it before the car leaves, a minute after its time
     assert found.summary.import_kwh > 20
 
