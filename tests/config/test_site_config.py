@@ -52,6 +52,16 @@ def test_equals_share_as_the_file_says(line: str, sharing: str) -> None:
     assert site_of(SMALLEST.replace("site:", f"site:{line}", 1)).sharing == sharing
 
 
+@pytest.mark.parametrize(("line", "planner"), [("", "classic"), ("\n  planner: Optimal", "optimal")])
+def test_plans_are_made_by_whom_the_file_names(line: str, planner: str) -> None:
+    assert site_of(SMALLEST.replace("site:", f"site:{line}", 1)).planner == planner
+
+
+def test_a_planner_that_nobody_knows_is_an_error_that_says_who_there_is() -> None:
+    with pytest.raises(ConfigError, match=r"site\.planner: 'best' is not known, expected one of classic, optimal"):
+        site_of(SMALLEST.replace("site:", "site:\n  planner: best", 1))
+
+
 def test_how_nobody_can_share_is_an_error_that_says_what_can_be() -> None:
     with pytest.raises(ConfigError, match=r"site\.sharing: 'mine' is not known, expected one of equal, fair, order"):
         site_of(SMALLEST.replace("site:", "site:\n  sharing: mine", 1))
