@@ -186,7 +186,7 @@ class _Credulous(_Wrapped):
         if not is_grace_over or not isinstance(report, Measured) or report.value is charger.is_enabled:
             return self._counted(super().step(readings, now=now, cause=cause))
         is_on = report.value or (isinstance(power, Measured) and power.value > 0)
-        loadpoint.memory = replace(loadpoint.memory, timer=RESTING)
+        loadpoint.memory = loadpoint.memory._replace(timer=RESTING)
         loadpoint.charger = charger._replace(is_enabled=is_on, enable_changed_at=now.instant)
         decision = self._counted(super().step(readings, now=now, cause=cause))
         self._turn += 1

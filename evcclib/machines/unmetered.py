@@ -32,7 +32,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import NamedTuple
 
-from evcclib.machines.hold import first_after
+from evcclib.machines.hold import Timer, first_after
 from evcclib.units import ORIGIN, Instant
 
 Doubts = tuple[float, ...]
@@ -56,6 +56,8 @@ CHARGING_A = 6.0
 that nobody measures may make up for it in no time."""
 CHANGE_MIN_W = 200.0
 """A smaller change of what is offered says nothing against a house's own noise; several add up to one."""
+FOLLOWED_SHARE = 0.5
+"""A load that has fallen by this share of what was taken away has followed; the rest may be the house."""
 SHOWN_AFTER = timedelta(seconds=8)
 """A vehicle follows within 5 s (IEC 61851-1), and what a meter shows may have flowed 3 s before it was read."""
 BEGUN_AFTER = timedelta(seconds=30)
@@ -86,7 +88,8 @@ class Watch(NamedTuple):
     """What a vehicle is ``offered``, and from ``settles_at`` on measurements show it. ``before`` is what it was offered when the
     load was last known, None if that is not known, ``lowest_a`` the least offered since [A]. ``drift_w`` is by how much the
     load has changed since it was last learned what this vehicle takes, without anybody having been offered anything else, and
-    ``dip_w`` how far below it has been meanwhile."""
+    ``dip_w`` how far below it has been meanwhile. ``lowered_at``: since when it is offered less than when the load was last
+    known."""
 
     offered: Offered = NOTHING
     settles_at: Instant = ORIGIN
@@ -94,6 +97,7 @@ class Watch(NamedTuple):
     before: Offered | None = None
     drift_w: float = 0.0
     dip_w: float = 0.0
+    lowered_at: Timer = None
 
     def drifted(self, change_w: float) -> Watch:
         """With a load that has changed although nobody was offered anything else."""
@@ -114,12 +118,17 @@ def watch(before: Watch, offered: Offered, instant: Instant) -> Watch:
     if offered.current_a > 0:
         begun_at = instant + BEGUN_AFTER if before.offered.current_a == 0 else before.settles_at
         settles_at = max(settles_at, begun_at)
-    return before._replace(offered=offered, settles_at=settles_at, lowest_a=min(before.lowest_a, offered.current_a))
+    lowered_at = None
+    if offered.current_a < before.offered.current_a:
+        lowered_at = instant if before.lowered_at is None else before.lowered_at
+    lowest_a = min(before.lowest_a, offered.current_a)
+    return before._replace(offered=offered, settles_at=settles_at, lowest_a=lowest_a, lowered_at=lowered_at)
 
 
 def next_change(watch: Watch, instant: Instant) -> Instant | None:
-    """When `surely_taken` could say something else of a new sample: the vehicle has had time to follow its offer."""
-    return first_after(instant, watch.settles_at)
+    """When `surely_taken` or `taken_of` could say something else: the vehicle has had time to follow its offer."""
+    lowered_at = watch.lowered_at
+    return first_after(instant, watch.settles_at, None if lowered_at is None else lowered_at + SHOWN_AFTER)
 
 
 def most_power(offered: Offered, voltage_v: float) -> float:
@@ -146,11 +155,14 @@ def taken(doubts: Doubts, offered: Offered, voltage_v: float) -> Taken:
     return Taken(least_w, max(likely_w, voltage_v * min(offered.current_a, CHARGING_A)), most_w)
 
 
-def taken_of(doubts: Doubts, watch: Watch, *, offered_a: float, voltage_v: float) -> float | None:
+def taken_of(doubts: Doubts, watch: Watch, *, offered_a: float, voltage_v: float, instant: Instant) -> float | None:
     """What a vehicle is likely to take at least on a phase that it uses [A], where it may well take less than ``offered_a``.
 
-    A load that has been clearly lower may have been a vehicle that tapers, and a house that takes more since hides it.
+    A load that has been clearly lower may have been a vehicle that tapers, and a house that takes more since hides it. Of one
+    that has been lowered for so long that it must have shown, and is to be lowered still, nothing is known.
     """
+    if watch.lowered_at is not None and instant - watch.lowered_at >= SHOWN_AFTER:
+        return 0.0
     if not doubts:
         return None
     by_doubt = [(doubt, current_a) for (_, current_a), doubt in zip(HYPOTHESES, doubts, strict=True)]
@@ -187,6 +199,12 @@ def measured(power_w: float) -> Taken:
 def unknown_offer(minimum_a: float, maximum_a: float, phases: int, voltage_v: float) -> Taken:
     """What a vehicle draws that charges while nobody knows what it is offered: hardly less than the minimum."""
     return Taken(0.0, voltage_v * phases * minimum_a, voltage_v * phases * max(minimum_a, maximum_a))
+
+
+def has_followed(seen_w: float, possible_w: float) -> bool:
+    """Whether a load that changed by ``seen_w`` tells of vehicles that have followed lower offers, which might have made
+    ``possible_w`` less [W, negative]."""
+    return seen_w <= FOLLOWED_SHARE * possible_w
 
 
 def possible_change(doubts: Doubts, before: Offered, after: Offered, voltage_v: float) -> tuple[float, float]:

@@ -240,6 +240,12 @@ def _shows_no_phases(meter: MeterReading) -> bool:
     return meter.currents_a is ABSENT and meter.powers_w is ABSENT
 
 
+def _taken_of(lp: LoadpointDesk) -> float | None:
+    state = lp.state
+    offered_a = state.offer.drawable_a
+    return taken_of(state.doubts, state.watch, offered_a=offered_a, voltage_v=lp.voltage_v, instant=lp.instant)
+
+
 def _draw(lp: LoadpointDesk, claims_minimum: bool) -> Draw:
     state, facts = lp.state, lp.facts
     active, proven, pending = facts.limited, state.proven_phases, state.charger.pending
@@ -256,9 +262,7 @@ def _draw(lp: LoadpointDesk, claims_minimum: bool) -> Draw:
         drawable_a=state.offer.drawable_a,
         claims_minimum=claims_minimum,
         claimed=1 if state.narrowed is not None else 0,
-        taken_a=None
-        if facts.is_measured
-        else taken_of(state.doubts, state.watch, offered_a=state.offer.drawable_a, voltage_v=lp.voltage_v),
+        taken_a=None if facts.is_measured else _taken_of(lp),
         proven=proven,
     )
 

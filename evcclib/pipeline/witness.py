@@ -9,7 +9,16 @@
 
 from __future__ import annotations
 
-from evcclib.machines.unmetered import CHANGE_MIN_W, PATIENCE, UNWATCHED, learn, most_power, possible_change, watch
+from evcclib.machines.unmetered import (
+    CHANGE_MIN_W,
+    PATIENCE,
+    UNWATCHED,
+    has_followed,
+    learn,
+    most_power,
+    possible_change,
+    watch,
+)
 from evcclib.pipeline.desk import LoadpointDesk, SiteDesk
 from evcclib.pipeline.observe_loadpoint import offered
 from evcclib.pipeline.samples import fresh
@@ -60,7 +69,8 @@ def _judge(unmetered: list[LoadpointDesk], seen_w: float, voltage_v: float) -> b
     if not moved:
         for state in states:
             same = state.watch
-            state.watch = same.drifted(seen_w) if same.offered.current_a > 0 else same._replace(drift_w=0.0, dip_w=0.0)
+            same = same.drifted(seen_w) if same.offered.current_a > 0 else same._replace(drift_w=0.0, dip_w=0.0)
+            state.watch = same._replace(lowered_at=None)
         return True
     if max(abs(most_power(now, voltage_v) - most_power(before, voltage_v)) for _, before, now in moved) < CHANGE_MIN_W:
         return False
@@ -75,7 +85,8 @@ def _judge(unmetered: list[LoadpointDesk], seen_w: float, voltage_v: float) -> b
             seen_most_w=seen_w - (least_w - own_least_w),
             voltage_v=voltage_v,
         )
-        state.watch = state.watch._replace(drift_w=0.0, dip_w=0.0)
+        lowered_at = None if has_followed(seen_w, least_w) else state.watch.lowered_at
+        state.watch = state.watch._replace(drift_w=0.0, dip_w=0.0, lowered_at=lowered_at)
     return True
 
 

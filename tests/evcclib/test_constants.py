@@ -1333,6 +1333,12 @@ def test_hypotheses_that_differ_by_less_than_200_w_are_both_believed() -> None:
     assert least_w(6660.0) == 6900.0  # by 450 - 240 = 210 W
 
 
+@witness("machines.unmetered.FOLLOWED_SHARE")
+def test_who_has_taken_half_of_it_away_has_followed() -> None:
+    assert unmetered.has_followed(-100.0, -200.0)
+    assert not unmetered.has_followed(-90.0, -200.0)
+
+
 @witness("machines.unmetered.CHARGING_A")
 def test_vehicle_that_says_that_it_charges_is_likely_to_take_six_amperes() -> None:
     assert unmetered.taken(learned(0.0), Offered(16.0, 3), 230.0).likely_w == 1380.0

@@ -23,6 +23,7 @@ from evcclib.machines.unmetered import (
     Watch,
     fallen,
     learn,
+    next_change,
     possible_change,
     surely_taken,
     taken,
@@ -30,6 +31,7 @@ from evcclib.machines.unmetered import (
     unknown_offer,
     watch,
 )
+from evcclib.units import ORIGIN
 
 V = 230.0
 S: Any = timedelta(seconds=1)
@@ -175,14 +177,16 @@ def test_limits_count_on_the_least_that_was_offered_since_less_rounding_and_what
 
 @pytest.mark.rule("MEA-7")
 def test_who_clearly_takes_less_than_it_is_offered_is_known_by_what_it_takes_at_least() -> None:
-    assert taken_of(NOTHING_SEEN, UNWATCHED, offered_a=16.0, voltage_v=V) is None
+    assert taken_of(NOTHING_SEEN, UNWATCHED, offered_a=16.0, voltage_v=V, instant=ORIGIN) is None
     begun = seen(NOTHING_SEEN, NOTHING, Offered(16.0, 1), 2300.0)
-    assert taken_of(begun, UNWATCHED, offered_a=16.0, voltage_v=V) == 9.5
-    assert taken_of(begun, UNWATCHED, offered_a=10.2, voltage_v=V) is None
+    assert taken_of(begun, UNWATCHED, offered_a=16.0, voltage_v=V, instant=ORIGIN) == 9.5
+    assert taken_of(begun, UNWATCHED, offered_a=10.2, voltage_v=V, instant=ORIGIN) is None
     in_vain = seen(NOTHING_SEEN, Offered(16.0, 1), Offered(14.8, 1), 0.0)
-    assert taken_of(in_vain, UNWATCHED, offered_a=14.8, voltage_v=V) == 0.0  # less, and who knows how much
+    assert (
+        taken_of(in_vain, UNWATCHED, offered_a=14.8, voltage_v=V, instant=ORIGIN) == 0.0
+    )  # less, and who knows how much
     followed = seen(NOTHING_SEEN, Offered(16.0, 1), Offered(14.8, 1), -276.0)
-    assert taken_of(followed, UNWATCHED, offered_a=14.8, voltage_v=V) is None
+    assert taken_of(followed, UNWATCHED, offered_a=14.8, voltage_v=V, instant=ORIGIN) is None
 
 
 @pytest.mark.rule("MEA-7")
@@ -190,5 +194,18 @@ def test_who_may_have_tapered_is_known_by_that_although_the_house_has_made_up_fo
     all_of_it = seen(NOTHING_SEEN, NOTHING, Offered(16.0, 1), 3680.0)
     hidden = UNWATCHED.drifted(-1150.0).drifted(1400.0)
     assert (hidden.drift_w, hidden.dip_w) == (250.0, 1150.0)
-    assert taken_of(all_of_it, hidden, offered_a=16.0, voltage_v=V) == 10.5
-    assert taken_of(all_of_it, UNWATCHED.drifted(-200.0), offered_a=16.0, voltage_v=V) is None  # a fridge
+    assert taken_of(all_of_it, hidden, offered_a=16.0, voltage_v=V, instant=ORIGIN) == 10.5
+    assert (
+        taken_of(all_of_it, UNWATCHED.drifted(-200.0), offered_a=16.0, voltage_v=V, instant=ORIGIN) is None
+    )  # a fridge
+
+
+@pytest.mark.rule("MEA-7")
+def test_of_who_has_been_lowered_and_is_to_be_lowered_still_nothing_is_known() -> None:
+    known = Watch(Offered(16.0, 3), 100 * S, 16.0, Offered(16.0, 3))
+    lowered = watch(watch(known, Offered(15.7, 3), 200 * S), Offered(15.4, 3), 205 * S)
+    assert lowered.lowered_at == 200 * S
+    assert taken_of(NOTHING_SEEN, lowered, offered_a=15.4, voltage_v=V, instant=200 * S + SHOWN_AFTER - S) is None
+    assert taken_of(NOTHING_SEEN, lowered, offered_a=15.4, voltage_v=V, instant=200 * S + SHOWN_AFTER) == 0.0
+    assert next_change(lowered, 206 * S) == 200 * S + SHOWN_AFTER
+    assert watch(lowered, Offered(16.0, 3), 207 * S).lowered_at is None

@@ -247,6 +247,9 @@ def small_car(
 )
 @example(takes_a=6.3, offers_a=32.0, phases=1, excess_a=1.2, arrive=time(0, 5), interval_s=10.0)
 @example(takes_a=6.8, offers_a=32.0, phases=3, excess_a=1.2, arrive=time(0, 5), interval_s=30.0)
+@example(
+    takes_a=10.5, offers_a=16.0, phases=3, excess_a=0.3, arrive=time(0, 0), interval_s=5.0
+)  # like all of two phases
 def test_car_that_takes_less_than_it_is_offered_is_not_lowered_in_vain(
     takes_a: float, offers_a: float, phases: int, excess_a: float, arrive: time, interval_s: float
 ) -> None:

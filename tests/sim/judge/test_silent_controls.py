@@ -184,7 +184,7 @@ def test_our_own_promises_do_not_bind_others(capsys: pytest.CaptureFixture[str])
     said = capsys.readouterr().out
     assert f"only the library's own control promises it: {', '.join(result.not_judged)}." in said
     cli.main(["run", "clear-day,hours=9"])
-    assert "only another law promises it: contactor_is_rationed." in capsys.readouterr().out
+    assert "only another law promises it: contactor_is_rationed, " in capsys.readouterr().out
 
 
 # -- when a control is asked -------------------------------------------------------------------------------------------
