@@ -22,7 +22,17 @@ from evcclib.config import (
     SiteConfig,
     VehicleConfig,
 )
-from evcclib.model import ChargeMode, ChargerStatus, PollMode, RemoteDemand, TariffKind, VehicleFeature
+from evcclib.laws.by_name import LAWS
+from evcclib.model import (
+    ChargeMode,
+    ChargerStatus,
+    Planner,
+    PollMode,
+    RemoteDemand,
+    Sharing,
+    TariffKind,
+    VehicleFeature,
+)
 from evcclib.readings import (
     ABSENT,
     BatteryReading,
@@ -156,6 +166,9 @@ def site_configs(draw: st.DrawFn, *, most: int = 3, has_circuits: bool = True) -
     pv_count = draw(st.integers(0, 2))
     return SiteConfig(
         time_zone=UTC,
+        law=draw(st.sampled_from(sorted(LAWS, reverse=True))),
+        sharing=draw(st.sampled_from(Sharing)),
+        planner=draw(st.sampled_from(Planner)),
         interval=draw(st.sampled_from([10, 30])) * SECOND,
         has_grid=True,
         pv_count=pv_count,
