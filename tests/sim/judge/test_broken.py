@@ -52,7 +52,7 @@ BREAKS = (
     ),
     Break(
         "a limit is dropped",
-        "machines/safety",
+        "machines/limits/safety",
         "if ceiling is not None and ceiling.current_a < current_a:",
         "if ceiling is not None and ceiling.current_a < 0:",
         "meter-lost-under-a-limit,hours=8.8",

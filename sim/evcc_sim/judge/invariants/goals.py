@@ -16,7 +16,7 @@ from evcc_sim.judge.trace import InForce, Instant
 from evcc_sim.plants.car import CarSpec
 from evcc_sim.plants.faults import Fault, FaultKind
 from evcc_sim.plants.prices import Tariffs
-from evcclib.model import ChargeMode, TariffKind
+from evcclib.model import ChargeMode, Planner, TariffKind
 from evcclib.settings import LoadpointSettings
 from evcclib.tariff import Rates
 
@@ -183,10 +183,11 @@ RUN_S = 900.0
 def plans_wait_for_cheap_slots(run: Judged) -> Found:
     """A car with a departure ahead buys where it is cheap, as far as its time and the prices that were known allow.
 
-    Judged are cars in mode pv with nothing else to do, from the last change of their wishes on.
+    Judged are cars in mode pv with nothing else to do, from the last change of their wishes on. The classic planner has not
+    promised it.
     """
     scenario = run.scenario
-    if scenario.circuit or run.faults or run.operator.ever_limits:
+    if scenario.site.planner is not Planner.OPTIMAL or scenario.circuit or run.faults or run.operator.ever_limits:
         return
     tariffs = Tariffs(scenario.tariff, scenario.base, run.trace.seed)
     for goal in _goals(run):

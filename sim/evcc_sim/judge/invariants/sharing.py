@@ -84,8 +84,9 @@ def _drawn_w(instant: Instant, sent: Sent) -> float:
 @promise_of("adaptive")
 def equals_share(run: Judged) -> Found:
     """Of two cars of the same priority that charge by the same sun, or within the same circuit, none has less that could have
-    more from the other."""
-    if run.scenario.site.sharing is not Sharing.FAIR:
+    more from the other; where differences between phases are limited, a car on other phases may."""
+    is_uneven = any(circuit.unbalance_max_a is not None for circuit in run.scenario.circuit)
+    if run.scenario.site.sharing is not Sharing.FAIR or is_uneven:
         return
     for index, charger in run.loadpoints:
         for other, its in run.loadpoints:
