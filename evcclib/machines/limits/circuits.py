@@ -89,6 +89,8 @@ class Ceiling(NamedTuple):
     limit: str
 
 
+Counted = tuple[float, Phases, Pairs]
+"""A current [A], the grid phases that it flows in, and between which it may make a difference."""
 _NO_PAIRS: Pairs = frozenset()
 
 
@@ -120,6 +122,13 @@ class _Sum:
             self.differences_a[pair] = self.differences_a.get(pair, 0.0) + current_a
         self.power_w += current_a * len(phases) * voltage_v
 
+    def replace(self, old: Counted, new: Counted, voltage_v: float) -> None:
+        """What one of them takes is another current, or flows in other phases."""
+        if old[0]:
+            self.add(-old[0], old[1], old[2], voltage_v)
+        if new[0]:
+            self.add(new[0], new[1], new[2], voltage_v)
+
 
 class Allotment:
     """Grants currents within `Limit` s, one loadpoint after the other; lives for one step.
@@ -133,7 +142,7 @@ class Allotment:
         self._draws = draws
         self._voltage_v = voltage_v
         self._is_uneven = any(limit.unbalance_max_a is not None for limit in limits)
-        self._counted: list[list[tuple[float, Phases, Pairs]]] = []  # per loadpoint: claim, grant, drawing
+        self._counted: list[list[Counted]] = []  # per loadpoint: claim, grant, drawing
         for draw in draws:
             claimed = draw.claimed or draw.active
             claim_a = draw.minimum_a if draw.claims_minimum else 0.0
@@ -244,10 +253,12 @@ class Allotment:
         )
         claim = counted[0] if current_a == 0 and self._waits(loadpoint) else now
         for way, new in enumerate((claim, now, drawing)):
-            old, counted[way] = counted[way], new
+            old = counted[way]
+            if new == old:
+                continue
+            counted[way] = new
             for _, sums in self._limits_of[loadpoint]:
-                sums[way].add(-old[0], *old[1:], self._voltage_v)
-                sums[way].add(*new, self._voltage_v)
+                sums[way].replace(old, new, self._voltage_v)
 
     def _kept(self, limit: Limit, sums: list[_Sum], loadpoint: int, phases: int) -> float:
         """What ``loadpoint`` may keep: with the benefit of the doubt, but above its minimum not at the cost of who waits.
