@@ -7,13 +7,13 @@ DEMO_ARGS ?=
 NIGHTLY_ARGS ?=
 BOARD_ARGS ?=
 
-.PHONY: help demo test check format days bench leaderboard nightly second-opinion clean
+.PHONY: help demo test check format days bench bench-against leaderboard nightly second-opinion clean
 help:
 	@echo "make demo    start the simulated home and the server (API 127.0.0.1:7070, MQTT 127.0.0.1:1883)"
 	@echo "make test    all tests, in parallel"
 	@echo "make check   format, lint, types"
 	@echo "make days    simulated days: in process, and every scenario full stack"
-	@echo "make bench   the benchmarks"
+	@echo "make bench   the benchmarks; make bench-against REF=COMMIT: beside another build"
 	@echo "make leaderboard  laws and other systems in the same worlds, 20 seeds each: docs/leaderboard.md (half an hour on two cores)"
 	@echo "make nightly 4,000 examples of every property, changed constants, kills before every step, weeks full stack, 200 seeds (hours)"
 	@echo "make second-opinion  the same days in ACN-Sim, in an environment of its own"
@@ -85,6 +85,10 @@ second-opinion: $(VENV)-acn/.ready
 
 bench: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks
+
+# make bench-against REF=3db78f4: that commit and this tree in turns. BENCH_ARGS="step day --rounds 5" picks.
+bench-against: $(VENV)/.dev
+	@$(BIN)/python -m benchmarks.against $(or $(REF),$(error REF is missing: a commit, tag or branch)) $(BENCH_ARGS)
 
 clean:
 	@rm -rf $(VENV) $(VENV)-acn .mypy_cache .ruff_cache .pytest_cache .hypothesis
