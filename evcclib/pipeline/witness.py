@@ -4,7 +4,7 @@
 
     settled, offered as before ----> the load is remembered              (what has changed is the house)
     settled, offered otherwise ----> the change of the load is judged, then remembered
-    not settled, or not all known -> nothing
+    not settled, not all known, or not of one time -> nothing
 """
 
 from __future__ import annotations
@@ -23,7 +23,11 @@ from evcclib.pipeline.desk import LoadpointDesk, SiteDesk
 from evcclib.pipeline.observe_loadpoint import offered
 from evcclib.pipeline.samples import fresh
 from evcclib.readings import Measured
-from evcclib.units import Instant
+from evcclib.units import SECOND, Instant
+
+TOGETHER = SECOND
+"""What was sampled in one round is no further apart. A load made of older and newer parts shows what is not so: a sun that has
+changed between two of them, a vehicle that has begun after the last word of its station."""
 
 
 def take_in(site: SiteDesk) -> None:
@@ -44,9 +48,13 @@ def take_in(site: SiteDesk) -> None:
         else:
             state.watch = watch(state.watch, now, lp.instant)
         is_known = is_known and facts.is_usable and state.charger.pending is None
-    load = _load(site) if is_known else None
-    if load is None:
+    parts = _parts(site) if is_known else None
+    if parts is None:
         site.state.load = None
+        return
+    load = Measured(sum([part.value for part in parts]), min([part.sampled_at for part in parts]))
+    heard_at = [load.sampled_at, *_told_at(unmetered)]
+    if max([part.sampled_at for part in parts]) - min(heard_at) > TOGETHER:
         return
     if any(load.sampled_at < lp.state.watch.settles_at for lp in unmetered):
         return
@@ -97,23 +105,27 @@ def _remember(site: SiteDesk, unmetered: list[LoadpointDesk], load: Measured[flo
         lp.state.watch = watched._replace(before=watched.offered, lowest_a=watched.offered.current_a)
 
 
-def _load(site: SiteDesk) -> Measured[float] | None:
-    """What no meter explains [W], as old as the oldest of what it is made of; None: not known."""
+def _parts(site: SiteDesk) -> list[Measured[float]] | None:
+    """What adds up to the load that no meter explains [W]; None: not all is known."""
     state = site.state
-    total_w, sampled_at = 0.0, site.instant
+    parts = []
     for each in (state.grid, *state.pv, *state.batteries):
         meter = fresh(each, site.oldest)
         if meter is None:
             return None
-        total_w += meter.value
-        sampled_at = min(sampled_at, meter.sampled_at)
+        parts.append(Measured(meter.value, meter.sampled_at))
     for lp in site.desks:
         if lp.facts.is_measured:
             if lp.facts.power_w is None:
                 return None
-            total_w -= lp.facts.power_w
-            sampled_at = min(sampled_at, _measured_at(lp))
-    return Measured(total_w, sampled_at)
+            parts.append(Measured(-lp.facts.power_w, _measured_at(lp)))
+    return parts
+
+
+def _told_at(unmetered: list[LoadpointDesk]) -> list[Instant]:
+    """When stations that may supply a vehicle have last told whether it charges."""
+    statuses = [lp.reading.status for lp in unmetered if lp.state.charger.is_enabled]
+    return [status.sampled_at for status in statuses if isinstance(status, Measured)]
 
 
 def _measured_at(lp: LoadpointDesk) -> Instant:

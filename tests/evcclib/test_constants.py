@@ -65,7 +65,7 @@ from evcclib.planning.power_follow import PlanInForce
 from evcclib.planning.power_plan import Piece, PowerPlan
 from evcclib.planning.problem import Problem, Slot
 from evcclib.planning.repeating import RepeatingPlan, next_departure
-from evcclib.readings import ABSENT, Measured, MeterReading, VehicleReading
+from evcclib.readings import ABSENT, ChargerReading, Measured, MeterReading, Readings, VehicleReading
 from evcclib.reason_history import Spell, noted
 from evcclib.reasons import BatteryCode, BatteryReason, Reason, ReasonCode
 from evcclib.requests import ChangeLoadpointSetting, ChangeVehicleSetting
@@ -154,6 +154,21 @@ def test_vehicle_may_take_half_a_minute_until_it_draws() -> None:
     lp.charger = ChargerState(is_enabled=True, is_certain=True, wake_timer=0 * S, enable_changed_at=0 * S)
     assert sharing.is_ramping(lp, 29.9 * S)
     assert not sharing.is_ramping(lp, 30 * S)
+
+
+@witness("pipeline.witness.TOGETHER")
+def test_meters_of_one_load_are_read_within_a_second() -> None:
+    bench = Bench(site_config(loadpoint(has_power=False), pv_count=1))
+    for grid_w, second, load_w in ((100.0, 10.0, 100.0), (200.0, 10.9, 200.0), (300.0, 11.1, 200.0)):
+        bench.t = second * S
+        station = ChargerReading(status=Measured(ChargerStatus.A, 10 * S), is_enabled=Measured(False, 10 * S))
+        bench.step(readings=Readings(grid=meter(grid_w, second * S), pv=(meter(0.0, 10 * S),), chargers=(station,)))
+        load = bench.site.state.load
+        assert load is not None and load.value == load_w
+
+
+def meter(power_w: float, at: Instant) -> MeterReading:
+    return MeterReading(power_w=Measured(power_w, at))
 
 
 @witness("pipeline.sharing.OBEDIENCE")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from bench import Bench, S, loadpoint, site_config
@@ -207,6 +208,38 @@ def test_load_that_has_fallen_is_missing_only_once_under_a_limit() -> None:
         if second == 1800:
             assert [each.offered_a for each in bench.boxes[:2]] == [16.0, 16.0]
             assert bench.boxes[2].offered_a == pytest.approx(7.0, abs=0.1)
+
+
+@pytest.mark.rule("MEA-7")
+def test_meter_that_is_ahead_of_the_station_does_not_show_what_the_car_does_not_take() -> None:
+    """The car begins after the station's last word, and the grid meter shows it first; likewise when it ends."""
+    site = Home(Bench(site_config(loadpoint(has_power=False, mode=ChargeMode.NOW), pv_count=1)), 16.0)
+    bench, box = site.bench, site.bench.box
+    box.starts = False
+    for begins_s in (0, 240):
+        site.run(begins_s, begins_s + 60)
+        grid_sample(site, begins_s + 58, grid_w=300.0 + 11_040.0 - 4300.0)
+        box.status = C
+        site.run(begins_s + 60, begins_s + 120)
+        assert bench.site.view(now=bench.now).loadpoints[0].charge_power_w == 11_040.0
+        grid_sample(site, begins_s + 118, grid_w=300.0 - 4300.0)
+        box.status = B
+
+
+@pytest.mark.rule("MEA-7")
+def test_cloud_that_the_roof_has_not_told_yet_is_no_load() -> None:
+    site = home(16.0)
+    site.run(0, 60)
+    before = site.bench.site.state.load
+    grid_sample(site, 58, grid_w=3000.0)
+    assert before is not None and site.bench.site.state.load == before
+
+
+def grid_sample(site: Home, second: float, *, grid_w: float) -> None:
+    """A new value of the grid meter, all others stay as they are."""
+    bench = site.bench
+    seen, bench.t = bench.site.state.readings, second * S
+    bench.step(Cause.SAMPLE, replace(seen, grid=MeterReading(power_w=Measured(grid_w, bench.t)), outcomes=()))
 
 
 @pytest.mark.rule("PH-7")
