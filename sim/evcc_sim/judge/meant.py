@@ -5,7 +5,7 @@ Nothing here comes from what a control says of itself. **A car may be bought for
 * below its minimum SoC; while nobody can tell its SoC, until the energy for it has gone in from empty;
 * with a departure ahead, until its goal is reached: whoever controls chooses the hours. It may finish after the departure;
 * while energy costs no more than the limit for that;
-* at a goal that is reached, while it conditions its cabin.
+* while it conditions its cabin, for all that a control can know.
 
 **It may rest** at its goal, of SoC or, for a car that does not tell it, of energy. A control knows a SoC from a maker's cloud,
 late and rounded, so that near an edge both are right, and so they are where that cloud has lied.
@@ -30,6 +30,8 @@ ENERGY_MARGIN = 0.1
 """The same for energies, as a part of the goal."""
 ASKED_AGAIN_S = 600.0
 """A car's maker is asked again within this time."""
+CLIMATE_COUNTS_S = 900.0
+"""What it has said of the climate counts for so long, or as long as the owner lets it be asked no more often."""
 LIES = frozenset({FaultKind.LYING, FaultKind.FROZEN})
 NOTHING_SAID = SILENT | {FaultKind.NAN}
 PAUSE_S = 600.0
@@ -54,7 +56,7 @@ class Meant:
             (settings.soc_min_pct > 0 and self._is_low(loadpoint, instant, wish, car))
             or (settings.target_time is not None and self._has_departure(loadpoint, instant, wish, car))
             or (settings.smart_cost_limit is not None and self.is_cheap(settings.smart_cost_limit, instant.second))
-            or (bool(car.climate) and car.has_climate and self.may_rest(loadpoint, instant, wish))
+            or self._may_be_conditioned(loadpoint, instant.second, wish)
         )
 
     def follows(self, loadpoint: int, instant: Instant, wish: InForce) -> bool:
@@ -76,7 +78,10 @@ class Meant:
         return vehicle != car.name or max([now.soc_pct, *said_pct]) >= settings.soc_target_pct - GOAL_MARGIN_PCT
 
     def is_at_an_edge(self, loadpoint: int, instant: Instant, wish: InForce) -> bool:
-        """Whether a control may change its mind though nobody does anything: a goal or a minimum is near, a plan is made."""
+        """Whether a control may change its mind though nobody does anything: a goal or a minimum is near, a plan is made, a cabin
+        is conditioned."""
+        if self._may_be_conditioned(loadpoint, instant.second, wish):
+            return True
         settings, now = wish.loadpoints[loadpoint], instant.loadpoints[loadpoint]
         edges_pct = [each for each in (settings.soc_min_pct, settings.soc_target_pct) if 0 < each < 100]
         if any(abs(now.soc_pct - edge_pct) <= GOAL_MARGIN_PCT for edge_pct in edges_pct):
@@ -99,6 +104,14 @@ class Meant:
             return self._least_pct(loadpoint, instant.second, car) < settings.soc_min_pct
         needed_kwh = settings.soc_min_pct / 100 * car.capacity_kwh / car.efficiency
         return self._energy_kwh(loadpoint, instant) < needed_kwh * (1 + ENERGY_MARGIN)
+
+    def _may_be_conditioned(self, loadpoint: int, second: float, wish: InForce) -> bool:
+        """Whether the vehicle conditions its cabin, or did so when its maker may have been asked last."""
+        vehicle = self._cars.get(wish.vehicles[loadpoint] or "")
+        if vehicle is None or not (vehicle.has_api and vehicle.has_climate):
+            return False
+        counts_s = max(CLIMATE_COUNTS_S, self._trace.scenario.charger[loadpoint].loadpoint.poll_interval_s)
+        return any(start_s <= second < end_s + counts_s for start_s, end_s in self._climates[vehicle.name])
 
     def _has_departure(self, loadpoint: int, instant: Instant, wish: InForce, car: CarSpec) -> bool:
         settings = wish.loadpoints[loadpoint]
@@ -175,6 +188,15 @@ class Meant:
     def _tells_soc(self, vehicle: str | None) -> bool:
         car = self._cars.get(vehicle or "")
         return car is not None and car.has_api and car.has_soc
+
+    @cached_property
+    def _climates(self) -> dict[str, list[tuple[float, float]]]:
+        """When each car conditions its cabin [s]."""
+        base, days = self._trace.scenario.base, range(self._trace.days + 1)
+        return {
+            name: [(base.second(day, start), base.second(day, end)) for day in days for start, end in car.climate]
+            for name, car in self._cars.items()
+        }
 
     @cached_property
     def _tariffs(self) -> Tariffs:

@@ -33,6 +33,7 @@ from evcc_sim.worlds.scenario import (
     SiteSpec,
 )
 from evcclib.commands import SetCurrent, SwitchPhases
+from evcclib.deciding import decide
 from evcclib.model import ChargeMode
 
 Value = float | str | None
@@ -417,3 +418,20 @@ def test_a_rest_below_the_dead_band_and_a_small_step_are_no_missed_aim() -> None
         ),
     )
     assert [each for each in simulate(world).violations if each.invariant == "settles_on_its_aim"] == []
+
+
+def test_a_cabin_that_is_conditioned_may_be_bought_for_until_its_maker_must_be_asked_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A car far below its goal, without any sun, whose climate runs from 0:30 to 1:00 [STR-9]."""
+    asked = LoadpointSpec(mode=ChargeMode.PV, vehicle="car", poll_mode="connected", poll_interval_s=600.0)
+    dark = world(pv_w=0.0, loadpoint=asked)
+    car = replace(dark.car[0], climate=((time(0, 30), time(1)),), has_climate=True)
+    warm = replace(dark, car=(car, *dark.car[1:]))
+    run = simulate(warm, 1)
+    assert run.summary.charged_kwh > 1.0 and run.violations == ()
+    monkeypatch.setattr(decide, "is_climating", lambda _lp: True)
+    found = simulate(warm, 1).violations
+    bought_s = [each.second for each in found if each.invariant == "nothing_is_bought_for_the_sun"]
+    assert any(second < 1800 for second in bought_s) and any(second > 4500 for second in bought_s)
+    assert not any(1800 <= second <= 4500 for second in bought_s)
