@@ -227,7 +227,7 @@ HOUSES = (
     House(
         SERVER,
         (
-            ("blocking", "clock", "errors", "gateway", "optimize", "places", "quoting", "secrets"),
+            ("blocking", "clock", "errors", "gateway", "installed", "optimize", "places", "quoting", "secrets"),
             ("http.serving", "json_path", "log", "settings"),
             ("modbus", "profiles", "state", "texts"),
             ("devices", "keeping", "mqtt"),

@@ -2,9 +2,14 @@
 
 import sys
 
+from evcc_server.installed import installed_version
+
 
 def main() -> int:
     """Entry point of the console script."""
+    if sys.argv[1:] == ["--version"]:  # often asked by scripts, which need not wait for all that a server needs
+        print(f"evcc-server {installed_version()}")
+        return 0
     try:
         from evcc_server import cli  # here, so that a package that is missing can be told
 

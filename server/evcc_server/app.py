@@ -14,7 +14,6 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Protocol
 
@@ -31,6 +30,7 @@ from evcc_server.errors import DeviceError
 from evcc_server.http.app import build_app
 from evcc_server.http.home import ApiOptions, Home
 from evcc_server.http.serving.serve import serve_http
+from evcc_server.installed import installed_version
 from evcc_server.keeping.lock import claimed
 from evcc_server.keeping.persistence import Persistence
 from evcc_server.keeping.restore import restored_reasons, restored_site
@@ -319,7 +319,7 @@ def _never() -> float:
 
 def _labels(config: Config) -> Labels:
     return Labels(
-        version=f"{API_VERSION} (evcclib {_version()})",
+        version=f"{API_VERSION} (evcclib {installed_version()})",
         time_zone=time_zone(config),
         currency=config.tariffs.currency,
         language=config.language,
@@ -395,10 +395,3 @@ async def _release(name: str, device: Releasable) -> None:
 
 def _database(path: str) -> Path | None:
     return None if path == ":memory:" else Path(path).expanduser()
-
-
-def _version() -> str:
-    try:
-        return version("evcclib")
-    except PackageNotFoundError:
-        return "0"

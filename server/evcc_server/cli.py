@@ -10,7 +10,6 @@ import functools
 import logging
 import sys
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import trio
@@ -21,6 +20,7 @@ from evcc_server.config.model import Config
 from evcc_server.config.options import Options
 from evcc_server.config.problems import ConfigError
 from evcc_server.errors import StoreError
+from evcc_server.installed import installed_version
 from evcc_server.log import set_up_logging
 from evcc_server.mqtt.broker_link import MqttError
 from evcc_server.tools.commands import CONFIG_PROBLEM, DEVICE_PROBLEM, OK, add_tools
@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Charging control for homes with PV, battery and EV chargers.",
         epilog="Exit status: 0 ok, 1 a device has a problem, 2 the configuration is wrong.",
     )
-    parser.add_argument("--version", action="version", version=f"evcc-server {_version()}")
+    parser.add_argument("--version", action="version", version=f"evcc-server {installed_version()}")
     commands = parser.add_subparsers(metavar="command", required=True)
     run = commands.add_parser("run", help="run the server (the default)")
     add_config(run)
@@ -73,13 +73,6 @@ def _parser() -> argparse.ArgumentParser:
     run.set_defaults(run=_run)
     add_tools(commands, add_config)
     return parser
-
-
-def _version() -> str:
-    try:
-        return version("evcclib")
-    except PackageNotFoundError:
-        return "(not installed)"
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -140,7 +141,18 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         cli.main(["--version"])
     assert ended.value.code == 0
-    assert capsys.readouterr().out.startswith("evcc-server ")
+    assert capsys.readouterr().out == f"evcc-server {version('evcclib')}\n"
+
+
+def test_scripts_that_ask_for_the_version_do_not_wait_for_the_server() -> None:
+    code = (
+        "import sys; sys.argv = ['evcc-server', '--version']\n"
+        "from evcc_server.__main__ import main\n"
+        "assert main() == 0\n"
+        "print(sorted({'trio', 'quart', 'pymodbus', 'evcc_server.cli', 'evcclib'} & set(sys.modules)))"
+    )
+    printed = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True).stdout
+    assert printed.splitlines() == [f"evcc-server {version('evcclib')}", "[]"]
 
 
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
