@@ -83,8 +83,9 @@ class Outcome:
 
 
 _COUNT = whole(0, 10**9)
+_NUMBER = whole(0, 2 * 10**9)  # a site that was restored with the highest number of a snapshot goes on from there
 _OUTCOME: Table = {
-    Outcome: {"loadpoint": _COUNT, "number": _COUNT, "result": one_of(Result), "applied": _COUNT, "error": TEXT}
+    Outcome: {"loadpoint": _COUNT, "number": _NUMBER, "result": one_of(Result), "applied": _COUNT, "error": TEXT}
 }
 
 
@@ -122,7 +123,7 @@ class BatteryOutcome:
 
 
 _BATTERY_OUTCOME: Table = {
-    BatteryOutcome: {"battery": _COUNT, "number": _COUNT, "result": one_of(Result), "error": TEXT}
+    BatteryOutcome: {"battery": _COUNT, "number": _NUMBER, "result": one_of(Result), "error": TEXT}
 }
 
 

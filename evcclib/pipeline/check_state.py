@@ -31,8 +31,10 @@ from evcclib.units import SECOND
 
 NUMBER_MAX = 1e12
 """No sum of energies, costs or emissions of a home is larger."""
+COUNT_MAX = 10**9
+"""Nor does anything happen more often there."""
 ANY_NUMBER = number(-NUMBER_MAX, NUMBER_MAX)
-ANY_INTEGER = whole(-(10**9), 10**9)
+ANY_INTEGER = whole(-COUNT_MAX, COUNT_MAX)
 
 
 def check_state(part: object, where: str, table: Table | None = None) -> None:
@@ -67,7 +69,7 @@ def _are_both_or_neither(values: object) -> bool:
     return isinstance(values, tuple) and bool(values[0]) is (values[1] is not None)
 
 
-_COUNT = whole(0, 10**9)
+_COUNT = whole(0, COUNT_MAX)
 _CURRENT = number(0, 1000, "A")
 _POWER = number(0, NUMBER_MAX, "W")
 _ENERGY = number(0, NUMBER_MAX, "kWh")
@@ -176,6 +178,7 @@ IN_STATE: Table = {
 }
 TOGETHER: Mapping[type, Mapping[tuple[str, ...], Allowed]] = {
     CurrentRange: {("least_a", "most_a"): Allowed("the first to be no more than the second", _is_ordered)},
+    LedgerState: {("session_start_kwh", "total_kwh"): Allowed("the first to be no more than the second", _is_ordered)},
     Rounding: {("heard", "told_at"): Allowed("both or neither", _are_both_or_neither)},
 }
 """What each field on its own could be, but not together."""

@@ -9,6 +9,7 @@ What the law remembers stands beside the site, under the law's name; another law
 
 from __future__ import annotations
 
+import math
 import types
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
@@ -23,10 +24,11 @@ from evcclib.laws.law import Law
 from evcclib.machines.battery import BatteryControl, doubted
 from evcclib.machines.charger import doubt
 from evcclib.model import Now
-from evcclib.pipeline.check_state import ANY_INTEGER, ANY_NUMBER, check_state
+from evcclib.pipeline.check_state import ANY_INTEGER, ANY_NUMBER, COUNT_MAX, NUMBER_MAX, check_state
 from evcclib.pipeline.state import LoadpointState, SiteState, begin_afresh
 from evcclib.units import TICK, Instant
 
+Amount = TypeVar("Amount", int, float)
 VERSION = 2
 TRANSIENT = frozenset(
     {
@@ -186,12 +188,16 @@ class _Clock(NamedTuple):
 
 def _encode(value: object, kind: Any, clock: _Clock) -> object:
     """``value``, of which the annotation ``kind`` says whether a timedelta in it is an instant."""
-    if value is None or isinstance(value, bool | int | float) or type(value) is str:
+    if value is None or isinstance(value, bool) or type(value) is str:
         return value
+    if isinstance(value, int):
+        return _within(value, COUNT_MAX)
+    if isinstance(value, float):
+        return _within(value, NUMBER_MAX) if math.isfinite(value) else value
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, timedelta):
-        return (value - clock.origin if Instant in _options(kind) else value) // TICK
+        return _within((value - clock.origin if Instant in _options(kind) else value) // TICK, _TICKS_MAX)
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat()
     plain: Any = type(value)
@@ -208,6 +214,11 @@ def _encode(value: object, kind: Any, clock: _Clock) -> object:
     if isinstance(value, frozenset):
         return sorted(str(_encode(item, _inner(kind), clock)) for item in value)
     raise TypeError(f"{type(value).__name__} cannot be exported")
+
+
+def _within(value: Amount, most: Amount) -> Amount:
+    """What has outgrown all that is allowed stays there: whatever is exported can be restored."""
+    return min(max(value, -most), most)
 
 
 @cache

@@ -657,6 +657,12 @@ def test_no_number_of_a_state_is_above_a_million_millions() -> None:
     assert not check_state.ANY_NUMBER.holds(1.1e12)
 
 
+@witness("pipeline.check_state.COUNT_MAX")
+def test_nothing_is_counted_above_a_thousand_millions() -> None:
+    assert check_state.ANY_INTEGER.holds(10**9)
+    assert not check_state.ANY_INTEGER.holds(10**9 + 1)
+
+
 @witness("errors._SAID_MAX")
 def test_a_refusal_says_the_first_80_characters_of_what_a_client_has_sent() -> None:
     assert str(InvalidSetting("mode", "x" * 81, "off", "invalid value")).startswith(f"invalid value: {'x' * 80}... (")

@@ -63,6 +63,7 @@ from evcclib import (
     initial,
     step,
 )
+from evcclib.allowed import INSTANT_MAX
 from evcclib.config import BatteryConfig, ChargerConfig, CircuitConfig, LoadpointConfig, PollConfig, VehicleConfig
 from evcclib.errors import shown
 from evcclib.fixed_tariff import FixedTariff, Zone, fixed_tariff
@@ -78,7 +79,7 @@ from evcclib.pipeline.observe_loadpoint import OUTCOME_DUE
 from evcclib.pipeline.snapshot import TRANSIENT, exported
 from evcclib.pipeline.state import LoadpointState, SiteState
 from evcclib.settings import SETTINGS
-from evcclib.units import ORIGIN, Instant
+from evcclib.units import ORIGIN, TICK, Instant
 
 FUZZ = settings(
     max_examples=150,
@@ -699,6 +700,29 @@ def test_a_mangled_value_anywhere_in_a_whole_snapshot_is_refused_there_or_gone_o
     live(site, changing, origin=300 * S)
 
 
+@pytest.mark.rule("SITE-22")
+@pytest.mark.parametrize(
+    ("path", "most"),
+    [
+        (("loadpoints", 0, "charger", "number"), 10**9),
+        (("loadpoints", 0, "charger", "phases_disagreement", "repeats"), 10**9),
+        (("loadpoints", 0, "ledger", "counted_kwh"), 1e12),
+        (("loadpoints", 0, "session", "shared_kwh"), 1e12),
+        (("loadpoints", 0, "session", "price"), 1e12),
+        (("loadpoints", 0, "timer", "duration"), INSTANT_MAX // TICK),
+        (("loadpoints", 0, "connected_at"), -(INSTANT_MAX // TICK)),
+    ],
+)
+def test_what_has_outgrown_what_is_allowed_stays_there(path: tuple[str | int, ...], most: float) -> None:
+    whole = json.loads(FILLED[0])
+    parent = whole["site"]
+    for key in path[:-1]:
+        parent = parent[key]
+    assert path[-1] in parent
+    parent[path[-1]] = most
+    live(Site.restore(whole_config(), whole, now=now_at(300 * S)), changing, origin=300 * S)
+
+
 def numbers_without_a_row() -> set[tuple[str, str]]:
     """Fields of a state that are, or hold, a number or a duration, and of which nobody has said what they may be."""
     laws = LAWS.values()
@@ -748,6 +772,11 @@ def test_every_number_of_a_state_has_a_row_of_what_it_may_be() -> None:
         (("loadpoints", 0, "timer", "duration"), -5_000_000, "timer.duration: -5 s is not allowed, expected a timedelta"),
         (("loadpoints", 0, "doubts"), [0.0, 1.0], "doubts: (0.0, 1.0) is not allowed, expected 36 numbers of 0..3000 W"),
         (("loadpoints", 0, "soc", "moved_pct"), -1.0, "soc.moved_pct: -1.0 is not allowed, expected a number, 0..100 %"),
+        (
+            ("loadpoints", 0, "ledger", "session_start_kwh"),
+            1e12,
+            "ledger.session_start_kwh and total_kwh: (1000000000000.0, 1.0) is not allowed, expected the first to be no more",
+        ),
         (
             ("loadpoints", 0, "charger", "current_range_a"),
             [16.0, 6.0],
