@@ -169,6 +169,7 @@ class House:
                     for box, charger in zip(self.wallboxes, self.scenario.charger, strict=True)
                     if charger.loadpoint.circuit in below
                 ]
+                taps += [battery.tap for battery in self.batteries if battery.spec.circuit in below]
                 flow = Sum(env, taps)
                 self.circuit_meters[circuit.name] = Meter(env, circuit.name, flow, v, spec=MeterSpec(), faults=faults)
 

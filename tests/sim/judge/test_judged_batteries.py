@@ -20,7 +20,7 @@ from evcc_sim.plants.wallbox import WallboxSpec
 from evcc_sim.runs.controls import ControlFactory
 from evcc_sim.runs.fullstack import run_scenario
 from evcc_sim.runs.inprocess import simulate
-from evcc_sim.worlds.scenario import ActionSpec, ChargerSpec, FaultSpec, LoadpointSpec, Scenario, load
+from evcc_sim.worlds.scenario import ActionSpec, ChargerSpec, CircuitSpec, FaultSpec, LoadpointSpec, Scenario, load
 from evcclib.model import ChargeMode
 
 CONTROL_ON = ActionSpec(at=time(0, 1), setting="battery_discharge_control", value=True)
@@ -127,3 +127,16 @@ def test_a_battery_that_charges_beyond_the_limit_of_its_circuit_is_noticed() -> 
     world = load("battery-under-a-fuse").with_changes(hours=4.0)
     free = simulate(world.with_changes(battery=(replace(world.battery[0], circuit=None),))).trace
     assert {each.invariant for each in check(replace(free, scenario=world))} == {"battery_leaves_room"}
+
+
+def test_the_meter_of_a_circuit_sees_the_battery_below_it() -> None:
+    """10 kW for a battery that gives 5 kW and a car that takes all: what the battery gives does not hold the car down."""
+    circuit = CircuitSpec(name="annex", power_max_w=10_000.0, has_meter=True)
+    world = home()
+    charger = replace(world.charger[0], loadpoint=replace(world.charger[0].loadpoint, circuit="annex"))
+    world = replace(
+        world, battery=(replace(world.battery[0], circuit="annex"),), charger=(charger,), circuit=(circuit,)
+    )
+    run = simulate(world, 1)
+    assert run.violations == ()
+    assert run.summary.contactor_switches == 2 and run.summary.charged_kwh == pytest.approx(9.9 * 34 / 60, abs=0.2)

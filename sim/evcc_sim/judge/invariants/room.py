@@ -186,10 +186,11 @@ class Rooms:
     def others_w(self, ceiling: Ceiling, instant: Instant) -> list[float]:
         """What flows through ``ceiling`` that is not a car, on each phase; what a battery that is in the tree gives is nothing to
         count on [W]."""
+        is_counted = ceiling.name in self._with_battery
         if not ceiling.sees_house:
-            return [0.0, 0.0, 0.0]
+            return [max(-instant.battery_w, 0.0) / 3 if is_counted else 0.0] * 3
         powers = [instant.loadpoints[member].powers_w for member in ceiling.members]
-        given_w = max(instant.battery_w, 0.0) / 3 if ceiling.name in self._with_battery else 0.0
+        given_w = max(instant.battery_w, 0.0) / 3 if is_counted else 0.0
         return [instant.grid_powers_w[phase] + given_w - sum(power[phase] for power in powers) for phase in range(3)]
 
     def flows_if_taken_w(self, ceiling: Ceiling, instant: Instant) -> list[float]:
