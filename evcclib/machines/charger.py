@@ -487,6 +487,14 @@ def forget_current(state: ChargerState) -> ChargerState:
     return state._replace(current_a=None, current_range_a=None, unknown_a=unknown_a)
 
 
+def answers_again(state: ChargerState, report: Report) -> ChargerState:
+    """A charger has been silent: one that offers less than it was told has begun anew meanwhile, and is told again [SYN-4]."""
+    offered, told_a = report.offered_a, state.current_a
+    if state.pending is not None or offered is None or told_a is None or offered.value >= told_a - OFFER_TOLERANCE_A:
+        return state
+    return forget_current(state)
+
+
 def see_unknown(state: ChargerState, possible_a: float) -> ChargerState:
     """Keep what could be offered, now ``possible_a``, for as long as nobody knows what is."""
     is_unknown = state.may_be_enabled and state.standing_a is None

@@ -26,6 +26,7 @@ from evcclib.machines.charger import (
     SYNC_GRACE,
     ChargerState,
     Report,
+    answers_again,
     confirm,
     see_phases,
     see_unknown,
@@ -98,7 +99,7 @@ def take_outcome(lp: LoadpointDesk, outcome: Outcome, *, warning: WarningCode = 
 def observe(site: SiteDesk, lp: LoadpointDesk) -> None:
     """Take in everything read of one loadpoint, handle what happened to it, and sum it up in its facts."""
     state, layout, reading, oldest = lp.state, lp.layout, lp.reading, lp.oldest
-    is_startup = state.status is None
+    is_startup, was_silent = state.status is None, state.is_silent
     is_usable, happened = _see_status(lp, started_at=site.state.started_at)
     is_charging = state.status is ChargerStatus.C
     is_connected = is_charging or state.status is ChargerStatus.B
@@ -127,6 +128,8 @@ def observe(site: SiteDesk, lp: LoadpointDesk) -> None:
     if is_usable:
         _see_soc(lp, is_connected=is_connected, is_charging=is_charging)
     report = _report(lp, currents_a, is_charging=is_charging)
+    if was_silent and not state.is_silent:
+        state.charger = answers_again(state.charger, report)
     if is_usable:
         state.charger = sync(_hear(lp, report), report, instant=lp.instant)
         _warn_of_disagreement(lp)

@@ -173,3 +173,17 @@ def test_a_status_that_never_says_charging_keeps_nobody_from_following() -> None
     sent = run(site, range(0, 1800, 10), sun_w=6900.0)
     assert said(sent, Enable) == [0] and not said(sent, Disable)
     assert site.lp.charger.current_a == 10.0
+
+
+@pytest.mark.rule("SYN-4")
+@pytest.mark.parametrize(("offered_a", "told"), [(6.0, (SetCurrent(16.0),)), (15.6, ())])
+def test_station_that_comes_back_with_less_is_told_again(offered_a: float, told: tuple[Command, ...]) -> None:
+    site = Bench(site_config(loadpoint(mode=NOW, phases=3)))
+    site.box.status = B
+    for second in range(0, 140, 10):
+        site.box.status = site.box.status if second < 70 else None
+        site.at(second)
+    site.box.status = C
+    site.box.extra = {"current_offered_a": Measured(offered_a, 140 * S)}
+    assert site.at(140) == told
+    assert [site.at(second) for second in range(150, 300, 10)] == [()] * 15
