@@ -282,7 +282,10 @@ def _with_batteries(site: SiteDesk, batteries: Mapping[int, bool], shown: Range,
     for index, is_shown in batteries.items():
         config, power = site.layout.config.batteries[index], fresh(site.state.batteries[index], site.oldest)
         power_w = None if power is None else power.value
-        given_w = max(power_w or 0.0, 0.0) if is_shown and not needs.is_patient else 0.0
+        counts = is_shown and not needs.is_patient
+        given_w = max(power_w or 0.0, 0.0) if counts else 0.0
+        if counts and power_w is None:  # a silent one may give as much as it may take: nobody is raised for that
+            most = plus(most, battery_load(site, index, config.charge_power_w or 0.0))
         more_w = max(reserved_w(site, index) - max(-(power_w or 0.0), 0.0), 0.0)
         given, more = battery_load(site, index, given_w), battery_load(site, index, more_w)
         most = plus(most, plus(given, more))

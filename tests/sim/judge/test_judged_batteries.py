@@ -140,3 +140,18 @@ def test_the_meter_of_a_circuit_sees_the_battery_below_it() -> None:
     run = simulate(world, 1)
     assert run.violations == ()
     assert run.summary.contactor_switches == 2 and run.summary.charged_kwh == pytest.approx(9.9 * 34 / 60, abs=0.2)
+
+
+@pytest.mark.parametrize("meter", ["uses_grid_meter", "has_meter"])
+def test_nobody_is_raised_by_what_a_silent_battery_gives(meter: str) -> None:
+    """The battery gives 5 kW, and nobody sees it from 0:02 on: the car has what it would have without it."""
+    circuit = replace(CircuitSpec(name="annex", power_max_w=10_000.0), **{meter: True})  # type: ignore[arg-type]
+    world = home()
+    charger = replace(world.charger[0], loadpoint=replace(world.charger[0].loadpoint, circuit="annex"))
+    world = replace(
+        world, battery=(replace(world.battery[0], circuit="annex"),), charger=(charger,), circuit=(circuit,)
+    )
+    run = simulate(replace(world, fault=fault(FaultKind.SILENCE, time(0, 2), 3600, "cellar")), 1)
+    assert run.violations == ()
+    pilots_a = [instant.loadpoints[0].pilot_a for instant in run.trace.instants]
+    assert 14.0 < max(pilots_a) < 14.5
