@@ -72,6 +72,10 @@ PROMISED = timedelta(seconds=30)
 """So long a car may take to follow a higher offer; what it has not taken by then is somebody else's."""
 UNUSED_A = 1.0
 """A car that draws so much less than it is offered does not use it; so much more than it draws it is left to rise again."""
+VOLTAGE_PART = 0.15
+"""The voltage of a phase is within this part of the configured one (EN 50160: 10 %, and some)."""
+VOLTAGE_SAMPLES = 30
+"""What an ampere gives is a mean of about so many samples."""
 
 
 class Waits(NamedTuple):
@@ -89,9 +93,10 @@ FOR_NOTHING = Waits()
 @often_replaced
 class Memory(NamedTuple):
     """Of a loadpoint: its account; the newest sample of the sun that it could have, and how far samples lie apart [W]; what its
-    present current has bought (+) or left (-) [Ws]; the moves that its contactor and its relay are spared; since when the sun
-    has been short of the minimum; the position that it waits for room in, 0 none; whether it has not taken what it was offered
-    last; when it was offered more while it made use of what it had; what it has had of the sun [kWh]."""
+        present current has bought (+) or left (-) [Ws]; the moves that its contactor and its relay are spared; since when the sun
+        has been short of the minimum; the position that it waits for room in, 0 none; whether it has not taken what it was offered
+        last; when it was offered more while it made use of what it had; what it has had of the sun [kWh]; what an ampere that it is
+    offered gives in each phase [V], and the samples that say so."""
 
     account: Account = NOTHING_PAID
     sampled_at: Timer = None
@@ -107,6 +112,8 @@ class Memory(NamedTuple):
     has_declined: bool = False
     promised_at: Timer = None
     got_kwh: float = 0.0
+    voltage_v: float = 0.0
+    voltage_samples: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +149,8 @@ class Adaptive(Law):
                 "missed_ws": number(-_FINITE, _FINITE, "Ws"),
                 "coming": whole(0, ALL),
                 "got_kwh": number(0, _FINITE, "kWh"),
+                "voltage_v": number(0, 1000, "V"),
+                "voltage_samples": whole(0, VOLTAGE_SAMPLES),
             },
             Ration: {"spared": number(0, SPARED_MAX)},
             Lateness: {
@@ -406,6 +415,7 @@ class _Sight:
     def __init__(self, site: SiteSeen, seen: Seen, phases_max: int) -> None:
         self.site, self.seen, self.phases_max = site, seen, phases_max
         charger, demand, settings = seen.charger, seen.demand, seen.settings
+        self.voltage_v = seen.memory.voltage_v if seen.memory.voltage_samples else site.voltage_v
         self.wide = seen.active
         self.one = self.every = None
         if seen.is_switchable:
@@ -435,7 +445,7 @@ class _Sight:
         self.drawn_w = self._drawn_w()
 
     def _span(self, phases: int) -> Span:
-        watts_a = phases * self.site.voltage_v
+        watts_a = phases * self.voltage_v
         return Span(self.seen.demand.minimum_a * watts_a, self.seen.demand.wanted_a * watts_a)
 
     def _drawn_w(self) -> float:
@@ -443,7 +453,7 @@ class _Sight:
         if seen.taken is not None:
             return seen.taken.likely_w if charger.is_enabled or seen.is_charging else 0.0
         offered_a = self.offered_a if seen.is_charging and charger.is_enabled else 0.0
-        return offered_a * seen.active * self.site.voltage_v
+        return offered_a * seen.active * self.voltage_v
 
     @property
     def offered_a(self) -> float:
@@ -457,7 +467,7 @@ class _Sight:
 
     def watts_a(self, position: int) -> float:
         """What an ampere is in a position."""
-        return (1 if position % 2 == 0 else self.wide) * self.site.voltage_v
+        return (1 if position % 2 == 0 else self.wide) * self.voltage_v
 
     def has_enough(self, position: int, sun_w: float) -> bool:
         """Whether so much is enough to start in a position [PV-5]."""
@@ -516,6 +526,8 @@ class _Sight:
 def _follow(sight: _Sight, memory: Memory) -> tuple[Target, Memory]:
     seen = sight.seen
     memory, ahead_w, seconds = _entered(memory, sight.sun_w, sight.site.sun.sampled_at)
+    if seconds > 0:
+        memory = _with_voltage(sight, memory)
     margin_w = min(sight.residual_w, MARGIN_PART * memory.spread_w)
     tolerated_w = max(0.0, sight.seen.settings.disable_threshold_w)
     rate = rates(sight.sun_w - margin_w + ahead_w, sight.one, sight.every, tolerated_w=tolerated_w)
@@ -567,6 +579,23 @@ def _entered(memory: Memory, sun_w: float, sampled_at: Instant) -> tuple[Memory,
     return memory._replace(sampled_at=sampled_at, sun_w=sun_w, spread_w=spread_w), ahead_w, seconds
 
 
+def _with_voltage(sight: _Sight, memory: Memory) -> Memory:
+    """What an ampere gives, after one sample more of a car that makes use of its offer and has had the time to follow it.
+
+    By the configured voltage alone a car at 253 V would draw a tenth more than the sun gives, for ever.
+    """
+    seen, assumed_v = sight.seen, sight.site.voltage_v
+    has_followed = seen.unseen_w <= 0 and elapsed(seen.charger.current_changed_at, sight.site.instant) >= PROMISED
+    if not (has_followed and seen.is_charging and seen.charger.is_enabled and _is_measured(seen)):
+        return memory
+    shown_v = _drawn_w(seen) / (seen.active * sight.offered_a)
+    if not _is_using(seen, sight.voltage_v) or abs(shown_v - assumed_v) > VOLTAGE_PART * assumed_v:
+        return memory
+    samples = min(memory.voltage_samples + 1, VOLTAGE_SAMPLES)
+    voltage_v = memory.voltage_v + (shown_v - memory.voltage_v) / samples
+    return memory._replace(voltage_v=voltage_v, voltage_samples=samples)
+
+
 def _goal(sight: _Sight, memory: Memory, rate: Account) -> Move:
     """Where to go, now or as soon as it has been missed for long enough."""
     seen, settings, position = sight.seen, sight.seen.settings, sight.position
@@ -596,7 +625,7 @@ def _moved(sight: _Sight, goal: int, margin_w: float) -> Target:
     if goal in (OPEN_ONE, OPEN_ALL):
         return Target(0.0, 0, True, _too_little(sight))
     demand, phases = sight.seen.demand, sight.wide if goal == ALL else 1
-    fair_a = (min(sight.sun_w, sight.free_w) - margin_w) / (phases * sight.site.voltage_v)
+    fair_a = (min(sight.sun_w, sight.free_w) - margin_w) / (phases * sight.voltage_v)
     current_a = min(max(fair_a, demand.minimum_a), demand.wanted_a)
     if goal % 2 == sight.position % 2:
         return Target(current_a, 0, True, because(ReasonCode.SURPLUS))
@@ -623,7 +652,7 @@ def _waits(sight: _Sight, memory: Memory, goal: Move, rate: Account) -> Waits:
 def _steered(sight: _Sight, memory: Memory, margin_w: float, seconds: float) -> tuple[Target, Memory]:
     """The current that follows the sun where contactor and relay are."""
     seen, demand, offered_a = sight.seen, sight.seen.demand, sight.offered_a
-    watts_a = seen.active * sight.site.voltage_v
+    watts_a = seen.active * sight.voltage_v
     offered_w = offered_a * watts_a if seen.is_charging else 0.0
     unused_w = 0.0 if _is_measured(seen) else offered_w - sight.drawn_w
     aim_a = (sight.follow_w + unused_w - margin_w) / watts_a

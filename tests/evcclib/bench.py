@@ -94,6 +94,7 @@ class Bench:
         self.t = seconds * S
         self.site = Site(config, now=self.now)
         self.grid_w: float | None = grid_w
+        self.voltage_v = config.voltage_v  # what the grid delivers
         self.grid: MeterReading | None = None
         self.pv_w: list[float | None] = [0.0] * config.pv_count
         self.battery: list[tuple[float | None, float | None]] = [(0.0, 50.0)] * len(config.batteries)
@@ -145,7 +146,7 @@ class Bench:
     def power(self, box: Box) -> float:
         if box.power_w is not None:
             return box.power_w
-        return sum(self.currents(box)) * self.config.voltage_v
+        return sum(self.currents(box)) * self.voltage_v
 
     def currents(self, box: Box) -> PhaseTriple:
         if box.currents_a is not None:

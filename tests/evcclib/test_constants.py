@@ -1559,6 +1559,31 @@ def followed(change_w: float) -> list[float]:
     return [second - 1200 for second, commands in sent.items() if commands]
 
 
+def followed_at(voltage_v: float) -> Bench:
+    """An adaptive law at 230 V, where the grid has had so many for a quarter of an hour, under 7 kW of sun."""
+    bench = Bench(site_config(loadpoint(phases=3, current_step_a=0.001), law="adaptive"))
+    bench.box.status, bench.voltage_v = B, voltage_v
+    run(bench, range(10, 901, 10), sun_w=7000.0)
+    return bench
+
+
+@witness("laws.adaptive.VOLTAGE_PART")
+def test_what_an_ampere_gives_is_believed_within_fifteen_percent() -> None:
+    for believed_v in (230 * 1.149, 230 * 0.92):  # far below it looks like a car that does not use its offer
+        bench = followed_at(believed_v)
+        assert bench.power(bench.box) == pytest.approx(7000.0, abs=3.0)
+    for absurd_v in (230 * 1.151, 230 * 0.849):
+        assert followed_at(absurd_v).box.offered_a == pytest.approx(7000.0 / 690.0, abs=0.001)
+
+
+@witness("laws.adaptive.VOLTAGE_SAMPLES")
+def test_what_an_ampere_gives_is_a_mean_of_thirty_samples() -> None:
+    bench = followed_at(230.0)
+    bench.voltage_v = 233.0
+    run(bench, [910], sun_w=7000.0)
+    assert bench.lp.memory.voltage_v == pytest.approx(230.1, abs=0.001)
+
+
 @witness("laws.adaptive.COMMAND_WS", "laws.adaptive.STEP_A")
 def test_a_quarter_of_a_watt_hour_or_an_ampere_is_worth_a_command() -> None:
     assert followed(95.0)[:1] == [10]

@@ -32,12 +32,15 @@ def still_world(
     phases: int = 3,
     step_a: float = 0.1,
     residual_power_w: float = 0.0,
+    voltage_v: float = 230.0,
 ) -> Scenario:
-    """An hour of so much sun above the household; ``phases`` 0: a station that switches them."""
+    """An hour of so much sun above the household; ``phases`` 0: a station that switches them; 230 V are configured."""
     return Scenario(
         name="still",
         hours=1.0,
-        site=SiteSpec(law="adaptive", interval_s=interval_s, residual_power_w=residual_power_w),
+        site=SiteSpec(
+            law="adaptive", interval_s=interval_s, residual_power_w=residual_power_w, true_voltage_v=voltage_v
+        ),
         grid=GridMeterSpec(meter=MeterSpec(lag_s=lag_s, refresh_s=refresh_s)),
         household=HouseholdSpec(constant_w=300.0, has_appliances=False),
         pv=(PvSpec(name="roof", constant_w=300.0 + sun_w),),
@@ -68,6 +71,13 @@ def restless(world: Scenario) -> list[str]:
     return [*late[:3], *[str(each) for each in result.violations]]
 
 
+@pytest.mark.parametrize("voltage_v", [210.0, 236.0, 250.0])
+def test_nothing_is_bought_or_left_at_another_voltage_than_the_configured_one(voltage_v: float) -> None:
+    result = simulate(still_world(sun_w=8000.0, interval_s=10, voltage_v=voltage_v), 1)
+    assert result.violations == ()
+    assert abs(result.trace.instants[-1].grid_w) < 0.1 * 3 * voltage_v + 25.0
+
+
 @pytest.mark.day
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(
@@ -78,6 +88,7 @@ def restless(world: Scenario) -> list[str]:
     phases=st.sampled_from([0, 1, 3]),
     step_a=st.sampled_from([0.001, 0.1, 1.0]),
     residual_power_w=st.sampled_from([-200.0, 0.0, 100.0]),
+    voltage_v=st.sampled_from([210.0, 230.0, 236.0, 250.0]),
 )
 def test_commands_end_whatever_interval_car_and_step(**world: float) -> None:
     assert restless(still_world(**world)) == []  # type: ignore[arg-type]  # by name
