@@ -29,6 +29,7 @@ class ReasonCode(StrEnum):
     PLAN_ACTIVE = "plan_active"
     PLAN_WAITING = "plan_waiting"
     SMART_COST = "smart_cost"
+    FEED_IN_PRIORITY = "feed_in_priority"  # the sun is sold: feed-in pays well
     TARGET_SOC_REACHED = "target_soc_reached"
     TARGET_ENERGY_REACHED = "target_energy_reached"
     CLIMATE = "climate"

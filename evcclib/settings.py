@@ -241,6 +241,9 @@ class LoadpointSettings(LoadpointDefaults):
     smart_cost_limit: float | None = _row(
         None, Kind.OPTIONAL_NUMBER, -1000, 1000, "/kWh", quantity="cost", wakes_loop=True
     )
+    feed_in_priority_limit: float | None = _row(
+        None, Kind.OPTIONAL_NUMBER, -1000, 1000, "/kWh", quantity="price", wakes_loop=True
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -81,6 +81,8 @@ class LoadpointView(NamedTuple):
     session_solar_pct: float | None
     session_price: float | None
     plan_shortfall: Shortfall | None = None  # where power is planned: what the plan in force lacks
+    feed_in_priority_is_active: bool = False  # feed-in pays the limit now, ...
+    feed_in_priority_next_start: datetime | None = None  # ... or from then on; None: not as far as prices are known
 
 
 class BatteryView(NamedTuple):

@@ -322,6 +322,7 @@ def any_requests(draw: st.DrawFn, config: SiteConfig, utc: datetime) -> Request:
         ("energy_target_kwh", [0, 1, 10]),
         ("target_time", [None, utc - SECOND, utc + timedelta(hours=3)]),
         ("smart_cost_limit", [None, 0.1, 0.25]),
+        ("feed_in_priority_limit", [None, 0.08, 0.1]),
         ("priority", [0, 3]),
     ]
     name, values = draw(st.sampled_from(several))

@@ -2,7 +2,8 @@
 
 The first of these that holds decides:
 
-    not connected | phase lock | remote hard | off | min SoC | plan | goal reached | now | smart cost | remote soft | surplus
+    not connected | phase lock | remote hard | off | min SoC | plan | goal reached | now | smart cost | remote soft |
+    feed-in priority | surplus
 """
 
 from __future__ import annotations
@@ -83,6 +84,11 @@ def is_below_min_soc(
 def is_cheap(price: float | None, limit: float | None) -> bool:
     """Whether energy is cheap enough to charge at full power [STR-12]; an unknown price is not."""
     return limit is not None and price is not None and price <= limit
+
+
+def is_worth_selling(price: float | None, limit: float | None) -> bool:
+    """Whether feed-in pays enough to sell the sun rather than charge with it [STR-13]; an unknown price does not."""
+    return limit is not None and price is not None and price >= limit
 
 
 def awaits_soc(*, can_tell_soc: bool, vehicle_since: Timer, instant: Instant, grace: timedelta) -> bool:

@@ -18,6 +18,7 @@ from evcclib.laws.demand import (
     is_below_min_soc,
     is_cheap,
     is_soc_goal_reached,
+    is_worth_selling,
 )
 from evcclib.machines import asking, soc
 from evcclib.machines.charger import ceil_to_step, may_switch
@@ -79,6 +80,11 @@ def demand(lp: LoadpointDesk) -> Demand:
     if state.remote_demand is RemoteDemand.SOFT:
         return Demand.stop(Reason(ReasonCode.REMOTE_SOFT, {"source": state.remote_source}))
     floor_a = minimum_a if mode is ChargeMode.MINPV else 0.0
+    feed_in = price_at(lp.readings.tariffs.get(TariffKind.FEED_IN), lp.utc)
+    limit = settings.feed_in_priority_limit
+    if feed_in is not None and limit is not None and is_worth_selling(feed_in, limit):
+        reason = Reason(ReasonCode.FEED_IN_PRIORITY, {"price": feed_in, "limit": limit})
+        return Demand(floor_a, floor_a, floor_a, reason, is_forced=False)
     return Demand(maximum_a, floor_a, minimum_a, because(ReasonCode.SURPLUS), follows_sun=True, is_forced=False)
 
 

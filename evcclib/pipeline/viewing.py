@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from evcclib.decision import PlanPreview
+from evcclib.laws.demand import is_worth_selling
 from evcclib.ledger import meter_ledger, savings, session
 from evcclib.machines import plausible, soc
 from evcclib.machines.hold import remaining
@@ -21,7 +22,7 @@ from evcclib.pipeline.samples import age, fresh, fresh_value
 from evcclib.planning import plan_follow
 from evcclib.readings import ABSENT, BatteryReading, Measured, MeterReading, Reading
 from evcclib.settings import VehicleSettings
-from evcclib.tariff import effective_co2, effective_price
+from evcclib.tariff import Rates, effective_co2, effective_price, price_at
 from evcclib.units import ZERO, Instant, whole_seconds
 from evcclib.view import BatteryView, LoadpointView, SiteView
 
@@ -149,6 +150,7 @@ def _loadpoint_view(lp: LoadpointDesk) -> LoadpointView:
     waits = lp.site_layout.law.outlook(
         state.memory, settings=settings, is_charging=is_charging, idle_switches=state.idle_switches
     )
+    feed_in, feed_in_limit = lp.readings.tariffs.get(TariffKind.FEED_IN), settings.feed_in_priority_limit
     is_timed = layout.charger.has_duration and fresh(reading.charge_duration, oldest) is not None
     return LoadpointView(
         loadpoint=lp.index,
@@ -180,6 +182,8 @@ def _loadpoint_view(lp: LoadpointDesk) -> LoadpointView:
         plan_is_active=state.plan.is_active,
         plan_projected_start=state.plan.projected_start,
         plan_overrun=plan_follow.overrun(state.plan, settings.target_time, lp.utc),
+        feed_in_priority_is_active=is_worth_selling(price_at(feed_in, lp.utc), feed_in_limit),
+        feed_in_priority_next_start=_sold_from(feed_in, feed_in_limit, lp.utc),
         plan_shortfall=None if state.power_plan is None else state.power_plan.plan.shortfall,
         remote_demand=state.remote_demand,
         remote_source=state.remote_source,
@@ -202,6 +206,15 @@ def _loadpoint_view(lp: LoadpointDesk) -> LoadpointView:
         charger_age=_age(reading.status, lp.instant),
         session_solar_pct=None if state.session is None else session.solar_pct(state.session),
         session_price=None if state.session is None or state.session.priced_kwh <= 0 else state.session.price,
+    )
+
+
+def _sold_from(feed_in: Rates | None, limit: float | None, now: datetime) -> datetime | None:
+    """When feed-in next pays enough that does not now."""
+    if feed_in is None or feed_in.is_outdated or is_worth_selling(price_at(feed_in, now), limit):
+        return None
+    return next(
+        (each.start for each in feed_in.rates if each.start > now and is_worth_selling(each.price, limit)), None
     )
 
 

@@ -304,6 +304,14 @@ TABLE: tuple[Setting, ...] = (
         "smartcostlimit",
         clear_paths=("smartcostlimit",),
     ),
+    _loadpoint(
+        "feed_in_priority_limit",
+        "smartFeedInPriorityLimit",
+        "Sell the sun rather than charge with it while feed-in pays at least this price",
+        "0.12",
+        "smartfeedinprioritylimit",
+        clear_paths=("smartfeedinprioritylimit",),
+    ),
     Setting(
         name="vehicle",
         scope=Scope.LOADPOINT,

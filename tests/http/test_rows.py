@@ -159,6 +159,13 @@ async def test_a_battery_that_cannot_be_told_what_to_do_takes_no_settings_of_tha
         pytest.param("disable/delay/0", "0", "disableDelay", 0, marks=pytest.mark.api("today-names")),
         pytest.param("priority/2", "2", "priority", 2, marks=pytest.mark.api("today-names")),
         pytest.param("smartcostlimit/-0.15", "-0.15", "smartCostLimit", -0.15, marks=pytest.mark.api("today-names")),
+        pytest.param(
+            "smartfeedinprioritylimit/0.12",
+            "0.12",
+            "smartFeedInPriorityLimit",
+            0.12,
+            marks=pytest.mark.api("today-names"),
+        ),
     ],
 )
 @in_real_time
@@ -490,10 +497,16 @@ async def test_todays_names_for_vehicles_and_plans() -> None:
         await api.refuses("POST", "/api/loadpoints/2/plan/energy/12/2020-03-07T06:00:00Z", 400, "in the past")
         await api.refuses("POST", "/api/loadpoints/2/plan/energy/1200/2023-03-07T06:00:00Z", 400, "out of range")
         assert (await api.delete("/api/loadpoints/2/plan/energy")).status_code == 200
-        assert (await api.post("/api/smartcostlimit/0.15")).text == '{"result":0.15}\n'
-        assert [(await api.loadpoint(number))["smartCostLimit"] for number in (1, 2)] == [0.15, 0.15]
-        assert (await api.delete("/api/smartcostlimit")).status_code == 200
-        assert [(await api.loadpoint(number))["smartCostLimit"] for number in (1, 2)] == [None, None]
+        for path, key in (
+            ("smartcostlimit", "smartCostLimit"),
+            ("smartfeedinprioritylimit", "smartFeedInPriorityLimit"),
+        ):
+            assert (await api.post(f"/api/{path}/0.15")).text == '{"result":0.15}\n'
+            assert [(await api.loadpoint(number))[key] for number in (1, 2)] == [0.15, 0.15]
+            assert (await api.delete(f"/api/loadpoints/2/{path}")).status_code == 200
+            assert [(await api.loadpoint(number))[key] for number in (1, 2)] == [0.15, None]
+            assert (await api.delete(f"/api/{path}")).status_code == 200
+            assert [(await api.loadpoint(number))[key] for number in (1, 2)] == [None, None]
 
 
 @pytest.mark.api("R-1", "R-2")

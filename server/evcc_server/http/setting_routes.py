@@ -177,26 +177,50 @@ def result_value(home: Home, value: Parsed) -> Json:
             return rest(value)
 
 
+def _everywhere(home: Home, limit: Setting) -> Iterator[Route]:
+    """Routes that set a price limit at every loadpoint, or none."""
+    (path,), count = limit.clear_paths, range(len(home.site.loadpoints))
+
+    async def set_all(call: Call) -> Answer:
+        value = parse(limit, call.path["value"], home.context)
+        await home.gateway.submit(*(request(limit, loadpoint, value) for loadpoint in count))
+        return Enveloped(result_value(home, value))
+
+    async def clear_all(_: Call) -> Answer:
+        await home.gateway.submit(*(request(limit, loadpoint, None) for loadpoint in count))
+        return Enveloped({})
+
+    yield Route(
+        method="POST",
+        path=f"/api/{path}/{{value}}",
+        group="site",
+        summary=f"{limit.summary}, at every loadpoint",
+        handler=set_all,
+        parameters=(value_parameter(limit),),
+        result=value_schema(limit),
+        result_example=float(limit.example),
+        errors=_REFUSED,
+    )
+    yield Route(
+        method="DELETE",
+        path=f"/api/{path}",
+        group="site",
+        summary=f"No {limit.key} at any loadpoint",
+        handler=clear_all,
+        result={"type": "object", "maxProperties": 0},
+        result_example={},
+    )
+
+
 def _combined(home: Home) -> Iterator[Route]:
     """Routes that set more than one setting, or one at every loadpoint: all of them or none."""
     target_soc = BY_NAME[Scope.LOADPOINT, "soc_target_pct"]
     target_energy = BY_NAME[Scope.LOADPOINT, "energy_target_kwh"]
     target_time = BY_NAME[Scope.LOADPOINT, "target_time"]
-    cost = BY_NAME[Scope.LOADPOINT, "smart_cost_limit"]
-    count = range(len(home.site.loadpoints))
     time = Parameter(name="time", summary="RFC 3339", schema=value_schema(target_time), example=target_time.example)
 
     async def detect(call: Call) -> Answer:
         await home.gateway.submit(DetectVehicle(home.loadpoint(call.path)))
-        return Enveloped({})
-
-    async def limit_cost(call: Call) -> Answer:
-        limit = parse(cost, call.path["value"], home.context)
-        await home.gateway.submit(*(request(cost, loadpoint, limit) for loadpoint in count))
-        return Enveloped(result_value(home, limit))
-
-    async def unlimit_cost(_: Call) -> Answer:
-        await home.gateway.submit(*(request(cost, loadpoint, None) for loadpoint in count))
         return Enveloped({})
 
     async def plan(loadpoint: int, goal: Setting, call: Call) -> Answer:
@@ -233,26 +257,8 @@ def _combined(home: Home) -> Iterator[Route]:
         result_example={},
         errors=_MISSING[Scope.LOADPOINT],
     )
-    yield Route(
-        method="POST",
-        path="/api/smartcostlimit/{value}",
-        group="site",
-        summary=f"{cost.summary}, at every loadpoint",
-        handler=limit_cost,
-        parameters=(value_parameter(cost),),
-        result=value_schema(cost),
-        result_example=0.15,
-        errors=_REFUSED,
-    )
-    yield Route(
-        method="DELETE",
-        path="/api/smartcostlimit",
-        group="site",
-        summary="No price limit at any loadpoint",
-        handler=unlimit_cost,
-        result=nothing,
-        result_example={},
-    )
+    for limit in ("smart_cost_limit", "feed_in_priority_limit"):
+        yield from _everywhere(home, BY_NAME[Scope.LOADPOINT, limit])
     for prefix, goal, owner, scope, set_plan, clear_plan in (
         ("/api/loadpoints/{id}/plan/energy", target_energy, LOADPOINT_ID, Scope.LOADPOINT, plan_energy, unplan_energy),
         ("/api/vehicles/{name}/plan/soc", target_soc, VEHICLE_NAME, Scope.VEHICLE, plan_soc, unplan_soc),

@@ -55,6 +55,7 @@ OF_CODE: Mapping[ReasonCode, Awaited] = {
     ReasonCode.PLAN_ACTIVE: Awaited.PLAN_END,
     ReasonCode.PLAN_WAITING: Awaited.PLAN_START,
     ReasonCode.SMART_COST: Awaited.PRICE,
+    ReasonCode.FEED_IN_PRIORITY: Awaited.PRICE,
     ReasonCode.TARGET_SOC_REACHED: Awaited.OWNER,
     ReasonCode.TARGET_ENERGY_REACHED: Awaited.OWNER,
     ReasonCode.CLIMATE: Awaited.VEHICLE,

@@ -51,6 +51,10 @@ _REASONS: Mapping[ReasonCode, tuple[str, str]] = {
         "Warten auf die geplante Ladezeit.",
     ),
     ReasonCode.SMART_COST: ("Charging because energy is cheap.", "Laden, weil Strom gerade günstig ist."),
+    ReasonCode.FEED_IN_PRIORITY: (
+        "Waiting while selling the sun pays well.",
+        "Warten, solange die Einspeisung gut bezahlt wird.",
+    ),
     ReasonCode.TARGET_SOC_REACHED: ("The target charge is reached.", "Der Zielladestand ist erreicht."),
     ReasonCode.TARGET_ENERGY_REACHED: ("The target energy is reached.", "Die Zielenergie ist erreicht."),
     ReasonCode.CLIMATE: (

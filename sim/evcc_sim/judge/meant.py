@@ -62,7 +62,8 @@ class Meant:
     def follows(self, loadpoint: int, instant: Instant, wish: InForce) -> bool:
         """Whether a car is there that is to be charged by the sun alone."""
         is_pv = wish.loadpoints[loadpoint].mode is ChargeMode.PV and instant.loadpoints[loadpoint].car != ""
-        return is_pv and not self.may_buy(loadpoint, instant, wish)
+        is_sold = self.is_sold(wish.loadpoints[loadpoint].feed_in_priority_limit, instant.second)
+        return is_pv and not is_sold and not self.may_buy(loadpoint, instant, wish)
 
     def may_rest(self, loadpoint: int, instant: Instant, wish: InForce) -> bool:
         """Whether a goal that people have set is reached, for all that a control can know."""
@@ -88,7 +89,8 @@ class Meant:
             return True
         if edges_pct and wish.vehicles[loadpoint] != now.car:
             return True
-        is_planned = settings.target_time is not None or settings.smart_cost_limit is not None
+        limits = (settings.smart_cost_limit, settings.feed_in_priority_limit)
+        is_planned = settings.target_time is not None or limits != (None, None)
         return is_planned or settings.energy_target_kwh > 0
 
     # -- inside ------------------------------------------------------------------------------------------------------------
@@ -136,6 +138,11 @@ class Meant:
         kinds = (TariffKind.PLANNER, TariffKind.GRID)
         price = next((p for kind in kinds if (p := self._tariffs.price(kind, second)) is not None), None)
         return price is not None and price <= limit
+
+    def is_sold(self, limit: float | None, second: float) -> bool:
+        """Whether the sun is rather to be sold, by the clock of the control."""
+        price = None if limit is None else self._tariffs.price(TariffKind.FEED_IN, second + self._ahead_s(second))
+        return price is not None and limit is not None and price >= limit
 
     def _ahead_s(self, second: float) -> float:
         """How far the control's clock is ahead."""

@@ -34,7 +34,13 @@ REASONS = {
     ChargeMode.MINPV: ReasonCode.SURPLUS,
     ChargeMode.PV: ReasonCode.SURPLUS,
 }
-GOALS = {"soc_min_pct": 0, "soc_target_pct": 100, "energy_target_kwh": 0.0, "target_time": None}
+GOALS = {
+    "soc_min_pct": 0,
+    "soc_target_pct": 100,
+    "energy_target_kwh": 0.0,
+    "target_time": None,
+    "feed_in_priority_limit": None,
+}
 """Settings of a loadpoint that no rival's model knows, and what they are when nobody wants them."""
 
 

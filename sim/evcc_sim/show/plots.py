@@ -46,6 +46,7 @@ REASONS: dict[str, tuple[str, str]] = {
     "plan_active": ("plan is charging", "#7e57c2"),
     "plan_waiting": ("waiting for the plan's slot", "#d1c4e9"),
     "smart_cost": ("cheap energy", "#4db6ac"),
+    "feed_in_priority": ("selling the sun", "#ffcc80"),
     "target_soc_reached": ("target reached", "#a5d6a7"),
     "target_energy_reached": ("energy target reached", "#a5d6a7"),
     "climate": ("climate control", "#80cbc4"),

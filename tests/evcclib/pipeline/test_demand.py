@@ -15,6 +15,7 @@ from evcclib.laws.demand import (
     is_below_min_soc,
     is_cheap,
     is_soc_goal_reached,
+    is_worth_selling,
 )
 from evcclib.reasons import ReasonCode
 from evcclib.units import Instant
@@ -86,6 +87,15 @@ def test_cheap_includes_the_limit_and_unknown_is_not_cheap() -> None:
     assert not is_cheap(0.11, 0.1)
     assert not is_cheap(None, 0.1)
     assert not is_cheap(0.1, None)
+
+
+@pytest.mark.rule("TAR-1", "STR-13")
+def test_what_pays_the_limit_is_sold_and_what_nobody_knows_is_not() -> None:
+    assert is_worth_selling(0.1, 0.1)
+    assert is_worth_selling(0.0, -0.05)
+    assert not is_worth_selling(0.09, 0.1)
+    assert not is_worth_selling(None, 0.1)
+    assert not is_worth_selling(0.1, None)
 
 
 @pytest.mark.rule("STR-1")

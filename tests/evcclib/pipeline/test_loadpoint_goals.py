@@ -23,11 +23,13 @@ from evcclib.events import (
     Warned,
     WarningCode,
 )
+from evcclib.laws.by_name import LAWS
 from evcclib.machines.surplus import ELAPSED
 from evcclib.model import Cause, ChargeMode, PollMode, RemoteDemand, TariffKind, VehicleFeature
 from evcclib.readings import Measured
 from evcclib.reasons import ReasonCode
 from evcclib.requests import AssignVehicle, ChangeVehicleSetting, DemandRemotely
+from evcclib.site import Site
 from evcclib.tariff import Rate, Rates
 
 # --- which reason wins ----------------------------------------------------------------------------------------------
@@ -241,6 +243,58 @@ def test_cheap_energy_is_taken_at_full_power() -> None:
     assert reason(site) is ReasonCode.SURPLUS_MISSING
     assert site.site.rates(TariffKind.PLANNER) is cheap
     assert site.site.rates(TariffKind.FEED_IN) is None
+
+
+@pytest.mark.rule("STR-13", "STR-9", "TAR-1", "TAR-8")
+@pytest.mark.parametrize("law", LAWS)
+def test_sun_is_sold_while_feed_in_pays_the_limit(law: str) -> None:
+    site = bench(PV)
+    site.site = Site(replace(site.config, law=law), now=site.now)
+    site.grid_w = -12000.0
+    dear = Rates((Rate(NOON + HOUR, NOON + 2 * HOUR, 0.20), Rate(NOON + 2 * HOUR, NOON + 3 * HOUR, 0.19)))
+    site.tariffs = {TariffKind.FEED_IN: dear, TariffKind.GRID: Rates((Rate(NOON, NOON + 9 * HOUR, 0.30),))}
+    site.set("feed_in_priority_limit", 0.20)
+    offered = {}
+    for second in range(0, 3 * 3600, 10):
+        site.at(second)
+        view = site.site.view(now=site.now).loadpoints[0]
+        offered[second] = view.current_offered_a
+        assert view.feed_in_priority_is_active is (3600 <= second < 7200)
+        assert view.feed_in_priority_next_start == (NOON + HOUR if second < 3600 else None)
+        if 3600 <= second < 7200:
+            assert view.reason.code in (ReasonCode.FEED_IN_PRIORITY, ReasonCode.GUARD)
+    assert offered[3590] == offered[3 * 3600 - 10] == 16.0
+    assert {offered[second] for second in range(3660, 7200, 10)} == {0.0}
+
+    site.set("feed_in_priority_limit", 0.19)
+    site.at(10000)
+    assert (reason(site), site.lp.reason.params) == (ReasonCode.FEED_IN_PRIORITY, {"price": 0.19, "limit": 0.19})
+    site.tariffs[TariffKind.FEED_IN] = replace(dear, is_outdated=True)
+    site.at(10010)
+    assert reason(site) is not ReasonCode.FEED_IN_PRIORITY  # nobody waits for a price that nobody knows
+
+
+@pytest.mark.rule("STR-13", "STR-7", "STR-8", "STR-12")
+def test_only_who_follows_the_sun_waits_for_it_to_be_sold() -> None:
+    site = bench(MINPV, cars=(CAR,), vehicle="car")
+    site.grid_w = -12000.0
+    every = (Rate(NOON, NOON + 9 * HOUR, 0.20),)
+    site.tariffs = {TariffKind.FEED_IN: Rates(every), TariffKind.GRID: Rates(every)}
+    site.set("feed_in_priority_limit", 0.20)
+    assert site.at(0) == (SetCurrent(6.0), Enable())
+    assert reason(site) is ReasonCode.FEED_IN_PRIORITY
+    site.set("smart_cost_limit", 0.20)
+    site.at(10)
+    assert reason(site) is ReasonCode.SMART_COST
+    site.set("smart_cost_limit", None)
+    site.set("mode", NOW)
+    site.at(20)
+    assert reason(site) is ReasonCode.MODE_NOW
+    site.set("mode", PV)
+    site.submit(ChangeVehicleSetting("car", "soc_min_pct", 50))
+    with_soc(site, 10.0)
+    site.at(30)
+    assert reason(site) is ReasonCode.MIN_SOC
 
 
 # --- plans ----------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ NUMBERS: dict[str, list[int]] = {
     "SITE": [*range(1, 26)],
     "PRIO": [1, 2, 3],
     "LP": [1, 2, 3, 4, *range(10, 26)],
-    "STR": [*range(1, 13)],
+    "STR": [*range(1, 14)],
     "EV": [1, 2, 3, 4, 5, *range(10, 16)],
     "MEA": [*range(1, 8)],
     "PV": [*range(1, 13)],

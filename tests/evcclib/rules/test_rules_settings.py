@@ -250,6 +250,7 @@ def test_changes_that_want_a_step_at_once_say_so() -> None:
         "soc_target_pct",
         "energy_target_kwh",
         "smart_cost_limit",
+        "feed_in_priority_limit",
     }
     assert not [spec for spec in SETTINGS if spec.wakes_loop and spec.scope is Scope.SITE]
 

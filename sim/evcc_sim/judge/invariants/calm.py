@@ -132,6 +132,8 @@ def _may_be_left_s(run: Judged, index: int, instant: Instant, wish: InForce) -> 
         return None
     if run.meant.may_rest(index, instant, wish) or _is_switching(run, index, instant.second):
         return None
+    if run.meant.is_sold(settings.feed_in_priority_limit, instant.second):
+        return None
     if not loadpoint.soc_pct < min(car.soc_limit_pct, car.taper_from_pct) - 1:
         return None
     high_a = current_max_a(run, index, settings, car)

@@ -47,6 +47,7 @@ def _may_be_hidden_s(run: Judged, index: int, instant: Instant, wish: InForce) -
         car is None
         or loadpoint.mode not in (ChargeMode.PV, ChargeMode.MINPV)
         or STARTING.excuses(run.faults, instant.second)
+        or run.meant.is_sold(settings.feed_in_priority_limit, instant.second)
     ):
         return None
     if not is_hungry(run, instant, index, wish) or instant.battery_soc_pct < wish.site.priority_soc_pct:
