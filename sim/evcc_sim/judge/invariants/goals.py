@@ -105,6 +105,30 @@ def _may_stay_low_s(run: Judged, index: int, faults: list[Fault], instant: Insta
     return STAYS_LOW_S if is_low else None
 
 
+@invariant
+def sun_is_sold_where_it_pays(run: Judged) -> Found:
+    """In mode pv no sun is charged with while feed-in pays the owner's limit for that, once the contactor may open."""
+    for index, charger in run.loadpoints:
+        faults = [fault for fault in run.faults if fault.device in (charger.box.name, "site")]
+        for instant, _wish, _since_s in islice(lasting(run, partial(_may_be_unsold_s, run, index, faults)), 1):
+            yield (
+                instant.second,
+                f"loadpoint {index + 1} has {instant.loadpoints[index].pilot_a:g} A of sun that is to be sold",
+            )
+
+
+def _may_be_unsold_s(run: Judged, index: int, faults: list[Fault], instant: Instant, wish: InForce) -> float | None:
+    loadpoint, settings = instant.loadpoints[index], wish.loadpoints[index]
+    is_charged = (
+        loadpoint.mode is ChargeMode.PV
+        and loadpoint.pilot_a > 0
+        and run.meant.is_sold(settings.feed_in_priority_limit, instant.second)
+        and not run.meant.may_buy(index, instant, wish)
+        and not SETTLING.excuses(faults, instant.second)
+    )
+    return run.scenario.charger[index].loadpoint.guard_duration_s + run.patience_s if is_charged else None
+
+
 @dataclass(frozen=True, slots=True)
 class _Goal:
     """A target time of a loadpoint, by the clock of the control: when it was set and when it comes [s]."""
