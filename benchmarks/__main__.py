@@ -11,7 +11,7 @@ import platform
 from importlib import import_module
 from pathlib import Path
 
-NAMES = ("commands", "step", "garage", "control_loop", "api", "mqtt", "day", "plans", "home_plans")
+NAMES = ("commands", "step", "garage", "control_loop", "api", "mqtt", "day", "plans", "home_plans", "planner_worlds")
 RESULTS = Path(__file__).parent / "results"
 
 
