@@ -40,7 +40,7 @@ class PlanPreview(NamedTuple):
     be reached in time and the slots are all there are.
 
     Of a plan of power [PLAN-29] ``pieces`` say with how much, ``cost`` what its energy costs (None: not all prices are known) and
-    ``shortfall`` what is missing; ``slots`` are the pieces as rates, cut where the price changes.
+    ``shortfall`` what is missing; ``slots`` are the pieces as rates, cut where the price changes. ``number`` as in `PlanView`.
     """
 
     duration: timedelta
@@ -52,3 +52,4 @@ class PlanPreview(NamedTuple):
     pieces: tuple[Piece, ...] = ()
     cost: float | None = None
     shortfall: Shortfall | None = None
+    number: int = 0

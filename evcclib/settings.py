@@ -7,15 +7,27 @@ whoever brings it; the server adds to each row how files and channels spell it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
 from evcclib.allowed import TIME
 from evcclib.errors import InvalidSetting
 from evcclib.model import ChargeMode
+from evcclib.timetable.plans import (
+    CHEAPEST,
+    WEEKLY_MAX,
+    Flaw,
+    PlanStrategy,
+    VehiclePlan,
+    WeeklyPlan,
+    flaw_of_plan,
+    flaw_of_strategy,
+    flaw_of_weekly,
+)
 from evcclib.units import SECOND
 
 NUMBER_MAX = 1e12
@@ -44,9 +56,18 @@ class Kind(StrEnum):
     DURATION = "duration"
     OPTIONAL_NUMBER = "optional_number"
     FLAG = "flag"
+    PLAN = "plan"  # VehiclePlan, or None
+    WEEKLY_PLANS = "weekly_plans"  # tuple of WeeklyPlan
+    STRATEGY = "strategy"  # PlanStrategy
 
 
-SettingValue = ChargeMode | float | int | datetime | timedelta | None
+SettingValue = (
+    ChargeMode | float | int | datetime | timedelta | VehiclePlan | tuple[WeeklyPlan, ...] | PlanStrategy | None
+)
+FLAWS: Mapping[Kind, Callable[[object], Flaw | None]] = MappingProxyType(
+    {Kind.PLAN: flaw_of_plan, Kind.WEEKLY_PLANS: flaw_of_weekly, Kind.STRATEGY: flaw_of_strategy}
+)
+"""What may be wrong with values that have parts, part by part."""
 
 
 class Bound(NamedTuple):
@@ -87,6 +108,12 @@ class SettingSpec(NamedTuple):
                 return "a time with time zone, or none"
             case Kind.FLAG:
                 return "true, false"
+            case Kind.PLAN:
+                return "a SoC of 1..100 % and a time with time zone, or none"
+            case Kind.WEEKLY_PLANS:
+                return f"up to {WEEKLY_MAX} plans of weekdays, time, time zone and SoC"
+            case Kind.STRATEGY:
+                return "in one block or not, and a precondition of 0..86400 s"
             case _:
                 return self._between(self.low, self.high)
 
@@ -107,6 +134,8 @@ class SettingSpec(NamedTuple):
                 raise self.refusal(value, "invalid value")
             case Kind.OPTIONAL_NUMBER if value is None:
                 return None
+            case Kind.PLAN | Kind.WEEKLY_PLANS | Kind.STRATEGY:
+                return self._with_parts(value)
             case _:
                 return self._number(value)
 
@@ -120,8 +149,9 @@ class SettingSpec(NamedTuple):
 
     def check_beside(self, value: SettingValue, others: object) -> None:
         """Raises `InvalidSetting` unless ``value`` fits the other settings: fields of ``others``, None where there is none."""
-        if value is None:
+        if value is None or (self.at_most is None and self.at_least is None):
             return
+        assert isinstance(value, int | float)
         if self.at_most is not None:
             most = getattr(others, self.at_most.name)
             if most is not None and value > most:
@@ -152,6 +182,13 @@ class SettingSpec(NamedTuple):
         if not self.low <= value / SECOND <= self.high:
             raise self.refusal(value, f"{self.quantity} out of range")
         return value
+
+    def _with_parts(self, value: Any) -> SettingValue:
+        flaw = FLAWS[self.kind](value)
+        if flaw is not None:
+            raise self.refusal(flaw.value, flaw.problem, flaw.allowed)
+        found: SettingValue = value
+        return found
 
     def _number(self, value: object) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float):
@@ -244,14 +281,21 @@ class LoadpointSettings(LoadpointDefaults):
     feed_in_priority_limit: float | None = _row(
         None, Kind.OPTIONAL_NUMBER, -1000, 1000, "/kWh", quantity="price", wakes_loop=True
     )
+    plan_strategy: PlanStrategy = _row(CHEAPEST, Kind.STRATEGY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VehicleSettings:
-    """What an owner has set for a vehicle; None: never set, its onIdentify values hold. Survives disconnecting."""
+    """What an owner has set for a vehicle; None: never set, its onIdentify values hold. Survives disconnecting.
+
+    Plans are the vehicle's wherever it is, and none of the loadpoint's.
+    """
 
     soc_min_pct: int | None = _soc(None, wakes_loop=True)
     soc_target_pct: int | None = _soc(None, wakes_loop=True)
+    plan: VehiclePlan | None = _row(None, Kind.PLAN, wakes_loop=True)
+    weekly_plans: tuple[WeeklyPlan, ...] = _row((), Kind.WEEKLY_PLANS, wakes_loop=True)
+    plan_strategy: PlanStrategy = _row(CHEAPEST, Kind.STRATEGY, wakes_loop=True)
 
 
 def _rows(scope: Scope, of: type) -> Iterator[SettingSpec]:

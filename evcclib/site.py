@@ -34,11 +34,13 @@ from evcclib.pipeline.assignment import assign
 from evcclib.pipeline.check_config import check
 from evcclib.pipeline.circuit_loads import see_voltage, take_in
 from evcclib.pipeline.desk import SiteDesk, begin
+from evcclib.pipeline.goals import due_of
 from evcclib.pipeline.lookup import LoadpointLayout, SiteLayout
 from evcclib.pipeline.observe_loadpoint import give_up_waiting, observe, take_outcome
 from evcclib.pipeline.observe_site import look
 from evcclib.pipeline.state import LoadpointState, SiteState
 from evcclib.pipeline.wake_at import next_wake
+from evcclib.planning.dues import Due
 from evcclib.readings import Readings
 from evcclib.requests import Request
 from evcclib.settings import SPECS, LoadpointSettings, SiteSettings, values_of
@@ -242,19 +244,29 @@ class Site:
         """The site as it is at ``now``."""
         return viewing.site_view(self._desk(now))
 
-    def plan(self, loadpoint: int, *, now: Now, target_time: datetime | None = None) -> PlanPreview:
-        """The plan for ``target_time``, or for the stored one [PLAN-17]; nothing changes.
+    def plan(
+        self,
+        loadpoint: int,
+        *,
+        now: Now,
+        target_time: datetime | None = None,
+        soc_pct: int | None = None,
+        energy_kwh: float | None = None,
+    ) -> PlanPreview:
+        """The plan for what is due, or for ``target_time`` and a goal in place of the loadpoint's own [PLAN-17]; nothing changes.
 
         Raises `UnknownTarget` or `InvalidSetting`.
         """
         admit_now(now)
         changes.known_loadpoint(loadpoint, len(self.state.loadpoints))
-        if target_time is not None:
-            changes.check_target(target_time)
         site = self._desk(now)
-        if site.layout.plans_power:
-            return power_preview(site, site.desks[loadpoint], target_time)
-        return viewing.plan_preview(site.desks[loadpoint], target_time)
+        lp = site.desks[loadpoint]
+        if target_time is None:
+            due = due_of(lp)
+        else:
+            due = Due(target_time, soc_pct=soc_pct, energy_kwh=energy_kwh)
+            changes.check_due(lp, due)
+        return power_preview(site, lp, due) if site.layout.plans_power else viewing.plan_preview(lp, due)
 
     def rates(self, kind: TariffKind) -> Rates | None:
         """The price list last seen, the planner's falling back to the grid's [TAR-10]. Raises `UnknownTarget`."""

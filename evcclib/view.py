@@ -15,6 +15,8 @@ from evcclib.model import ChargerStatus, PhaseAction, PhaseTriple, PvAction, Rem
 from evcclib.planning.power_plan import Shortfall
 from evcclib.reasons import BatteryCode, BatteryReason, Reason
 from evcclib.settings import LoadpointSettings, SiteSettings, VehicleSettings
+from evcclib.tariff import Rate
+from evcclib.timetable.plans import CHEAPEST, PlanStrategy
 
 
 class SavingsView(NamedTuple):
@@ -27,6 +29,27 @@ class SavingsView(NamedTuple):
     self_consumption_pct: float
     effective_price: float
     amount: float
+
+
+class PlanView(NamedTuple):
+    """What is due at a loadpoint and when that is charged [PLAN-32].
+
+    ``number`` 0: nothing is due; 1: what comes once; from 2 on weekly plans in their order. ``soc_pct`` None: the goal is an
+    energy, or none. ``energy_kwh`` by ``energy_time`` is the loadpoint's target where no SoC is known. ``slots`` are those of the
+    plan in force.
+    """
+
+    number: int = 0
+    soc_pct: float | None = None
+    time: datetime | None = None
+    energy_kwh: float = 0.0
+    energy_time: datetime | None = None
+    strategy: PlanStrategy = CHEAPEST
+    slots: tuple[Rate, ...] = ()
+    projected_end: datetime | None = None
+
+
+NOTHING_DUE = PlanView()
 
 
 class LoadpointView(NamedTuple):
@@ -83,6 +106,7 @@ class LoadpointView(NamedTuple):
     plan_shortfall: Shortfall | None = None  # where power is planned: what the plan in force lacks
     feed_in_priority_is_active: bool = False  # feed-in pays the limit now, ...
     feed_in_priority_next_start: datetime | None = None  # ... or from then on; None: not as far as prices are known
+    plan: PlanView = NOTHING_DUE
 
 
 class BatteryView(NamedTuple):

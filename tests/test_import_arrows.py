@@ -66,6 +66,7 @@ STDLIB_OF_LIBRARY = frozenset(
         "re",
         "typing",
         "types",
+        "zoneinfo",  # the rules of clocks by their names
     }
 )
 
@@ -211,7 +212,7 @@ HOUSES = (
         (
             ("errors", "units"),
             ("allowed", "reasons"),
-            ("commands", "measured", "model", "reason_history", "tariff"),
+            ("commands", "measured", "model", "reason_history", "tariff", "timetable"),
             ("fixed_tariff", "readings", "settings"),
             ("config",),
             ("events", "requests"),

@@ -22,6 +22,7 @@ from evcclib.machines.hold import Timer
 from evcclib.machines.limits.circuits import Allotment
 from evcclib.machines.limits.safety import Clamped
 from evcclib.machines.phases import narrow, widening_wait
+from evcclib.pipeline.assignment import end_plans
 from evcclib.pipeline.circuit_loads import allotment, committed_a, drawable_a
 from evcclib.pipeline.desk import LoadpointDesk, SiteDesk, elapse
 from evcclib.pipeline.goals import demand, is_climating
@@ -36,6 +37,7 @@ _BESIDE_A_PLAN = (ReasonCode.SURPLUS, ReasonCode.MINIMUM_POWER)
 def decide(site: SiteDesk, sun: Sun) -> SiteSeen:
     """Decide every loadpoint, in order; returns what the law has seen."""
     desks, instant = site.desks, site.instant
+    end_plans(site)
     if site.layout.plans_power:
         plan_ahead(site)
     demands = [demand(lp) for lp in desks]

@@ -21,9 +21,10 @@ from evcclib.machines import soc
 from evcclib.machines.charger import may_switch
 from evcclib.model import ChargeMode, ChargerStatus, TariffKind
 from evcclib.pipeline.desk import LoadpointDesk, SiteDesk
-from evcclib.pipeline.goals import holds_full, need_kwh, planner_rates, ranges_w
+from evcclib.pipeline.goals import due_of, dues_of, holds_full, need_kwh, planner_rates, ranges_w, strategy_of
 from evcclib.pipeline.viewing import plan_preview
 from evcclib.planning import plan_follow, power_follow
+from evcclib.planning.dues import Due
 from evcclib.planning.goals import ENOUGH_KWH, Goal, charged_kwh
 from evcclib.planning.joint.home import Car, Circuit, Home, HomeSlot
 from evcclib.planning.joint.together import home_cost, plan_home
@@ -32,6 +33,7 @@ from evcclib.planning.power_follow import PlanInForce
 from evcclib.planning.power_plan import EMPTY, Piece, PowerPlan
 from evcclib.readings import Measured
 from evcclib.tariff import Rate, Rates, price_at
+from evcclib.timetable.plans import CHEAPEST
 from evcclib.units import HOUR, ZERO
 
 QUARTER = timedelta(minutes=15)
@@ -47,12 +49,20 @@ HOUSE_MEMORY = HOUR
 
 
 class Wanted(NamedTuple):
-    """A loadpoint that is to be planned for."""
+    """A loadpoint that is to be planned for; ``later``: what else is to be there by a time, counted from now, too. ``has_begun``:
+    it is being charged for already."""
 
     lp: LoadpointDesk
-    target: datetime
+    due: Due
     need_kwh: float
     ranges_w: tuple[tuple[float, float], ...]
+    later: tuple[Goal, ...] = ()
+    has_begun: bool = False
+
+    @property
+    def target(self) -> datetime:
+        """When it is due."""
+        return self.due.time
 
     @property
     def most_w(self) -> float:
@@ -71,16 +81,18 @@ def plan_ahead(site: SiteDesk) -> None:
     state.house = _house_mean(site)
     wanted: list[Wanted] = []
     for lp in site.desks:
-        target = lp.settings.target_time
-        if target is None or not lp.facts.is_connected or lp.settings.mode in (ChargeMode.OFF, ChargeMode.NOW):
+        if not lp.facts.is_connected or lp.settings.mode in (ChargeMode.OFF, ChargeMode.NOW):
             lp.state.power_plan = None
             continue
-        _learn(lp)
-        each = wanted_of(lp, target)
-        if each is not None and plan_follow.applies(lp.state.plan, target, lp.utc):
+        due = due_of(lp)
+        if due is not None or lp.settings.target_time is not None:
+            _learn(lp)
+        each = None if due is None else wanted_of(lp, due)
+        if each is not None:
             wanted.append(each)
         else:
-            lp.state.plan, lp.state.power_plan = plan_follow.IDLE, None
+            lp.state.plan, lp.state.power_plan, lp.state.plan_slots = plan_follow.IDLE, None, ()
+        lp.state.due = due
     if not wanted:
         state.plan_basis = None
         return
@@ -100,17 +112,21 @@ def plan_ahead(site: SiteDesk) -> None:
         plans = _settled(site, ahead, plans_of(site, ahead))
         for each, plan in zip(ahead, plans, strict=True):
             each.lp.state.power_plan = PlanInForce(plan, each.target, site.utc, each.need_kwh)
+            each.lp.state.plan_slots = ()
     state.plan_basis = basis
     for each in wanted:
         _follow(site, each)
 
 
-def wanted_of(lp: LoadpointDesk, target: datetime) -> Wanted | None:
-    """What is to be planned until ``target``; None where it cannot be told."""
-    missing_kwh, ranges = need_kwh(lp), ranges_w(lp)
+def wanted_of(lp: LoadpointDesk, due: Due) -> Wanted | None:
+    """What is to be planned for ``due``, and for what is due after it; None where it cannot be told."""
+    missing_kwh, ranges = need_kwh(lp, due), ranges_w(lp)
     if missing_kwh is None or ranges[-1][1] < soc.POWER_MIN_W:
         return None
-    return Wanted(lp, target, max(0.0, missing_kwh), ranges)
+    others = [(other.time, need_kwh(lp, other)) for other in dues_of(lp, due.time) if other != due]
+    later = tuple(Goal(time, need) for time, need in others if need is not None)
+    has_begun = lp.state.plan.is_active and lp.state.due == due
+    return Wanted(lp, due, max(0.0, missing_kwh), ranges, later, has_begun)
 
 
 def plans_of(site: SiteDesk, wanted: Sequence[Wanted]) -> tuple[PowerPlan, ...]:
@@ -128,8 +144,8 @@ def home_of(site: SiteDesk, wanted: Sequence[Wanted]) -> Home | None:
     """
     rates = _usable(planner_rates(site.readings), site.utc)
     horizon = None if rates is None else rates.rates[-1].end
-    ends = [_by(each, horizon) for each in wanted if _planned_kwh(each, horizon) > 0]
-    slots = _slots(site, rates, ends)
+    goals = [_goals(each, horizon) for each in wanted]
+    slots = _slots(site, rates, [goal.time for each in goals for goal in each], is_shared=sum(map(bool, goals)) > 1)
     if not slots:
         return None
     prices = [abs(slot.price) for slot in slots if slot.price is not None]
@@ -139,30 +155,32 @@ def home_of(site: SiteDesk, wanted: Sequence[Wanted]) -> Home | None:
         slots=slots,
         cars=tuple(
             Car(
-                goals=_goals(each, horizon),
+                goals=own,
                 ranges_w=each.ranges_w,
                 start_cost=start_cost,
                 is_charging=each.lp.state.status is ChargerStatus.C,
                 circuit=circuits[each.lp.layout.circuits[0]].number if each.lp.layout.circuits else None,
+                strategy=strategy_of(each.lp, each.due),
+                has_begun=each.has_begun,
             )
-            for each in wanted
+            for each, own in zip(wanted, goals, strict=True)
         ),
         circuits=tuple(each.circuit for each in circuits.values()),
     )
 
 
-def power_preview(site: SiteDesk, lp: LoadpointDesk, target: datetime | None) -> PlanPreview:
-    """The plan in force if it is for ``target``, else the one that there would be now, beside those of the others [PLAN-29]."""
-    target = target or lp.settings.target_time
-    if target is None or not plan_follow.applies(lp.state.plan, target, site.utc):
-        return plan_preview(lp, target)
+def power_preview(site: SiteDesk, lp: LoadpointDesk, due: Due | None) -> PlanPreview:
+    """The plan in force if it is for ``due``, else the one that there would be now, beside those of the others [PLAN-29]."""
+    if due is None or not plan_follow.applies(lp.state.plan, due.time, site.utc):
+        return plan_preview(lp, due)
+    target, number = due.time, due.number
     rates = planner_rates(site.readings)
     unit = "" if rates is None else rates.unit
-    each = wanted_of(lp, target)
+    each = wanted_of(lp, due)
     if each is None or each.required <= ZERO:
-        return PlanPreview(ZERO, None, unit, ranges_w(lp)[-1][1], target, each is not None)
+        return PlanPreview(ZERO, None, unit, ranges_w(lp)[-1][1], target, each is not None, number=number)
     in_force = lp.state.power_plan
-    if in_force is not None and in_force.target == target:
+    if in_force is not None and due == lp.state.due:
         plan = in_force.plan
     else:
         others = [other for other in map(_present, site.desks) if other is not None and other.lp is not lp]
@@ -170,16 +188,18 @@ def power_preview(site: SiteDesk, lp: LoadpointDesk, target: datetime | None) ->
     pieces = power_follow.rest(plan, site.utc, target)
     slots, is_met = _as_rates(pieces, _usable(rates, site.utc)), plan.is_met
     left = PowerPlan(pieces=pieces)
-    home = home_of(site, [each])
+    home = home_of(site, [each._replace(later=())])
     has_price = home is not None and all(math.isfinite(slot.price) for slot in slots)
     cost = energy_cost(home, left) if home is not None and has_price and rates is not None else None
-    return PlanPreview(each.required, slots or None, unit, each.most_w, target, is_met, pieces, cost, plan.shortfall)
+    return PlanPreview(
+        each.required, slots or None, unit, each.most_w, target, is_met, pieces, cost, plan.shortfall, number
+    )
 
 
 def _present(lp: LoadpointDesk) -> Wanted | None:
     """What is planned at a loadpoint at present."""
-    in_force = lp.state.power_plan
-    return None if in_force is None else wanted_of(lp, in_force.target)
+    due = lp.state.due
+    return None if due is None or lp.state.power_plan is None else wanted_of(lp, due)
 
 
 def _as_rates(pieces: Iterable[Piece], rates: Rates | None) -> tuple[Rate, ...]:
@@ -210,17 +230,15 @@ def _cost(home: Home, plans: Sequence[PowerPlan]) -> float:
     return home_cost(replace(home, slots=tuple(slots)), plans, [0.0] * len(slots))
 
 
-def _by(each: Wanted, horizon: datetime | None) -> datetime:
-    return each.target if horizon is None else min(each.target, horizon)
-
-
-def _planned_kwh(each: Wanted, horizon: datetime | None) -> float:
-    return each.need_kwh - each.most_w * ((each.target - _by(each, horizon)) / HOUR) / 1000
-
-
 def _goals(each: Wanted, horizon: datetime | None) -> tuple[Goal, ...]:
-    planned_kwh = _planned_kwh(each, horizon)
-    return (Goal(_by(each, horizon), planned_kwh),) if planned_kwh > 0 else ()
+    """What of each goal is left to do while prices are known; one that asks for no more than those before it holds by itself."""
+    found: list[Goal] = []
+    for time, goal_kwh in (Goal(each.target, each.need_kwh), *each.later):
+        by = time if horizon is None else min(time, horizon)
+        planned_kwh = goal_kwh - each.most_w * ((time - by) / HOUR) / 1000
+        if planned_kwh > (found[-1].need_kwh if found else 0.0):
+            found.append(Goal(by, planned_kwh))
+    return tuple(found)
 
 
 def _usable(rates: Rates | None, now: datetime) -> Rates | None:
@@ -229,7 +247,7 @@ def _usable(rates: Rates | None, now: datetime) -> Rates | None:
     return rates
 
 
-def _slots(site: SiteDesk, rates: Rates | None, ends: Sequence[datetime]) -> tuple[HomeSlot, ...]:
+def _slots(site: SiteDesk, rates: Rates | None, ends: Sequence[datetime], *, is_shared: bool) -> tuple[HomeSlot, ...]:
     """From now to the last of ``ends``, cut wherever anything changes; into quarters of an hour where several share it."""
     if not ends:
         return ()
@@ -238,7 +256,7 @@ def _slots(site: SiteDesk, rates: Rates | None, ends: Sequence[datetime]) -> tup
     if rates is not None and feed_in is not None and feed_in.unit != rates.unit:
         feed_in = None
     until = max(ends)
-    quarters = (until - now) // QUARTER if len(ends) > 1 else 0
+    quarters = (until - now) // QUARTER if is_shared else 0
     lists = [each for each in (rates, feed_in, solar) if each is not None]
     edges = {time for each in lists for rate in each.rates for time in (rate.start, rate.end) if now < time < until}
     house_w = 0.0 if solar is None else _house_w(site)
@@ -325,10 +343,11 @@ def _basis(site: SiteDesk, wanted: Iterable[Wanted]) -> object:
         [
             (
                 each.lp.index,
-                each.target,
+                dues_of(each.lp, each.target),
                 each.lp.settings.soc_target_pct,
                 each.lp.settings.energy_target_kwh,
                 each.ranges_w,
+                strategy_of(each.lp, each.due),
             )
             for each in wanted
         ],
@@ -343,7 +362,7 @@ def _settled(site: SiteDesk, wanted: Sequence[Wanted], plans: Sequence[PowerPlan
     old: list[PowerPlan] = []
     for each, car in zip(wanted, home.cars, strict=True):
         before = each.lp.state.power_plan
-        if before is None or before.target != each.target:
+        if before is None or before.target != each.target or car.strategy != CHEAPEST:
             return plans
         left = PowerPlan(pieces=power_follow.rest(before.plan, site.utc, home.slots[-1].end))
         if not all(_is_possible(piece.power_w, each.ranges_w) for piece in left.pieces):
@@ -365,7 +384,7 @@ def _follow(site: SiteDesk, each: Wanted) -> None:
     plan = EMPTY if in_force is None else in_force.plan
     expected_w = price_at(site.readings.tariffs.get(TariffKind.SOLAR), site.utc)
     sun_w = 0.0 if expected_w is None else expected_w - _house_w(site)
-    waits = power_follow.waits_for_sun(
+    waits = strategy_of(lp, each.due) == CHEAPEST and power_follow.waits_for_sun(
         plan.power_at(site.utc), sun_w=sun_w, required=each.required, target=each.target, now=site.utc
     )
     state.plan = power_follow.step(
@@ -374,7 +393,9 @@ def _follow(site: SiteDesk, each: Wanted) -> None:
         need_kwh=each.need_kwh,
         target=each.target,
         now=site.utc,
-        holds_full=holds_full(lp),
+        holds_full=holds_full(lp, each.due),
         waits=waits,
     )
+    if not state.plan_slots and plan.pieces:
+        state.plan_slots = _as_rates(plan.pieces, _usable(planner_rates(site.readings), site.utc))
     lp.warn(WarningCode.PLAN_UNREACHABLE, not plan.is_met and each.target >= site.utc)

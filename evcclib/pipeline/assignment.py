@@ -6,7 +6,7 @@ loadpoint that resets when it is unplugged has the owner's for its default vehic
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 
 from evcclib.config import Actions
 from evcclib.events import GuestFound, SessionChanged, SettingChanged, VehicleAssigned
@@ -15,10 +15,11 @@ from evcclib.ledger import meter_ledger, session
 from evcclib.machines import asking, detection, soc
 from evcclib.machines.unmetered import NOTHING_SEEN
 from evcclib.model import ChargeMode
-from evcclib.pipeline.desk import LoadpointDesk, SiteDesk, tell_law
+from evcclib.pipeline.desk import NOTHING_SET, LoadpointDesk, SiteDesk, tell_law
 from evcclib.pipeline.lookup import VehicleLayout
 from evcclib.planning import plan_follow
-from evcclib.settings import Scope, VehicleSettings
+from evcclib.settings import Scope, SettingValue
+from evcclib.timetable.plans import VehiclePlan
 
 
 def set_mode(lp: LoadpointDesk, mode: ChargeMode) -> None:
@@ -57,12 +58,12 @@ def assign(site: SiteDesk, lp: LoadpointDesk, name: str | None) -> None:
         lp.change(soc_min_pct=0, soc_target_pct=100, energy_target_kwh=0.0)
     else:
         lp.change(energy_target_kwh=0.0)
-        act(site, lp, vehicle.config.on_identify)
+        act(lp, vehicle.config.on_identify)
         ask_odometer(lp)
     describe_session(lp, vehicle_title=title_of(vehicle))
 
 
-def act(site: SiteDesk, lp: LoadpointDesk, actions: Actions) -> None:
+def act(lp: LoadpointDesk, actions: Actions) -> None:
     """What identifying the active vehicle changes; unset values of the loadpoint stay, goals start anew [ACT-1]."""
     state = lp.state
     config = lp.layout.config
@@ -75,42 +76,61 @@ def act(site: SiteDesk, lp: LoadpointDesk, actions: Actions) -> None:
     if low <= high:
         lp.change(current_min_a=low, current_max_a=high)
     state.priority_of_vehicle = actions.priority
-    own = (
-        VehicleSettings()
-        if state.vehicle is None
-        else site.state.vehicle_settings.get(state.vehicle, VehicleSettings())
-    )
+    own = lp.vehicle_settings
     lp.change(
         soc_min_pct=_first(own.soc_min_pct, actions.soc_min_pct, 0),
         soc_target_pct=_first(own.soc_target_pct, actions.soc_target_pct, 100),
     )
 
 
-def set_goal(site: SiteDesk, name: str, *, soc_min_pct: int | None = None, soc_target_pct: int | None = None) -> None:
-    """Set a goal of the vehicle ``name``, in force at once where it is active."""
-    old = site.state.vehicle_settings.get(name, VehicleSettings())
-    changes = {
-        key: value
-        for key, value in (("soc_min_pct", soc_min_pct), ("soc_target_pct", soc_target_pct))
-        if value is not None and getattr(old, key) != value
-    }
-    if changes:
-        site.state.vehicle_settings = {**site.state.vehicle_settings, name: replace(old, **changes)}
-        site.events.extend(SettingChanged(Scope.VEHICLE, name, key, value) for key, value in changes.items())
-    for lp in site.desks:
-        if lp.state.vehicle == name:
-            lp.change(**changes)
+GOALS = ("soc_min_pct", "soc_target_pct")
+"""Those of a vehicle's settings that are its loadpoint's too while it is active."""
+
+
+def set_own(site: SiteDesk, name: str, setting: str, value: SettingValue) -> None:
+    """Set one of the settings of the vehicle ``name``; a goal is in force at once where it is active."""
+    old = site.state.vehicle_settings.get(name, NOTHING_SET)
+    if getattr(old, setting) != value:
+        changed = replace(old, **{setting: value})  # type: ignore[arg-type]  # checked by the table
+        site.state.vehicle_settings = {**site.state.vehicle_settings, name: changed}
+        site.events.append(SettingChanged(Scope.VEHICLE, name, setting, value))
+        for lp in site.desks:
+            if setting in GOALS and lp.state.vehicle == name:
+                lp.change(**{setting: value})
 
 
 def forget_goals(site: SiteDesk, name: str) -> None:
-    """Let the vehicle ``name`` have no goals but those of its onIdentify."""
-    old = site.state.vehicle_settings.get(name)
-    if old is not None:
-        site.state.vehicle_settings = {
-            other: settings for other, settings in site.state.vehicle_settings.items() if other != name
-        }
-        forgotten = [each.name for each in fields(old) if getattr(old, each.name) is not None]
-        site.events.extend(SettingChanged(Scope.VEHICLE, name, key, None) for key in forgotten)
+    """Let the vehicle ``name`` have no goals but those of its onIdentify; its plans are kept."""
+    for setting in GOALS:
+        if name in site.state.vehicle_settings:
+            _forget(site, name, setting)
+
+
+def _forget(site: SiteDesk, name: str, setting: str) -> None:
+    old = site.state.vehicle_settings[name]
+    if getattr(old, setting) is not None:
+        left = replace(old, **{setting: None})  # type: ignore[arg-type]  # as a goal is that was never set
+        others = {other: own for other, own in site.state.vehicle_settings.items() if other != name}
+        site.state.vehicle_settings = others if left == NOTHING_SET else {**others, name: left}
+        site.events.append(SettingChanged(Scope.VEHICLE, name, setting, None))
+
+
+def end_plans(site: SiteDesk) -> None:
+    """Forget plans whose time is over, unless one is still being charged for [PLAN-33]."""
+    for name, own in site.state.vehicle_settings.items():
+        plan = own.plan
+        if plan is not None and plan.time < site.utc and not any(_overruns(lp, name, plan) for lp in site.desks):
+            set_own(site, name, "plan", None)
+
+
+def _overruns(lp: LoadpointDesk, name: str, plan: VehiclePlan) -> bool:
+    state = lp.state
+    return (
+        state.vehicle == name
+        and state.plan.is_active
+        and state.due is not None
+        and (state.due.time, state.due.soc_pct) == (plan.time, plan.soc_pct)
+    )
 
 
 def connect(site: SiteDesk, lp: LoadpointDesk) -> None:
@@ -172,11 +192,12 @@ def disconnect(site: SiteDesk, lp: LoadpointDesk) -> None:
             forget_goals(site, state.vehicle)
     vehicle = lp.vehicle
     if vehicle is not None:
-        act(site, lp, vehicle.config.on_identify)
+        act(lp, vehicle.config.on_identify)
     state.poll = asking.connected(state.poll)
     state.climate_poll = asking.connected(state.climate_poll)
     lp.change(target_time=None, energy_target_kwh=0.0)
-    state.plan, state.power_plan, state.power_drawn_w = plan_follow.IDLE, None, 0.0
+    state.plan, state.due, state.plan_slots = plan_follow.IDLE, None, ()
+    state.power_plan, state.power_drawn_w = None, 0.0
 
 
 def identify(site: SiteDesk, lp: LoadpointDesk) -> None:

@@ -17,9 +17,10 @@ from evcclib.events import SettingChanged, Warned, WarningCode
 from evcclib.machines import detection
 from evcclib.machines.charger import COARSE_STEP_A, ceil_to_step, floor_to_step
 from evcclib.model import ChargeMode, RemoteDemand
-from evcclib.pipeline.assignment import assign, set_goal, set_mode
-from evcclib.pipeline.desk import LoadpointDesk, SiteDesk, phases_became
+from evcclib.pipeline.assignment import assign, set_mode, set_own
+from evcclib.pipeline.desk import NOTHING_SET, LoadpointDesk, SiteDesk, phases_became
 from evcclib.planning import plan_follow
+from evcclib.planning.dues import Due
 from evcclib.requests import (
     AssignVehicle,
     ChangeLoadpointSetting,
@@ -36,8 +37,8 @@ from evcclib.settings import (
     SettingSpec,
     SettingValue,
     SiteSettings,
-    VehicleSettings,
 )
+from evcclib.timetable.plans import VehiclePlan, flaw_of_plan
 
 
 def fulfil(site: SiteDesk, request: Request) -> None:
@@ -53,8 +54,10 @@ def fulfil(site: SiteDesk, request: Request) -> None:
         name = _known_vehicle(site, request.vehicle)
         spec = _spec(Scope.VEHICLE, request.name)
         value = spec.judged(request.value)
-        spec.check_beside(value, site.state.vehicle_settings.get(name, VehicleSettings()))
-        set_goal(site, name, **{request.name: _whole(value)})
+        spec.check_beside(value, site.state.vehicle_settings.get(name, NOTHING_SET))
+        if isinstance(value, VehiclePlan):
+            _check_ahead(spec, value.time, site.utc)
+        set_own(site, name, request.name, value)
     elif isinstance(request, AssignVehicle):
         lp = _known_loadpoint(site, request.loadpoint)
         assign(site, lp, None if request.vehicle is None else _known_vehicle(site, request.vehicle))
@@ -118,19 +121,31 @@ def _change_loadpoint(site: SiteDesk, lp: LoadpointDesk, name: str, value: Setti
     elif name == "phases_configured":
         _set_phases(lp, spec, _whole(value))
     elif name in ("soc_min_pct", "soc_target_pct") and state.vehicle is not None:
-        set_goal(site, state.vehicle, **{name: _whole(value)})
+        set_own(site, state.vehicle, name, value)
     elif name == "target_time":
-        if isinstance(value, datetime):
-            check_target(value)
-            if value < lp.utc:
-                raise spec.refusal(value, "timestamp is in the past", "a time in the future")
-        lp.change(target_time=value)
-        if value is None:
-            state.plan = plan_follow.IDLE
+        _change_target(site, lp, spec, value)
     else:
         lp.change(**{name: value})
         if name in ("enable_threshold_w", "disable_threshold_w"):
             _warn_thresholds(lp, state.settings)
+
+
+def _change_target(site: SiteDesk, lp: LoadpointDesk, spec: SettingSpec, value: SettingValue) -> None:
+    """What is taken away is what is shown: the loadpoint's own target, else the plan of the vehicle there [PLAN-32]."""
+    state = lp.state
+    if isinstance(value, datetime):
+        check_target(value)
+        _check_ahead(spec, value, lp.utc)
+    elif state.settings.target_time is None and state.vehicle is not None:
+        set_own(site, state.vehicle, "plan", None)
+    lp.change(target_time=value)
+    if value is None:
+        state.plan = plan_follow.IDLE
+
+
+def _check_ahead(spec: SettingSpec, time: datetime, now: datetime) -> None:
+    if time < now:
+        raise spec.refusal(time, "timestamp is in the past", "a time in the future")
 
 
 def _warn_thresholds(lp: LoadpointDesk, settings: LoadpointSettings) -> None:
@@ -189,6 +204,25 @@ def known_loadpoint(index: int, count: int) -> int:
 def check_target(time: datetime) -> None:
     """Raises `InvalidSetting` for what is no time."""
     TIME.check("target_time", time, InvalidSetting)
+
+
+def check_due(lp: LoadpointDesk, due: Due) -> None:
+    """Raises `InvalidSetting` for a goal that cannot be planned for: a SoC where none is known, an energy where one is."""
+    check_target(due.time)
+    if due.soc_pct is None and due.energy_kwh is None:
+        return
+    knows_soc = lp.vehicle is not None and lp.state.soc.soc_pct is not None and lp.vehicle.config.capacity_kwh > 0
+    if due.soc_pct is not None:
+        flaw = flaw_of_plan(VehiclePlan(due.soc_pct, due.time))
+        if flaw is not None:
+            raise InvalidSetting("soc_pct", flaw.value, flaw.allowed, flaw.problem)
+        if not knows_soc:
+            words = "only for a vehicle whose SoC and capacity are known"
+            raise InvalidSetting("soc_pct", due.soc_pct, words, "soc is not known")
+    if due.energy_kwh is not None:
+        _spec(Scope.LOADPOINT, "energy_target_kwh").judged(due.energy_kwh)
+        if knows_soc:
+            raise InvalidSetting("energy_kwh", due.energy_kwh, "only where no SoC is known", "soc is known")
 
 
 def _whole(value: SettingValue) -> int:

@@ -42,7 +42,7 @@ from evcclib.config import (
 from evcclib.errors import InvalidConfig
 from evcclib.laws.by_name import LAWS
 from evcclib.model import ChargeMode, Planner, PollMode, Sharing, VehicleFeature
-from evcclib.settings import SPECS, Kind, LoadpointDefaults, Scope, SiteDefaults
+from evcclib.settings import FLAWS, SPECS, Kind, LoadpointDefaults, Scope, SiteDefaults
 
 DAY_S = 86_400
 
@@ -149,6 +149,8 @@ def of_setting(scope: Scope, name: str) -> Allowed:
         return TRUTH
     if spec.kind is Kind.PHASES:
         return among(0, 1, 3)
+    if spec.kind in FLAWS:
+        return Allowed(spec.allowed, lambda value: FLAWS[spec.kind](value) is None)
     if spec.kind is Kind.DURATION:
         return duration(spec.low, spec.high)
     if spec.kind is Kind.INTEGER:

@@ -24,9 +24,11 @@ from evcclib.machines.unmetered import DOUBT_MAX_W, HYPOTHESES
 from evcclib.measured import Measured
 from evcclib.pipeline.check_config import of_setting
 from evcclib.pipeline.state import Effect, LoadpointState
+from evcclib.planning.dues import Due
 from evcclib.planning.power_follow import PlanInForce
 from evcclib.planning.power_plan import Piece, PowerPlan, Shortfall
 from evcclib.settings import SETTINGS, LoadpointSettings, Scope, SiteSettings, VehicleSettings
+from evcclib.timetable import plans
 from evcclib.units import SECOND
 
 NUMBER_MAX = 1e12
@@ -50,8 +52,13 @@ def check_state(part: object, where: str, table: Table | None = None) -> None:
 
 
 def _settings(scope: Scope, *, may_be_unset: bool = False) -> dict[str, Allowed]:
-    rows = {spec.name: of_setting(scope, spec.name) for spec in SETTINGS if spec.scope is scope}
-    return {name: optional(allowed) for name, allowed in rows.items()} if may_be_unset else rows
+    return {
+        spec.name: optional(of_setting(scope, spec.name))
+        if may_be_unset and spec.default is None
+        else of_setting(scope, spec.name)
+        for spec in SETTINGS
+        if spec.scope is scope
+    }
 
 
 def _are_doubts(value: object) -> bool:
@@ -82,6 +89,8 @@ IN_STATE: Table = {
     SiteSettings: _settings(Scope.SITE),
     LoadpointSettings: _settings(Scope.LOADPOINT),
     VehicleSettings: _settings(Scope.VEHICLE, may_be_unset=True),
+    **plans.ALLOWED,
+    Due: {"number": _COUNT, "soc_pct": optional(whole(1, 100, "%")), "energy_kwh": optional(_ENERGY)},
     LoadpointState: {
         "measured_phases": among(0, 1, 2, 3),
         "proven_phases": among(0, 1, 2, 3),

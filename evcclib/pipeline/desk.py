@@ -19,11 +19,12 @@ from evcclib.model import Now, PhaseTriple
 from evcclib.pipeline.lookup import Bounds, LoadpointLayout, SiteLayout, VehicleLayout
 from evcclib.pipeline.state import Balance, LoadpointState, SiteState, begin_afresh
 from evcclib.readings import ChargerReading, Missing, Readings, VehicleReading
-from evcclib.settings import LoadpointSettings, Scope, SettingValue
+from evcclib.settings import LoadpointSettings, Scope, SettingValue, VehicleSettings
 from evcclib.units import Instant
 
 NO_BALANCE = Balance()
 NO_VEHICLE = VehicleReading()
+NOTHING_SET = VehicleSettings()
 SILENT = ChargerReading(status=Missing())
 
 
@@ -63,6 +64,7 @@ class LoadpointDesk:
     layout: LoadpointLayout
     reading: ChargerReading
     site_layout: SiteLayout
+    site_state: SiteState
     readings: Readings
     instant: Instant
     utc: datetime
@@ -89,6 +91,12 @@ class LoadpointDesk:
         """On how many phases the active vehicle can charge, 0: unknown."""
         name = self.state.vehicle
         return 0 if name is None else self.site_layout.vehicles[name].config.phases
+
+    @property
+    def vehicle_settings(self) -> VehicleSettings:
+        """What the owner has set for the active vehicle."""
+        name = self.state.vehicle
+        return NOTHING_SET if name is None else self.site_state.vehicle_settings.get(name, NOTHING_SET)
 
     @property
     def vehicle_reading(self) -> VehicleReading:
@@ -171,6 +179,7 @@ def begin(layout: SiteLayout, state: SiteState, readings: Readings, now: Now) ->
             own,
             chargers[own.index],
             layout,
+            state,
             readings,
             instant,
             utc,

@@ -26,10 +26,12 @@ from evcclib.machines.phases import active_phases_max
 from evcclib.model import ChargeMode, RemoteDemand, TariffKind
 from evcclib.pipeline.desk import LoadpointDesk, SiteDesk
 from evcclib.planning import plan_follow, planner
+from evcclib.planning.dues import Due, dues
 from evcclib.planning.power_follow import PlanInForce
 from evcclib.readings import Measured, Reading, Readings, VehicleReading
 from evcclib.reasons import BatteryCode, BatteryReason, Reason, ReasonCode
 from evcclib.tariff import Rates, price_at
+from evcclib.timetable.plans import PlanStrategy
 
 MINUTE = timedelta(minutes=1)
 FULL = 0.98
@@ -59,14 +61,15 @@ def demand(lp: LoadpointDesk) -> Demand:
     if is_below_minimum(lp):
         reason = Reason(ReasonCode.MIN_SOC, {"soc_min_pct": settings.soc_min_pct})
         return Demand(maximum_a, maximum_a, minimum_a, reason, phases=phases, elapses_timers=True)
-    if mode is not ChargeMode.NOW and settings.target_time is not None:
+    if mode is not ChargeMode.NOW:
         if not lp.site_layout.plans_power:  # else all loadpoints have been planned for together
             follow_plan(lp)
         if state.plan.is_active:
             return _planned(lp, phases)
     reached = _goal_reached(lp)
     if reached is not None:
-        state.plan = plan_follow.IDLE
+        if state.due is None or state.due.soc_pct is None:  # a plan of the vehicle may go beyond the limit
+            state.plan = plan_follow.IDLE
         if is_climating(lp):
             return Demand(minimum_a, minimum_a, minimum_a, because(ReasonCode.CLIMATE))
         return Demand.stop(because(reached))
@@ -183,65 +186,128 @@ def ranges_w(lp: LoadpointDesk) -> tuple[tuple[float, float], ...]:
     return tuple(found)
 
 
-def make_plan(lp: LoadpointDesk, target: datetime, power_w: float) -> tuple[timedelta | None, planner.Plan]:
+def dues_of(lp: LoadpointDesk, since: datetime) -> list[Due]:
+    """What the vehicle there is to have by when, from ``since`` on: the loadpoint's target and the vehicle's plans [PLAN-32]."""
+    own = lp.vehicle_settings
+    return dues(since, target=lp.settings.target_time, plan=own.plan, weekly=own.weekly_plans)
+
+
+def due_of(lp: LoadpointDesk) -> Due | None:
+    """What is planned for: what is still being charged for though its time is over, else the next that lacks something, else the
+    next [PLAN-10, PLAN-19, PLAN-32]."""
+    state, target, own = lp.state, lp.settings.target_time, lp.vehicle_settings
+    if target is None and own.plan is None and not own.weekly_plans:
+        return None
+    if state.plan.is_active:
+        before = state.due or (None if target is None else Due(target))
+        if before is not None and before.time < lp.utc and before in dues_of(lp, before.time):
+            return before
+    ahead = dues_of(lp, lp.utc)
+    if len(ahead) < 2:
+        return ahead[0] if ahead else None
+    return next((due for due in ahead if _is_lacking(lp, due)), ahead[0])
+
+
+def _is_lacking(lp: LoadpointDesk, due: Due) -> bool:
+    missing_kwh = need_kwh(lp, due)
+    return missing_kwh is None or missing_kwh > 0
+
+
+def strategy_of(lp: LoadpointDesk, due: Due) -> PlanStrategy:
+    """That of the vehicle for its own plans, that of the loadpoint for its target [PLAN-35]."""
+    return lp.settings.plan_strategy if due.soc_pct is None else lp.vehicle_settings.plan_strategy
+
+
+def make_plan(lp: LoadpointDesk, due: Due, power_w: float) -> tuple[timedelta | None, planner.Plan]:
     """The time needed and the slots for it [PLAN-10]."""
-    required = plan_required(lp, power_w)
+    required = plan_required(lp, due, power_w)
     if required is None:
         return None, planner.NO_PLAN
-    return required, planner.plan(planner_rates(lp.readings), required, target, lp.utc)
+    has_begun = lp.state.plan.is_active and lp.state.due == due
+    strategy = strategy_of(lp, due)
+    return required, planner.plan(
+        planner_rates(lp.readings), required, due.time, lp.utc, strategy=strategy, has_begun=has_begun
+    )
 
 
-def plan_required(lp: LoadpointDesk, power_w: float) -> timedelta | None:
+def plan_required(lp: LoadpointDesk, due: Due, power_w: float) -> timedelta | None:
     """How long charging for the goal takes at ``power_w``; None when it cannot be told [PLAN-2, DEF-10, DEF-42]."""
     state = lp.state
-    missing_kwh = _energy_goal_remaining_kwh(lp)
+    missing_kwh = _missing_kwh(lp, due)
     if missing_kwh is not None:
         return planner.duration_at(missing_kwh, power_w)
     if state.vehicle is None:
         return None
-    target_pct = soc.effective_target_pct(state.settings.soc_target_pct)
     estimator = lp.estimator
     known = soc.by_energy(state.soc, state.ledger.session_kwh, estimator)
-    return soc.remaining_duration(known, target_pct, power_w, estimator)
+    return soc.remaining_duration(known, _goal_pct(lp, due), power_w, estimator)
 
 
-def need_kwh(lp: LoadpointDesk) -> float | None:
+def need_kwh(lp: LoadpointDesk, due: Due) -> float | None:
     """What is missing to the goal, at the socket; None when it cannot be told [PLAN-2]."""
     state = lp.state
-    missing_kwh = _energy_goal_remaining_kwh(lp)
+    missing_kwh = _missing_kwh(lp, due)
     if missing_kwh is not None:
         return missing_kwh
     if state.vehicle is None:
         return None
     known = soc.by_energy(state.soc, state.ledger.session_kwh, lp.estimator)
-    return soc.remaining_energy_kwh(known, soc.effective_target_pct(state.settings.soc_target_pct), lp.estimator)
+    return soc.remaining_energy_kwh(known, _goal_pct(lp, due), lp.estimator)
 
 
-def holds_full(lp: LoadpointDesk) -> bool:
+def holds_full(lp: LoadpointDesk, due: Due) -> bool:
     """Whether the goal is 100 % and the vehicle is charging: it then keeps its plan for balancing [DEF-16]."""
-    has_energy_goal = _energy_goal_remaining_kwh(lp) is not None
-    return lp.facts.is_charging and not has_energy_goal and lp.settings.soc_target_pct in (0, 100)
+    return lp.facts.is_charging and _missing_kwh(lp, due) is None and _goal_pct(lp, due) == soc.FULL_PCT
+
+
+def _missing_kwh(lp: LoadpointDesk, due: Due) -> float | None:
+    """To a goal that is an energy; None: it is a SoC."""
+    if due.energy_kwh is not None:
+        return max(0.0, due.energy_kwh - lp.state.ledger.session_kwh)
+    return None if due.soc_pct is not None else _energy_goal_remaining_kwh(lp)
+
+
+def _goal_pct(lp: LoadpointDesk, due: Due) -> float:
+    return soc.effective_target_pct(lp.settings.soc_target_pct) if due.soc_pct is None else float(due.soc_pct)
+
+
+def soc_goal_pct(lp: LoadpointDesk, due: Due) -> float | None:
+    """The SoC that is to be reached; None: the goal is an energy, or there is no vehicle that could have one."""
+    return None if lp.state.vehicle is None or _missing_kwh(lp, due) is not None else _goal_pct(lp, due)
+
+
+def has_energy_goal(lp: LoadpointDesk) -> bool:
+    """Whether the loadpoint's own goal is an energy [GOAL-1]."""
+    return _energy_goal_remaining_kwh(lp) is not None
 
 
 def follow_plan(lp: LoadpointDesk) -> None:
-    """Look at the plan for the stored target time; afterwards it is active or not [PLAN-11..PLAN-16]."""
+    """Look at the plan for what is due; afterwards it is active or not [PLAN-11..PLAN-16]."""
     state = lp.state
-    target = state.settings.target_time
-    assert target is not None
-    if not plan_follow.applies(state.plan, target, lp.utc):
-        state.plan = plan_follow.IDLE
+    due = state.due = due_of(lp)
+    if due is None:
+        state.plan, state.plan_slots = plan_follow.IDLE, ()
         return
-    required, plan = make_plan(lp, target, power_max_w(lp))
+    required, plan = make_plan(lp, due, power_max_w(lp))
+    state.plan_slots = plan.slots
     state.plan = plan_follow.step(
-        state.plan, plan, required=required, target=target, now=lp.utc, holds_full=holds_full(lp)
+        state.plan,
+        plan,
+        required=required,
+        target=due.time,
+        now=lp.utc,
+        holds_full=holds_full(lp, due),
+        reserved=strategy_of(lp, due).precondition,
     )
-    lp.warn(WarningCode.PLAN_UNREACHABLE, not plan.is_met and target >= lp.utc)
+    lp.warn(WarningCode.PLAN_UNREACHABLE, not plan.is_met and due.time >= lp.utc)
 
 
 def _has_plan_ahead(lp: LoadpointDesk) -> bool:
-    """Whether there is a target time to come in a mode that looks at it."""
-    target = lp.settings.target_time
-    return target is not None and target >= lp.utc and lp.settings.mode in (ChargeMode.PV, ChargeMode.MINPV)
+    """Whether something is due that is to come, in a mode that looks at it."""
+    if lp.settings.mode not in (ChargeMode.PV, ChargeMode.MINPV):
+        return False
+    due = due_of(lp)
+    return due is not None and due.time >= lp.utc
 
 
 def charges_from_grid(site: SiteDesk) -> BatteryReason | None:

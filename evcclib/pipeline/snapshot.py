@@ -13,7 +13,7 @@ import math
 import types
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from enum import Enum
 from functools import cache
 from typing import Any, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -46,6 +46,7 @@ TRANSIENT = frozenset(
         (LoadpointState, "watch"),
         (LoadpointState, "drawn"),
         (LoadpointState, "offer"),
+        (LoadpointState, "plan_slots"),
         (LoadpointState, "remote_demand"),
         (LoadpointState, "remote_source"),
     }
@@ -200,6 +201,8 @@ def _encode(value: object, kind: Any, clock: _Clock) -> object:
         return _within((value - clock.origin if Instant in _options(kind) else value) // TICK, _TICKS_MAX)
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat()
+    if isinstance(value, time):
+        return value.isoformat()
     plain: Any = type(value)
     if _has_names(plain):
         tag = {"kind": value.kind} if hasattr(value, "kind") else {}
@@ -281,6 +284,8 @@ def _decode(kind: Any, data: Any, clock: _Clock, where: str) -> Any:
         return _checked(_TICKS, data, where) * TICK
     if kind is datetime:
         return _time(data, where)
+    if kind is time:
+        return _wall(data, where)
     if kind is float:
         return float(_checked(ANY_NUMBER, data, where))
     if kind in _SIMPLE:
@@ -350,6 +355,13 @@ def _time(data: object, where: str) -> datetime:
     if time is None or not TIME.holds(time):
         raise IncompatibleState(where, data, f"{TIME.words}, in ISO 8601")
     return time
+
+
+def _wall(data: object, where: str) -> time:
+    try:
+        return time.fromisoformat(data if isinstance(data, str) else "")
+    except ValueError:
+        raise IncompatibleState(where, data, "a time of day, in ISO 8601") from None
 
 
 _MAPPING = instance(Mapping, "a mapping")

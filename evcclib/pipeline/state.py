@@ -31,10 +31,12 @@ from evcclib.machines.unmetered import NOTHING_SEEN, UNWATCHED, Doubts, Watch
 from evcclib.model import ChargerStatus, RemoteDemand
 from evcclib.pipeline.lookup import SiteLayout
 from evcclib.planning import plan_follow
+from evcclib.planning.dues import Due
 from evcclib.planning.power_follow import PlanInForce
 from evcclib.readings import Measured, MeterReading, Readings
 from evcclib.reasons import Reason, ReasonCode
 from evcclib.settings import LoadpointSettings, SiteSettings, VehicleSettings
+from evcclib.tariff import Rate
 from evcclib.units import Instant
 
 
@@ -74,6 +76,7 @@ class LoadpointState:
     ``doubts`` are what was learned of a vehicle without a meter, ``watch`` what is being learned; the latter is not exported.
     ``memory`` is the law's; it is exported under that law's name.
     ``wants_odometer``: it is still to be asked for.
+    ``due`` is the goal that was planned for last, ``plan_slots`` when that charges, which is not exported.
     ``power_plan`` is the plan in force where power is planned, ``power_drawn_w`` the most that the vehicle has taken when it was
     offered all, 0: not known.
     """
@@ -113,6 +116,8 @@ class LoadpointState:
     timer: meter_ledger.TimerState = meter_ledger.STANDING
     session: SessionState | None = None
     plan: plan_follow.PlanState = plan_follow.IDLE
+    due: Due | None = None
+    plan_slots: tuple[Rate, ...] = ()
     power_plan: PlanInForce | None = None
     power_drawn_w: float = 0.0
     effect: Effect = NO_EFFECT

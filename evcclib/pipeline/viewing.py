@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TypeVar
 
 from evcclib.decision import PlanPreview
@@ -16,15 +16,24 @@ from evcclib.model import ChargerStatus, TariffKind
 from evcclib.pipeline.assignment import title_of
 from evcclib.pipeline.circuit_loads import signed_currents
 from evcclib.pipeline.desk import LoadpointDesk, SiteDesk
-from evcclib.pipeline.goals import make_plan, planner_rates, power_max_w
+from evcclib.pipeline.goals import (
+    due_of,
+    has_energy_goal,
+    make_plan,
+    planner_rates,
+    power_max_w,
+    soc_goal_pct,
+    strategy_of,
+)
 from evcclib.pipeline.observe_loadpoint import estimate, meter_total_kwh
 from evcclib.pipeline.samples import age, fresh, fresh_value
 from evcclib.planning import plan_follow
+from evcclib.planning.dues import Due
 from evcclib.readings import ABSENT, BatteryReading, Measured, MeterReading, Reading
 from evcclib.settings import VehicleSettings
 from evcclib.tariff import Rates, effective_co2, effective_price, price_at
 from evcclib.units import ZERO, Instant, whole_seconds
-from evcclib.view import BatteryView, LoadpointView, SiteView
+from evcclib.view import BatteryView, LoadpointView, PlanView, SiteView
 
 T = TypeVar("T")
 
@@ -115,19 +124,35 @@ def _batteries(site: SiteDesk) -> tuple[BatteryView, ...]:
     )
 
 
-def plan_preview(lp: LoadpointDesk, target: datetime | None) -> PlanPreview:
-    """The plan for ``target`` or the stored target time, as it would be made now [PLAN-10, PLAN-17]."""
-    state = lp.state
-    target = target or state.settings.target_time
+def plan_preview(lp: LoadpointDesk, due: Due | None) -> PlanPreview:
+    """The plan for ``due``, as it would be made now; None: nothing is [PLAN-10, PLAN-17]."""
     power_w = power_max_w(lp)
     rates = planner_rates(lp.readings)
     unit = "" if rates is None else rates.unit
-    if target is None or not plan_follow.applies(state.plan, target, lp.utc):
-        return PlanPreview(ZERO, None, unit, power_w, target, True)
-    required, plan = make_plan(lp, target, power_w)
+    if due is None or not plan_follow.applies(lp.state.plan, due.time, lp.utc):
+        return PlanPreview(ZERO, None, unit, power_w, lp.settings.target_time if due is None else due.time, True)
+    required, plan = make_plan(lp, due, power_w)
     if required is None or required <= ZERO:
-        return PlanPreview(ZERO, None, unit, power_w, target, required is not None)
-    return PlanPreview(required, plan.slots or None, unit, power_w, target, plan.is_met)
+        return PlanPreview(ZERO, None, unit, power_w, due.time, required is not None, number=due.number)
+    return PlanPreview(required, plan.slots or None, unit, power_w, due.time, plan.is_met, number=due.number)
+
+
+def _plan_view(lp: LoadpointDesk) -> PlanView:
+    """What is due at a loadpoint, and how that is planned for."""
+    state, due = lp.state, due_of(lp)
+    is_planned = state.plan.is_active or state.plan.projected_start is not None
+    slots = state.plan_slots if is_planned else ()
+    is_for_energy = lp.settings.target_time is not None and has_energy_goal(lp)
+    return PlanView(
+        number=0 if due is None else due.number,
+        soc_pct=None if due is None else soc_goal_pct(lp, due),
+        time=None if due is None else due.time,
+        energy_kwh=lp.settings.energy_target_kwh if is_for_energy else 0.0,
+        energy_time=lp.settings.target_time if is_for_energy else None,
+        strategy=lp.settings.plan_strategy if due is None else strategy_of(lp, due),
+        slots=slots,
+        projected_end=slots[-1].end if slots else None,
+    )
 
 
 def _loadpoint_view(lp: LoadpointDesk) -> LoadpointView:
@@ -151,6 +176,7 @@ def _loadpoint_view(lp: LoadpointDesk) -> LoadpointView:
         state.memory, settings=settings, is_charging=is_charging, idle_switches=state.idle_switches
     )
     feed_in, feed_in_limit = lp.readings.tariffs.get(TariffKind.FEED_IN), settings.feed_in_priority_limit
+    plan = _plan_view(lp)
     is_timed = layout.charger.has_duration and fresh(reading.charge_duration, oldest) is not None
     return LoadpointView(
         loadpoint=lp.index,
@@ -181,7 +207,7 @@ def _loadpoint_view(lp: LoadpointDesk) -> LoadpointView:
         pv_remaining=remaining(waits.pv_at, lp.instant),
         plan_is_active=state.plan.is_active,
         plan_projected_start=state.plan.projected_start,
-        plan_overrun=plan_follow.overrun(state.plan, settings.target_time, lp.utc),
+        plan_overrun=plan_follow.overrun(state.plan, plan.time, lp.utc),
         feed_in_priority_is_active=is_worth_selling(price_at(feed_in, lp.utc), feed_in_limit),
         feed_in_priority_next_start=_sold_from(feed_in, feed_in_limit, lp.utc),
         plan_shortfall=None if state.power_plan is None else state.power_plan.plan.shortfall,
@@ -206,6 +232,7 @@ def _loadpoint_view(lp: LoadpointDesk) -> LoadpointView:
         charger_age=_age(reading.status, lp.instant),
         session_solar_pct=None if state.session is None else session.solar_pct(state.session),
         session_price=None if state.session is None or state.session.priced_kwh <= 0 else state.session.price,
+        plan=plan,
     )
 
 

@@ -16,11 +16,12 @@ from evcclib.machines import asking, battery, charger, phases, rousing, soc, unm
 from evcclib.machines.hold import first_after
 from evcclib.model import ChargeMode
 from evcclib.pipeline import circuit_loads, observe_site, sharing
-from evcclib.pipeline.desk import LoadpointDesk, SiteDesk
+from evcclib.pipeline.desk import NOTHING_SET, LoadpointDesk, SiteDesk
+from evcclib.pipeline.goals import due_of
 from evcclib.pipeline.state import LoadpointState, SiteState
 from evcclib.planning import plan_follow, power_follow
 from evcclib.readings import Measured
-from evcclib.units import Instant
+from evcclib.units import TICK, Instant
 
 
 class Wakes(NamedTuple):
@@ -160,14 +161,19 @@ def _next_question(lp: LoadpointDesk) -> Instant | None:
 
 
 def _next_plan(lp: LoadpointDesk) -> Instant | None:
-    """When a plan that somebody follows could begin, or comes close."""
-    target = lp.settings.target_time
-    if target is None or not lp.facts.is_connected or lp.settings.mode is ChargeMode.OFF:
+    """When a plan that somebody follows could begin, or comes close, or the next one is due."""
+    if not lp.facts.is_connected or lp.settings.mode is ChargeMode.OFF:
+        return None
+    due = due_of(lp)
+    if due is None:
         return None
     if lp.site_layout.plans_power:
-        at = power_follow.next_change(lp.state.plan, lp.state.power_plan, target=target, now=lp.utc)
-        return _instant_of(lp, at)
-    return _instant_of(lp, plan_follow.next_change(lp.state.plan, target=target, now=lp.utc))
+        at = power_follow.next_change(lp.state.plan, lp.state.power_plan, target=due.time, now=lp.utc)
+    else:
+        at = plan_follow.next_change(lp.state.plan, target=due.time, now=lp.utc)
+    if at is None and lp.vehicle_settings is not NOTHING_SET:
+        at = lp.utc + TICK  # its time is now: then another may be due
+    return _instant_of(lp, at)
 
 
 def _instant_of(desk: LoadpointDesk | SiteDesk, time: datetime | None) -> Instant | None:

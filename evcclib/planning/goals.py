@@ -12,9 +12,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
-from evcclib.planning.one_car import cheapest_plan
 from evcclib.planning.power_plan import EMPTY, PowerPlan, joined
 from evcclib.planning.problem import Problem
+from evcclib.planning.strategy import plan_with
+from evcclib.timetable.plans import CHEAPEST, PlanStrategy
 from evcclib.units import energy_kwh
 
 ENOUGH_KWH = 1e-6
@@ -33,15 +34,18 @@ def need_kwh(*, from_soc_pct: float, to_soc_pct: float, capacity_kwh: float, eff
     return max(0.0, to_soc_pct - from_soc_pct) / 100 * capacity_kwh / efficiency
 
 
-def plan_goals(problem: Problem, goals: Sequence[Goal]) -> PowerPlan:
+def plan_goals(
+    problem: Problem, goals: Sequence[Goal], *, strategy: PlanStrategy = CHEAPEST, has_begun: bool = False
+) -> PowerPlan:
     """The plan of least cost that reaches all ``goals``; the need of ``problem`` does not count, nor slots after the last goal.
 
-    The shortfall is that of the first goal that cannot be reached; it concerns the slots until then.
+    The shortfall is that of the first goal that cannot be reached; it concerns the slots until then. ``strategy`` holds for each
+    part of the time that is planned for itself; ``has_begun`` as in `planning.strategy`.
     """
     needed = _rising(goals)
     if not needed:
         return EMPTY
-    return _parted(problem, needed, 0.0)
+    return _parted(problem, needed, 0.0, strategy, has_begun=has_begun)
 
 
 def until(problem: Problem, time: datetime) -> Problem:
@@ -65,16 +69,20 @@ def _rising(goals: Sequence[Goal]) -> list[Goal]:
     return found
 
 
-def _parted(problem: Problem, goals: Sequence[Goal], before_kwh: float) -> PowerPlan:
+def _parted(
+    problem: Problem, goals: Sequence[Goal], before_kwh: float, strategy: PlanStrategy, *, has_begun: bool
+) -> PowerPlan:
     last = goals[-1]
-    whole = cheapest_plan(replace(until(problem, last.time), need_kwh=last.need_kwh - before_kwh))
+    whole = plan_with(
+        strategy, replace(until(problem, last.time), need_kwh=last.need_kwh - before_kwh), has_begun=has_begun
+    )
     missed_kwh, number = max(
         (goal.need_kwh - before_kwh - charged_kwh(whole, goal.time), number) for number, goal in enumerate(goals)
     )
     if missed_kwh <= ENOUGH_KWH or number == len(goals) - 1:
         return whole
     split = goals[number]
-    early = _parted(problem, goals[: number + 1], before_kwh)
+    early = _parted(problem, goals[: number + 1], before_kwh, strategy, has_begun=has_begun)
     goes_on = bool(early.pieces) and early.pieces[-1].end == split.time
     late = _parted(
         replace(
@@ -84,6 +92,8 @@ def _parted(problem: Problem, goals: Sequence[Goal], before_kwh: float) -> Power
         ),
         goals[number + 1 :],
         split.need_kwh,
+        strategy,
+        has_begun=False,
     )
     return PowerPlan(
         pieces=joined((*early.pieces, *late.pieces)),

@@ -48,16 +48,18 @@ def step(
     target: datetime | None,
     now: datetime,
     holds_full: bool,
+    reserved: timedelta = ZERO,
 ) -> PlanState:
     """The state after looking at the newest ``plan``, made for ``required`` (None: cannot be told) until ``target``.
 
     ``holds_full`` says that the goal is 100 % and the vehicle is charging: it then keeps its plan for balancing [DEF-16].
+    ``reserved`` of what is required is left for the departure [PLAN-35].
     """
     if target is None or not applies(state, target, now):
         return IDLE
     if required is None or (required <= ZERO and not (state.is_active and holds_full)):
         return IDLE
-    is_active, slot_end = _decide(state, plan, required, target, now)
+    is_active, slot_end = _decide(state, plan, required, reserved, target, now)
     if is_active == state.is_active and slot_end == state.slot_end and plan.start == state.projected_start:
         return state
     return PlanState(is_active=is_active, slot_end=slot_end, projected_start=plan.start)
@@ -81,7 +83,7 @@ def overrun(state: PlanState, target: datetime | None, now: datetime) -> timedel
 
 
 def _decide(
-    state: PlanState, plan: Plan, required: timedelta, target: datetime, now: datetime
+    state: PlanState, plan: Plan, required: timedelta, reserved: timedelta, target: datetime, now: datetime
 ) -> tuple[bool, datetime | None]:
     slot = plan.slot_at(now)
     if slot is not None:
@@ -95,6 +97,6 @@ def _decide(
     if plan.start is None:
         return False, None
     is_in_last_slot = state.slot_end is not None and now < state.slot_end
-    if is_in_last_slot or required < SLOT_LENGTH or plan.start - now < SLOT_LENGTH:
+    if is_in_last_slot or reserved < required < reserved + SLOT_LENGTH or plan.start - now < SLOT_LENGTH:
         return True, state.slot_end
     return False, None

@@ -3,18 +3,26 @@
 Among equal prices the latest slot wins. The slot that is not needed in full starts late if it is the earliest of the plan, so
 that the plan is as compact as it can be, and ends early otherwise [DEF-11]. Time for which the list has no price, before its
 first rate or in a hole, is the last resort: taken when all priced time is, the latest of it first.
+
+A strategy asks for one block, the cheapest; or for the last part of it right before the target, whatever that costs; with both
+it is one block that ends at the target [PLAN-35].
 """
 
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import NamedTuple
 
-from evcclib.tariff import Rate, Rates
+from evcclib.tariff import Rate, Rates, price_at
+from evcclib.timetable.plans import CHEAPEST, PlanStrategy
 from evcclib.units import HOUR, ZERO
 
+COST_DECIMALS = 9
+"""Costs of blocks that differ by less are equal: they are sums of floats."""
 UNPRICED = math.nan
 """The price of a slot for which a list of prices has none; without any list a plan's price is 0 [PLAN-6]."""
 
@@ -58,11 +66,19 @@ def duration_at(energy_kwh: float, power_w: float) -> timedelta | None:
     return HOUR * (energy_kwh * 1000.0 / power_w)
 
 
-def plan(rates: Rates | None, required: timedelta, target: datetime, now: datetime) -> Plan:
+def plan(
+    rates: Rates | None,
+    required: timedelta,
+    target: datetime,
+    now: datetime,
+    *,
+    strategy: PlanStrategy = CHEAPEST,
+    has_begun: bool = False,
+) -> Plan:
     """The cheapest way to charge for ``required`` between ``now`` and ``target``, both timezone-aware.
 
     Without usable prices (no list, outdated, nothing from now on) it is the last possible moment [PLAN-6, DEF-14]. Slots in a
-    hole of the list cost `UNPRICED`.
+    hole of the list cost `UNPRICED`. ``has_begun``: a block that is charged in already is not broken off.
     """
     if required <= ZERO:
         return NO_PLAN
@@ -74,12 +90,23 @@ def plan(rates: Rates | None, required: timedelta, target: datetime, now: dateti
     required = min(required, available)
     if rates is None or rates.is_outdated or not rates.rates or rates.rates[-1].end <= now:
         return Plan((Rate(target - required, target, 0.0),), is_met)
+    goes_on = strategy.is_continuous and has_begun
+    late = required if strategy.is_continuous and strategy.precondition else min(required, strategy.precondition)
+    if late and not goes_on:
+        last = _priced(rates, target - late, target)
+        if required <= late:
+            return Plan(last, is_met)
+        before = plan(rates, required - late, target - late, now, strategy=strategy._replace(precondition=ZERO))
+        return Plan((*before.slots, *last), is_met)
     horizon = rates.rates[-1].end
-    if target > horizon:
+    if target > horizon and not goes_on:
         required -= target - horizon
         if required <= ZERO:
             return Plan((), is_met)
         target = horizon
+    if strategy.is_continuous:
+        start = now if goes_on else _window(rates, required, target, now)
+        return Plan(_priced(rates, start, start + required), is_met)
     return Plan(_cheapest(rates, required, target, now), is_met)
 
 
@@ -103,6 +130,41 @@ def _cheapest(rates: Rates, required: timedelta, target: datetime, now: datetime
             if required <= ZERO:
                 break
     return tuple(sorted(chosen, key=lambda slot: slot.start))
+
+
+def _window(rates: Rates, required: timedelta, target: datetime, now: datetime) -> datetime:
+    """When the cheapest block begins, the latest of equal ones; time without a price is dearer than all that has one."""
+    edges = {edge for rate in rates.rates for edge in (rate.start, rate.end)}
+    latest = target - required
+    starts = {now, latest, *edges, *(edge - required for edge in edges)}
+    unpriced = 1.0 + 2.0 * max(abs(rate.price) for rate in rates.rates)
+    cuts = sorted({now, target, *(edge for edge in edges if now < edge < target)})
+    paid = [0.0]
+    for start, end in pairwise(cuts):
+        price = price_at(rates, start)
+        paid.append(paid[-1] + (unpriced if price is None else price) * ((end - start) / HOUR))
+
+    def until(time: datetime) -> float:
+        number = bisect_right(cuts, time) - 1
+        if cuts[number] == time:
+            return paid[number]
+        return paid[number] + (paid[number + 1] - paid[number]) * (
+            (time - cuts[number]) / (cuts[number + 1] - cuts[number])
+        )
+
+    return min(
+        (start for start in starts if now <= start <= latest),
+        key=lambda start: (round(until(start + required) - until(start), COST_DECIMALS), latest - start),
+    )
+
+
+def _priced(rates: Rates, start: datetime, end: datetime) -> tuple[Rate, ...]:
+    """All the time from ``start`` to ``end``, cut where the price changes."""
+    cuts = sorted(
+        {start, end, *(edge for rate in rates.rates for edge in (rate.start, rate.end) if start < edge < end)}
+    )
+    prices = [(begin, until, price_at(rates, begin)) for begin, until in pairwise(cuts)]
+    return tuple(Rate(begin, until, UNPRICED if price is None else price) for begin, until, price in prices)
 
 
 def _holes_latest_first(rates: Rates, target: datetime, now: datetime) -> Iterator[Rate]:

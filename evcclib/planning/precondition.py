@@ -14,10 +14,10 @@ def preconditioned(problem: Problem, lasts: timedelta) -> Problem:
     """The problem with all possible power in the last ``lasts``; if that is more than is needed, with nothing before it."""
     begin, needed = _latest(problem, lasts)
     if needed >= problem.need_kwh:
-        slots = tuple(slot if slot.start >= begin else slot._replace(cap_w=0.0) for slot in _cut(problem.slots, begin))
+        slots = tuple(slot if slot.start >= begin else slot._replace(cap_w=0.0) for slot in cut(problem.slots, begin))
     else:
         slots = tuple(
-            slot._replace(is_forced=True) if slot.start >= begin else slot for slot in _cut(problem.slots, begin)
+            slot._replace(is_forced=True) if slot.start >= begin else slot for slot in cut(problem.slots, begin)
         )
     return replace(problem, slots=slots)
 
@@ -39,7 +39,8 @@ def _latest(problem: Problem, lasts: timedelta) -> tuple[datetime, float]:
     return begin, charged
 
 
-def _cut(slots: tuple[Slot, ...], time: datetime) -> Iterator[Slot]:
+def cut(slots: tuple[Slot, ...], time: datetime) -> Iterator[Slot]:
+    """The same slots, with an edge at ``time``."""
     for slot in slots:
         if slot.start < time < slot.end:
             yield slot._replace(end=time)

@@ -10,7 +10,7 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from types import MappingProxyType
 from typing import Any
 
@@ -57,6 +57,7 @@ from evcclib.pipeline import check_state, sharing
 from evcclib.pipeline.desk import begin
 from evcclib.pipeline.state import Effect
 from evcclib.planning import plan_follow, planner, power_follow
+from evcclib.planning.dues import Due
 from evcclib.planning.joint.programme import Programme, flaw
 from evcclib.planning.one_car import cheapest_plan
 from evcclib.planning.plan_follow import PlanState
@@ -71,6 +72,7 @@ from evcclib.reasons import BatteryCode, BatteryReason, Reason, ReasonCode
 from evcclib.requests import ChangeLoadpointSetting, ChangeVehicleSetting
 from evcclib.site import Site, layout_of
 from evcclib.tariff import Rate, Rates
+from evcclib.timetable.plans import WeeklyPlan, flaw_of_weekly
 from evcclib.units import Instant
 
 A, B, C = ChargerStatus.A, ChargerStatus.B, ChargerStatus.C
@@ -80,6 +82,7 @@ ARBITRARY = MappingProxyType(
     {
         "settings.NUMBER_MAX": "far above the range of any setting, and far below what a float cannot hold",
         "planning.planner.UNPRICED": "a sentinel: no number at all",
+        "planning.planner.COST_DECIMALS": "more than a sum of floats errs by, and less than any price",
         "planning.slot_costs.TIE": "far more than there are slots, and far below what a price step is worth",
         "planning.goals.ENOUGH_KWH": "more than a sum of floats errs by, and less than anybody charges",
         "planning.joint.home_plan.NEGLIGIBLE_KW": "what a solver leaves of nothing, and less than any station gives",
@@ -329,11 +332,22 @@ def test_what_the_house_took_an_hour_ago_counts_a_third() -> None:
 def test_whoever_plans_beside_others_has_quarters_of_an_hour() -> None:
     bench = planned_bench((0.2, 0.3))
     desk = begin(layout_of(bench.config, bench.site.state), bench.site.state, bench.site.state.readings, bench.now)
-    wanted = wanted_of(desk.desks[0], NOON + 2 * H)
+    wanted = wanted_of(desk.desks[0], Due(NOON + 2 * H))
     assert wanted is not None
     alone, beside = home_of(desk, [wanted]), home_of(desk, [wanted, wanted])
     assert alone is not None and beside is not None
     assert [len(home.slots) for home in (alone, beside)] == [2, 8]
+
+
+@witness("planning.dues.ONE_TIME")
+def test_what_comes_once_is_number_one() -> None:
+    assert Due(NOON).number == 1
+
+
+@witness("timetable.plans.WEEKLY_MAX")
+def test_a_vehicle_has_twenty_weekly_plans_at_most() -> None:
+    plan = WeeklyPlan((1,), time(7), "Europe/Berlin", 80)
+    assert [flaw_of_weekly((plan,) * count) is None for count in (20, 21)] == [True, False]
 
 
 @witness("pipeline.goals.FULL")

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, time, timedelta, timezone
 from enum import Enum
 from types import UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -79,6 +79,7 @@ from evcclib.pipeline.observe_loadpoint import OUTCOME_DUE
 from evcclib.pipeline.snapshot import TRANSIENT, exported
 from evcclib.pipeline.state import LoadpointState, SiteState
 from evcclib.settings import SETTINGS
+from evcclib.timetable.plans import WeeklyPlan
 from evcclib.units import ORIGIN, TICK, Instant
 
 FUZZ = settings(
@@ -589,7 +590,11 @@ def test_every_place_of_a_snapshot_is_looked_at() -> None:
 
 # -- the same, with something in every place of it that there can be ------------------------------------------------------
 
-INNER = {(LoadpointState, "vehicle"): "car", (LoadpointState, "doubts"): (0.0,) * len(HYPOTHESES)}
+INNER = {
+    (LoadpointState, "vehicle"): "car",
+    (LoadpointState, "doubts"): (0.0,) * len(HYPOTHESES),
+    (WeeklyPlan, "zone"): "Europe/Berlin",
+}
 """What fits no other place."""
 
 
@@ -623,7 +628,16 @@ def filled(kind: Any, truth: bool, value: Any = float) -> Any:
         return {"car": filled(arguments[1], truth)}
     if isinstance(origin, type) and issubclass(origin, Enum):
         return list(origin)[-1 if truth else 0]
-    plain = {bool: truth, int: 1, float: 1.0, str: "x", timedelta: 200 * S, Instant: 200 * S, datetime: NOON}
+    plain = {
+        bool: truth,
+        int: 1,
+        float: 1.0,
+        str: "x",
+        timedelta: 200 * S,
+        Instant: 200 * S,
+        datetime: NOON,
+        time: NOON.time(),
+    }
     return plain[value if isinstance(kind, TypeVar) else kind]
 
 

@@ -25,6 +25,7 @@ from typing import NamedTuple
 
 from evcclib.errors import InvalidReadings
 from evcclib.planning.goals import Goal
+from evcclib.timetable.plans import CHEAPEST, PlanStrategy
 
 
 class HomeSlot(NamedTuple):
@@ -49,7 +50,10 @@ class Circuit(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Car:
-    """``circuits``: the number of the circuit that its charger hangs on, None: only the grid connection limits it."""
+    """``circuit``: the number of the circuit that its charger hangs on, None: only the grid connection limits it.
+
+    ``strategy`` and ``has_begun`` as in `evcclib.planning.strategy`; a solver does not know of them.
+    """
 
     goals: tuple[Goal, ...]
     ranges_w: tuple[tuple[float, float], ...]
@@ -57,6 +61,8 @@ class Car:
     is_charging: bool = False
     arrives: datetime | None = None
     circuit: int | None = None
+    strategy: PlanStrategy = CHEAPEST
+    has_begun: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

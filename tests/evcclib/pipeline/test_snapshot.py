@@ -41,6 +41,7 @@ from evcclib.pipeline.state import LoadpointState, SiteState
 from evcclib.planning.power_plan import Shortfall
 from evcclib.readings import OperatorLimit
 from evcclib.settings import LoadpointSettings
+from evcclib.timetable.plans import PlanStrategy
 from evcclib.units import ORIGIN, Instant
 
 CAR = VehicleConfig(name="car", capacity_kwh=54.0, has_soc=True)
@@ -234,6 +235,7 @@ def test_only_these_times_of_a_state_are_durations() -> None:
         (TimerState, "duration"),
         (LedgerState, "reach_duration"),
         (Shortfall, "later"),
+        (PlanStrategy, "precondition"),
     }
 
 
