@@ -140,8 +140,8 @@ class ApiHome:
     def ailment(self) -> str:
         return "the grid meter cannot be read: grid: no answer within 1 s"
 
-    def plan(self, loadpoint: int, target_time: datetime | None) -> PlanPreview:
-        return self.site.plan(loadpoint, now=self.time, target_time=target_time)
+    def plan(self, loadpoint: int, **wanted: Any) -> PlanPreview:
+        return self.site.plan(loadpoint, now=self.time, **wanted)
 
     def rates(self, kind: TariffKind) -> Rates | None:
         if kind is TariffKind.PLANNER:

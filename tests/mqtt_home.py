@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
+import trio
+from memory_broker import MemoryBroker, MemoryLink
+from trio.testing import wait_all_tasks_blocked
+
 from evcc_server.clock import Clock
+from evcc_server.mqtt.bridge import Bridge
+from evcc_server.mqtt.broker_link import MqttOptions, Publication
 from evcc_server.state.document import Labels, LimitInForce, LimitReason
 from evcc_server.state.hub import Hub
 from evcclib import Site
@@ -70,8 +80,48 @@ class Home:
     def ailment(self) -> str:
         return "no reading of the grid is known"
 
-    def plan(self, loadpoint: int, target_time: datetime | None) -> PlanPreview:
-        return self.site.plan(loadpoint, now=self.clock.now(), target_time=target_time)
+    def plan(self, loadpoint: int, **wanted: Any) -> PlanPreview:
+        return self.site.plan(loadpoint, now=self.clock.now(), **wanted)
 
     def rates(self, kind: TariffKind) -> Rates | None:
         return None
+
+
+@dataclass
+class Bridged:
+    """A home and the broker in front of it."""
+
+    home: Home
+    broker: MemoryBroker
+    link: MemoryLink
+
+    async def command(self, topic: str, payload: str, *, is_retained: bool = False) -> None:
+        """Somebody publishes, and all that follows has happened when this returns."""
+        self.broker.publish(Publication(topic, payload.encode(), is_retained))
+        await wait_all_tasks_blocked()
+
+    async def cycle(self) -> None:
+        self.home.cycle()
+        await wait_all_tasks_blocked()
+
+    def since(self, mark: int) -> list[tuple[str, str]]:
+        """What has been published since ``mark`` = ``len(broker.log)``."""
+        return [(each.topic, each.payload.decode()) for each in self.broker.log[mark:]]
+
+
+@asynccontextmanager
+async def bridged(
+    options: MqttOptions | None = None, *, broker: MemoryBroker | None = None, home: type[Home] = Home
+) -> AsyncIterator[Bridged]:
+    """The bridge between them, as far as it has come by itself."""
+    options = options or MqttOptions()
+    clock = Clock(epoch=EPOCH)
+    inhabited = home(clock)
+    broker = broker or MemoryBroker()
+    link = broker.connect(options.root)
+    bridge = Bridge(link, options, gateway=inhabited, hub=inhabited.hub, clock=clock, site=inhabited.config)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(bridge.run)
+        await wait_all_tasks_blocked()
+        yield Bridged(inhabited, broker, link)
+        nursery.cancel_scope.cancel()

@@ -228,7 +228,18 @@ HOUSES = (
     House(
         SERVER,
         (
-            ("blocking", "clock", "errors", "gateway", "installed", "optimize", "places", "quoting", "secrets"),
+            (
+                "blocking",
+                "clock",
+                "errors",
+                "gateway",
+                "installed",
+                "optimize",
+                "places",
+                "plan_texts",
+                "quoting",
+                "secrets",
+            ),
             ("http.serving", "json_path", "log", "settings"),
             ("modbus", "profiles", "state", "texts"),
             ("devices", "keeping", "mqtt"),

@@ -16,6 +16,7 @@ from trio_test import in_virtual_time
 
 from evcc_server.blocking import inline
 from evcc_server.config.load import parse_config
+from evcc_server.http.plan_routes import VEHICLE
 from evcc_server.http.state_schema import state_schema
 from evcc_server.keeping.restore import restored_site
 from evcc_server.keeping.store import Store
@@ -26,7 +27,7 @@ from evcclib.commands import BatteryMode
 from evcclib.config import BatteryConfig
 from evcclib.events import SettingChanged
 from evcclib.model import Now
-from evcclib.settings import SETTINGS, Kind, LoadpointDefaults, Scope, SettingValue, SiteDefaults
+from evcclib.settings import FLAWS, SETTINGS, Kind, LoadpointDefaults, Scope, SettingValue, SiteDefaults
 from evcclib.units import Instant
 
 NOW = Now(Instant(timedelta(seconds=10)), EPOCH)
@@ -61,7 +62,7 @@ def another(site: Site, row: Setting) -> SettingValue:
 
 def shown(site: Site) -> Mapping[Scope, Mapping[str, Any]]:
     found = document(site.view(now=NOW), Labels(version="1", time_zone=HOME.time_zone), NOW)
-    return {Scope.SITE: found.site, Scope.LOADPOINT: found.loadpoints[0]}
+    return {Scope.SITE: found.site, Scope.LOADPOINT: found.loadpoints[0], Scope.VEHICLE: found.vehicles["golf"]}
 
 
 def test_every_setting_of_the_library_has_one_row() -> None:
@@ -69,22 +70,23 @@ def test_every_setting_of_the_library_has_one_row() -> None:
 
 
 def test_every_number_has_a_range() -> None:
-    words = (Kind.MODE, Kind.PHASES, Kind.TIME, Kind.FLAG)
+    words = (Kind.MODE, Kind.PHASES, Kind.TIME, Kind.FLAG, *FLAWS)
     assert [spec.name for spec in SETTINGS if spec.kind not in words and not isfinite(spec.high - spec.low)] == []
 
 
 @each_row
 def test_a_setting_is_shown_and_described(row: Setting) -> None:
-    if row.scope is Scope.VEHICLE:
-        assert row.document_keys == ()  # at the loadpoint where it is active
-        return
     site = Site(HOME, now=NOW)
     before = shown(site)[row.scope]
     site.submit(request(row, OWNERS[row.scope], another(site, row)), now=NOW)
     after = shown(site)[row.scope]
     schema: Any = state_schema()
-    described = schema if row.scope is Scope.SITE else schema["properties"]["loadpoints"]["items"]
-    assert row.document_keys[0] == row.key
+    described = {
+        Scope.SITE: schema,
+        Scope.LOADPOINT: schema["properties"]["loadpoints"]["items"],
+        Scope.VEHICLE: VEHICLE,
+    }[row.scope]
+    assert row.document_keys[0] == ("plan" if row.name == "plan" else row.key)  # today's name of its topic is another
     for key in row.document_keys:
         assert after[key] != before[key]
         assert key in described["required"]

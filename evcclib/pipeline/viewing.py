@@ -15,7 +15,7 @@ from evcclib.machines.phases import active_phases
 from evcclib.model import ChargerStatus, TariffKind
 from evcclib.pipeline.assignment import title_of
 from evcclib.pipeline.circuit_loads import signed_currents
-from evcclib.pipeline.desk import LoadpointDesk, SiteDesk
+from evcclib.pipeline.desk import NOTHING_SET, LoadpointDesk, SiteDesk
 from evcclib.pipeline.goals import (
     due_of,
     has_energy_goal,
@@ -30,7 +30,6 @@ from evcclib.pipeline.samples import age, fresh, fresh_value
 from evcclib.planning import plan_follow
 from evcclib.planning.dues import Due
 from evcclib.readings import ABSENT, BatteryReading, Measured, MeterReading, Reading
-from evcclib.settings import VehicleSettings
 from evcclib.tariff import Rates, effective_co2, effective_price, price_at
 from evcclib.units import ZERO, Instant, whole_seconds
 from evcclib.view import BatteryView, LoadpointView, PlanView, SiteView
@@ -59,7 +58,7 @@ def site_view(site: SiteDesk) -> SiteView:
     return SiteView(
         title=config.title,
         settings=state.settings,
-        vehicle_settings={name: state.vehicle_settings.get(name, VehicleSettings()) for name in layout.vehicles},
+        vehicle_settings={name: state.vehicle_settings.get(name, NOTHING_SET) for name in layout.vehicles},
         has_grid=config.has_grid,
         has_pv=config.pv_count > 0,
         has_battery=layout.battery_count > 0,

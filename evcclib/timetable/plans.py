@@ -55,6 +55,7 @@ class Flaw(NamedTuple):
 
 _DAYS = "0..6, where 0 is Sunday"
 _SOC = whole(1, 100, "%")
+_WEEKDAY = whole(0, 6)
 ALLOWED: Table = {
     VehiclePlan: {"soc_pct": _SOC, "time": TIME},
     WeeklyPlan: {
@@ -73,7 +74,6 @@ ALLOWED: Table = {
     PlanStrategy: {"is_continuous": TRUTH, "precondition": duration(0, 86_400)},
 }
 """What each part may be; see `flaw_of_weekly` for how many."""
-_WEEKDAY = whole(0, 6)
 _TOLD = {
     "soc_pct": ("soc out of range", "1..100 %"),
     "time": ("invalid time", "HH:MM, 00:00..23:59"),

@@ -38,8 +38,15 @@ class Gateway(Protocol):
     def ailment(self) -> str:
         """Why `view` is not healthy, in words for the owner; of no meaning while it is."""
 
-    def plan(self, loadpoint: int, target_time: datetime | None) -> PlanPreview:
-        """The plan for ``target_time``, or for the stored one [PLAN-17]. Raises `UnknownTarget`."""
+    def plan(
+        self,
+        loadpoint: int,
+        *,
+        target_time: datetime | None = None,
+        soc_pct: int | None = None,
+        energy_kwh: float | None = None,
+    ) -> PlanPreview:
+        """The plan for ``target_time``, or for what is due [PLAN-17]. Raises `UnknownTarget`, `InvalidSetting`."""
 
     def rates(self, kind: TariffKind) -> Rates | None:
         """The price list, the planner's falling back to the grid's; None when not configured [TAR-10]."""

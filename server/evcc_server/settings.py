@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from types import MappingProxyType
 
+from evcc_server import plan_texts
 from evcclib.config import SiteConfig
 from evcclib.errors import InvalidSetting
 from evcclib.model import ChargeMode
@@ -25,7 +26,7 @@ from evcclib.requests import (
     ChangeVehicleSetting,
     Request,
 )
-from evcclib.settings import SPECS, Kind, Scope, SettingSpec, SettingValue
+from evcclib.settings import FLAWS, SPECS, Kind, Scope, SettingSpec, SettingValue
 
 NO_VALUE_WORDS = frozenset({"null", "none", "nil", "-"})
 """How a text channel says "unset" [API-39]."""
@@ -40,6 +41,10 @@ OPERATOR_LIMIT_MAX_W = 1_000_000.0
 OPERATOR_LIMIT_LASTS = timedelta(hours=2)
 """How long a limit of the grid operator stands that is given without a time."""
 OPERATOR_LIMIT_LASTS_MAX = timedelta(days=31)
+
+PLAN_ENERGY = "planEnergy"
+ENERGY_PLAN_KEYS = (PLAN_ENERGY, "planTime", "targetEnergy", "targetTime")
+"""Where an energy and its time are shown."""
 
 Parsed = SettingValue | str
 Owner = int | str | None
@@ -78,7 +83,9 @@ class Setting:
         """What is accepted, in words."""
         if self.spec is None:
             return VEHICLES
-        return "an RFC 3339 time in the future" if self.spec.kind is Kind.TIME else self.spec.allowed
+        if self.spec.kind is Kind.TIME:
+            return "an RFC 3339 time in the future"
+        return plan_texts.ALLOWED.get(self.spec.kind, self.spec.allowed)
 
 
 def _site(
@@ -139,17 +146,22 @@ def _loadpoint(
     )
 
 
-def _vehicle(name: str, key: str, summary: str, path: str) -> Setting:
+def _vehicle(name: str, key: str, summary: str, *paths: str, example: str = "80") -> Setting:
     return Setting(
         name=name,
         scope=Scope.VEHICLE,
         key=key,
         spec=SPECS[Scope.VEHICLE, name],
         summary=summary,
-        example="80",
-        paths=(path,),
+        example=example,
+        paths=paths,
         topics=(key,),
+        document_keys=("plan" if name == "plan" else key,),
     )
+
+
+_STRATEGY = '{"continuous": true, "precondition": 1800}'
+_BY_SEVEN = '[{"weekdays": [1, 2, 3, 4, 5], "time": "07:00", "tz": "Europe/Berlin", "soc": 30, "active": true}]'
 
 
 TABLE: tuple[Setting, ...] = (
@@ -312,6 +324,7 @@ TABLE: tuple[Setting, ...] = (
         "smartfeedinprioritylimit",
         clear_paths=("smartfeedinprioritylimit",),
     ),
+    _loadpoint("plan_strategy", "planStrategy", "How a plan for the target of this loadpoint lies in time", _STRATEGY),
     Setting(
         name="vehicle",
         scope=Scope.LOADPOINT,
@@ -326,6 +339,16 @@ TABLE: tuple[Setting, ...] = (
     ),
     _vehicle("soc_min_pct", "minSoc", "Charge at full power below this SoC whenever this vehicle is active", "minsoc"),
     _vehicle("soc_target_pct", "limitSoc", "Stop at this SoC whenever this vehicle is active", "limitsoc"),
+    _vehicle(
+        "plan",
+        "planSoc",
+        "SoC that this vehicle is to have by a time, once; kept while it is away",
+        example='{"value": 80, "time": "2035-03-07T06:00:00Z"}',
+    ),
+    _vehicle(
+        "weekly_plans", "repeatingPlans", "SoC that this vehicle is to have by times of the week", example=_BY_SEVEN
+    ),
+    _vehicle("plan_strategy", "planStrategy", "How plans of this vehicle lie in time", example=_STRATEGY),
 )
 
 BY_NAME: Mapping[tuple[Scope, str], Setting] = MappingProxyType({(row.scope, row.name): row for row in TABLE})
@@ -351,10 +374,28 @@ def parse(setting: Setting, text: str, context: Context) -> Parsed:
         return find_vehicle(text, context)
     batteries = context.site.batteries
     setting.spec.check_needs(text, batteries=len(batteries), commanded=sum(bool(each.modes) for each in batteries))
+    if setting.spec.kind in FLAWS:
+        return _parse_parts(setting.spec, text, context)
     try:
         return setting.spec.judged(_read(setting.spec, text, context))
     except InvalidSetting as error:
         raise InvalidSetting(setting.name, text, setting.allowed, error.problem) from None
+
+
+def _parse_parts(spec: SettingSpec, text: str, context: Context) -> SettingValue:
+    """A value that has parts; what is refused is the part that is wrong."""
+    if spec.kind is Kind.PLAN and context.has_unset_words and text.lower() in NO_VALUE_WORDS:
+        return None
+    zone = context.site.time_zone
+    value = plan_texts.read(
+        spec.kind,
+        text,
+        read_time=lambda by: parse_time("time", by, zone),
+        zone=str(zone),
+    )
+    if value is text:
+        raise InvalidSetting(spec.name, text, plan_texts.ALLOWED[spec.kind], "invalid value")
+    return spec.judged(value)
 
 
 def _read(spec: SettingSpec, text: str, context: Context) -> SettingValue | str:
@@ -391,6 +432,29 @@ def request(setting: Setting, owner: Owner, value: Parsed) -> Request:
             if not isinstance(owner, str):
                 raise TypeError("a vehicle's setting needs its name")
             return ChangeVehicleSetting(owner, setting.name, _plain(value))
+
+
+def energy_plan(loadpoint: int, energy_kwh: float, by: datetime | None) -> tuple[Request, ...]:
+    """What to submit for so much energy by a time; for none, or no time: that there is neither."""
+    if energy_kwh == 0 or by is None:
+        energy_kwh, by = 0.0, None
+    return (
+        ChangeLoadpointSetting(loadpoint, "target_time", by),
+        ChangeLoadpointSetting(loadpoint, "energy_target_kwh", energy_kwh),
+    )
+
+
+def energy_plan_in(loadpoint: int, text: str, context: Context) -> tuple[Request, ...]:
+    """What to submit for a text: JSON with a value [kWh] and a time, or a word for none. Raises `InvalidSetting`."""
+    if text.lower() in NO_VALUE_WORDS:
+        return energy_plan(loadpoint, 0.0, None)
+    found = plan_texts.value_and_time(text)
+    if found is None:
+        words = 'JSON such as {"value": 10.5, "time": "2035-03-07T06:00:00Z"}, or none'
+        raise InvalidSetting(PLAN_ENERGY, text, words, "invalid value")
+    energy_kwh = SPECS[Scope.LOADPOINT, "energy_target_kwh"].judged(found[0])
+    assert isinstance(energy_kwh, float)
+    return energy_plan(loadpoint, energy_kwh, parse_time("time", found[1], context.site.time_zone))
 
 
 def parse_flag(name: str, text: str) -> bool:

@@ -31,7 +31,7 @@ TEXTS = st.one_of(
 def test_what_one_channel_reads_the_other_reads_alike(setting: Setting, text: str) -> None:
     """MQTT alone has words for "unset" and Unix seconds; everything else is the same, value or sentence."""
     rest, mqtt = _read(setting, text, REST), _read(setting, text, MQTT)
-    has_more_on_mqtt = setting.key in ("targetTime", "vehicle", "smartCostLimit", "smartFeedInPriorityLimit")
+    has_more_on_mqtt = setting.key in ("targetTime", "vehicle", "smartCostLimit", "smartFeedInPriorityLimit", "planSoc")
     assert rest == mqtt or (has_more_on_mqtt and isinstance(rest, InvalidSetting))
     if isinstance(rest, InvalidSetting):
         assert str(rest).endswith(f"(allowed: {rest.allowed})")

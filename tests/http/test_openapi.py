@@ -46,7 +46,8 @@ async def test_every_example_of_the_document_is_served() -> None:
                     continue
                 values = {each["name"]: each["example"] for each in operation["parameters"] if each["in"] == "path"}
                 url = path.format_map(values)
-                response = await api.client.request(method, url)
+                body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("example")
+                response = await api.client.request(method, url, json=body)
                 assert response.status_code == 200, (method, url, response.text)
 
 

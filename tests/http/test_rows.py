@@ -491,7 +491,6 @@ async def test_todays_names_for_vehicles_and_plans() -> None:
         assert (await api.loadpoint())["targetTime"] == "2023-03-07T07:00:00+01:00"
         assert (await api.delete("/api/vehicles/golf/plan/soc")).status_code == 200
         assert (await api.loadpoint())["targetTime"] == "0001-01-01T00:00:00Z"
-        await api.refuses("POST", "/api/vehicles/model3/plan/soc/70/2023-03-07T06:00:00Z", 400, "not at a loadpoint")
         energy = await api.post("/api/loadpoints/2/plan/energy/12/2023-03-07T06:00:00Z")
         assert energy.json()["result"] == {"soc": 100, "energy": 12, "time": "2023-03-07T06:00:00Z"}
         await api.refuses("POST", "/api/loadpoints/2/plan/energy/12/2020-03-07T06:00:00Z", 400, "in the past")

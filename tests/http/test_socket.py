@@ -17,7 +17,8 @@ from trio_websocket import WebSocketConnection, open_websocket_url
 from evcc_server.http.home import ApiOptions
 from evcc_server.http.live_socket import frames, picture
 from evcc_server.http.serving import connection, serve
-from evcc_server.state.hub import Level, News, Notice
+from evcc_server.state.hub import Key, Level, News, Notice
+from evcc_server.state.values import Value
 
 pytestmark = pytest.mark.wire
 
@@ -98,7 +99,7 @@ async def test_after_the_first_frame_each_key_has_one_of_its_own() -> None:
 def test_what_is_told_before_the_first_state_does_not_stand_for_it() -> None:
     news = News({}, (Notice(Level.WARN, "x"),))
     assert list(picture(news)) == [{"warn": "x"}]
-    values = {(None, "a"): 1, (0, "b"): 2}
+    values: dict[Key, Value] = {(None, "a"): 1, (0, "b"): 2, ("golf", "c"): 3}  # a vehicle has no place here
     assert list(picture(News(values, news.messages))) == [{"a": 1, "loadpoints.0.b": 2}, {"warn": "x"}]
 
 

@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
 import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from memory_broker import MemoryBroker, MemoryLink
-from mqtt_home import EPOCH, Home
+from memory_broker import MemoryBroker
+from mqtt_home import EPOCH, Home, bridged
 from trio.testing import wait_all_tasks_blocked
 from trio_test import in_virtual_time, orders
 
-from evcc_server.clock import Clock
 from evcc_server.errors import StoreError
 from evcc_server.mqtt import tree
-from evcc_server.mqtt.bridge import Bridge
 from evcc_server.mqtt.broker_link import MqttOptions, Publication
 from evcc_server.settings import TABLE
 from evcc_server.state.document import Document
@@ -33,43 +28,6 @@ from evcclib.requests import ChangeLoadpointSetting, Request
 from evcclib.settings import Scope
 
 CARPORT = "evcc/loadpoints/1"
-
-
-@dataclass
-class Bridged:
-    home: Home
-    broker: MemoryBroker
-    link: MemoryLink
-
-    async def command(self, topic: str, payload: str, *, is_retained: bool = False) -> None:
-        """Somebody publishes, and all that follows has happened when this returns."""
-        self.broker.publish(Publication(topic, payload.encode(), is_retained))
-        await wait_all_tasks_blocked()
-
-    async def cycle(self) -> None:
-        self.home.cycle()
-        await wait_all_tasks_blocked()
-
-    def since(self, mark: int) -> list[tuple[str, str]]:
-        """What has been published since ``mark`` = ``len(broker.log)``."""
-        return [(each.topic, each.payload.decode()) for each in self.broker.log[mark:]]
-
-
-@asynccontextmanager
-async def bridged(
-    options: MqttOptions | None = None, *, broker: MemoryBroker | None = None, home: type[Home] = Home
-) -> AsyncIterator[Bridged]:
-    options = options or MqttOptions()
-    clock = Clock(epoch=EPOCH)
-    inhabited = home(clock)
-    broker = broker or MemoryBroker()
-    link = broker.connect(options.root)
-    bridge = Bridge(link, options, gateway=inhabited, hub=inhabited.hub, clock=clock, site=inhabited.config)
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(bridge.run)
-        await wait_all_tasks_blocked()
-        yield Bridged(inhabited, broker, link)
-        nursery.cancel_scope.cancel()
 
 
 @in_virtual_time

@@ -139,9 +139,20 @@ def dump(text: str = DUMP) -> dict[str, str]:
 
 
 SETTINGS = {topic for row in TABLE for topic in (*row.document_keys, *row.state_topics)}
-OURS = {"gridAge", "chargerAge", "commandPending", "reason"} | {
-    name for name in SETTINGS if not {f"evcc/site/{name}", f"evcc/loadpoints/1/{name}"} & dump().keys()
-}
+OURS = {
+    "gridAge",
+    "chargerAge",
+    "commandPending",
+    "reason",
+    "effectivePlanId",
+    "effectivePlanSoc",
+    "effectivePlanTime",
+    "effectivePlanStrategy",
+    "plan",
+    "planEnergy",
+    "planTime",
+    "planProjectedEnd",
+} | {name for name in SETTINGS if not {f"evcc/site/{name}", f"evcc/loadpoints/1/{name}"} & dump().keys()}
 """What 2023 did not have."""
 
 
@@ -188,8 +199,12 @@ def test_only_what_an_earlier_home_of_ours_left_behind_is_stale() -> None:
     document = Document(
         {"pv": Records(({"power": 1.0},)), "vehicles": Names(("a", "b")), "gridPowers": Phases((1, 2, 3))},
         ({"chargeCurrents": Phases((1, 2, 3))}, {}),
+        {"golf": {"plan": None, "repeatingPlans": Records(({"soc": 80},))}},
     )
     stale = {
+        "evcc/vehicles/trabant/title",
+        "evcc/vehicles/golf/plan/soc",
+        "evcc/vehicles/golf/repeatingPlans/2/soc",
         "evcc/loadpoints/3",
         "evcc/loadpoints/3/mode",
         "evcc/loadpoints/12/chargeCurrents/l1",
@@ -208,6 +223,11 @@ def test_only_what_an_earlier_home_of_ours_left_behind_is_stale() -> None:
         "evcc/loadpoints/2/chargeCurrents/l1",
     }
     kept = {
+        "evcc/vehicles",
+        "evcc/vehicles/golf/repeatingPlans",
+        "evcc/vehicles/golf/repeatingPlans/1/soc",
+        "evcc/vehicles/golf/planSoc/set",
+        "evcc/vehicles/golf/custom",
         "evcc/site/operatorLimit/set",
         "evcc/loadpoints/2/mode",
         "evcc/loadpoints/1/custom",

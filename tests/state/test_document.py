@@ -61,9 +61,21 @@ GARAGE_KEYS = json.loads("""
  "vehicleTitle":"weißes Model 3"}""")
 SETTINGS = {(row.scope, key) for row in TABLE for key in row.document_keys}
 OWN_SITE_KEYS = {"gridAge"} | {key for scope, key in SETTINGS if scope is Scope.SITE} - set(SITE)
-OWN_LOADPOINT_KEYS = {"reason", "chargerAge", "commandPending"} | {
-    key for scope, key in SETTINGS if scope is Scope.LOADPOINT
-} - set(CARPORT_KEYS)
+TODAYS_PLAN_KEYS = {
+    "effectivePlanId",
+    "effectivePlanSoc",
+    "effectivePlanTime",
+    "effectivePlanStrategy",
+    "plan",
+    "planEnergy",
+    "planTime",
+    "planProjectedEnd",
+}
+OWN_LOADPOINT_KEYS = (
+    {"reason", "chargerAge", "commandPending"}
+    | TODAYS_PLAN_KEYS
+    | {key for scope, key in SETTINGS if scope is Scope.LOADPOINT} - set(CARPORT_KEYS)
+)
 """What 2023 did not have."""
 
 

@@ -12,10 +12,11 @@ from api_home import served
 
 
 async def main(database: Path, asked: list[str]) -> None:
-    """Ask each path; then die without a chance to clean up."""
+    """Ask each path, with what follows it as a body; then die without a chance to clean up."""
     async with served(database=database) as api:
-        for path in asked:
-            response = await api.post(f"/api/{path}")
+        for each in asked:
+            path, _, body = each.partition(" ")
+            response = await api.post(f"/api/{path}", content=body)
             assert response.status_code == 200, response.text
         os.kill(os.getpid(), signal.SIGKILL)
 

@@ -99,6 +99,13 @@ class _Call:
     def languages(self) -> tuple[str, ...]:
         return tuple(self._request.accept_languages.values())
 
+    async def text(self) -> str:
+        data = await self._request.get_data()
+        try:
+            return data if isinstance(data, str) else data.decode()
+        except UnicodeDecodeError:
+            raise Refused(400, "the body is not UTF-8") from None
+
     async def json_object(self) -> Mapping[str, object]:
         data = await self._request.get_data()
         try:

@@ -75,8 +75,9 @@ def picture(news: News) -> Iterator[Mapping[str, Json]]:
 
 
 def frames(news: News) -> Iterator[Mapping[str, Json]]:
-    """Each value and each message in an object of its own."""
-    for (loadpoint, key), value in news.values.items():
-        yield {socket_key(loadpoint, key): socket(value)}
+    """Each value and each message in an object of its own; vehicles have none here."""
+    for (place, key), value in news.values.items():
+        if not isinstance(place, str):
+            yield {socket_key(place, key): socket(value)}
     for message in news.messages:
         yield {message.level.value: message.text}

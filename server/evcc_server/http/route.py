@@ -56,6 +56,9 @@ class Call(Protocol):
     def languages(self) -> tuple[str, ...]:
         """The tags of ``Accept-Language``, best first."""
 
+    async def text(self) -> str:
+        """The body as it is; raises `Refused`."""
+
     async def json_object(self) -> Mapping[str, object]:
         """The body as a JSON object; raises `Refused`."""
 

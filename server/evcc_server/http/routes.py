@@ -5,6 +5,7 @@ from __future__ import annotations
 from evcc_server.http.device_routes import device_routes
 from evcc_server.http.home import Home
 from evcc_server.http.operator_limit_routes import operator_limit_routes
+from evcc_server.http.plan_routes import plan_routes
 from evcc_server.http.reason_routes import reason_routes
 from evcc_server.http.route import Route
 from evcc_server.http.session_routes import session_routes
@@ -18,6 +19,7 @@ def api_routes(home: Home) -> tuple[Route, ...]:
         *state_routes(home),
         *reason_routes(home),
         *setting_routes(home),
+        *plan_routes(home),
         *operator_limit_routes(home),
         *session_routes(home),
         *device_routes(),

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from datetime import UTC, timedelta
 
 from evcc_server.http.home import Home
-from evcc_server.http.route import Answer, Call, Enveloped, Handler, Parameter, Refused, Route, Schema
+from evcc_server.http.route import Answer, Call, Enveloped, Handler, Parameter, Route, Schema
 from evcc_server.settings import BY_NAME, FLAGS, TABLE, Owner, Parsed, Setting, parse, request
 from evcc_server.state.encode import Json, rest, whole
 from evcc_server.state.values import UNSET_TIME
 from evcclib.model import ChargeMode
 from evcclib.requests import DetectVehicle
 from evcclib.settings import Kind, Scope
+from evcclib.timetable.plans import PlanStrategy, VehiclePlan
 
 LOADPOINT_ID = Parameter(
     name="id", summary="Loadpoint, counted from 1", schema={"type": "integer", "minimum": 1}, example="1"
@@ -22,10 +23,11 @@ VEHICLE_NAME = Parameter(
 )
 
 PREFIXES = {Scope.SITE: "/api", Scope.LOADPOINT: "/api/loadpoints/{id}", Scope.VEHICLE: "/api/vehicles/{name}"}
-_GROUPS = {Scope.SITE: "site", Scope.LOADPOINT: "loadpoint", Scope.VEHICLE: "vehicle"}
+GROUPS = {Scope.SITE: "site", Scope.LOADPOINT: "loadpoint", Scope.VEHICLE: "vehicle"}
 
-_REFUSED = {400: "the value is not accepted; nothing has changed"}
-_MISSING = {Scope.SITE: {}, Scope.LOADPOINT: {404: "no such loadpoint"}, Scope.VEHICLE: {404: "no such vehicle"}}
+NOTHING: Schema = {"type": "object", "maxProperties": 0}
+REFUSED = {400: "the value is not accepted; nothing has changed"}
+MISSING = {Scope.SITE: {}, Scope.LOADPOINT: {404: "no such loadpoint"}, Scope.VEHICLE: {404: "no such vehicle"}}
 
 
 def setting_routes(home: Home) -> Iterator[Route]:
@@ -35,25 +37,25 @@ def setting_routes(home: Home) -> Iterator[Route]:
             yield Route(
                 method="POST",
                 path=f"{PREFIXES[setting.scope]}/{path}/{{value}}",
-                group=_GROUPS[setting.scope],
+                group=GROUPS[setting.scope],
                 summary=setting.summary,
                 handler=_setter(home, setting),
                 parameters=(*_owner_parameters(setting.scope), value_parameter(setting)),
                 result=result_schema(setting),
-                result_example=_result_example(setting),
-                errors=_REFUSED | _MISSING[setting.scope],
+                result_example=result_example(setting),
+                errors=REFUSED | MISSING[setting.scope],
             )
         for path in setting.clear_paths:
             yield Route(
                 method="DELETE",
                 path=f"{PREFIXES[setting.scope]}/{path}",
-                group=_GROUPS[setting.scope],
+                group=GROUPS[setting.scope],
                 summary=f"{setting.summary}: none",
                 handler=_clearer(home, setting),
                 parameters=_owner_parameters(setting.scope),
-                result={"type": "object", "maxProperties": 0},
+                result=NOTHING,
                 result_example={},
-                errors=_REFUSED | _MISSING[setting.scope],
+                errors=REFUSED | MISSING[setting.scope],
             )
     yield from _combined(home)
 
@@ -98,7 +100,8 @@ def result_schema(setting: Setting) -> Schema:
     return value_schema(setting)
 
 
-def _result_example(setting: Setting) -> Json:
+def result_example(setting: Setting) -> Json:
+    """One of what `result_schema` describes."""
     if setting.spec is None:
         return {"vehicle": "blauer e-Golf"}
     match setting.spec.kind:
@@ -122,7 +125,8 @@ def _owner_parameters(scope: Scope) -> tuple[Parameter, ...]:
             return (VEHICLE_NAME,)
 
 
-def _owner(home: Home, scope: Scope, call: Call) -> Owner:
+def owner_of(home: Home, scope: Scope, call: Call) -> Owner:
+    """Whose setting a path is about."""
     match scope:
         case Scope.SITE:
             return None
@@ -134,11 +138,11 @@ def _owner(home: Home, scope: Scope, call: Call) -> Owner:
 
 def _setter(home: Home, setting: Setting) -> Handler:
     async def handle(call: Call) -> Answer:
-        owner = _owner(home, setting.scope, call)
+        owner = owner_of(home, setting.scope, call)
         value = parse(setting, call.path["value"], home.context)
         await home.gateway.submit(request(setting, owner, value))
         if setting.spec is not None and setting.spec.kind is Kind.TIME:
-            return Enveloped(_goals(home, owner))
+            return Enveloped(goals_json(home, owner))
         return Enveloped(result_value(home, value))
 
     return handle
@@ -146,13 +150,13 @@ def _setter(home: Home, setting: Setting) -> Handler:
 
 def _clearer(home: Home, setting: Setting) -> Handler:
     async def handle(call: Call) -> Answer:
-        await home.gateway.submit(request(setting, _owner(home, setting.scope, call), None))
+        await home.gateway.submit(request(setting, owner_of(home, setting.scope, call), None))
         return Enveloped({})
 
     return handle
 
 
-def _goals(home: Home, owner: Owner) -> Json:
+def goals_json(home: Home, owner: Owner) -> Json:
     """What a target time is answered with: all that is to be reached, and when."""
     assert isinstance(owner, int)
     goals = home.gateway.view().loadpoints[owner].settings
@@ -173,6 +177,8 @@ def result_value(home: Home, value: Parsed) -> Json:
             return {"vehicle": home.titles()[value]}
         case timedelta():
             return whole(value)
+        case VehiclePlan() | PlanStrategy() | tuple():
+            raise TypeError(f"{value} has routes of its own")
         case _:
             return rest(value)
 
@@ -199,7 +205,7 @@ def _everywhere(home: Home, limit: Setting) -> Iterator[Route]:
         parameters=(value_parameter(limit),),
         result=value_schema(limit),
         result_example=float(limit.example),
-        errors=_REFUSED,
+        errors=REFUSED,
     )
     yield Route(
         method="DELETE",
@@ -207,45 +213,18 @@ def _everywhere(home: Home, limit: Setting) -> Iterator[Route]:
         group="site",
         summary=f"No {limit.key} at any loadpoint",
         handler=clear_all,
-        result={"type": "object", "maxProperties": 0},
+        result=NOTHING,
         result_example={},
     )
 
 
 def _combined(home: Home) -> Iterator[Route]:
     """Routes that set more than one setting, or one at every loadpoint: all of them or none."""
-    target_soc = BY_NAME[Scope.LOADPOINT, "soc_target_pct"]
-    target_energy = BY_NAME[Scope.LOADPOINT, "energy_target_kwh"]
-    target_time = BY_NAME[Scope.LOADPOINT, "target_time"]
-    time = Parameter(name="time", summary="RFC 3339", schema=value_schema(target_time), example=target_time.example)
 
     async def detect(call: Call) -> Answer:
         await home.gateway.submit(DetectVehicle(home.loadpoint(call.path)))
         return Enveloped({})
 
-    async def plan(loadpoint: int, goal: Setting, call: Call) -> Answer:
-        amount = parse(goal, call.path["value"], home.context)
-        finish = parse(target_time, call.path["time"], home.context)
-        await home.gateway.submit(request(target_time, loadpoint, finish), request(goal, loadpoint, amount))
-        return Enveloped(_goals(home, loadpoint))
-
-    async def unplan(loadpoint: int) -> Answer:
-        await home.gateway.submit(request(target_time, loadpoint, None))
-        return Enveloped({})
-
-    async def plan_energy(call: Call) -> Answer:
-        return await plan(home.loadpoint(call.path), target_energy, call)
-
-    async def unplan_energy(call: Call) -> Answer:
-        return await unplan(home.loadpoint(call.path))
-
-    async def plan_soc(call: Call) -> Answer:
-        return await plan(_loadpoint_of(home, home.vehicle(call.path)), target_soc, call)
-
-    async def unplan_soc(call: Call) -> Answer:
-        return await unplan(_loadpoint_of(home, home.vehicle(call.path)))
-
-    nothing: Schema = {"type": "object", "maxProperties": 0}
     yield Route(
         method="PATCH",
         path="/api/loadpoints/{id}/vehicle",
@@ -253,43 +232,9 @@ def _combined(home: Home) -> Iterator[Route]:
         summary="Forget the vehicle and look for the right one by its charging state",
         handler=detect,
         parameters=(LOADPOINT_ID,),
-        result=nothing,
+        result=NOTHING,
         result_example={},
-        errors=_MISSING[Scope.LOADPOINT],
+        errors=MISSING[Scope.LOADPOINT],
     )
     for limit in ("smart_cost_limit", "feed_in_priority_limit"):
         yield from _everywhere(home, BY_NAME[Scope.LOADPOINT, limit])
-    for prefix, goal, owner, scope, set_plan, clear_plan in (
-        ("/api/loadpoints/{id}/plan/energy", target_energy, LOADPOINT_ID, Scope.LOADPOINT, plan_energy, unplan_energy),
-        ("/api/vehicles/{name}/plan/soc", target_soc, VEHICLE_NAME, Scope.VEHICLE, plan_soc, unplan_soc),
-    ):
-        yield Route(
-            method="POST",
-            path=f"{prefix}/{{value}}/{{time}}",
-            group=_GROUPS[scope],
-            summary="Goal and the time by which it is to be reached",
-            handler=set_plan,
-            parameters=(owner, value_parameter(goal), time),
-            result=result_schema(target_time),
-            result_example=_result_example(target_time),
-            errors=_REFUSED | _MISSING[scope],
-        )
-        yield Route(
-            method="DELETE",
-            path=prefix,
-            group=_GROUPS[scope],
-            summary="No time for the goal",
-            handler=clear_plan,
-            parameters=(owner,),
-            result=nothing,
-            result_example={},
-            errors=_REFUSED | _MISSING[scope],
-        )
-
-
-def _loadpoint_of(home: Home, vehicle: str) -> int:
-    """Where ``vehicle`` is active; raises `Refused`: a plan belongs to the charging that it ends."""
-    for loadpoint in home.gateway.view().loadpoints:
-        if loadpoint.vehicle == vehicle:
-            return loadpoint.loadpoint
-    raise Refused(400, f"vehicle is not at a loadpoint: {vehicle}")

@@ -1,4 +1,4 @@
-"""Routes that show the home: state, health, tariffs, the charging plan; and the telemetry switch and remote demands."""
+"""Routes that show the home: state, health, tariffs; and the telemetry switch and remote demands."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from evcc_server.http.jq_filter import JqFilter
 from evcc_server.http.route import Answer, Body, Call, Enveloped, Parameter, Refused, Route, Schema
 from evcc_server.http.setting_routes import LOADPOINT_ID
 from evcc_server.http.state_schema import EXAMPLE_STATE, state_schema
-from evcc_server.settings import parse_flag, parse_time
-from evcc_server.state.encode import Json, dumps, number, rest_document, time_text, whole
-from evcclib.decision import PlanPreview
+from evcc_server.settings import parse_flag
+from evcc_server.state.encode import Json, dumps, number, rest_document, time_text
 from evcclib.errors import InvalidSetting
 from evcclib.model import RemoteDemand, TariffKind
 from evcclib.requests import DemandRemotely
@@ -21,7 +20,8 @@ from evcclib.tariff import Rate
 TELEMETRY = "telemetry"
 
 
-def _rate_schema(price: Schema) -> Schema:
+def rate_schema(price: Schema) -> Schema:
+    """Of `rate_json`."""
     return {
         "type": "object",
         "properties": {
@@ -33,46 +33,8 @@ def _rate_schema(price: Schema) -> Schema:
     }
 
 
-_RATE = _rate_schema({"type": "number"})
-_SLOT = _rate_schema({"type": ["number", "null"], "description": "null where the price list has none"})
-_RATE_EXAMPLE: Json = {"start": "2023-03-06T00:00:00+01:00", "end": "2023-03-07T00:00:00+01:00", "price": 0.399}
-_PLAN: Schema = {
-    "type": "object",
-    "properties": {
-        "duration": {"type": "integer", "description": "seconds needed at power"},
-        "plan": {"type": ["array", "null"], "items": _SLOT},
-        "unit": {"type": "string"},
-        "power": {"type": "number", "description": "W"},
-        "pieces": {
-            "type": "array",
-            "description": "with planner: optimal only, like what follows: with which power when",
-            "items": {
-                "type": "object",
-                "properties": {
-                    "start": {"type": "string", "format": "date-time"},
-                    "end": {"type": "string", "format": "date-time"},
-                    "power": {"type": "number", "description": "W"},
-                },
-                "required": ["start", "end", "power"],
-            },
-        },
-        "cost": {
-            "type": ["number", "null"],
-            "description": "of the planned energy; null where not all prices are known",
-        },
-        "shortfall": {
-            "type": ["object", "null"],
-            "description": "why the goal cannot be reached in time, and what would do; null: it can",
-            "properties": {
-                "short": {"type": "number", "description": "kWh that will be missing"},
-                "later": {"type": "integer", "description": "seconds later it could be reached"},
-                "withheld": {"type": "number", "description": "kWh that limits withhold"},
-            },
-            "required": ["short", "later", "withheld"],
-        },
-    },
-    "required": ["duration", "plan", "unit", "power"],
-}
+_RATE = rate_schema({"type": "number"})
+RATE_EXAMPLE: Json = {"start": "2023-03-06T00:00:00+01:00", "end": "2023-03-07T00:00:00+01:00", "price": 0.399}
 
 
 def state_routes(home: Home) -> Iterator[Route]:
@@ -103,7 +65,6 @@ def state_routes(home: Home) -> Iterator[Route]:
     yield from _health(home)
     yield from _tariff(home)
     yield from _telemetry(home)
-    yield from _plan(home)
     yield from _remote_demand(home)
 
 
@@ -161,7 +122,7 @@ def _tariff(home: Home) -> Iterator[Route]:
             raise Refused(404, "tariff not available")
         if rates.is_outdated:
             raise Refused(503, "outdated")
-        return Enveloped({"rates": [_rate(home, rate) for rate in rates.rates]})
+        return Enveloped({"rates": [rate_json(home, rate) for rate in rates.rates]})
 
     yield Route(
         method="GET",
@@ -178,7 +139,7 @@ def _tariff(home: Home) -> Iterator[Route]:
             ),
         ),
         result={"type": "object", "properties": {"rates": {"type": "array", "items": _RATE}}, "required": ["rates"]},
-        result_example={"rates": [_RATE_EXAMPLE]},
+        result_example={"rates": [RATE_EXAMPLE]},
         errors={404: "no such tariff is configured", 503: "the provider has not answered for two hours"},
     )
 
@@ -214,67 +175,6 @@ def _telemetry(home: Home) -> Iterator[Route]:
             result_example=False,
             errors={400: "neither true nor false"},
         )
-
-
-def _plan(home: Home) -> Iterator[Route]:
-    async def plan(call: Call) -> Answer:
-        loadpoint = home.loadpoint(call.path)
-        text = call.query.get("targetTime", "")
-        target_time = parse_time("targetTime", text, home.site.time_zone) if text else None
-        preview = home.gateway.plan(loadpoint, target_time)
-        slots: Json = None if preview.slots is None else [_rate(home, slot) for slot in preview.slots]
-        answer: dict[str, Json] = {
-            "duration": whole(preview.duration),
-            "plan": slots,
-            "unit": preview.unit,
-            "power": number(preview.power_w),
-        }
-        return Enveloped(answer | _of_power(home, preview))
-
-    yield Route(
-        method="GET",
-        path="/api/loadpoints/{id}/target/plan",
-        group="loadpoint",
-        summary="Charging plan for the target time, or for another one; nothing is stored",
-        handler=plan,
-        parameters=(LOADPOINT_ID,),
-        query=(
-            Parameter(
-                name="targetTime",
-                summary="RFC 3339; without it, or empty: the loadpoint's own target time",
-                schema={"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "maxLength": 0}]},
-                example="2035-03-07T06:00:00Z",
-            ),
-        ),
-        result=_PLAN,
-        result_example={"duration": 13583, "plan": [_RATE_EXAMPLE], "unit": "EUR", "power": 3680},
-        errors={400: "not a time", 404: "no such loadpoint"},
-    )
-
-
-def _of_power(home: Home, preview: PlanPreview) -> dict[str, Json]:
-    """What a plan of power says more; nothing of another one, nor where nothing is planned."""
-    lacks, zone = preview.shortfall, home.site.time_zone
-    if not preview.pieces and lacks is None:
-        return {}
-    return {
-        "pieces": [
-            {
-                "start": time_text(start.astimezone(zone)),
-                "end": time_text(end.astimezone(zone)),
-                "power": number(power_w),
-            }
-            for start, end, power_w in preview.pieces
-        ],
-        "cost": None if preview.cost is None else number(preview.cost),
-        "shortfall": None
-        if lacks is None
-        else {
-            "short": number(lacks.short_kwh),
-            "later": whole(lacks.later),
-            "withheld": number(lacks.lifted_kwh),
-        },
-    }
 
 
 def _remote_demand(home: Home) -> Iterator[Route]:
@@ -322,7 +222,8 @@ def _remote_demand(home: Home) -> Iterator[Route]:
     )
 
 
-def _rate(home: Home, rate: Rate) -> Json:
+def rate_json(home: Home, rate: Rate) -> Json:
+    """A rate as clients of 2023 know it; a price that is not known is null."""
     zone = home.site.time_zone
     return {
         "start": time_text(rate.start.astimezone(zone)),

@@ -19,6 +19,28 @@ _TIME: Schema = {"type": ["string", "null"], "format": "date-time"}
 _DURATION: Schema = {"type": ["integer", "null"], "description": "nanoseconds; seconds with compat 0.127"}
 _TRIPLE: Schema = {"type": "array", "items": _NUMBER, "minItems": 3, "maxItems": 3}
 
+STRATEGY: Schema = {
+    "type": "object",
+    "properties": {
+        "continuous": {"type": "boolean", "description": "in one block"},
+        "precondition": {"type": "integer", "description": "seconds right before the departure, whatever they cost"},
+    },
+    "required": ["continuous", "precondition"],
+}
+SLOTS: Schema = {
+    "type": ["array", "null"],
+    "items": {
+        "type": "object",
+        "properties": {
+            "start": {"type": "string", "format": "date-time"},
+            "end": {"type": "string", "format": "date-time"},
+            "value": {"type": ["number", "null"], "description": "price; null where the list has none"},
+        },
+        "required": ["start", "end", "value"],
+    },
+}
+PLAN_ID: Schema = {"type": "integer", "description": "0: nothing is due, 1: what comes once, 2 and more: weekly plans"}
+
 _OF_KIND: dict[Kind, Schema] = {
     Kind.MODE: {"type": "string", "enum": [mode.value for mode in ChargeMode]},
     Kind.INTEGER: _WHOLE,
@@ -28,6 +50,7 @@ _OF_KIND: dict[Kind, Schema] = {
     Kind.TIME: _TIME,
     Kind.DURATION: _DURATION,
     Kind.FLAG: _FLAG,
+    Kind.STRATEGY: STRATEGY,
 }
 
 
@@ -139,6 +162,14 @@ _LOADPOINT: dict[str, Schema] = {
     "pvRemaining": _DURATION,
     "planActive": _FLAG,
     "planProjectedStart": _TIME,
+    "planProjectedEnd": _TIME,
+    "effectivePlanId": PLAN_ID,
+    "effectivePlanSoc": {"type": "integer", "description": "%; 0: the goal is an energy, or nothing is due"},
+    "effectivePlanTime": _TIME,
+    "effectivePlanStrategy": STRATEGY,
+    "plan": SLOTS,
+    "planEnergy": _ENERGY,
+    "planTime": _TIME,
     "chargerFeatureIntegratedDevice": _FLAG,
     "chargerIcon": {"type": ["string", "null"]},
     "chargerAge": _DURATION,

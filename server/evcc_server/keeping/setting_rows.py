@@ -8,12 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from evcc_server.plan_texts import plan_json, strategy_json, weekly_json
 from evcc_server.settings import BY_NAME, Context, Owner, Setting, parse
+from evcc_server.state.encode import dumps
 from evcclib.config import SiteConfig
 from evcclib.errors import InvalidSetting
 from evcclib.events import SettingChanged
 from evcclib.model import ChargeMode
 from evcclib.settings import Kind, Scope, SettingValue
+from evcclib.timetable.plans import PlanStrategy, VehiclePlan, WeeklyPlan
 from evcclib.units import SECOND
 
 NO_VALUE = "null"
@@ -52,6 +55,12 @@ def encode(value: SettingValue) -> str:
             return str(value)
         case bool():
             return "true" if value else "false"
+        case VehiclePlan():
+            return dumps(plan_json(value))
+        case PlanStrategy():
+            return dumps(strategy_json(value))
+        case tuple():
+            return dumps([weekly_json(each) for each in value if isinstance(each, WeeklyPlan)])
         case _:
             return repr(value)
 

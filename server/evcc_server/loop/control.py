@@ -199,9 +199,18 @@ class ControlLoop:
             return "no reading of the grid is known"
         return f"the grid meter cannot be read: {name}: {poller.health.words.removeprefix(f'{name}: ')}"
 
-    def plan(self, loadpoint: int, target_time: datetime | None) -> PlanPreview:
+    def plan(
+        self,
+        loadpoint: int,
+        *,
+        target_time: datetime | None = None,
+        soc_pct: int | None = None,
+        energy_kwh: float | None = None,
+    ) -> PlanPreview:
         """See `Gateway.plan`."""
-        return self._site.plan(loadpoint, now=self._clock.now(), target_time=target_time)
+        return self._site.plan(
+            loadpoint, now=self._clock.now(), target_time=target_time, soc_pct=soc_pct, energy_kwh=energy_kwh
+        )
 
     def rates(self, kind: TariffKind) -> Rates | None:
         """See `Gateway.rates`."""

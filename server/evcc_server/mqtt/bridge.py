@@ -24,12 +24,21 @@ from evcc_server.errors import StoreError
 from evcc_server.gateway import Gateway
 from evcc_server.mqtt import tree
 from evcc_server.mqtt.broker_link import BrokerLink, Connected, MqttOptions, Publication, Received
-from evcc_server.mqtt.topics import Aim, UnknownTopic, aim, is_operator_limit, operator_limit, value
+from evcc_server.mqtt.topics import (
+    Aim,
+    UnknownTopic,
+    aim,
+    energy_plan,
+    energy_planned_at,
+    is_operator_limit,
+    operator_limit,
+    value,
+)
 from evcc_server.quoting import quoted
-from evcc_server.settings import Context, Parsed, parse, request
+from evcc_server.settings import ENERGY_PLAN_KEYS, Context, Parsed, parse, request
 from evcc_server.state.encode import is_scalar, mqtt, mqtt_scalar
 from evcc_server.state.hub import Hub, Key, News, Subscription
-from evcc_server.state.values import Counter, Names, Phases, Unset, Value
+from evcc_server.state.values import Counter, Names, Phases, Slots, Unset, Value
 from evcclib.config import SiteConfig
 from evcclib.errors import InvalidSetting, UnknownTarget
 
@@ -49,7 +58,7 @@ class _Shown(NamedTuple):
     publications: tuple[Publication, ...]
 
 
-_IMMUTABLE = frozenset({bool, float, int, str, datetime, timedelta, Counter, Phases, Names, Unset, NoneType})
+_IMMUTABLE = frozenset({bool, float, int, str, datetime, timedelta, Counter, Phases, Names, Slots, Unset, NoneType})
 
 
 def _looks_same(old: Value, new: Value) -> bool:
@@ -117,6 +126,7 @@ class Bridge:
         self._publish(tree.loadpoint_count(self._root, len(document.loadpoints)))
         self._updated_s = -math.inf
         self._publish_updated()
+        self._publish(tree.vehicle_count(self._root, len(document.vehicles)))
         self._shown.clear()
         for key, each in tree.keys(document):
             self._publish_value(key, each)
@@ -212,7 +222,9 @@ class Bridge:
                         await self._obey(topic, payload)
 
     async def _erase_stale(self) -> None:
-        found = await self._link.retained((f"{self._root}/site/#", f"{self._root}/loadpoints/#"))
+        found = await self._link.retained(
+            (f"{self._root}/site/#", f"{self._root}/loadpoints/#", f"{self._root}/vehicles/#")
+        )
         if found:
             await self._hub.cycled.wait()
             self._erase(tree.stale(self._root, self._hub.snapshot, found))
@@ -231,6 +243,9 @@ class Bridge:
             if is_operator_limit(self._root, topic):
                 shown = tree.OPERATOR_LIMIT_KEYS
                 is_command = await self._limit(payload)
+            elif (loadpoint := energy_planned_at(self._root, topic, self._context)) is not None:
+                shown = frozenset((loadpoint, key) for key in ENERGY_PLAN_KEYS)
+                is_command = await self._plan_energy(loadpoint, payload)
             else:
                 target = aim(self._root, topic, self._context)
                 shown = tree.setting_keys(target.setting, target.owner)
@@ -258,6 +273,14 @@ class Bridge:
                 await self._gateway.limit(GIVER, power_w, lasts)
             case _:
                 return False
+        return True
+
+    async def _plan_energy(self, loadpoint: int, payload: bytes) -> bool:
+        """Set or take away an energy and its time; whether ``payload`` is a command."""
+        requests = energy_plan(loadpoint, payload, self._context)
+        if requests is ...:
+            return False
+        await self._gateway.submit(*requests)
         return True
 
     async def _set(self, target: Aim, payload: bytes) -> bool:

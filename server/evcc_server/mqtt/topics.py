@@ -5,6 +5,7 @@
     <root>/site/<spelling>/set
     <root>/loadpoints/<id>/<spelling>/set              spelling: targetSoc, target/soc, limitSoc      [M-1]
     <root>/loadpoints/<id>/<spelling>/<value>/set      the payload wins, else the level is the value  [M-2]
+    <root>/loadpoints/<id>/planEnergy/set              energy and time at once, in JSON
     <root>/vehicles/<name>/<spelling>/set              today's names
     <root>/site/operatorLimit/set                      no setting, it ends by itself
 """
@@ -21,18 +22,22 @@ from evcc_server.settings import (
     BY_TOPIC,
     NO_VALUE_WORDS,
     OPERATOR_LIMIT,
+    PLAN_ENERGY,
     Context,
     Owner,
     Parsed,
     Setting,
+    energy_plan_in,
     parse,
     parse_operator_limit,
 )
 from evcclib.errors import InvalidSetting, UnknownTarget
-from evcclib.settings import Scope
+from evcclib.requests import Request
+from evcclib.settings import FLAWS, Scope
 
 SET = "set"
 TEXT_LENGTH_MAX = 200
+JSON_LENGTH_MAX = 4096
 
 
 class UnknownTopic(LookupError):
@@ -110,6 +115,18 @@ def aim(root: str, topic: str, context: Context) -> Aim:
             raise UnknownTopic("not a topic for settings")
 
 
+def energy_planned_at(root: str, topic: str, context: Context) -> int | None:
+    """The loadpoint whose energy and time ``topic`` sets at once; None: it is another topic. Raises `UnknownTarget`."""
+    found = re.fullmatch(f"{re.escape(root)}/loadpoints/([^/]*)/{PLAN_ENERGY}/{SET}", topic)
+    return None if found is None else _loadpoint(found[1], context)
+
+
+def energy_plan(loadpoint: int, payload: bytes, context: Context) -> tuple[Request, ...] | EllipsisType:
+    """What a command on such a topic asks for; ``...`` when it is none. Raises `InvalidSetting`."""
+    text = _text(payload)
+    return energy_plan_in(loadpoint, text, context) if text else ...
+
+
 def is_operator_limit(root: str, topic: str) -> bool:
     """Whether ``topic`` is that of the grid operator's limit."""
     return topic == f"{root}/site/{OPERATOR_LIMIT}/{SET}"
@@ -128,7 +145,8 @@ def operator_limit(payload: bytes) -> tuple[float, timedelta] | EllipsisType | N
 
 def value(target: Aim, payload: bytes, context: Context) -> Parsed | EllipsisType:
     """The value that a command sets; ``...`` when it is none [M-7]. Raises `InvalidSetting` with a sentence."""
-    text = _text(payload)
+    spec = target.setting.spec
+    text = _text(payload, JSON_LENGTH_MAX if spec is not None and spec.kind in FLAWS else TEXT_LENGTH_MAX)
     if target.level is None:
         return parse(target.setting, text, context) if text else ...
     try:
@@ -159,9 +177,9 @@ def _vehicle(name: str, context: Context) -> str:
     raise UnknownTarget(f"vehicle not found: {short(name)}")
 
 
-def _text(payload: bytes) -> str:
+def _text(payload: bytes, length_max: int = TEXT_LENGTH_MAX) -> str:
     """Trimmed, without one pair of surrounding quotes [M-6]; bytes that are no UTF-8 can't be a value and stay visible."""
-    text = payload[:TEXT_LENGTH_MAX].decode(errors="replace").strip()
+    text = payload[:length_max].decode(errors="replace").strip()
     if len(text) >= 2 and text[0] == text[-1] == '"':
         text = text[1:-1].strip()
     return text

@@ -6,6 +6,7 @@
     <root>/site                    JSON document     <root>/site/<key>[/...]
     <root>/loadpoints/<id>         JSON document     <root>/loadpoints/<id>/<key>[/...]
                                                      and 2023's other spelling, <id>/target/soc
+    <root>/vehicles                                  <root>/vehicles/<name>/<key>[/...]
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from datetime import datetime
 from evcc_server.settings import OPERATOR_LIMIT, Owner, Setting
 from evcc_server.state.document import PASSING_KEYS, Document, Keys
 from evcc_server.state.encode import NOT_ON_MQTT, Compat, dumps, mqtt, mqtt_extra, rest_keys
-from evcc_server.state.hub import Key
+from evcc_server.state.hub import Key, Place
 from evcc_server.state.values import Names, Records, Value
 
 Entry = tuple[str, str]
@@ -47,20 +48,35 @@ def loadpoint_count(root: str, count: int) -> Entry:
     return f"{root}/loadpoints", str(count)
 
 
-def place(root: str, loadpoint: int | None) -> str:
-    """The topic of a document; ``loadpoint`` counts from 0 and shows from 1, None is the site."""
-    return f"{root}/site" if loadpoint is None else f"{root}/loadpoints/{loadpoint + 1}"
+def vehicle_count(root: str, count: int) -> Entry:
+    """How many vehicles there are."""
+    return f"{root}/vehicles", str(count)
+
+
+def place(root: str, where: Place) -> str:
+    """The topic below which the values of a place are; loadpoints count from 0 and show from 1."""
+    match where:
+        case None:
+            return f"{root}/site"
+        case int():
+            return f"{root}/loadpoints/{where + 1}"
+        case str():
+            return f"{root}/vehicles/{where}"
+
+
+_NO_LEVEL = frozenset("/+#\0")
+"""What a vehicle whose name is to be a level of a topic has not got in it."""
 
 
 def value_entries(root: str, key: Key, value: Value) -> Iterator[Entry]:
     """The topics of one value, the same under every spelling."""
-    loadpoint, name = key
-    if name in NOT_ON_MQTT:
+    owner, name = key
+    if name in NOT_ON_MQTT or (isinstance(owner, str) and _NO_LEVEL & set(owner)):
         return
-    where = place(root, loadpoint)
+    where = place(root, owner)
     for topic, payload in mqtt(name, value):
         yield f"{where}/{topic}", payload
-    if loadpoint is not None:
+    if isinstance(owner, int):
         for topic, payload in mqtt_extra(name, value):
             yield f"{where}/{topic}", payload
 
@@ -79,11 +95,14 @@ def keys(document: Document) -> Iterator[tuple[Key, Value]]:
     for loadpoint, names in enumerate(document.loadpoints):
         for name, value in names.items():
             yield (loadpoint, name), value
+    for vehicle, names in document.vehicles.items():
+        for name, value in names.items():
+            yield (vehicle, name), value
 
 
 def setting_keys(setting: Setting, owner: Owner) -> frozenset[Key]:
     """Where a setting's present value is shown, to be shown again after a refused command [M-10]."""
-    return frozenset() if isinstance(owner, str) else frozenset((owner, key) for key in setting.document_keys)
+    return frozenset((owner, key) for key in setting.document_keys)
 
 
 OPERATOR_LIMIT_KEYS: frozenset[Key] = frozenset(
@@ -94,10 +113,16 @@ OPERATOR_LIMIT_KEYS: frozenset[Key] = frozenset(
 
 def stale(root: str, document: Document, found: Iterable[str]) -> Iterator[str]:
     """Those of the retained topics ``found`` that an earlier configuration or version of ours has left behind [M-11]."""
+    cars = {key: value for key, value in keys(document) if isinstance(key[0], str)}
+    shown = {topic for key, value in cars.items() for topic, payload in value_entries(root, key, value) if payload}
     for topic in found:
         match topic.removeprefix(f"{root}/").split("/"):
             case ["loadpoints", number, *rest] if re.fullmatch(r"[1-9][0-9]*", number):
                 if int(number) > len(document.loadpoints) or _is_gone(document.loadpoints[int(number) - 1], rest):
+                    yield topic
+            case ["vehicles", name, key, *rest] if [key, *rest][-1] != "set":
+                keys_there = document.vehicles.get(name)
+                if keys_there is None or (key in keys_there and topic not in shown):
                     yield topic
             case ["site", *rest] if _is_gone(document.site, rest):
                 yield topic

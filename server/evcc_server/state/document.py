@@ -9,20 +9,22 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from enum import StrEnum
 from operator import attrgetter
 from typing import Final, NamedTuple
 
+from evcc_server.plan_texts import wall_text
 from evcc_server.settings import TABLE
 from evcc_server.state.awaited import ends_at, to_second
 from evcc_server.state.reasons_text import battery_text, reason_text
-from evcc_server.state.values import UNSET_TIME, Counter, Names, Phases, Records, Structure, Unset, Value
+from evcc_server.state.values import UNSET_TIME, Counter, Names, Phases, Records, Slots, Structure, Unset, Value
 from evcclib.commands import BatteryMode
 from evcclib.model import Now, PhaseTriple, RemoteDemand
 from evcclib.reasons import BatteryReason, Reason, ReasonCode
-from evcclib.settings import Kind, LoadpointSettings, Scope, SiteSettings
+from evcclib.settings import Kind, LoadpointSettings, Scope, SiteSettings, VehicleSettings
+from evcclib.timetable.plans import PlanStrategy, WeeklyPlan
 from evcclib.units import ZERO, Instant, round_half_away, whole_seconds
 from evcclib.view import BatteryView, LoadpointView, SiteView
 
@@ -57,10 +59,12 @@ class LimitInForce(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One consistent snapshot [S-7]: the site's keys, and those of each loadpoint in configuration order [S-2]."""
+    """One consistent snapshot [S-7]: the site's keys, those of each loadpoint in configuration order [S-2], and those of each
+    vehicle by its configured name."""
 
     site: Keys
     loadpoints: tuple[Keys, ...]
+    vehicles: Mapping[str, Keys] = field(default_factory=dict)
 
 
 SETTING_KEYS = frozenset(key for row in TABLE if not row.is_repeated for key in row.document_keys) | frozenset(
@@ -68,7 +72,8 @@ SETTING_KEYS = frozenset(key for row in TABLE if not row.is_repeated for key in 
         "siteTitle", "version", "auth", "gridConfigured", "pvConfigured", "batteryConfigured", "currency", "vehicles",
         "savingsSince", "title", "remoteDisabled", "remoteDisabledSource", "chargerFeatureIntegratedDevice",
         "chargerIcon", "vehiclePresent", "vehicleIcon", "vehicleCapacity", "vehicleIdentity", "vehicleDetectionActive",
-        "vehicleFeatureOffline", "tariffGrid", "tariffFeedIn", "tariffCo2",
+        "vehicleFeatureOffline", "tariffGrid", "tariffFeedIn", "tariffCo2", "effectivePlanId", "effectivePlanSoc",
+        "effectivePlanTime", "effectivePlanStrategy", "plan", "planEnergy", "planTime", "planProjectedEnd",
     }
 )  # fmt: skip
 """Keys that are published when they change; all others are measurements, published in every control cycle [M-12]; so is
@@ -101,7 +106,7 @@ def document(view: SiteView, labels: Labels, now: Now, limit: LimitInForce | Non
     site = {**_site(view, labels), **_commanded(view.batteries, labels, now)}
     if limit is not None:
         site |= _operator_limit(limit, labels, now)
-    return Document(site, tuple(loadpoints))
+    return Document(site, tuple(loadpoints), _OF_VEHICLES.shown(view, labels))
 
 
 _NO_ACCOUNTS = Structure({"vehicles": Structure({})})
@@ -121,6 +126,7 @@ class _Rows:
         self._values = attrgetter(*(spec.name for _, spec in rows))
         self._modes = [key for key, spec in rows if spec.kind is Kind.MODE]
         self._times = [key for key, spec in rows if spec.kind is Kind.TIME]
+        self._strategies = [key for key, spec in rows if spec.kind is Kind.STRATEGY]
         self._last: dict[int, tuple[SiteSettings | LoadpointSettings, Labels, Keys]] = {}
 
     def shown(self, settings: SiteSettings | LoadpointSettings, labels: Labels, place: int = 0) -> Keys:
@@ -134,12 +140,59 @@ class _Rows:
         keys = dict(zip(self._keys, self._values(settings), strict=True))
         for key in self._modes:
             keys[key] = keys[key].value
+        for key in self._strategies:
+            keys[key] = _strategy(keys[key])
         for key in self._times:
             keys[key] = _local(keys[key], labels)
         return keys
 
 
-_OF_SITE, _OF_LOADPOINT = _Rows(Scope.SITE), _Rows(Scope.LOADPOINT)
+class _Vehicles:
+    """What owners have set for each vehicle; the very settings of the step before are not worked out again."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, tuple[VehicleSettings, str, Labels, Keys]] = {}
+
+    def shown(self, view: SiteView, labels: Labels) -> Mapping[str, Keys]:
+        found: dict[str, Keys] = {}
+        for (name, settings), title in zip(view.vehicle_settings.items(), view.vehicles, strict=False):
+            last = self._last.get(name)
+            if last is None or last[0] is not settings or last[1:3] != (title, labels):
+                last = self._last[name] = settings, title, labels, _vehicle_keys(settings, title, labels)
+            found[name] = last[3]
+        return found
+
+
+def _vehicle_keys(settings: VehicleSettings, title: str, labels: Labels) -> Keys:
+    plan = settings.plan
+    shown = None if plan is None else Structure({"soc": plan.soc_pct, "time": _local(plan.time, labels)})
+    return {
+        "title": title,
+        "minSoc": settings.soc_min_pct,
+        "limitSoc": settings.soc_target_pct,
+        "plan": shown,
+        "repeatingPlans": Records(tuple([_weekly(each) for each in settings.weekly_plans])),
+        "planStrategy": _strategy(settings.plan_strategy),
+    }
+
+
+def _weekly(plan: WeeklyPlan) -> Mapping[str, Value]:
+    return {
+        "weekdays": Names(plan.weekdays),
+        "time": wall_text(plan.time),
+        "tz": plan.zone,
+        "soc": plan.soc_pct,
+        "active": plan.is_active,
+    }
+
+
+@functools.lru_cache(maxsize=64)
+def _strategy(strategy: PlanStrategy) -> Structure:
+    precondition_s = round(strategy.precondition.total_seconds())
+    return Structure({"continuous": strategy.is_continuous, "precondition": precondition_s})
+
+
+_OF_SITE, _OF_LOADPOINT, _OF_VEHICLES = _Rows(Scope.SITE), _Rows(Scope.LOADPOINT), _Vehicles()
 
 
 def _site(view: SiteView, labels: Labels) -> Keys:
@@ -254,6 +307,7 @@ def _loadpoint(view: LoadpointView, labels: Labels, now: Now, place: int) -> Key
         "pvRemaining": whole_seconds(view.pv_remaining),
         "planActive": view.plan_is_active,
         "planProjectedStart": _local(view.plan_projected_start, labels),
+        **_planned(view, labels),
         "chargerFeatureIntegratedDevice": view.charger_is_integrated,
         "chargerIcon": view.charger_icon or None,
         "chargerAge": _age(view.charger_age),
@@ -277,6 +331,24 @@ def _loadpoint(view: LoadpointView, labels: Labels, now: Now, place: int) -> Key
             "sessionPrice": view.session_price,
         }
     )
+    return keys
+
+
+def _planned(view: LoadpointView, labels: Labels) -> Keys:
+    """What is due here, and when that is charged. Clients of 2023 see the time of a vehicle's plan as target time."""
+    plan = view.plan
+    keys: dict[str, Value] = {
+        "effectivePlanId": plan.number,
+        "effectivePlanSoc": 0 if plan.soc_pct is None else round_half_away(plan.soc_pct),
+        "effectivePlanTime": _local(plan.time, labels),
+        "effectivePlanStrategy": _strategy(plan.strategy),
+        "plan": Slots(plan.slots, labels.time_zone),
+        "planEnergy": plan.energy_kwh,
+        "planTime": _local(plan.energy_time, labels),
+        "planProjectedEnd": _local(plan.projected_end, labels),
+    }
+    if view.settings.target_time is None:
+        keys["targetTime"] = _local(plan.time, labels)
     return keys
 
 

@@ -9,15 +9,16 @@ import json
 import math
 import sys
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from enum import Enum
 from types import NoneType
 from typing import TypeGuard
 
 from evcc_server.settings import TABLE
 from evcc_server.state.document import Document, Keys
-from evcc_server.state.values import Counter, Names, Phases, Records, Structure, Unset, Value
+from evcc_server.state.values import Counter, Names, Phases, Records, Slots, Structure, Unset, Value
 from evcclib.settings import Scope
+from evcclib.tariff import Rate
 from evcclib.units import SECOND
 
 Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
@@ -58,8 +59,19 @@ def rest(value: Value, compat: Compat = Compat.V0_114) -> Json:
             return [{key: rest(each, compat) for key, each in item.items()} for item in items]
         case Names(names):
             return list(names)
+        case Slots(slots, zone):
+            return [_slot(slot, zone, compat) for slot in slots] or None
         case Structure(members):
             return {key: rest(each, compat) for key, each in members.items()}
+
+
+def _slot(slot: Rate, zone: tzinfo, compat: Compat) -> Json:
+    """A price that is not known is null."""
+    return {
+        "start": time_text(slot.start.astimezone(zone)),
+        "end": time_text(slot.end.astimezone(zone)),
+        "value": rest(slot.price, compat) if math.isfinite(slot.price) else None,
+    }
 
 
 def rest_keys(keys: Keys, compat: Compat = Compat.V0_114) -> dict[str, Json]:
@@ -92,7 +104,7 @@ def socket(value: Value) -> Json:
             return [{key: socket(each) for key, each in item.items()} for item in items]
         case Structure(members):
             return {key: socket(each) for key, each in members.items()}
-        case Phases() | Names():
+        case Phases() | Names() | Slots():
             return rest(value)
 
 
@@ -111,12 +123,14 @@ def mqtt(key: str, value: Value) -> Iterator[tuple[str, str]]:
         case Records(items):
             for index, item in enumerate(items, 1):
                 for name, part in item.items():
-                    yield f"{key}/{index}/{name}", mqtt_scalar(part)
+                    yield from mqtt(f"{key}/{index}/{name}", part)
             yield key, str(len(items))
         case Names(names):
-            for index, name in enumerate(names, 1):
-                yield f"{key}/{index}", name
+            for index, each_name in enumerate(names, 1):
+                yield f"{key}/{index}", str(each_name)
             yield key, str(len(names))
+        case Slots():
+            yield key, dumps(rest(value))
         case Structure(members, main):
             for name, member in members.items():
                 if isinstance(member, Structure):

@@ -21,8 +21,10 @@ from evcc_server.state.values import Phases, Value
 from evcclib.model import Now
 from evcclib.view import SiteView
 
-Key = tuple[int | None, str]
-"""A value's place: the 0-based loadpoint or None for the site, and the key."""
+Place = int | str | None
+"""The 0-based loadpoint, the configured name of a vehicle, or None for the site."""
+Key = tuple[Place, str]
+"""A value's place, and its key there."""
 
 MESSAGES_MAX = 100
 
@@ -171,6 +173,9 @@ def _flat(snapshot: Document | None) -> Iterator[tuple[Key, Value]]:
     for loadpoint, keys in enumerate(snapshot.loadpoints):
         for key, value in keys.items():
             yield (loadpoint, key), value
+    for vehicle, keys in snapshot.vehicles.items():
+        for key, value in keys.items():
+            yield (vehicle, key), value
 
 
 def _measurements(snapshot: Document) -> dict[Key, Value]:
@@ -182,17 +187,24 @@ def _measurements(snapshot: Document) -> dict[Key, Value]:
 
 _GONE: Final = object()
 _NOTHING: Final[Keys] = {}
+_NO_VEHICLES: Final[Mapping[str, Keys]] = {}
 
 
 def _changes(old: Document | None, new: Document) -> dict[Key, Value]:
     """What differs; None for keys that are gone. Most values are the same objects as before: only the rest is compared."""
     changed: dict[Key, Value] = {}
-    places: list[tuple[int | None, Keys, Keys]] = [(None, _NOTHING if old is None else old.site, new.site)]
+    places: list[tuple[Place, Keys, Keys]] = [(None, _NOTHING if old is None else old.site, new.site)]
     before = () if old is None else old.loadpoints
     for loadpoint in range(max(len(before), len(new.loadpoints))):
         were = before[loadpoint] if loadpoint < len(before) else _NOTHING
         are = new.loadpoints[loadpoint] if loadpoint < len(new.loadpoints) else _NOTHING
         places.append((loadpoint, were, are))
+    cars = _NO_VEHICLES if old is None else old.vehicles
+    places += [
+        (vehicle, cars.get(vehicle, _NOTHING), new.vehicles.get(vehicle, _NOTHING))
+        for vehicle in {**cars, **new.vehicles}
+        if cars.get(vehicle) is not new.vehicles.get(vehicle)
+    ]
     for place, were, are in places:
         before_of = were.get
         for key, value in are.items():

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from enum import Enum
 
 from evcclib.model import PhaseTriple
+from evcclib.tariff import Rate
 
 
 class Unset(Enum):
@@ -35,16 +36,24 @@ class Phases:
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """One mapping for each device of a kind (``pv``, ``battery``)."""
+    """One mapping for each device of a kind (``pv``, ``battery``), or each of several plans."""
 
-    items: tuple[Mapping[str, float | Counter | None], ...]
+    items: tuple[Mapping[str, Value], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """A list of words (``vehicles``)."""
+    """A list of words (``vehicles``) or whole numbers."""
 
-    items: tuple[str, ...]
+    items: tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """When is charged, and at what price; on MQTT one text, on which a list without end would be many topics."""
+
+    items: tuple[Rate, ...]
+    time_zone: tzinfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,4 +64,19 @@ class Structure:
     main: str = ""
 
 
-Value = float | int | bool | str | datetime | timedelta | Unset | Counter | Phases | Records | Names | Structure | None
+Value = (
+    float
+    | int
+    | bool
+    | str
+    | datetime
+    | timedelta
+    | Unset
+    | Counter
+    | Phases
+    | Records
+    | Names
+    | Slots
+    | Structure
+    | None
+)

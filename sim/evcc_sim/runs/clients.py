@@ -141,12 +141,13 @@ _LOADPOINT_KEYS = frozenset(row.key for row in TABLE if row.scope is Scope.LOADP
 def words(document: Document) -> Words:
     """Every setting of ``document``, and which vehicle is where, as each channel spells it."""
     found: dict[Place, Json] = {}
-    for (loadpoint, name), value in tree.keys(document):
-        if name not in (_SITE_KEYS if loadpoint is None else _LOADPOINT_KEYS):
-            continue
-        found[REST, socket_key(loadpoint, name)] = rest_keys({name: value}, Compat.V0_114)[name]
-        found[SOCKET, socket_key(loadpoint, name)] = socket(value)
-        found.update({(MQTT, topic): text for topic, text in tree.value_entries(ROOT, (loadpoint, name), value)})
+    for (place, name), value in tree.keys(document):
+        if not isinstance(place, str):
+            if name not in (_SITE_KEYS if place is None else _LOADPOINT_KEYS):
+                continue
+            found[REST, socket_key(place, name)] = rest_keys({name: value}, Compat.V0_114)[name]
+            found[SOCKET, socket_key(place, name)] = socket(value)
+        found.update({(MQTT, topic): text for topic, text in tree.value_entries(ROOT, (place, name), value)})
     return found
 
 
@@ -155,11 +156,15 @@ def words(document: Document) -> Words:
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """An `evcc_server.http.route.Call` without a body."""
+    """An `evcc_server.http.route.Call`."""
 
     path: Mapping[str, str]
     query: Mapping[str, str] = field(default_factory=dict)
     languages: tuple[str, ...] = ()
+    body: str = ""
+
+    async def text(self) -> str:
+        return self.body
 
     async def json_object(self) -> Mapping[str, object]:
         return {}
