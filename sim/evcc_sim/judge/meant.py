@@ -3,7 +3,8 @@
 Nothing here comes from what a control says of itself. **A car may be bought for** in mode now, and in modes pv and minpv
 
 * below its minimum SoC; while nobody can tell its SoC, until the energy for it has gone in from empty;
-* with a departure ahead, until its goal is reached: whoever controls chooses the hours. It may finish after the departure;
+* with a departure ahead, one of its vehicle's plans too, until its goal is reached: whoever controls chooses the hours. It may
+  finish after the departure;
 * while energy costs no more than the limit for that;
 * while it conditions its cabin, for all that a control can know.
 
@@ -55,6 +56,7 @@ class Meant:
         return (
             (settings.soc_min_pct > 0 and self._is_low(loadpoint, instant, wish, car))
             or (settings.target_time is not None and self._has_departure(loadpoint, instant, wish, car))
+            or self._lacks_what_is_planned(loadpoint, instant, wish, car)
             or (settings.smart_cost_limit is not None and self.is_cheap(settings.smart_cost_limit, instant.second))
             or self._may_be_conditioned(loadpoint, instant.second, wish)
         )
@@ -90,7 +92,7 @@ class Meant:
         if edges_pct and wish.vehicles[loadpoint] != now.car:
             return True
         limits = (settings.smart_cost_limit, settings.feed_in_priority_limit)
-        is_planned = settings.target_time is not None or limits != (None, None)
+        is_planned = wish.is_planned(loadpoint) or limits != (None, None)
         return is_planned or settings.energy_target_kwh > 0
 
     # -- inside ------------------------------------------------------------------------------------------------------------
@@ -125,6 +127,12 @@ class Meant:
         if target_pct >= 100 or wish.vehicles[loadpoint] != car.name:
             return True
         return self._least_pct(loadpoint, instant.second, car) < target_pct
+
+    def _lacks_what_is_planned(self, loadpoint: int, instant: Instant, wish: InForce, car: CarSpec) -> bool:
+        """Whether a plan of its vehicle asks for more than a car has, for all that a control can know."""
+        planned_pct = max(wish.planned_pct(loadpoint), default=0)
+        is_another = wish.vehicles[loadpoint] != car.name
+        return planned_pct > 0 and (is_another or self._least_pct(loadpoint, instant.second, car) < planned_pct)
 
     def _is_passed(self, settings: LoadpointSettings, loadpoint: int, second: float) -> bool:
         """Whether the departure is over, and what charges now has begun after it."""

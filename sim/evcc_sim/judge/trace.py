@@ -27,6 +27,7 @@ from evcclib.reasons import Reason
 from evcclib.requests import AssignVehicle, ChangeLoadpointSetting, ChangeSiteSetting, ChangeVehicleSetting, Request
 from evcclib.settings import LoadpointSettings, SettingValue, SiteSettings
 from evcclib.site import Site
+from evcclib.timetable.plans import VehiclePlan, WeeklyPlan
 from evcclib.view import SiteView
 
 Settings = TypeVar("Settings", SiteSettings, LoadpointSettings)
@@ -118,13 +119,36 @@ class Look(NamedTuple):
     shown_w: float | None
 
 
+class Plans(NamedTuple):
+    """Those of a vehicle: the one that comes once, and those that come again."""
+
+    plan: VehiclePlan | None = None
+    weekly_plans: tuple[WeeklyPlan, ...] = ()
+
+    @property
+    def socs_pct(self) -> list[int]:
+        """What they ask for."""
+        once = [] if self.plan is None else [self.plan.soc_pct]
+        return once + [each.soc_pct for each in self.weekly_plans if each.is_active and each.weekdays]
+
+
 class InForce(NamedTuple):
-    """What people wish from ``second`` on: the settings of the site and of each loadpoint, and the vehicle it has been given."""
+    """What people wish from ``second`` on: the settings of the site and of each loadpoint, the vehicle it has been given, and
+    what is planned for vehicles."""
 
     second: float
     site: SiteSettings
     loadpoints: tuple[LoadpointSettings, ...]
     vehicles: tuple[str | None, ...]
+    plans: Mapping[str, Plans]
+
+    def planned_pct(self, loadpoint: int) -> list[int]:
+        """What the vehicle that a loadpoint has been given is planned to have."""
+        return self.plans.get(self.vehicles[loadpoint] or "", Plans()).socs_pct
+
+    def is_planned(self, loadpoint: int) -> bool:
+        """Whether anything there is to be reached by a time."""
+        return self.loadpoints[loadpoint].target_time is not None or bool(self.planned_pct(loadpoint))
 
 
 @dataclass(slots=True)
@@ -383,6 +407,7 @@ def _in_force(second: float, view: SiteView) -> InForce:
         view.settings,
         tuple([loadpoint.settings for loadpoint in view.loadpoints]),
         tuple([loadpoint.vehicle for loadpoint in view.loadpoints]),
+        {name: Plans(own.plan, own.weekly_plans) for name, own in view.vehicle_settings.items()},
     )
 
 
@@ -394,7 +419,10 @@ def _granted(wish: InForce, request: Request) -> InForce:
         case ChangeLoadpointSetting(owner, name, value):
             changed = [_with(each, name, value) if n == owner else each for n, each in enumerate(wish.loadpoints)]
             return wish._replace(loadpoints=tuple(changed))
-        case ChangeVehicleSetting(vehicle, name, value):
+        case ChangeVehicleSetting(vehicle, name, value) if name in Plans._fields:
+            plans = wish.plans.get(vehicle, Plans())._replace(**{name: value})
+            return wish._replace(plans={**wish.plans, vehicle: plans})
+        case ChangeVehicleSetting(vehicle, name, value) if name != "plan_strategy":
             there = zip(wish.loadpoints, wish.vehicles, strict=True)
             changed = [_with(each, name, value) if own == vehicle else each for each, own in there]
             return wish._replace(loadpoints=tuple(changed))
@@ -412,6 +440,7 @@ def _followed(wish: InForce, before: InForce, shown: InForce) -> InForce:
         _changed(wish.site, before.site, shown.site),
         tuple(map(_changed, wish.loadpoints, before.loadpoints, shown.loadpoints)),
         tuple(map(_newer, wish.vehicles, before.vehicles, shown.vehicles)),
+        {name: wish.plans[name] if plans == before.plans.get(name) else plans for name, plans in shown.plans.items()},
     )
 
 

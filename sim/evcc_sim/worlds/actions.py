@@ -17,6 +17,7 @@ from evcclib.requests import (
     Request,
 )
 from evcclib.settings import SPECS, Kind, SettingValue
+from evcclib.timetable.plans import PlanStrategy, VehiclePlan, WeeklyPlan
 from evcclib.units import Instant
 
 
@@ -110,6 +111,8 @@ def _value(kind: Kind, value: str | float | bool | None, base: Timebase, second:
         return value
     if kind is Kind.MODE:
         return ChargeMode(str(value))
+    if kind in (Kind.PLAN, Kind.WEEKLY_PLANS, Kind.STRATEGY):
+        return _with_parts(kind, str(value).split(), base, second)
     if kind is Kind.TIME:
         return next_occurrence(time.fromisoformat(str(value)), base, second)
     if kind is Kind.DURATION:
@@ -117,6 +120,29 @@ def _value(kind: Kind, value: str | float | bool | None, base: Timebase, second:
     if kind in (Kind.INTEGER, Kind.PHASES):
         return int(float(value))
     return float(value)
+
+
+WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+
+
+def _with_parts(kind: Kind, words: list[str], base: Timebase, second: float) -> SettingValue:
+    """``80 07:00``; ``mon fri 07:00 80 sat 10:00 100``; ``continuous 1800``."""
+    if kind is Kind.PLAN:
+        soc, by = words
+        return VehiclePlan(int(soc), next_occurrence(time.fromisoformat(by), base, second))
+    if kind is Kind.STRATEGY:
+        seconds = [float(word) for word in words if word != "continuous"]
+        return PlanStrategy("continuous" in words, timedelta(seconds=sum(seconds)))
+    plans: list[WeeklyPlan] = []
+    days: list[int] = []
+    left = iter(words)
+    for word in left:
+        if word in WEEKDAYS:
+            days.append(WEEKDAYS.index(word))
+        else:
+            plans.append(WeeklyPlan(tuple(days), time.fromisoformat(word), base.zone.key, int(next(left, "0"))))
+            days = []
+    return tuple(plans)
 
 
 def next_occurrence(wall: time, base: Timebase, second: float) -> datetime:

@@ -152,7 +152,9 @@ class FaultSpec:
 class ActionSpec:
     """What a person changes: a setting of `evcclib.settings` by its name, at a loadpoint (0-based), a vehicle or the site.
 
-    ``value`` is a mode, a number, true or false, or for ``target_time`` a wall-clock time (its next occurrence).
+    ``value`` is a mode, a number, true or false, or for ``target_time`` a wall-clock time (its next occurrence); for a ``plan`` a
+    SoC and such a time (``80 07:00``), for ``weekly_plans`` days, a time and a SoC, over and over (``mon fri 07:00 80``), for a
+    ``plan_strategy`` ``continuous``, seconds of precondition, or both.
     ``operator_limit_w``, if set, is a limit of the grid operator instead, for ``lasts``.
     """
 

@@ -13,7 +13,7 @@ from evcc_sim.judge.invariants.evidence import current_max_a, delays_s, is_buffe
 from evcc_sim.judge.invariants.frame import Found, invariant, own_promise, promise_of
 from evcc_sim.judge.invariants.judged import Judged, lasting
 from evcc_sim.judge.invariants.seen import SETTLES_S
-from evcc_sim.judge.trace import InForce, Instant
+from evcc_sim.judge.trace import InForce, Instant, Plans
 from evcc_sim.plants.prices import TariffSpec
 from evcc_sim.worlds.scenario import Scenario
 from evcclib.commands import Disable, Enable, SetCurrent, SwitchPhases
@@ -275,6 +275,9 @@ def _is_still(instants: Iterable[Instant], phases: int) -> bool:
     return high_w - low_w < STILL_W
 
 
+PLANS = ("target_time", *Plans._fields)
+
+
 @own_promise
 def still_worlds_stay_still(run: Judged) -> Found:
     """With constant sun and household, the same cars and the same wishes, commands end within ten minutes and the delays.
@@ -286,7 +289,7 @@ def still_worlds_stay_still(run: Judged) -> Found:
     scenario = run.scenario
     if is_hidden(scenario) or any(car.sleep_after_s > 0 or car.phase_pause_min_s > 0 for car in scenario.car):
         return
-    if scenario.tariff != TariffSpec() or any(action.setting == "target_time" for action in scenario.action):
+    if scenario.tariff != TariffSpec() or any(action.setting in PLANS for action in scenario.action):
         return  # prices and plans move by the clock
     guard_s = max((charger.loadpoint.guard_duration_s for charger in scenario.charger), default=0.0)
     longest_s = max((delays_s(each) for wish in run.trace.wishes for each in wish.loadpoints), default=0.0) + guard_s

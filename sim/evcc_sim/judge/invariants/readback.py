@@ -76,7 +76,7 @@ def _follows(instant: Instant, loadpoint: int, wish: InForce) -> bool:
     """Whether nothing but the sun lets a loadpoint charge."""
     settings = wish.loadpoints[loadpoint]
     limits = (settings.smart_cost_limit, settings.feed_in_priority_limit)
-    is_forced = settings.target_time is not None or limits != (None, None) or settings.soc_min_pct > 0
+    is_forced = wish.is_planned(loadpoint) or limits != (None, None) or settings.soc_min_pct > 0
     return instant.loadpoints[loadpoint].mode is ChargeMode.PV and not is_forced
 
 

@@ -154,7 +154,7 @@ def _may_be_forced_s(
     )
     is_above = loadpoint.pilot_a > settings.current_min_a + 0.5 and loadpoint.power_w > 0
     is_for_it = loadpoint.mode in (ChargeMode.PV, ChargeMode.MINPV) and settings.soc_min_pct > 0
-    wants_more = settings.target_time is not None or settings.smart_cost_limit is not None
+    wants_more = wish.is_planned(index) or settings.smart_cost_limit is not None
     bought_w = instant.grid_w + min(wish.site.residual_power_w, 0.0)
     if loadpoint.car != car or not is_hidden or not is_above or not is_for_it or wants_more:
         return None
