@@ -35,8 +35,8 @@ class PlanView(NamedTuple):
     """What is due at a loadpoint and when that is charged [PLAN-32].
 
     ``number`` 0: nothing is due; 1: what comes once; from 2 on weekly plans in their order. ``soc_pct`` None: the goal is an
-    energy, or none. ``energy_kwh`` by ``energy_time`` is the loadpoint's target where no SoC is known. ``slots`` are those of the
-    plan in force.
+    energy, or none. ``energy_kwh`` by ``energy_time`` is what the loadpoint's target says, which counts where no SoC is known.
+    ``slots`` are those of the plan in force.
     """
 
     number: int = 0

@@ -276,11 +276,6 @@ def soc_goal_pct(lp: LoadpointDesk, due: Due) -> float | None:
     return None if lp.state.vehicle is None or _missing_kwh(lp, due) is not None else _goal_pct(lp, due)
 
 
-def has_energy_goal(lp: LoadpointDesk) -> bool:
-    """Whether the loadpoint's own goal is an energy [GOAL-1]."""
-    return _energy_goal_remaining_kwh(lp) is not None
-
-
 def follow_plan(lp: LoadpointDesk) -> None:
     """Look at the plan for what is due; afterwards it is active or not [PLAN-11..PLAN-16]."""
     state = lp.state

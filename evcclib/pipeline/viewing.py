@@ -18,7 +18,6 @@ from evcclib.pipeline.circuit_loads import signed_currents
 from evcclib.pipeline.desk import NOTHING_SET, LoadpointDesk, SiteDesk
 from evcclib.pipeline.goals import (
     due_of,
-    has_energy_goal,
     make_plan,
     planner_rates,
     power_max_w,
@@ -141,14 +140,15 @@ def _plan_view(lp: LoadpointDesk) -> PlanView:
     state, due = lp.state, due_of(lp)
     is_planned = state.plan.is_active or state.plan.projected_start is not None
     slots = state.plan_slots if is_planned else ()
-    is_for_energy = lp.settings.target_time is not None and has_energy_goal(lp)
+    settings = lp.settings
+    is_for_energy = settings.target_time is not None and settings.energy_target_kwh > 0
     return PlanView(
         number=0 if due is None else due.number,
         soc_pct=None if due is None else soc_goal_pct(lp, due),
         time=None if due is None else due.time,
-        energy_kwh=lp.settings.energy_target_kwh if is_for_energy else 0.0,
-        energy_time=lp.settings.target_time if is_for_energy else None,
-        strategy=lp.settings.plan_strategy if due is None else strategy_of(lp, due),
+        energy_kwh=settings.energy_target_kwh if is_for_energy else 0.0,
+        energy_time=settings.target_time if is_for_energy else None,
+        strategy=settings.plan_strategy if due is None else strategy_of(lp, due),
         slots=slots,
         projected_end=slots[-1].end if slots else None,
     )

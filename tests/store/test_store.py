@@ -367,41 +367,44 @@ async def test_a_failed_write_changes_nothing(tmp_path: Path) -> None:
         assert await again.load_flag("telemetry") is False
 
 
+ASKED = (
+    "residualpower/-120",
+    "buffersoc/81",
+    "prioritysoc/41",
+    "bufferstartsoc/91",
+    "loadpoints/1/mode/minpv",
+    "loadpoints/1/phases/1",
+    "loadpoints/1/maxcurrent/20",
+    "loadpoints/1/mincurrent/7.5",
+    "loadpoints/1/enable/threshold/-1300",
+    "loadpoints/1/disable/threshold/200",
+    "loadpoints/1/enable/delay/45",
+    "loadpoints/1/disable/delay/190",
+    "loadpoints/1/priority/2",
+    "loadpoints/1/minsoc/21",
+    "loadpoints/1/target/soc/82",
+    "loadpoints/1/target/energy/10.5",
+    "loadpoints/1/target/time/2023-03-07T06:00:00Z",
+    "loadpoints/1/smartcostlimit/0.15",
+    "vehicles/golf/plan/soc/85/2023-03-07T06:00:00Z",
+    'vehicles/model3/plan/repeating [{"weekdays": [0, 6], "time": "10:30", "soc": 90}]',
+    'vehicles/model3/plan/strategy {"continuous": true}',
+    'loadpoints/1/plan/strategy {"precondition": 900}',
+    "telemetry/true",
+    "operatorlimit/4200/3600",
+)
+"""One of each setting, some with a body."""
+
+
 @pytest.mark.wire
 @pytest.mark.api("P-2")
 @in_real_time
 async def test_every_setting_survives_kill_9_right_after_its_answer(tmp_path: Path) -> None:
     """A process of its own serves the home; it is killed as soon as the last answer has arrived."""
     database = tmp_path / "evcc.db"
-    asked = (
-        "residualpower/-120",
-        "buffersoc/81",
-        "prioritysoc/41",
-        "bufferstartsoc/91",
-        "loadpoints/1/mode/minpv",
-        "loadpoints/1/phases/1",
-        "loadpoints/1/maxcurrent/20",
-        "loadpoints/1/mincurrent/7.5",
-        "loadpoints/1/enable/threshold/-1300",
-        "loadpoints/1/disable/threshold/200",
-        "loadpoints/1/enable/delay/45",
-        "loadpoints/1/disable/delay/190",
-        "loadpoints/1/priority/2",
-        "loadpoints/1/minsoc/21",
-        "loadpoints/1/target/soc/82",
-        "loadpoints/1/target/energy/10.5",
-        "loadpoints/1/target/time/2023-03-07T06:00:00Z",
-        "loadpoints/1/smartcostlimit/0.15",
-        "vehicles/golf/plan/soc/85/2023-03-07T06:00:00Z",
-        'vehicles/model3/plan/repeating [{"weekdays": [0, 6], "time": "10:30", "soc": 90}]',
-        'vehicles/model3/plan/strategy {"continuous": true}',
-        'loadpoints/1/plan/strategy {"precondition": 900}',
-        "telemetry/true",
-        "operatorlimit/4200/3600",
-    )
     program = Path(__file__).parent / "serve_home.py"
     process = await trio.lowlevel.open_process(
-        [sys.executable, str(program), str(database), *asked],
+        [sys.executable, str(program), str(database), *ASKED],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     await process.wait()
