@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -55,6 +56,7 @@ from evcclib.requests import (
     Request,
 )
 from evcclib.tariff import Rate, Rates
+from evcclib.timetable.plans import PlanStrategy, VehiclePlan, WeeklyPlan
 from evcclib.units import Instant
 
 EXAMPLES = int(os.environ.get("EVCC_EXAMPLES", "0"))
@@ -290,6 +292,25 @@ def tariffs(draw: st.DrawFn) -> Mapping[TariffKind, Rates]:
     return {TariffKind.GRID: Rates.of(Rate(at, at + hour, price) for at, price in hours if price is not None)}
 
 
+def soon(utc: datetime) -> st.SearchStrategy[datetime]:
+    """Times a little before ``utc``, and after it."""
+    return st.sampled_from([-60, 300, 1500, 7200]).map(lambda seconds: utc + seconds * SECOND)
+
+
+def weekly_plans(utc: datetime) -> st.SearchStrategy[WeeklyPlan]:
+    """Plans that come again in the next hours, on the clock of a zone where the clocks change then."""
+    zone = ZoneInfo("Europe/Berlin")
+    walls = soon(utc).map(lambda time: time.astimezone(zone).time().replace(second=0, microsecond=0))
+    return st.builds(
+        WeeklyPlan,
+        st.sampled_from([tuple(range(7)), (0,), ()]),
+        walls,
+        st.sampled_from([zone.key, "Mars"]),
+        st.sampled_from([20, 80, 100]),
+        st.booleans(),
+    )
+
+
 @st.composite
 def any_requests(draw: st.DrawFn, config: SiteConfig, utc: datetime) -> Request:
     """Anything a client may ask for, acceptable or not."""
@@ -306,8 +327,13 @@ def any_requests(draw: st.DrawFn, config: SiteConfig, utc: datetime) -> Request:
     if kind == 3:
         return DemandRemotely(index, draw(st.sampled_from(RemoteDemand)), "hems")
     if kind == 4:
-        name = draw(st.sampled_from(["soc_min_pct", "soc_target_pct"]))
-        return ChangeVehicleSetting(draw(st.sampled_from(["nobody", *names])), name, draw(st.integers(-1, 101)))
+        name, value = draw(
+            st.tuples(st.sampled_from(["soc_min_pct", "soc_target_pct"]), st.integers(-1, 101))
+            | st.tuples(st.just("plan"), st.builds(VehiclePlan, st.sampled_from([0, 30, 90]), soon(utc)) | st.none())
+            | st.tuples(st.just("weekly_plans"), st.lists(weekly_plans(utc), max_size=2).map(tuple))
+            | st.tuples(st.just("plan_strategy"), st.builds(PlanStrategy, st.booleans(), delays))
+        )
+        return ChangeVehicleSetting(draw(st.sampled_from(["nobody", *names])), name, value)
     several: list[tuple[str, list[Any]]] = [
         ("mode", list(ChargeMode)),
         ("mode", list(ChargeMode)),

@@ -61,6 +61,7 @@ def next_wake(site: SiteDesk, before: SiteState, sun: Sun, seen: SiteSeen | None
         *[_instant_of(site, rates.next_change(site.utc)) for rates in site.readings.tariffs.values()],
         *[_next_change(lp) for lp in site.desks],
         *batteries_at,
+        *_plans_end(site),
     )
     soonest = first_after(instant, renewed, observe_site.next_change(site, sun))
 
@@ -68,6 +69,12 @@ def next_wake(site: SiteDesk, before: SiteState, sun: Sun, seen: SiteSeen | None
         return None if at is None else max(next_tick, anchor - (anchor - at) // interval * interval)
 
     return Wakes(tick(soonest), tick(renewed))
+
+
+def _plans_end(site: SiteDesk) -> list[Instant | None]:
+    """When plans of vehicles are over, wherever these are."""
+    plans = [own.plan for own in site.state.vehicle_settings.values() if own.plan is not None]
+    return [_instant_of(site, plan.time + TICK) for plan in plans]
 
 
 def _battery_changes(site: SiteDesk) -> list[Instant | None]:
@@ -85,6 +92,7 @@ def _moves(before: LoadpointState, lp: LoadpointDesk) -> bool:
         or after.charger.has_failed
         or after.charger is not before.charger
         or after.plan is not before.plan
+        or after.due != before.due
         or after.power_plan is not before.power_plan
         or after.poll is not before.poll
         or after.climate_poll is not before.climate_poll

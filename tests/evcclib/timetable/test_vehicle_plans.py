@@ -365,3 +365,13 @@ def test_the_energy_target_of_a_guest_is_shown_as_such() -> None:
     found = site.site.view(now=site.now).loadpoints[0].plan
     assert (found.number, found.soc_pct, found.energy_kwh) == (1, None, 11.0)
     assert found.energy_time == found.time == datetime(2023, 6, 1, 18, tzinfo=UTC)
+
+
+@pytest.mark.rule("PLAN-33", "SITE-24")
+def test_whoever_comes_back_only_when_asked_to_sees_a_plan_end() -> None:
+    site = home(mode=OFF, vehicle=None)
+    site.box.status = A
+    own(site, "plan", plan(65, 0.5))
+    for second in range(10, 700, 10):
+        site.at(second)
+    assert site.decision is not None and site.decision.wake_renewed_at == 1810 * S
