@@ -109,8 +109,9 @@ from evcclib.settings import (
 )
 from evcclib.site import Prepared, Site, apply, initial, step
 from evcclib.tariff import Rate, Rates
+from evcclib.timetable.plans import PlanStrategy, VehiclePlan, WeeklyPlan
 from evcclib.units import Instant
-from evcclib.view import BatteryView, LoadpointView, SavingsView, SiteView
+from evcclib.view import BatteryView, LoadpointView, PlanView, SavingsView, SiteView
 
 __all__ = [
     "ABSENT",
@@ -164,6 +165,8 @@ __all__ = [
     "Outcome",
     "PhaseAction",
     "PlanPreview",
+    "PlanStrategy",
+    "PlanView",
     "Planner",
     "Prepared",
     "PollConfig",
@@ -202,6 +205,7 @@ __all__ = [
     "VehicleConnected",
     "VehicleDisconnected",
     "VehicleFeature",
+    "VehiclePlan",
     "VehicleRead",
     "VehicleReading",
     "VehicleSettings",
@@ -209,6 +213,7 @@ __all__ = [
     "WakeVehicle",
     "Warned",
     "WarningCode",
+    "WeeklyPlan",
     "apply",
     "check",
     "initial",
