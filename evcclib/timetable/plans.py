@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterator
 from datetime import datetime, time, timedelta, tzinfo
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
 from evcclib.allowed import TIME, TRUTH, Allowed, Table, duration, whole
 from evcclib.units import ZERO
@@ -90,6 +89,8 @@ def zone_named(name: object) -> tzinfo | None:
     """The time zone of an IANA name; None if there is none."""
     if not isinstance(name, str) or not _ZONE_NAME.fullmatch(name):
         return None
+    from zoneinfo import ZoneInfo  # the one thing that is read from a disk, and only for who has weekly plans
+
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):  # nothing there, or a folder, or something else
