@@ -420,7 +420,7 @@ def _granted(wish: InForce, request: Request) -> InForce:
             changed = [_with(each, name, value) if n == owner else each for n, each in enumerate(wish.loadpoints)]
             return wish._replace(loadpoints=tuple(changed))
         case ChangeVehicleSetting(vehicle, name, value) if name in Plans._fields:
-            plans = wish.plans.get(vehicle, Plans())._replace(**{name: value})
+            plans = wish.plans.get(vehicle, Plans())._replace(**{name: value})  # type: ignore[arg-type]  # by its name
             return wish._replace(plans={**wish.plans, vehicle: plans})
         case ChangeVehicleSetting(vehicle, name, value) if name != "plan_strategy":
             there = zip(wish.loadpoints, wish.vehicles, strict=True)
