@@ -19,7 +19,7 @@ from evcclib.decision import PlanPreview
 from evcclib.events import WarningCode
 from evcclib.machines import soc
 from evcclib.machines.charger import may_switch
-from evcclib.model import ChargeMode, ChargerStatus, TariffKind
+from evcclib.model import ChargeMode, TariffKind
 from evcclib.pipeline.desk import LoadpointDesk, SiteDesk
 from evcclib.pipeline.goals import holds_full, need_kwh, planner_rates, ranges_w
 from evcclib.pipeline.viewing import plan_preview
@@ -142,7 +142,7 @@ def home_of(site: SiteDesk, wanted: Sequence[Wanted]) -> Home | None:
                 goals=_goals(each, horizon),
                 ranges_w=each.ranges_w,
                 start_cost=start_cost,
-                is_charging=each.lp.state.status is ChargerStatus.C,
+                is_charging=each.lp.state.plan.is_active,
                 circuit=circuits[each.lp.layout.circuits[0]].number if each.lp.layout.circuits else None,
             )
             for each in wanted

@@ -184,6 +184,17 @@ def sunny(**values: Any) -> Bench:
     return site
 
 
+@pytest.mark.rule("PLAN-23")
+def test_a_car_that_charges_with_the_sun_has_begun_no_piece_of_its_plan() -> None:
+    """What is bought at one price is bought late: until then the sun may have done it."""
+    site = bench(hourly(*[0.20] * 6), target_pct=80, by_h=6, current_step_a=0.1)
+    assert live(site, range(10, 2 * 3600, 10), sun_w=7000.0) is None
+    assert site.box.status is C and reason(site) is ReasonCode.SURPLUS
+    ((start, end, _power_w),) = hours_of(plan_of(site))
+    assert start > 3.5 and end == 6.0
+    assert site.power(site.box) == pytest.approx(7000.0 - 300.0, abs=100.0)
+
+
 @pytest.mark.rule("PLAN-26", "PLAN-31")
 def test_sun_is_waited_for_while_the_grid_can_still_do_it() -> None:
     site = sunny()
