@@ -25,6 +25,7 @@ from typing import NamedTuple
 
 from evcclib.errors import InvalidReadings
 from evcclib.planning.goals import Goal
+from evcclib.units import HOUR
 
 
 class HomeSlot(NamedTuple):
@@ -116,3 +117,14 @@ class Home:
             found.append(number)
             number = self.circuits[number].parent
         return tuple(found)
+
+
+def paid(slot: HomeSlot, used_kwh: float, price: float) -> float:
+    """For all that is used in a slot; sun is held back where it may not or should not be sold, or where buying is paid for."""
+    kwh_per_w = (slot.end - slot.start) / HOUR / 1000
+    grid_kwh = used_kwh - max(0.0, slot.sun_w) * kwh_per_w
+    sold_kwh = min(-grid_kwh, slot.sell_max_w * kwh_per_w)
+    cost = grid_kwh * price if grid_kwh > 0 else -sold_kwh * max(0.0, slot.feed_in)
+    if price >= 0:
+        return cost
+    return min(cost, max(grid_kwh, min(used_kwh, slot.buy_max_w * kwh_per_w), 0.0) * price)
