@@ -89,13 +89,13 @@ def test_a_battery_alone_is_run_as_well_as_can_be(home: Home) -> None:
     assert plan_home(home).cost == pytest.approx(exactly(home_model(home).programme).bound, abs=1e-5)
 
 
-@given(home=homes(cars=0))
-@settings(max_examples=60, deadline=None)
-def test_a_battery_alone_uses_its_sun_beside_all_that_is_bought_where_buying_is_paid_for(home: Home) -> None:
-    paid = replace(
-        home, slots=tuple(slot._replace(feed_in=0.0, buy_max_w=slot.house_w + 1000.0) for slot in home.slots)
-    )
-    assert plan_home(paid).cost == pytest.approx(exactly(home_model(paid).programme).bound, abs=1e-5)
+def test_a_battery_takes_its_sun_beside_all_that_is_bought_where_buying_is_paid_for() -> None:
+    paid = home([-0.05, 0.4], battery=replace(BATTERY, level_kwh=0.0))
+    noon, evening = paid.slots
+    paid = replace(paid, slots=(noon._replace(sun_w=3000.0, buy_max_w=1000.0), evening._replace(house_w=2000.0)))
+    plan = plan_home(paid)
+    assert plan.battery_w[0] == pytest.approx(3000.0)
+    assert plan.cost == pytest.approx(exactly(home_model(paid).programme).bound, abs=1e-5)
 
 
 def test_cars_buy_together_what_neither_would_alone() -> None:
