@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -26,6 +27,8 @@ from evcclib.pipeline.viewing import plan_preview
 from evcclib.planning import plan_follow, power_follow
 from evcclib.planning.goals import ENOUGH_KWH, Goal, charged_kwh
 from evcclib.planning.joint.home import Car, Circuit, Home, HomeSlot
+from evcclib.planning.joint.home_plan import plan_home_with
+from evcclib.planning.joint.programme import NotSolved
 from evcclib.planning.joint.together import home_cost, plan_home
 from evcclib.planning.planner import UNPRICED, duration_at
 from evcclib.planning.power_follow import PlanInForce
@@ -118,7 +121,11 @@ def plans_of(site: SiteDesk, wanted: Sequence[Wanted]) -> tuple[PowerPlan, ...]:
     home = home_of(site, wanted)
     if home is None:
         return (EMPTY,) * len(wanted)
-    return plan_home(home, rounds=min(2, len(wanted))).cars
+    plans = [plan_home(home, rounds=min(2, len(wanted)))]
+    if site.solver is not None and len(wanted) > 1:
+        with suppress(NotSolved):  # whoever has handed the solver in says so
+            plans.append(plan_home_with(site.solver, home))
+    return min(plans, key=lambda plan: (plan.short_kwh, plan.cost)).cars
 
 
 def home_of(site: SiteDesk, wanted: Sequence[Wanted]) -> Home | None:

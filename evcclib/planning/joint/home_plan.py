@@ -16,7 +16,7 @@ from dataclasses import replace
 
 from evcclib.planning.joint.home import Home
 from evcclib.planning.joint.home_programme import HomeModel, home_model
-from evcclib.planning.joint.programme import Programme, Solution, Solver
+from evcclib.planning.joint.programme import NotSolved, Programme, Solution, Solver, flaw
 from evcclib.planning.joint.together import HomePlan, home_cost, improved, plan_home
 from evcclib.planning.power_plan import Piece, PowerPlan, Shortfall, joined
 from evcclib.units import HOUR
@@ -31,16 +31,25 @@ def plan_home_with(solver: Solver, home: Home, *, is_thorough: bool = False) -> 
     """A plan for the home, with what no plan costs less than. Raises what ``solver`` raises, `programme.NotSolved`."""
     model = home_model(home)
     if is_thorough:
-        solution = solver(model.programme)
+        solution = _solved(solver, model.programme)
         bound = solution.bound
     else:
-        relaxed = solver(_relaxed(model.programme))
+        relaxed = _solved(solver, _relaxed(model.programme))
         bound = relaxed.bound
-        solution = solver(_narrowed(model, relaxed.values))
+        solution = _solved(solver, _narrowed(model, relaxed.values))
     plan = improved(home, _plan(home, model, solution), rounds=1)
     if not plan.is_met:
         plan = min((plan, plan_home(home)), key=lambda each: (each.short_kwh, each.cost))
     return replace(plan, bound=min(bound, plan.cost))
+
+
+def _solved(solver: Solver, programme: Programme) -> Solution:
+    """What a solver answers, if it is a solution. Raises `NotSolved`."""
+    solution = solver(programme)
+    wrong = flaw(programme, solution.values)
+    if wrong is not None:
+        raise NotSolved(wrong)
+    return solution
 
 
 def _relaxed(programme: Programme) -> Programme:

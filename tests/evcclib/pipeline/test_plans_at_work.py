@@ -16,6 +16,7 @@ from evcclib.commands import Enable, SetCurrent
 from evcclib.config import CircuitConfig
 from evcclib.events import Warned, WarningCode
 from evcclib.model import Now, Planner, TariffKind
+from evcclib.planning.joint.programme import NotSolved, Programme, Solution, Solver
 from evcclib.planning.power_plan import PowerPlan
 from evcclib.reasons import ReasonCode
 from evcclib.requests import ChangeVehicleSetting
@@ -290,8 +291,8 @@ def test_a_car_is_planned_with_what_it_really_takes() -> None:
     assert site.site.plan(0, now=site.now).power_w == 9200.0
 
 
-@pytest.mark.rule("PLAN-23")
-def test_two_cars_below_one_limit_know_of_each_other() -> None:
+def two_cars(solver: Solver | None = None) -> Bench:
+    """Below one limit, both with the same goal."""
     cars = (CAR, replace(CAR, name="other"))
     config = site_config(
         *(loadpoint(mode=PV, phases=3, vehicle=car.name, circuit="garage") for car in cars),
@@ -300,6 +301,7 @@ def test_two_cars_below_one_limit_know_of_each_other() -> None:
         planner=Planner.OPTIMAL,
     )
     site = Bench(config, grid_w=300.0)
+    site.site.solver = solver
     site.tariffs[TariffKind.GRID] = hourly(0.30, 0.10, 0.20, 0.30)
     for box, car in zip(site.boxes, cars, strict=True):
         box.status = B
@@ -309,6 +311,49 @@ def test_two_cars_below_one_limit_know_of_each_other() -> None:
         site.submit(ChangeVehicleSetting(car.name, "soc_target_pct", 65))
         site.set("target_time", NOON + 4 * HOUR, index)
     site.at(1)
+    return site
+
+
+def _nothing(programme: Programme) -> Solution:
+    """All zeros, which is what solvers say that are out of time."""
+    return Solution((0.0,) * len(programme.variables), 0.0)
+
+
+def _refusing(programme: Programme) -> Solution:
+    raise NotSolved(f"{len(programme.rows)} rows are too many")
+
+
+@pytest.mark.rule("PLAN-40")
+@pytest.mark.parametrize("solver", [_nothing, _refusing])
+def test_a_solver_without_a_solution_leaves_the_plan_that_is_made_without(solver: Solver) -> None:
+    with_it, without = two_cars(solver), two_cars()
+    for index in range(2):
+        assert plan_of(with_it, index) == plan_of(without, index)
+
+
+@pytest.mark.rule("PLAN-40")
+def test_a_solver_is_asked_for_several_cars_and_for_one_alone_is_not() -> None:
+    highs = pytest.importorskip("evcc_server.optimize.highs", reason="needs the extra `optimize`")
+    asked: list[Programme] = []
+
+    def solver(programme: Programme) -> Solution:
+        asked.append(programme)
+        solution: Solution = highs.solve(programme)
+        return solution
+
+    site = two_cars(solver)
+    assert [any(each.is_whole for each in programme.variables) for programme in asked] == [False, True]
+    assert sum(plan_of(site, index).energy_kwh for index in range(2)) == pytest.approx(18.0, abs=0.01)
+    site.set("target_time", None, 1)
+    asked.clear()
+    site.set("target_time", NOON + 3 * HOUR)
+    site.at(2)
+    assert plan_of(site).is_met and not asked
+
+
+@pytest.mark.rule("PLAN-23")
+def test_two_cars_below_one_limit_know_of_each_other() -> None:
+    site = two_cars()
     both = [plan_of(site, index) for index in range(2)]
     assert all(plan.is_met for plan in both)
     for minute in range(4 * 60):
