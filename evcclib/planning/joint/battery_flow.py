@@ -53,7 +53,8 @@ def _moves(battery: HomeBattery, load: Load) -> tuple[float, Slopes]:
     )
     give = battery.discharge_max_w / 1000 * hours
     take = min(battery.charge_max_w / 1000 * hours, max(0.0, sun + buy_max - used))
-    kinks = [sun - used, sun - sell_max - used]
+    suns = [each.power_w * hours / 1000 for each in slot.suns] or [sun]
+    kinks = [each - limit - used for each in suns for limit in (0.0, sell_max)]
     if load.price < 0:  # all is bought, and own sun used beyond it alone
         kinks.append(buy_max - used)
     edges = sorted({-give, 0.0, take, *(kink for kink in kinks if -give < kink < take)})

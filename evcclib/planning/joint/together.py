@@ -184,8 +184,11 @@ def _car_plan(home: Home, car: Car, plans: Sequence[PowerPlan], flow_w: Sequence
     for number, (slot, price) in enumerate(zip(home.slots, home.prices(), strict=True)):
         if slot.end > end or (car.arrives is not None and slot.start < car.arrives):
             continue
-        left_w = slot.sun_w - slot.house_w - others_w[number] - flow_w[number]
-        sun = (Sun(left_w),) if left_w > 0 and price >= 0 else ()
+        used_w = slot.house_w + others_w[number] + flow_w[number]
+        left_w = slot.sun_w - used_w
+        suns = slot.suns or (Sun(slot.sun_w),)
+        is_sunny = price >= 0 and any(each.power_w > used_w for each in suns)
+        sun = tuple(Sun(max(0.0, power_w - used_w), share) for power_w, share in suns) if is_sunny else ()
         cap_w = min(free_w[number], max(0.0, slot.buy_max_w + left_w))
         slots.append(Slot(slot.start, slot.end, price, max(0.0, slot.feed_in), sun, cap_w, sell_max_w=slot.sell_max_w))
     is_charging = car.is_charging and bool(slots) and slots[0].start == home.slots[0].start

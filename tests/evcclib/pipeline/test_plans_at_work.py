@@ -16,6 +16,7 @@ from evcclib.commands import Enable, SetCurrent
 from evcclib.config import CircuitConfig
 from evcclib.events import Warned, WarningCode
 from evcclib.model import Now, Planner, TariffKind
+from evcclib.planning.house_load import HourMean
 from evcclib.planning.joint.programme import NotSolved, Programme, Solution, Solver
 from evcclib.planning.power_plan import PowerPlan
 from evcclib.reasons import ReasonCode
@@ -226,6 +227,63 @@ def test_a_planned_power_is_a_floor_to_which_the_sun_adds() -> None:
     assert (reason(weak), weak.box.offered_a) == (ReasonCode.PLAN_ACTIVE, 6.0)
     live(weak, range(6000, 6400, 30), sun_w=8000.0)
     assert (reason(weak), weak.box.offered_a) == (ReasonCode.PLAN_ACTIVE, 11.0)
+
+
+@pytest.mark.rule("PLAN-41")
+def test_what_the_house_usually_takes_at_an_hour_is_not_left_over_then() -> None:
+    """Two hours of the same sun, and the house cooks in the second one, as on every day."""
+
+    def planned(cooks_w: float) -> PowerPlan:
+        site = bench(hourly(0.30, 0.30, 0.30), target_pct=54, by_h=3)
+        hours = [HourMean(300.0, HOUR)] * 168
+        hours[NOON.weekday() * 24 + NOON.hour + 2] = HourMean(cooks_w, HOUR)
+        site.site.state.house_load = tuple(hours)
+        site.tariffs[TariffKind.FEED_IN] = hourly(0.08, 0.08, 0.08)
+        site.tariffs[TariffKind.SOLAR] = hourly(0.0, 5300.0, 5300.0, unit="W")
+        site.at(2)
+        return plan_of(site)
+
+    assert hours_of(planned(300.0)) == [(2.52, 3.0, 5000)]
+    assert hours_of(planned(3300.0)) == [(1.52, 2.0, 5000)]
+
+
+@pytest.mark.rule("PLAN-41", "SITE-22")
+def test_what_the_house_usually_takes_is_learned_and_survives_a_restart() -> None:
+    site = bench(hourly(0.30, 0.10, 0.20), target_pct=60, by_h=3)
+    for second in range(10, 2000, 10):
+        site.at(second)
+    hour = NOON.weekday() * 24 + NOON.hour
+    found = site.site.state.house_load
+    assert found[hour].power_w == pytest.approx(300.0) and found[hour].seen > 1900 * S
+    again = Site.restore(site.config, site.site.export(now=site.now), now=site.now)
+    assert again.state.house_load == found
+
+
+@pytest.mark.rule("PLAN-41")
+def test_a_limit_of_the_grid_meter_leaves_what_the_house_does_not_usually_take() -> None:
+    circuits = (CircuitConfig(name="main", power_max_w=9000.0, uses_grid_meter=True),)
+    site = bench(hourly(0.30, 0.10, 0.10), target_pct=70, by_h=3, circuit="main", config={"circuits": circuits})
+    hours = [HourMean(300.0, HOUR)] * 168
+    hours[NOON.weekday() * 24 + NOON.hour + 2] = HourMean(4300.0, HOUR)
+    site.site.state.house_load = tuple(hours)
+    site.set("target_time", NOON + 2.9 * HOUR)
+    site.at(2)
+    assert max(power_w for start, _end, power_w in hours_of(plan_of(site)) if start >= 2) == pytest.approx(4700, abs=10)
+    assert plan_of(site).power_at(NOON + 1.5 * HOUR) == pytest.approx(8700, abs=10)
+
+
+@pytest.mark.rule("PLAN-42")
+def test_a_plan_counts_on_sun_by_how_sure_it_is() -> None:
+    """Of two hours with the same forecast the sure one."""
+    site = bench(hourly(0.30, 0.30, 0.30), target_pct=54, by_h=3)
+    site.tariffs[TariffKind.FEED_IN] = hourly(0.08, 0.08, 0.08)
+    site.tariffs[TariffKind.SOLAR] = hourly(0.0, 5300.0, 5300.0, unit="W")
+    site.at(2)
+    assert hours_of(plan_of(site)) == [(2.52, 3.0, 5000)]
+    site.tariffs[TariffKind.SOLAR_P10] = hourly(0.0, 5300.0, 300.0, unit="W")
+    site.tariffs[TariffKind.SOLAR_P90] = hourly(0.0, 5300.0, 9300.0, unit="W")
+    site.at(3)
+    assert hours_of(plan_of(site)) == [(1.52, 2.0, 5000)]
 
 
 @pytest.mark.rule("PLAN-31")
