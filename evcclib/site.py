@@ -41,6 +41,7 @@ from evcclib.pipeline.observe_site import look
 from evcclib.pipeline.state import LoadpointState, SiteState
 from evcclib.pipeline.wake_at import next_wake
 from evcclib.planning.dues import Due
+from evcclib.planning.joint.programme import Solver
 from evcclib.readings import Readings
 from evcclib.requests import Request
 from evcclib.settings import SPECS, LoadpointSettings, SiteSettings, values_of
@@ -70,9 +71,17 @@ def initial(config: SiteConfig, *, now: Now, law: Law | None = None) -> SiteStat
 
 
 def step(
-    config: SiteConfig, state: SiteState, readings: Readings, *, now: Now, cause: Cause, law: Law | None = None
+    config: SiteConfig,
+    state: SiteState,
+    readings: Readings,
+    *,
+    now: Now,
+    cause: Cause,
+    law: Law | None = None,
+    solver: Solver | None = None,
 ) -> tuple[SiteState, Decision]:
     """Decide. ``state`` is left as it is; the new one goes with the decision. ``law`` None: the one that ``config`` names.
+    ``solver`` None: plans of power are made without one.
 
     ``readings.outcomes`` must hold every outcome since the last step. On the law's causes (START, INTERVAL, REQUEST and WAKE,
     unless it says otherwise) it decides; on every other one measurements and status are taken in, and a limit that is exceeded is
@@ -82,6 +91,7 @@ def step(
     admit(layout, state, readings, now, cause)
     before = state
     site = begin(layout, before, readings, now)
+    site.solver = solver
     state = site.state
     decides = cause in layout.law.causes and not (cause is Cause.WAKE and state.tick_at == site.instant)
     if cause is Cause.START or cause is Cause.INTERVAL or state.tick_at is None:
@@ -195,25 +205,37 @@ class Site:
         site.take(prepared)
     """
 
-    def __init__(self, config: SiteConfig, *, now: Now, law: Law | None = None) -> None:
-        """``law`` decides in place of the one that ``config`` names. Raises `InvalidConfig`."""
+    def __init__(self, config: SiteConfig, *, now: Now, law: Law | None = None, solver: Solver | None = None) -> None:
+        """``law`` decides in place of the one that ``config`` names; ``solver`` is asked in steps, which last as long.
+        Raises `InvalidConfig`."""
         self.config = config
         self.law = law
+        self.solver = solver
         self.state = initial(config, now=now, law=law)
 
     @classmethod
-    def restore(cls, config: SiteConfig, exported: dict[str, object], *, now: Now, law: Law | None = None) -> Site:
+    def restore(
+        cls,
+        config: SiteConfig,
+        exported: dict[str, object],
+        *,
+        now: Now,
+        law: Law | None = None,
+        solver: Solver | None = None,
+    ) -> Site:
         """A site that goes on where `export` left off, on another clock; another law than its begins afresh.
 
         Raises `IncompatibleState`, `InvalidConfig`.
         """
-        site = cls(config, now=now, law=law)
+        site = cls(config, now=now, law=law, solver=solver)
         site.state = snapshot.restored(exported, site.state, now=now)
         return site
 
     def step(self, readings: Readings, *, now: Now, cause: Cause) -> Decision:
         """Decide; see `step`."""
-        self.state, decision = step(self.config, self.state, readings, now=now, cause=cause, law=self.law)
+        self.state, decision = step(
+            self.config, self.state, readings, now=now, cause=cause, law=self.law, solver=self.solver
+        )
         return decision
 
     def submit(self, *requests: Request, now: Now) -> tuple[Event, ...]:

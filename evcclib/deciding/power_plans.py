@@ -10,27 +10,33 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import NamedTuple
 
+from evcclib.config import CircuitConfig
 from evcclib.decision import PlanPreview
 from evcclib.events import WarningCode
 from evcclib.machines import soc
 from evcclib.machines.charger import may_switch
-from evcclib.model import ChargeMode, ChargerStatus, TariffKind
+from evcclib.model import ChargeMode, TariffKind
 from evcclib.pipeline.desk import LoadpointDesk, SiteDesk
 from evcclib.pipeline.goals import due_of, dues_of, holds_full, need_kwh, planner_rates, ranges_w, strategy_of
 from evcclib.pipeline.viewing import plan_preview
 from evcclib.planning import plan_follow, power_follow
 from evcclib.planning.dues import Due
 from evcclib.planning.goals import ENOUGH_KWH, Goal, charged_kwh
+from evcclib.planning.house_load import expected_w, learned
 from evcclib.planning.joint.home import Car, Circuit, Home, HomeSlot
+from evcclib.planning.joint.home_plan import plan_home_with
+from evcclib.planning.joint.programme import NotSolved
 from evcclib.planning.joint.together import home_cost, plan_home
 from evcclib.planning.planner import UNPRICED, duration_at
 from evcclib.planning.power_follow import PlanInForce
 from evcclib.planning.power_plan import EMPTY, Piece, PowerPlan
+from evcclib.planning.problem import Sun
 from evcclib.readings import Measured
 from evcclib.tariff import Rate, Rates, price_at
 from evcclib.timetable.plans import CHEAPEST
@@ -45,7 +51,9 @@ LEARNED_AFTER = timedelta(minutes=1)
 LEARNED_STEP = 0.02
 """It has taken more than was known if it is so much more."""
 HOUSE_MEMORY = HOUR
-"""What the house takes is a mean that forgets with this time constant."""
+"""What the house takes now is a mean that forgets with this time constant."""
+QUANTILES = ((TariffKind.SOLAR_P10, 0.3), (TariffKind.SOLAR, 0.4), (TariffKind.SOLAR_P90, 0.3))
+"""Forecasts of the sun, and for how much of what might come each stands."""
 
 
 class Wanted(NamedTuple):
@@ -78,7 +86,7 @@ class Wanted(NamedTuple):
 def plan_ahead(site: SiteDesk) -> None:
     """Bring the plans of all loadpoints up to date, and see which of them are active now."""
     state = site.state
-    state.house = _house_mean(site)
+    _see_house(site)
     wanted: list[Wanted] = []
     for lp in site.desks:
         if not lp.facts.is_connected or lp.settings.mode in (ChargeMode.OFF, ChargeMode.NOW):
@@ -134,7 +142,12 @@ def plans_of(site: SiteDesk, wanted: Sequence[Wanted]) -> tuple[PowerPlan, ...]:
     home = home_of(site, wanted)
     if home is None:
         return (EMPTY,) * len(wanted)
-    return plan_home(home, rounds=min(2, len(wanted))).cars
+    plans = [plan_home(home, rounds=min(2, len(wanted)))]
+    knows_all = all(car.strategy == CHEAPEST for car in home.cars)  # of strategies a programme knows nothing
+    if site.solver is not None and len(wanted) > 1 and knows_all:
+        with suppress(NotSolved):  # whoever has handed the solver in says so
+            plans.append(plan_home_with(site.solver, home))
+    return min(plans, key=lambda plan: (plan.short_kwh, plan.cost)).cars
 
 
 def home_of(site: SiteDesk, wanted: Sequence[Wanted]) -> Home | None:
@@ -158,7 +171,7 @@ def home_of(site: SiteDesk, wanted: Sequence[Wanted]) -> Home | None:
                 goals=own,
                 ranges_w=each.ranges_w,
                 start_cost=start_cost,
-                is_charging=each.lp.state.status is ChargerStatus.C,
+                is_charging=each.lp.state.plan.is_active,
                 circuit=circuits[each.lp.layout.circuits[0]].number if each.lp.layout.circuits else None,
                 strategy=strategy_of(each.lp, each.due),
                 has_begun=each.has_begun,
@@ -252,27 +265,50 @@ def _slots(site: SiteDesk, rates: Rates | None, ends: Sequence[datetime], *, is_
     if not ends:
         return ()
     now, tariffs = site.utc, site.readings.tariffs
-    feed_in, solar = tariffs.get(TariffKind.FEED_IN), tariffs.get(TariffKind.SOLAR)
+    feed_in = tariffs.get(TariffKind.FEED_IN)
     if rates is not None and feed_in is not None and feed_in.unit != rates.unit:
         feed_in = None
     until = max(ends)
     quarters = (until - now) // QUARTER if is_shared else 0
-    lists = [each for each in (rates, feed_in, solar) if each is not None]
+    forecasts = [tariffs[kind] for kind, _share in QUANTILES if kind in tariffs]
+    lists = [each for each in (rates, feed_in, *forecasts) if each is not None]
     edges = {time for each in lists for rate in each.rates for time in (rate.start, rate.end) if now < time < until}
-    house_w = 0.0 if solar is None else _house_w(site)
+    buy_max_w = _buy_max_w(site)
+    counts_house = bool(forecasts) or buy_max_w < math.inf
+    if counts_house and site.state.house_load:
+        first = now.replace(minute=0, second=0, microsecond=0) + HOUR
+        edges.update(first + number * HOUR for number in range(math.ceil((until - first) / HOUR)))
+    times = sorted({now, *edges, *ends, *(until - number * QUARTER for number in range(1, quarters + 1))})
     return tuple(
         HomeSlot(
             start,
             end,
             price_at(rates, start),
             price_at(feed_in, start) or 0.0,
-            sun_w=price_at(solar, start) or 0.0,
-            house_w=house_w,
+            sun_w=sum(sun.power_w * sun.share for sun in suns),
+            house_w=_expected_w(site, start + (end - start) / 2) if counts_house else 0.0,
+            buy_max_w=min(buy_max_w, HomeSlot._field_defaults["buy_max_w"]),
+            suns=suns if len(suns) > 1 else (),
         )
-        for start, end in pairwise(
-            sorted({now, *edges, *ends, *(until - number * QUARTER for number in range(1, quarters + 1))})
-        )
+        for start, end in pairwise(times)
+        for suns in [_suns(site, start)]
     )
+
+
+def _suns(site: SiteDesk, at: datetime) -> tuple[Sun, ...]:
+    """What the sun might be: its quantiles where they are told, else one."""
+    tariffs = site.readings.tariffs
+    told = [(price_at(tariffs.get(kind), at), share) for kind, share in QUANTILES]
+    powers = [Sun(power_w, share) for power_w, share in told if power_w is not None]
+    return (
+        tuple(powers) if len(powers) == len(QUANTILES) else (Sun(price_at(tariffs.get(TariffKind.SOLAR), at) or 0.0),)
+    )
+
+
+def _expected_w(site: SiteDesk, at: datetime) -> float:
+    """What the house will take."""
+    zone = site.layout.config.time_zone
+    return expected_w(site.state.house_load, _house_w(site), now=site.utc.astimezone(zone), at=at.astimezone(zone))
 
 
 class _Numbered(NamedTuple):
@@ -281,21 +317,29 @@ class _Numbered(NamedTuple):
 
 
 def _circuits(site: SiteDesk) -> dict[str, _Numbered]:
-    """The limits of all circuits by name, each after the one that it hangs on."""
+    """The limits of all circuits by name, each after the one that it hangs on; what the grid meter measures limits the slots."""
     layout = site.layout
     paths = {name: path for lp in layout.loadpoints for name, path in _tails(lp.circuits)}
     configs = {each.name: each for each in layout.config.circuits}
     found: dict[str, _Numbered] = {}
     for name in sorted(paths, key=lambda name: len(paths[name])):
         config = configs[name]
-        cap_w = math.inf if config.power_max_w is None else config.power_max_w
-        if config.current_max_a is not None:
-            cap_w = min(cap_w, 3 * layout.voltage_v * config.current_max_a)
-        if config.uses_grid_meter:
-            cap_w = max(0.0, cap_w - _house_w(site))
+        cap_w = math.inf if config.uses_grid_meter else _cap_w(config, layout.voltage_v)
         parent = found[config.parent].number if config.parent is not None else None
         found[name] = _Numbered(len(found), Circuit(cap_w, parent))
     return found
+
+
+def _buy_max_w(site: SiteDesk) -> float:
+    """What may be bought at most."""
+    layout = site.layout
+    caps_w = (_cap_w(each, layout.voltage_v) for each in layout.config.circuits if each.uses_grid_meter)
+    return min(caps_w, default=math.inf)
+
+
+def _cap_w(config: CircuitConfig, voltage_v: float) -> float:
+    caps_w = [config.power_max_w, config.current_max_a and 3 * voltage_v * config.current_max_a]
+    return min((cap_w for cap_w in caps_w if cap_w is not None), default=math.inf)
 
 
 def _tails(path: Sequence[str]) -> Iterable[tuple[str, Sequence[str]]]:
@@ -307,14 +351,18 @@ def _house_w(site: SiteDesk) -> float:
     return 0.0 if site.state.house is None else max(0.0, site.state.house.value)
 
 
-def _house_mean(site: SiteDesk) -> Measured[float] | None:
-    before, home_w = site.state.house, site.balance.home_w
+def _see_house(site: SiteDesk) -> None:
+    """What the house takes now, and what it takes at this hour of the week."""
+    state, before, home_w = site.state, site.state.house, site.balance.home_w
     if home_w is None:
-        return before
+        return
     if before is None:
-        return Measured(home_w, site.instant)
+        state.house = Measured(home_w, site.instant)
+        return
     share = math.exp((before.sampled_at - site.instant) / HOUSE_MEMORY)
-    return Measured(home_w + (before.value - home_w) * share, site.instant)
+    state.house = Measured(home_w + (before.value - home_w) * share, site.instant)
+    at = site.utc.astimezone(site.layout.config.time_zone)
+    state.house_load = learned(state.house_load, max(0.0, home_w), lasted=site.instant - before.sampled_at, at=at)
 
 
 def _learn(lp: LoadpointDesk) -> None:
@@ -339,7 +387,7 @@ def _basis(site: SiteDesk, wanted: Iterable[Wanted]) -> object:
         rates,
         _usable(rates, site.utc) is None,
         tariffs.get(TariffKind.FEED_IN),
-        tariffs.get(TariffKind.SOLAR),
+        *(tariffs.get(kind) for kind, _share in QUANTILES),
         [
             (
                 each.lp.index,

@@ -17,6 +17,7 @@ foresight would have paid, and a constant.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 BOUGHT_EUR_PER_KWH = 0.30
@@ -97,14 +98,25 @@ def _rate(surplus_w: float, usable_w: float, span: Span | None, tolerated_w: flo
     return (bought_w * BOUGHT_EUR_PER_KWH + left_w * LEFT_EUR_PER_KWH) * EUR_PER_WS
 
 
+@lru_cache(maxsize=256)
+def _ways_to(moves: Prices) -> tuple[Account, ...]:
+    """What it costs to come to each position from each one: asked for every car with every sample, while prices stay."""
+    return tuple(
+        [
+            (price(moves, OPEN_ONE, to), price(moves, OPEN_ALL, to), price(moves, ONE, to), price(moves, ALL, to))
+            for to in POSITIONS
+        ]
+    )
+
+
 def accrue(account: Account, rate: Account, seconds: float, moves: Prices) -> Account:
     """The account so many seconds later."""
-    paid = [before + each * seconds for before, each in zip(account, rate, strict=True)]
-    least = min(paid)
-    first, second, third, fourth = (
-        min([paid[before] + price(moves, before, after) for before in POSITIONS]) - least for after in POSITIONS
-    )
-    return (first, second, third, fourth)
+    w, x, y, z = [before + each * seconds for before, each in zip(account, rate, strict=True)]
+    least = min(w, x, y, z)
+    open_one, open_all, one, every = [
+        min(w + way[0], x + way[1], y + way[2], z + way[3]) - least for way in _ways_to(moves)
+    ]
+    return open_one, open_all, one, every
 
 
 class Move(NamedTuple):

@@ -93,10 +93,10 @@ FOR_NOTHING = Waits()
 @often_replaced
 class Memory(NamedTuple):
     """Of a loadpoint: its account; the newest sample of the sun that it could have, and how far samples lie apart [W]; what its
-        present current has bought (+) or left (-) [Ws]; the moves that its contactor and its relay are spared; since when the sun
-        has been short of the minimum; the position that it waits for room in, 0 none; whether it has not taken what it was offered
-        last; when it was offered more while it made use of what it had; what it has had of the sun [kWh]; what an ampere that it is
-    offered gives in each phase [V], and the samples that say so."""
+    present current has bought (+) or left (-) [Ws]; the moves that its contactor and its relay are spared; since when the sun
+    has been short of the minimum; the position that it waits for room in, 0 none; whether it has not taken what it was offered
+    last; when it was offered more while it made use of what it had; what it has had of the sun [kWh]; what an ampere that it
+    is offered gives in each phase [V], and the samples that say so."""
 
     account: Account = NOTHING_PAID
     sampled_at: Timer = None

@@ -25,6 +25,7 @@ from evcclib.measured import Measured
 from evcclib.pipeline.check_config import of_setting
 from evcclib.pipeline.state import Effect, LoadpointState
 from evcclib.planning.dues import Due
+from evcclib.planning.house_load import HourMean
 from evcclib.planning.power_follow import PlanInForce
 from evcclib.planning.power_plan import Piece, PowerPlan, Shortfall
 from evcclib.settings import SETTINGS, LoadpointSettings, Scope, SiteSettings, VehicleSettings
@@ -145,6 +146,7 @@ IN_STATE: Table = {
     },
     PollState: {"retries": _COUNT},
     PlanInForce: {"need_kwh": _ENERGY},
+    HourMean: {"power_w": _POWER, "seen": _DURATION},
     PowerPlan: {"cost": _ANY, "bound": _ANY, "unpriced_kwh": _ENERGY},
     Piece: {"power_w": _POWER},
     Shortfall: {"need_kwh": _ENERGY, "available_kwh": _ENERGY, "later": _DURATION, "lifted_kwh": _ENERGY},

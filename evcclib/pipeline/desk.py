@@ -18,6 +18,7 @@ from evcclib.machines.unmetered import Taken
 from evcclib.model import Now, PhaseTriple
 from evcclib.pipeline.lookup import Bounds, LoadpointLayout, SiteLayout, VehicleLayout
 from evcclib.pipeline.state import Balance, LoadpointState, SiteState, begin_afresh
+from evcclib.planning.joint.programme import Solver
 from evcclib.readings import ChargerReading, Missing, Readings, VehicleReading
 from evcclib.settings import LoadpointSettings, Scope, SettingValue, VehicleSettings
 from evcclib.units import Instant
@@ -143,7 +144,7 @@ class LoadpointDesk:
 
 @dataclass(slots=True, eq=False)
 class SiteDesk:
-    """One step or one request of a whole site. ``state`` and ``oldest`` as in `LoadpointDesk`."""
+    """One step or one request of a whole site. ``state`` and ``oldest`` as in `LoadpointDesk`; ``solver`` is there in a step."""
 
     layout: SiteLayout
     state: SiteState
@@ -158,6 +159,7 @@ class SiteDesk:
     desks: list[LoadpointDesk]
     balance: Balance = NO_BALANCE
     battery_commands: dict[int, BatteryCommand] = field(default_factory=dict)
+    solver: Solver | None = None
 
 
 def begin(layout: SiteLayout, state: SiteState, readings: Readings, now: Now) -> SiteDesk:

@@ -32,6 +32,7 @@ from evcclib.model import ChargerStatus, RemoteDemand
 from evcclib.pipeline.lookup import SiteLayout
 from evcclib.planning import plan_follow
 from evcclib.planning.dues import Due
+from evcclib.planning.house_load import HourMean
 from evcclib.planning.power_follow import PlanInForce
 from evcclib.readings import Measured, MeterReading, Readings
 from evcclib.reasons import Reason, ReasonCode
@@ -163,9 +164,10 @@ class SiteState:
     """A whole site. ``grid`` is the newest grid power, measured or worked out [SITE-9]; ``readings`` and ``figures`` are those of
     the last step, ``meters`` the newest values of meters on which a limit depends (by circuit, the grid's under ""), ``load``
     what no meter explained when every vehicle without one had last settled, ``voltage`` the highest that limits count with if it
-    is above the assumed one; none of them is exported, nor ``plan_basis``, what plans in force were made of. ``house`` is what
-    the house usually takes [W], where that is asked for. ``bought`` is in the present windows of limits of the mean power, by
-    their circuit. ``memory`` is that of the law called ``law``, exported under its name."""
+    is above the assumed one; none of them is exported, nor ``plan_basis``, what plans in force were made of. Where power is
+    planned ``house`` is what the house takes [W], ``house_load`` what it usually takes at each hour of the week. ``bought`` is in
+    the present windows of limits of the mean power, by their circuit. ``memory`` is that of the law called ``law``, exported
+    under its name."""
 
     settings: SiteSettings
     vehicle_settings: Mapping[str, VehicleSettings]
@@ -193,6 +195,7 @@ class SiteState:
     figures: Figures = NO_FIGURES
     layout: SiteLayout | None = None
     house: Measured[float] | None = None
+    house_load: tuple[HourMean, ...] = ()
     plan_basis: object = None
 
     def copy(self) -> SiteState:

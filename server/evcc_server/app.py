@@ -43,6 +43,7 @@ from evcc_server.loop.pollers import Poller, keep_alive
 from evcc_server.loop.samples import LoadpointWiring, Samples, Wiring
 from evcc_server.modbus.proxy import serve_proxy
 from evcc_server.mqtt.service import run_mqtt
+from evcc_server.optimize import at_work
 from evcc_server.state.document import Labels
 from evcc_server.state.encode import Compat
 from evcc_server.state.hub import Hub
@@ -215,7 +216,7 @@ async def _server(
     site_config = to_site_config(config, devices)
     if options.planner is not None:
         site_config = replace(site_config, planner=options.planner)
-    site = await restored_site(site_config, store, clock.now(), keeps_settings=config.persists, law=options.law)
+    site = await _site(config, options, site_config, store, clock)
     hub = Hub(_labels(config), await restored_reasons(site_config, store, clock.now()))
     persistence = Persistence(store, clock, site, hub.reasons, keeps_settings=config.persists)
     wiring = _wiring(config)
@@ -249,6 +250,18 @@ async def _server(
         persistence=persistence,
         tariffs=make_tariffs(config, devices, pv_power_w=lambda: loop.view().pv_power_w),
         topics=topics,
+    )
+
+
+async def _site(config: Config, options: Options, site_config: SiteConfig, store: Store, clock: Clock) -> Site:
+    """The site to go on with, and what solves its plans."""
+    return await restored_site(
+        site_config,
+        store,
+        clock.now(),
+        keeps_settings=config.persists,
+        law=options.law,
+        solver=at_work.named(config.site.solver),
     )
 
 

@@ -113,7 +113,7 @@ def test_the_tables_give_these_defaults() -> None:
     assert settings <= set(keys)
     assert [key for key in keys if key not in settings] == [
         *("interval", "log", "persist", "telemetry", "language"),
-        *("sharing", "maxGridSupplyWhileBatteryCharging", "zeroFeedIn", "voltage"),
+        *("sharing", "solver", "maxGridSupplyWhileBatteryCharging", "zeroFeedIn", "voltage"),
         "phaseRotation",
         *("guardDuration", "resetOnDisconnect", "soc.poll.interval", "soc.estimate", "unknownSocGrace"),
     ]
@@ -121,7 +121,7 @@ def test_the_tables_give_these_defaults() -> None:
 
 OTHER = {"log": "warn", "persist": "false", "telemetry": "true", "language": "de", "mode": "now", "phases": "3"}
 OTHER |= {"zeroFeedIn": "true", "phaseRotation": "L2 L3 L1", "resetOnDisconnect": "true", "soc.estimate": "false"}
-OTHER |= {"sharing": "order"}
+OTHER |= {"sharing": "order", "solver": "highs"}
 """Values that are not the default; of all others one more, or one more in front of the unit."""
 
 

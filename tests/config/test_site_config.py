@@ -62,6 +62,21 @@ def test_a_planner_that_nobody_knows_is_an_error_that_says_who_there_is() -> Non
         site_of(SMALLEST.replace("site:", "site:\n  planner: best", 1))
 
 
+@pytest.mark.parametrize(
+    ("line", "solver"), [("", "none"), ("\n  solver: None", "none"), ("\n  solver: highs", "highs")]
+)
+def test_plans_are_solved_by_what_the_file_names(line: str, solver: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: object())
+    config = parse_config(SMALLEST.replace("site:", f"site:{line}", 1), environment=ENVIRONMENT)
+    assert config.site.solver == solver
+
+
+def test_a_solver_that_is_not_there_is_an_error_that_says_where_it_comes_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    with pytest.raises(ConfigError, match=r"site\.solver: highs is not installed, it comes with the extra `optimize`"):
+        site_of(SMALLEST.replace("site:", "site:\n  solver: highs", 1))
+
+
 def test_how_nobody_can_share_is_an_error_that_says_what_can_be() -> None:
     with pytest.raises(ConfigError, match=r"site\.sharing: 'mine' is not known, expected one of equal, fair, order"):
         site_of(SMALLEST.replace("site:", "site:\n  sharing: mine", 1))

@@ -56,7 +56,7 @@ from evcclib.model import ChargeMode, ChargerStatus, Now, Planner, PollMode, Sha
 from evcclib.pipeline import check_state, sharing
 from evcclib.pipeline.desk import begin
 from evcclib.pipeline.state import Effect
-from evcclib.planning import plan_follow, planner, power_follow
+from evcclib.planning import house_load, plan_follow, planner, power_follow
 from evcclib.planning.dues import Due
 from evcclib.planning.joint.programme import Programme, flaw
 from evcclib.planning.one_car import cheapest_plan
@@ -315,6 +315,26 @@ def test_what_a_car_takes_of_all_is_learned_after_a_minute_and_from_two_percent_
         bench.t += 10 * S
         bench.step()
         assert bench.lp.power_drawn_w == known_w
+
+
+@witness("planning.house_load.HOURS", "planning.house_load.SEEN", "planning.house_load.GAP")
+def test_hour_of_the_week_tells_after_half_an_hour_of_five_minutes_at_most() -> None:
+    load = house_load.learned((), 400.0, lasted=10 * H, at=NOON)
+    assert (len(load), load[NOON.weekday() * 24 + NOON.hour].seen) == (7 * 24, timedelta(minutes=5))
+    for _sample in range(4):
+        load = house_load.learned(load, 400.0, lasted=timedelta(minutes=5), at=NOON)
+    assert house_load.usual_w(load, NOON) is None
+    assert house_load.usual_w(
+        house_load.learned(load, 400.0, lasted=timedelta(minutes=5), at=NOON), NOON
+    ) == pytest.approx(400.0)
+
+
+@witness("planning.house_load.MEMORY", "planning.house_load.FADES")
+def test_hour_of_the_week_remembers_four_of_its_hours_and_the_present_fades_in_an_hour() -> None:
+    load = tuple([house_load.HourMean(0.0, timedelta(hours=9))] * (7 * 24))
+    after = house_load.learned(load, 4800.0, lasted=timedelta(minutes=3), at=NOON)
+    assert house_load.usual_w(after, NOON) == pytest.approx(4800.0 * 3 / 240)
+    assert house_load.expected_w(load, 1000.0, now=NOON, at=NOON + H) == pytest.approx(367.9, abs=0.1)
 
 
 @witness("deciding.power_plans.HOUSE_MEMORY")

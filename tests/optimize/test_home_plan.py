@@ -89,6 +89,24 @@ def test_a_battery_alone_is_run_as_well_as_can_be(home: Home) -> None:
     assert plan_home(home).cost == pytest.approx(exactly(home_model(home).programme).bound, abs=1e-5)
 
 
+def test_a_battery_takes_its_sun_beside_all_that_is_bought_where_buying_is_paid_for() -> None:
+    paid = home([-0.05, 0.4], battery=replace(BATTERY, level_kwh=0.0))
+    noon, evening = paid.slots
+    paid = replace(paid, slots=(noon._replace(sun_w=3000.0, buy_max_w=1000.0), evening._replace(house_w=2000.0)))
+    plan = plan_home(paid)
+    assert plan.battery_w[0] == pytest.approx(3000.0)
+    assert plan.cost == pytest.approx(exactly(home_model(paid).programme).bound, abs=1e-5)
+
+
+def test_cars_buy_together_what_neither_would_alone() -> None:
+    """Beside 4 kW of own sun, which would fetch more than the price, each would rather pay more in the next hour."""
+    both = home([0.01, 0.05], car((2, 6)), car((2, 6)))
+    both = replace(
+        both, slots=(both.slots[0]._replace(feed_in=0.08, sun_w=4000.0), both.slots[1]._replace(feed_in=0.0))
+    )
+    assert plan_home(both).cost == pytest.approx(8 * 0.01)
+
+
 def test_two_cars_that_want_the_same_slot_both_reach_their_goals() -> None:
     both = home([0.3, 0.1, 0.3], car((3, 6), circuit=0), car((3, 6), circuit=0), circuits=(Circuit(6000),))
     for plan in (plan_home(both), plan_home_with(quickly, both)):
@@ -128,7 +146,7 @@ def test_nothing_before_arrival_nor_after_the_last_goal() -> None:
 
 
 def test_battery_charges_cheap_and_gives_dear() -> None:
-    loads = [Load(2.0, 1.0, price, 0.0, 100.0, 100.0) for price in (0.1, 0.4)]
+    loads = [Load(slot, slot.price or 0.0, 2000.0) for slot in home([0.1, 0.4]).slots]
     battery = replace(BATTERY, level_kwh=0.0, level_value=0.0, efficiency=1.0, wear_per_kwh=0.0)
     assert battery_flow(battery, loads) == (2.0, -2.0)
     assert battery_flow(replace(battery, wear_per_kwh=0.31), loads) == (0.0, 0.0)

@@ -160,7 +160,8 @@ class Allotment:
             for index in limit.members:
                 self._limits_of[index].append((limit, sums))
                 for total, (current_a, phases, pairs) in zip(sums, self._counted[index], strict=True):
-                    total.add(current_a, phases, pairs, voltage_v)
+                    if current_a:
+                        total.add(current_a, phases, pairs, voltage_v)
                 sums[0].waiting += self._waits(index)
 
     def rooms(self) -> Iterator[Room]:

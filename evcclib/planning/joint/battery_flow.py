@@ -14,21 +14,19 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from evcclib.planning.joint.home import HomeBattery
+from evcclib.planning.joint.home import HomeBattery, HomeSlot, paid
+from evcclib.units import HOUR
 
 Slopes = list[tuple[float, float]]
 """Slope and length, rising, from the least argument on."""
 
 
 class Load(NamedTuple):
-    """``net_kwh`` is what the slot takes from the grid without the battery, negative: gives; ``hours`` its length."""
+    """What house and cars take in a slot [W, mean], and its price."""
 
-    net_kwh: float
-    hours: float
+    slot: HomeSlot
     price: float
-    feed_in: float
-    buy_max_kwh: float
-    sell_max_kwh: float
+    used_w: float
 
 
 def battery_flow(battery: HomeBattery, loads: Sequence[Load]) -> tuple[float, ...]:
@@ -48,13 +46,24 @@ def battery_flow(battery: HomeBattery, loads: Sequence[Load]) -> tuple[float, ..
 
 def _moves(battery: HomeBattery, load: Load) -> tuple[float, Slopes]:
     """The least that may be stored in a slot, and what more costs."""
-    give = battery.discharge_max_w / 1000 * load.hours
-    take = min(battery.charge_max_w / 1000 * load.hours, max(0.0, load.buy_max_kwh - load.net_kwh))
-    kinks = (-load.net_kwh, -load.net_kwh - load.sell_max_kwh)
+    slot = load.slot
+    hours = (slot.end - slot.start) / HOUR
+    used, sun, buy_max, sell_max = (
+        power_w * hours / 1000 for power_w in (load.used_w, max(0.0, slot.sun_w), slot.buy_max_w, slot.sell_max_w)
+    )
+    give = battery.discharge_max_w / 1000 * hours
+    take = min(battery.charge_max_w / 1000 * hours, max(0.0, sun + buy_max - used))
+    suns = [each.power_w * hours / 1000 for each in slot.suns] or [sun]
+    kinks = [each - limit - used for each in suns for limit in (0.0, sell_max)]
+    if load.price < 0:  # all is bought, and own sun used beyond it alone
+        kinks.append(buy_max - used)
     edges = sorted({-give, 0.0, take, *(kink for kink in kinks if -give < kink < take)})
-    efficiency = battery.efficiency
+    efficiency, wear = battery.efficiency, battery.wear_per_kwh
     points = [
-        (edge * efficiency if edge > 0 else edge / efficiency, _cost(load, edge, battery.wear_per_kwh))
+        (
+            edge * efficiency if edge > 0 else edge / efficiency,
+            paid(slot, used + edge, load.price) + max(0.0, -edge) * wear,
+        )
         for edge in edges
     ]
     hull: list[tuple[float, float]] = []
@@ -63,12 +72,6 @@ def _moves(battery: HomeBattery, load: Load) -> tuple[float, Slopes]:
             hull.pop()
         hull.append(point)
     return hull[0][0], [(_slope(low, high), high[0] - low[0]) for low, high in pairwise(hull)]
-
-
-def _cost(load: Load, taken_kwh: float, wear_per_kwh: float) -> float:
-    grid = load.net_kwh + taken_kwh
-    wear = -taken_kwh * wear_per_kwh if taken_kwh < 0 else 0.0
-    return (grid * load.price if grid > 0 else max(grid, -load.sell_max_kwh) * load.feed_in) + wear
 
 
 def _slope(low: tuple[float, float], high: tuple[float, float]) -> float:

@@ -25,11 +25,16 @@ from typing import NamedTuple
 
 from evcclib.errors import InvalidReadings
 from evcclib.planning.goals import Goal
+from evcclib.planning.problem import Sun
 from evcclib.timetable.plans import CHEAPEST, PlanStrategy
+from evcclib.units import HOUR
 
 
 class HomeSlot(NamedTuple):
-    """Prices [unit/kWh] with all fees, and means of power [W]. ``price`` None: not known, and dearer than all that is."""
+    """Prices [unit/kWh] with all fees, and means of power [W]. ``price`` None: not known, and dearer than all that is.
+
+    ``suns``: what else the sun might be than its mean ``sun_w``, each with its share. A solver plans with the mean.
+    """
 
     start: datetime
     end: datetime
@@ -39,6 +44,7 @@ class HomeSlot(NamedTuple):
     house_w: float = 0.0
     buy_max_w: float = 1e5
     sell_max_w: float = 1e5
+    suns: tuple[Sun, ...] = ()
 
 
 class Circuit(NamedTuple):
@@ -93,7 +99,7 @@ class Home:
             if not slot.start < slot.end or before not in (None, slot.start):
                 raise InvalidReadings(f"Home.slots[{number}]", slot, "a slot that begins where the last one ends")
             before = slot.end
-            if not all(map(math.isfinite, slot[3:])):
+            if not all(map(math.isfinite, (*slot[3:8], *(number for sun in slot.suns for number in sun)))):
                 raise InvalidReadings(f"Home.slots[{number}]", slot, "finite numbers")
         for number, circuit in enumerate(self.circuits):
             if not circuit.cap_w >= 0 or not (circuit.parent is None or 0 <= circuit.parent < number):
@@ -122,3 +128,20 @@ class Home:
             found.append(number)
             number = self.circuits[number].parent
         return tuple(found)
+
+
+def paid(slot: HomeSlot, used_kwh: float, price: float) -> float:
+    """For all that is used in a slot; sun is held back where it may not or should not be sold, or where buying is paid for."""
+    if not slot.suns:
+        return _paid(slot, slot.sun_w, used_kwh, price)
+    return sum(sun.share * _paid(slot, sun.power_w, used_kwh, price) for sun in slot.suns)
+
+
+def _paid(slot: HomeSlot, sun_w: float, used_kwh: float, price: float) -> float:
+    kwh_per_w = (slot.end - slot.start) / HOUR / 1000
+    grid_kwh = used_kwh - max(0.0, sun_w) * kwh_per_w
+    sold_kwh = min(-grid_kwh, slot.sell_max_w * kwh_per_w)
+    cost = grid_kwh * price if grid_kwh > 0 else -sold_kwh * max(0.0, slot.feed_in)
+    if price >= 0:
+        return cost
+    return min(cost, max(grid_kwh, min(used_kwh, slot.buy_max_w * kwh_per_w), 0.0) * price)

@@ -1,10 +1,10 @@
 """A whole home with a solver from outside: a plan within a small part of the best, long before a solver would have proven it.
 
-1. Without a solver (`together`): a plan that is good, and holds if it can.
-2. The programme with no whole numbers: a bound, and where a car might charge else.
-3. The programme with the whole numbers that 1 and 2 leave open: a car may charge where either does, and a slot before and
-   after; who buys and who sells is open where they differ.
-4. Everybody once more for himself, from there: never dearer, and of equal plans the latest, whatever the solver has picked.
+1. The programme with no whole numbers: a bound, and where a car might charge.
+2. The programme with the whole numbers that 1 leaves open: a car may charge where it does there, and a slot before and after;
+   who buys and who sells is open where both do.
+3. Everybody once more for himself (`together`), from there: never dearer, and of equal plans the latest, whatever the solver
+   has picked. Where a goal is missed, everybody from the beginning, too.
 
 `is_thorough` asks for the whole programme in the end: its bound is the better one, and it takes as long as it takes.
 """
@@ -16,8 +16,8 @@ from dataclasses import replace
 
 from evcclib.planning.joint.home import Home
 from evcclib.planning.joint.home_programme import HomeModel, home_model
-from evcclib.planning.joint.programme import Programme, Solution, Solver
-from evcclib.planning.joint.together import HomePlan, home_cost, improved, means_w, plan_home
+from evcclib.planning.joint.programme import NotSolved, Programme, Solution, Solver, flaw
+from evcclib.planning.joint.together import HomePlan, home_cost, improved, plan_home
 from evcclib.planning.power_plan import Piece, PowerPlan, Shortfall, joined
 from evcclib.units import HOUR
 
@@ -29,32 +29,38 @@ NEGLIGIBLE_KWH = 1e-3
 
 def plan_home_with(solver: Solver, home: Home, *, is_thorough: bool = False) -> HomePlan:
     """A plan for the home, with what no plan costs less than. Raises what ``solver`` raises, `programme.NotSolved`."""
-    alone = plan_home(home, rounds=1)
     model = home_model(home)
     if is_thorough:
-        solution = solver(model.programme)
+        solution = _solved(solver, model.programme)
         bound = solution.bound
     else:
-        relaxed = solver(_relaxed(model.programme))
+        relaxed = _solved(solver, _relaxed(model.programme))
         bound = relaxed.bound
-        solution = solver(_narrowed(home, model, alone, relaxed.values))
-    solved = _plan(home, model, solution)
-    better = min((alone, improved(home, solved, rounds=1)), key=lambda plan: (plan.short_kwh, plan.cost))
-    return replace(better, bound=min(bound, better.cost))
+        solution = _solved(solver, _narrowed(model, relaxed.values))
+    plan = improved(home, _plan(home, model, solution), rounds=1)
+    if not plan.is_met:
+        plan = min((plan, plan_home(home)), key=lambda each: (each.short_kwh, each.cost))
+    return replace(plan, bound=min(bound, plan.cost))
+
+
+def _solved(solver: Solver, programme: Programme) -> Solution:
+    """What a solver answers, if it is a solution. Raises `NotSolved`."""
+    solution = solver(programme)
+    wrong = flaw(programme, solution.values)
+    if wrong is not None:
+        raise NotSolved(wrong)
+    return solution
 
 
 def _relaxed(programme: Programme) -> Programme:
     return Programme([each._replace(is_whole=False) for each in programme.variables], programme.rows)
 
 
-def _narrowed(home: Home, model: HomeModel, plan: HomePlan, values: Sequence[float]) -> Programme:
-    """With nothing open where the plan and a solution without whole numbers agree."""
+def _narrowed(model: HomeModel, values: Sequence[float]) -> Programme:
+    """With nothing open that a solution without whole numbers has no use for."""
     variables = list(model.programme.variables)
-    for powers, charging, car in zip(model.powers, model.charging, plan.cars, strict=True):
-        used = [
-            mean_w > 0 or (power is not None and values[power] > NEGLIGIBLE_KW)
-            for mean_w, power in zip(means_w(home, car), powers, strict=True)
-        ]
+    for powers, charging in zip(model.powers, model.charging, strict=True):
+        used = [power is not None and values[power] > NEGLIGIBLE_KW for power in powers]
         near = [any(used[max(0, slot - 1) : slot + 2]) for slot in range(len(used))]
         for slot, (power, state) in enumerate(zip(powers, charging, strict=True)):
             if power is None or state is None or near[slot]:

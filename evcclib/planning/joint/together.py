@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from evcclib.planning.goals import plan_goals
 from evcclib.planning.joint.battery_flow import Load, battery_flow
-from evcclib.planning.joint.home import Car, Home, HomeSlot
+from evcclib.planning.joint.home import Car, Home, paid
 from evcclib.planning.power_plan import EMPTY, PowerPlan
 from evcclib.planning.problem import Problem, Slot, Sun
 from evcclib.units import HOUR
@@ -49,10 +49,27 @@ class HomePlan:
 
 
 def plan_home(home: Home, *, rounds: int = ROUNDS) -> HomePlan:
-    """A good plan: the better of two that begin with a battery which does nothing, and with one that knows of no car."""
-    idle_w = (0.0,) * len(home.slots)
-    first_w = dict.fromkeys((idle_w, _battery_w(home, [EMPTY] * len(home.cars))))
-    return min((improved(home, _begun(home, flow_w), rounds=rounds - 1) for flow_w in first_w), key=_rank)
+    """A good plan: the best of some that begin with a battery which does nothing, or with one that knows of no car; and with own
+    sun as it is, or as if more was bought anyway wherever that is cheaper than selling: nobody would begin with that alone.
+    """
+    nobody = [EMPTY] * len(home.cars)
+    begun: list[HomePlan] = []
+    for each in dict.fromkeys((home, _buying(home))):
+        for flow_w in dict.fromkeys(((0.0,) * len(home.slots), _battery_w(each, nobody))):
+            plan = _begun(each, flow_w)
+            begun.append(replace(plan, cost=home_cost(home, plan.cars, plan.battery_w)))
+    return min((improved(home, plan, rounds=rounds - 1) for plan in dict.fromkeys(begun)), key=_rank)
+
+
+def _buying(home: Home) -> Home:
+    """Own sun is worth no more than what is bought: together all use so much that some is."""
+    return replace(
+        home,
+        slots=tuple(
+            slot._replace(feed_in=min(slot.feed_in, price))
+            for slot, price in zip(home.slots, home.prices(), strict=True)
+        ),
+    )
 
 
 def _begun(home: Home, flow_w: Sequence[float]) -> HomePlan:
@@ -70,12 +87,15 @@ def _begun(home: Home, flow_w: Sequence[float]) -> HomePlan:
 
 
 def improved(home: Home, plan: HomePlan, *, rounds: int = ROUNDS) -> HomePlan:
-    """Everybody is asked again, ``rounds`` times or until nobody knows anything better."""
+    """Everybody is asked again, ``rounds`` times or until nobody knows better; of what costs the same the last answer counts."""
     for _round in range(rounds):
         found = _asked(home, plan.cars, plan.battery_w, range(len(home.cars)))
-        if _rank(found) >= (plan.short_kwh, plan.cost - SAVED):
+        if _rank(found) > (plan.short_kwh, plan.cost + SAVED):
             break
+        is_settled = _rank(found) >= (plan.short_kwh, plan.cost - SAVED)
         plan = found
+        if is_settled:
+            break
     return plan
 
 
@@ -109,29 +129,18 @@ def home_cost(home: Home, plans: Sequence[PowerPlan], battery_w: Sequence[float]
         for car, plan in zip(home.cars, plans, strict=True)
     )
     battery = home.battery
-    level = worn_kwh = paid = 0.0
+    level = worn_kwh = total = 0.0
     cars_w = _sum_w(home, plans)
     for slot, price, car_w, flow_w in zip(home.slots, home.prices(), cars_w, battery_w, strict=True):
         hours = (slot.end - slot.start) / HOUR
         used_kwh = (slot.house_w + car_w + flow_w) * hours / 1000
-        paid += _paid(slot, used_kwh, max(0.0, slot.sun_w) * hours / 1000, price)
+        total += paid(slot, used_kwh, price)
         if battery is not None:
             level += flow_w * hours / 1000 * (battery.efficiency if flow_w > 0 else 1 / battery.efficiency)
             worn_kwh += max(0.0, -flow_w * hours / 1000)
     if battery is None:
-        return paid + starts
-    return paid + starts + worn_kwh * battery.wear_per_kwh - (battery.level_kwh + level) * battery.level_value
-
-
-def _paid(slot: HomeSlot, used_kwh: float, sun_kwh: float, price: float) -> float:
-    """For a slot; sun is held back where it may not or should not be sold, or where buying is paid for."""
-    hours = (slot.end - slot.start) / HOUR
-    grid_kwh = used_kwh - sun_kwh
-    sold_kwh = min(-grid_kwh, slot.sell_max_w * hours / 1000)
-    paid = grid_kwh * price if grid_kwh > 0 else -sold_kwh * max(0.0, slot.feed_in)
-    if price >= 0:
-        return paid
-    return min(paid, max(grid_kwh, min(used_kwh, slot.buy_max_w * hours / 1000), 0.0) * price)
+        return total + starts
+    return total + starts + worn_kwh * battery.wear_per_kwh - (battery.level_kwh + level) * battery.level_value
 
 
 def _sum_w(home: Home, plans: Sequence[PowerPlan]) -> list[float]:
@@ -175,8 +184,11 @@ def _car_plan(home: Home, car: Car, plans: Sequence[PowerPlan], flow_w: Sequence
     for number, (slot, price) in enumerate(zip(home.slots, home.prices(), strict=True)):
         if slot.end > end or (car.arrives is not None and slot.start < car.arrives):
             continue
-        left_w = slot.sun_w - slot.house_w - others_w[number] - flow_w[number]
-        sun = (Sun(left_w),) if left_w > 0 and price >= 0 else ()
+        used_w = slot.house_w + others_w[number] + flow_w[number]
+        left_w = slot.sun_w - used_w
+        suns = slot.suns or (Sun(slot.sun_w),)
+        is_sunny = price >= 0 and any(each.power_w > used_w for each in suns)
+        sun = tuple(Sun(max(0.0, power_w - used_w), share) for power_w, share in suns) if is_sunny else ()
         cap_w = min(free_w[number], max(0.0, slot.buy_max_w + left_w))
         slots.append(Slot(slot.start, slot.end, price, max(0.0, slot.feed_in), sun, cap_w, sell_max_w=slot.sell_max_w))
     is_charging = car.is_charging and bool(slots) and slots[0].start == home.slots[0].start
@@ -190,19 +202,9 @@ def _battery_w(home: Home, plans: Sequence[PowerPlan]) -> tuple[float, ...]:
     """The cheapest for the battery, with what all cars take."""
     if home.battery is None:
         return (0.0,) * len(home.slots)
-    loads: list[Load] = []
-    for slot, price, car_w in zip(home.slots, home.prices(), _sum_w(home, plans), strict=True):
-        hours = (slot.end - slot.start) / HOUR
-        net_w = slot.house_w + car_w - (max(0.0, slot.sun_w) if price >= 0 else 0.0)
-        loads.append(
-            Load(
-                net_w * hours / 1000,
-                hours,
-                price,
-                max(0.0, slot.feed_in),
-                slot.buy_max_w * hours / 1000,
-                slot.sell_max_w * hours / 1000,
-            )
-        )
+    loads = [
+        Load(slot, price, slot.house_w + car_w)
+        for slot, price, car_w in zip(home.slots, home.prices(), _sum_w(home, plans), strict=True)
+    ]
     flow = battery_flow(home.battery, loads)
-    return tuple(kwh * 1000 / load.hours for kwh, load in zip(flow, loads, strict=True))
+    return tuple(kwh * 1000 / ((slot.end - slot.start) / HOUR) for kwh, slot in zip(flow, home.slots, strict=True))

@@ -56,6 +56,7 @@ class Site(SiteDefaults):
     law: str = "classic"
     sharing: Sharing = Sharing.FAIR
     planner: Planner = Planner.CLASSIC
+    solver: str = "none"
     grid: str | None = None
     pv: tuple[str, ...] = ()
     battery: tuple[str, ...] = ()

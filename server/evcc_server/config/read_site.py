@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
@@ -48,6 +49,7 @@ def read_site(section: Section) -> Site:
         law=section.word("law", LAWS) or "classic",
         sharing=Sharing(section.word("sharing", Sharing) or Sharing.FAIR),
         planner=Planner(section.word("planner", Planner) or Planner.CLASSIC),
+        solver=_solver(section),
         grid=grid,
         pv=pv,
         battery=battery,
@@ -61,6 +63,13 @@ def read_site(section: Section) -> Site:
     )
     section.close()
     return site
+
+
+def _solver(section: Section) -> str:
+    name = section.word("solver", ("none", "highs"), default="none") or "none"
+    if name == "highs" and importlib.util.find_spec("highspy") is None:
+        section.problem("solver", "highs is not installed, it comes with the extra `optimize`")
+    return name
 
 
 def read_loadpoint(section: Section) -> Loadpoint:

@@ -23,6 +23,7 @@ from evcclib.config import SiteConfig
 from evcclib.errors import EvccError, IncompatibleState
 from evcclib.laws.law import Law
 from evcclib.model import Now
+from evcclib.planning.joint.programme import Solver
 from evcclib.reason_history import History
 from evcclib.requests import ChangeLoadpointSetting, ChangeSiteSetting, Request
 from evcclib.settings import Scope
@@ -34,19 +35,25 @@ GOALS = frozenset(row.name for row in TABLE if row.scope is Scope.LOADPOINT and 
 
 
 async def restored_site(
-    config: SiteConfig, store: Store, now: Now, *, keeps_settings: bool, law: Law | None = None
+    config: SiteConfig,
+    store: Store,
+    now: Now,
+    *,
+    keeps_settings: bool,
+    law: Law | None = None,
+    solver: Solver | None = None,
 ) -> Site:
     """The site to go on with; ``keeps_settings`` False: nothing that a client has set; ``law`` None: the configured one.
 
     Raises `StoreError`, `InvalidConfig`.
     """
-    fresh = Site(config, now=now, law=law)
+    fresh = Site(config, now=now, law=law, solver=solver)
     stored = await store.load_snapshot(SNAPSHOT)
     if stored is None:
         site = fresh
     else:
         try:
-            site = Site.restore(config, stored[0], now=now, law=law)
+            site = Site.restore(config, stored[0], now=now, law=law, solver=solver)
         except IncompatibleState as error:
             _log.warning("the stored state is not continued: %s", error)
             site = fresh

@@ -138,6 +138,17 @@ def test_accounts_differ_at_most_by_a_move_and_the_least_is_nothing(
     assert max(account) <= dearest(moves) + 1e-12
 
 
+@given(SUNS, st.floats(-3000.0, 15_000.0), st.integers(1, 300), PATIENCES, PATIENCES, st.booleans())
+def test_account_of_a_position_is_that_of_the_cheapest_way_to_it(
+    sun: list[tuple[float, int]], surplus_w: float, seconds: int, switching: float, relay: float, is_switchable: bool
+) -> None:
+    moves = prices(is_switchable=is_switchable, switching=switching, relay=relay)
+    before, rate = paid_for(sun, moves), rates(surplus_w, ONE_SPAN, ALL_SPAN)
+    paid = [before[each] + rate[each] * seconds for each in POSITIONS]
+    ways = [min(paid[here] + price(moves, here, there) for here in POSITIONS) for there in POSITIONS]
+    assert accrue(before, rate, seconds, moves) == tuple(way - min(paid) for way in ways)
+
+
 @given(SUNS, st.floats(-3000.0, 15_000.0), st.lists(st.integers(1, 60), min_size=1, max_size=6), PATIENCES)
 def test_rates_that_stay_may_be_entered_at_once_or_in_parts(
     before: list[tuple[float, int]], surplus_w: float, parts: list[int], relay: float

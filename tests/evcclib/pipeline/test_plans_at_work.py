@@ -16,11 +16,14 @@ from evcclib.commands import Enable, SetCurrent
 from evcclib.config import CircuitConfig
 from evcclib.events import Warned, WarningCode
 from evcclib.model import Now, Planner, TariffKind
+from evcclib.planning.house_load import HourMean
+from evcclib.planning.joint.programme import NotSolved, Programme, Solution, Solver
 from evcclib.planning.power_plan import PowerPlan
 from evcclib.reasons import ReasonCode
 from evcclib.requests import ChangeVehicleSetting
 from evcclib.site import Site
 from evcclib.tariff import Rate, Rates
+from evcclib.timetable.plans import CHEAPEST, PlanStrategy
 
 MINUTE = 60
 KWH_PER_PCT = 0.6  # of CAR, at the socket
@@ -184,6 +187,17 @@ def sunny(**values: Any) -> Bench:
     return site
 
 
+@pytest.mark.rule("PLAN-23")
+def test_a_car_that_charges_with_the_sun_has_begun_no_piece_of_its_plan() -> None:
+    """What is bought at one price is bought late: until then the sun may have done it."""
+    site = bench(hourly(*[0.20] * 6), target_pct=80, by_h=6, current_step_a=0.1)
+    assert live(site, range(10, 2 * 3600, 10), sun_w=7000.0) is None
+    assert site.box.status is C and reason(site) is ReasonCode.SURPLUS
+    ((start, end, _power_w),) = hours_of(plan_of(site))
+    assert start > 3.5 and end == 6.0
+    assert site.power(site.box) == pytest.approx(7000.0 - 300.0, abs=100.0)
+
+
 @pytest.mark.rule("PLAN-26", "PLAN-31")
 def test_sun_is_waited_for_while_the_grid_can_still_do_it() -> None:
     site = sunny()
@@ -214,6 +228,63 @@ def test_a_planned_power_is_a_floor_to_which_the_sun_adds() -> None:
     assert (reason(weak), weak.box.offered_a) == (ReasonCode.PLAN_ACTIVE, 6.0)
     live(weak, range(6000, 6400, 30), sun_w=8000.0)
     assert (reason(weak), weak.box.offered_a) == (ReasonCode.PLAN_ACTIVE, 11.0)
+
+
+@pytest.mark.rule("PLAN-37")
+def test_what_the_house_usually_takes_at_an_hour_is_not_left_over_then() -> None:
+    """Two hours of the same sun, and the house cooks in the second one, as on every day."""
+
+    def planned(cooks_w: float) -> PowerPlan:
+        site = bench(hourly(0.30, 0.30, 0.30), target_pct=54, by_h=3)
+        hours = [HourMean(300.0, HOUR)] * 168
+        hours[NOON.weekday() * 24 + NOON.hour + 2] = HourMean(cooks_w, HOUR)
+        site.site.state.house_load = tuple(hours)
+        site.tariffs[TariffKind.FEED_IN] = hourly(0.08, 0.08, 0.08)
+        site.tariffs[TariffKind.SOLAR] = hourly(0.0, 5300.0, 5300.0, unit="W")
+        site.at(2)
+        return plan_of(site)
+
+    assert hours_of(planned(300.0)) == [(2.52, 3.0, 5000)]
+    assert hours_of(planned(3300.0)) == [(1.52, 2.0, 5000)]
+
+
+@pytest.mark.rule("PLAN-37", "SITE-22")
+def test_what_the_house_usually_takes_is_learned_and_survives_a_restart() -> None:
+    site = bench(hourly(0.30, 0.10, 0.20), target_pct=60, by_h=3)
+    for second in range(10, 2000, 10):
+        site.at(second)
+    hour = NOON.weekday() * 24 + NOON.hour
+    found = site.site.state.house_load
+    assert found[hour].power_w == pytest.approx(300.0) and found[hour].seen > 1900 * S
+    again = Site.restore(site.config, site.site.export(now=site.now), now=site.now)
+    assert again.state.house_load == found
+
+
+@pytest.mark.rule("PLAN-37")
+def test_a_limit_of_the_grid_meter_leaves_what_the_house_does_not_usually_take() -> None:
+    circuits = (CircuitConfig(name="main", power_max_w=9000.0, uses_grid_meter=True),)
+    site = bench(hourly(0.30, 0.10, 0.10), target_pct=70, by_h=3, circuit="main", config={"circuits": circuits})
+    hours = [HourMean(300.0, HOUR)] * 168
+    hours[NOON.weekday() * 24 + NOON.hour + 2] = HourMean(4300.0, HOUR)
+    site.site.state.house_load = tuple(hours)
+    site.set("target_time", NOON + 2.9 * HOUR)
+    site.at(2)
+    assert max(power_w for start, _end, power_w in hours_of(plan_of(site)) if start >= 2) == pytest.approx(4700, abs=10)
+    assert plan_of(site).power_at(NOON + 1.5 * HOUR) == pytest.approx(8700, abs=10)
+
+
+@pytest.mark.rule("PLAN-38")
+def test_a_plan_counts_on_sun_by_how_sure_it_is() -> None:
+    """Of two hours with the same forecast the sure one."""
+    site = bench(hourly(0.30, 0.30, 0.30), target_pct=54, by_h=3)
+    site.tariffs[TariffKind.FEED_IN] = hourly(0.08, 0.08, 0.08)
+    site.tariffs[TariffKind.SOLAR] = hourly(0.0, 5300.0, 5300.0, unit="W")
+    site.at(2)
+    assert hours_of(plan_of(site)) == [(2.52, 3.0, 5000)]
+    site.tariffs[TariffKind.SOLAR_P10] = hourly(0.0, 5300.0, 300.0, unit="W")
+    site.tariffs[TariffKind.SOLAR_P90] = hourly(0.0, 5300.0, 9300.0, unit="W")
+    site.at(3)
+    assert hours_of(plan_of(site)) == [(1.52, 2.0, 5000)]
 
 
 @pytest.mark.rule("PLAN-31")
@@ -279,8 +350,8 @@ def test_a_car_is_planned_with_what_it_really_takes() -> None:
     assert site.site.plan(0, now=site.now).power_w == 9200.0
 
 
-@pytest.mark.rule("PLAN-23")
-def test_two_cars_below_one_limit_know_of_each_other() -> None:
+def two_cars(solver: Solver | None = None) -> Bench:
+    """Below one limit, both with the same goal."""
     cars = (CAR, replace(CAR, name="other"))
     config = site_config(
         *(loadpoint(mode=PV, phases=3, vehicle=car.name, circuit="garage") for car in cars),
@@ -289,6 +360,7 @@ def test_two_cars_below_one_limit_know_of_each_other() -> None:
         planner=Planner.OPTIMAL,
     )
     site = Bench(config, grid_w=300.0)
+    site.site.solver = solver
     site.tariffs[TariffKind.GRID] = hourly(0.30, 0.10, 0.20, 0.30)
     for box, car in zip(site.boxes, cars, strict=True):
         box.status = B
@@ -298,6 +370,54 @@ def test_two_cars_below_one_limit_know_of_each_other() -> None:
         site.submit(ChangeVehicleSetting(car.name, "soc_target_pct", 65))
         site.set("target_time", NOON + 4 * HOUR, index)
     site.at(1)
+    return site
+
+
+def _nothing(programme: Programme) -> Solution:
+    """All zeros, which is what solvers say that are out of time."""
+    return Solution((0.0,) * len(programme.variables), 0.0)
+
+
+def _refusing(programme: Programme) -> Solution:
+    raise NotSolved(f"{len(programme.rows)} rows are too many")
+
+
+@pytest.mark.rule("PLAN-36")
+@pytest.mark.parametrize("solver", [_nothing, _refusing])
+def test_a_solver_without_a_solution_leaves_the_plan_that_is_made_without(solver: Solver) -> None:
+    with_it, without = two_cars(solver), two_cars()
+    for index in range(2):
+        assert plan_of(with_it, index) == plan_of(without, index)
+
+
+@pytest.mark.rule("PLAN-36")
+def test_a_solver_is_asked_for_several_cars_and_for_one_alone_is_not() -> None:
+    highs = pytest.importorskip("evcc_server.optimize.highs", reason="needs the extra `optimize`")
+    asked: list[Programme] = []
+
+    def solver(programme: Programme) -> Solution:
+        asked.append(programme)
+        solution: Solution = highs.solve(programme)
+        return solution
+
+    site = two_cars(solver)
+    first = len(asked)
+    site.set("plan_strategy", PlanStrategy(is_continuous=True), 0)  # of which a programme knows nothing
+    site.at(2)
+    assert len(asked) == first and plan_of(site).runs() == 1
+    site.set("plan_strategy", CHEAPEST, 0)
+    assert [any(each.is_whole for each in programme.variables) for programme in asked] == [False, True]
+    assert sum(plan_of(site, index).energy_kwh for index in range(2)) == pytest.approx(18.0, abs=0.01)
+    site.set("target_time", None, 1)
+    asked.clear()
+    site.set("target_time", NOON + 3 * HOUR)
+    site.at(3)
+    assert plan_of(site).is_met and not asked
+
+
+@pytest.mark.rule("PLAN-23")
+def test_two_cars_below_one_limit_know_of_each_other() -> None:
+    site = two_cars()
     both = [plan_of(site, index) for index in range(2)]
     assert all(plan.is_met for plan in both)
     for minute in range(4 * 60):

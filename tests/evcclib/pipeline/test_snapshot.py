@@ -38,6 +38,7 @@ from evcclib.machines.phases import Narrowed
 from evcclib.machines.surplus import ELAPSED
 from evcclib.pipeline.snapshot import TRANSIENT
 from evcclib.pipeline.state import LoadpointState, SiteState
+from evcclib.planning.house_load import HourMean
 from evcclib.planning.power_plan import Shortfall
 from evcclib.readings import OperatorLimit
 from evcclib.settings import LoadpointSettings
@@ -236,6 +237,7 @@ def test_only_these_times_of_a_state_are_durations() -> None:
         (LedgerState, "reach_duration"),
         (Shortfall, "later"),
         (PlanStrategy, "precondition"),
+        (HourMean, "seen"),
     }
 
 

@@ -29,7 +29,7 @@ NUMBERS: dict[str, list[int]] = {
     "GOAL": [*range(1, 6)],
     "SOC": [*range(6, 13)],
     "EST": [*range(1, 11)],
-    "PLAN": [*range(1, 36)],
+    "PLAN": [*range(1, 39)],
     "BAT": [*range(1, 9)],
     "CIR": [1, 2, 3],
     "VEH": [*range(1, 17), 20],

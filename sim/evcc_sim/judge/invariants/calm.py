@@ -130,27 +130,28 @@ def _may_be_left_s(run: Judged, index: int, instant: Instant, wish: InForce) -> 
     car = run.cars.get(loadpoint.car)
     if car is None or loadpoint.mode not in (ChargeMode.PV, ChargeMode.MINPV):
         return None
-    if run.meant.may_rest(index, instant, wish) or _is_switching(run, index, instant.second):
-        return None
-    if run.meant.is_sold(settings.feed_in_priority_limit, instant.second):
-        return None
     if not loadpoint.soc_pct < min(car.soc_limit_pct, car.taper_from_pct) - 1:
         return None
     high_a = current_max_a(run, index, settings, car)
-    if STARTING.excuses(run.faults, instant.second) or run.rooms.beside_offers_a(index, instant) < high_a + 1.0:
-        return None  # a limit may hold it down
     phases, voltage_v = min(car.phases, loadpoint.phases), run.scenario.site.voltage_v
     left_w = _left_over_w(run, index, instant, wish) - 150 - run.noise_w
     if loadpoint.pilot_a == 0:
         counted = phases if wish.vehicles[index] == car.name else loadpoint.phases  # unknown: counts as three-phase
         least_w = max(car.current_min_a, settings.current_min_a) * voltage_v * counted
         step_w = max(box.coarsest_step_a, 1.0) * voltage_v * phases
-        return _start_s(run, index, settings) if left_w > max(least_w, -settings.enable_threshold_w) + step_w else None
-    if loadpoint.status != "C" or loadpoint.power_w <= 0 or loadpoint.pilot_a >= high_a - 1:
+        is_enough = left_w > max(least_w, -settings.enable_threshold_w) + step_w
+        longest_s = _start_s(run, index, settings)
+    else:
+        is_rising = loadpoint.status == "C" and loadpoint.power_w > 0 and loadpoint.pilot_a < high_a - 1
+        is_enough = is_rising and left_w > (box.coarsest_step_a + 2.0) * voltage_v * phases
+        longest_s = _start_s(run, index, settings) if box.can_switch_phases else 2 * run.patience_s
+    if not is_enough or run.meant.may_rest(index, instant, wish) or _is_switching(run, index, instant.second):
         return None
-    if left_w <= (box.coarsest_step_a + 2.0) * voltage_v * phases:
+    if run.meant.is_sold(settings.feed_in_priority_limit, instant.second):
         return None
-    return _start_s(run, index, settings) if box.can_switch_phases else 2 * run.patience_s
+    if STARTING.excuses(run.faults, instant.second) or run.rooms.beside_offers_a(index, instant) < high_a + 1.0:
+        return None  # a limit may hold it down
+    return longest_s
 
 
 def _is_switching(run: Judged, index: int, second: float) -> bool:
