@@ -79,6 +79,7 @@ class BatteryCode(StrEnum):
     RESTS = "rests"  # another mode is due, but not so soon
     FREEING = "freeing"  # nobody knows what it does: normal first of all
     LIMITED = "limited"  # energy is cheap, but a limit of a circuit leaves no room, see the parameter `limit`
+    EXTERNAL = "external"  # somebody else has said so, and does again before it ends
     FAILED = "failed"  # it has not taken the last command, which will be said again
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from evcclib.commands import BatteryMode
 from evcclib.model import RemoteDemand
 from evcclib.settings import SettingValue
 
@@ -58,11 +59,24 @@ class DemandRemotely:
     source: str
 
 
+@dataclass(frozen=True, slots=True)
+class CommandBatteries:
+    """An external energy manager's word for what home batteries do, until it is silent for a minute [BAT-9]; None: nothing."""
+
+    mode: BatteryMode | None
+
+
 Request = (
-    ChangeSiteSetting | ChangeLoadpointSetting | ChangeVehicleSetting | AssignVehicle | DetectVehicle | DemandRemotely
+    ChangeSiteSetting
+    | ChangeLoadpointSetting
+    | ChangeVehicleSetting
+    | AssignVehicle
+    | DetectVehicle
+    | DemandRemotely
+    | CommandBatteries
 )
 
 
 def is_lasting(request: Request) -> bool:
-    """Whether what ``request`` changes outlives a restart. A remote demand does not: it has to be raised again."""
-    return not isinstance(request, DemandRemotely)
+    """Whether what ``request`` changes outlives a restart. What others demand does not: it has to be raised again."""
+    return not isinstance(request, DemandRemotely | CommandBatteries)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import NamedTuple
 
 from evcclib.commands import BatteryMode, Command
@@ -106,6 +107,15 @@ class LoadpointView(NamedTuple):
     plan_shortfall: Shortfall | None = None  # where power is planned: what the plan in force lacks
     feed_in_priority_is_active: bool = False  # feed-in pays the limit now, ...
     feed_in_priority_next_start: datetime | None = None  # ... or from then on; None: not as far as prices are known
+    current_low_a: float | None = None  # the least and the most that may be offered: of settings, station and vehicle
+    current_high_a: float | None = None
+    priority: int = 0  # in force: the vehicle's own, if it has one
+    smart_cost_is_active: bool = False  # energy costs no more than the limit now, ...
+    smart_cost_next_start: datetime | None = (
+        None  # ... or will from then on; None: as far as prices are known, it will not
+    )
+    session_price_per_kwh: float | None = None
+    session_co2_g_per_kwh: float | None = None
     plan: PlanView = NOTHING_DUE
 
 
@@ -120,6 +130,21 @@ class BatteryView(NamedTuple):
     modes: frozenset[BatteryMode] = frozenset()  # that it can be told; nothing: it is not commanded
     mode: BatteryMode | None = BatteryMode.NORMAL  # that it is in; None: nobody knows
     mode_reason: BatteryReason = BatteryReason(BatteryCode.FREE)
+
+
+class SideView(NamedTuple):
+    """What the house, or all cars, use: the share of own energy (0..1), price and emissions [g] of a kWh; None: unknown."""
+
+    green_share: float | None = None
+    price: float | None = None
+    co2_g: float | None = None
+
+
+class CircuitView(NamedTuple):
+    """The load of one circuit: what its meter shows, else what the loadpoints below it draw; None: unknown."""
+
+    power_w: float | None
+    current_a: float | None  # of the phase that carries most
 
 
 class SiteView(NamedTuple):
@@ -162,3 +187,7 @@ class SiteView(NamedTuple):
     is_healthy: bool
     vehicles: tuple[str, ...]  # titles, in API order
     loadpoints: tuple[LoadpointView, ...]
+    home: SideView = SideView()
+    cars: SideView = SideView()
+    battery_override: BatteryMode | None = None  # what somebody else wants the batteries to do
+    circuits: Mapping[str, CircuitView] = MappingProxyType({})

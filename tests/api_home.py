@@ -23,7 +23,10 @@ from evcc_server.http.serving.serve import serve_http
 from evcc_server.keeping.store import Store
 from evcc_server.loop.operator_limits import OperatorLimits
 from evcc_server.state.document import Labels
+from evcc_server.state.encode import Compat
+from evcc_server.state.facts import Facts
 from evcc_server.state.hub import Hub
+from evcc_server.state.vocabulary import VOCABULARIES, Vocabulary
 from evcclib import Site
 from evcclib.config import BatteryConfig, ChargerConfig, LoadpointConfig, SiteConfig, VehicleConfig
 from evcclib.decision import PlanPreview
@@ -61,13 +64,16 @@ SITE = SiteConfig(
 class ApiHome:
     """A `Site` without devices; time stands still unless `cycle` moves it."""
 
-    def __init__(self, config: SiteConfig, store: Store, limits: OperatorLimits) -> None:
+    def __init__(
+        self, config: SiteConfig, store: Store, limits: OperatorLimits, words: Vocabulary = VOCABULARIES[Compat.V0_114]
+    ) -> None:
         self.config = config
         self.store = store
         self.limits = limits
         self.time = START
         self.site = Site(config, now=self.time)
-        self.hub = Hub(Labels(version=VERSION, time_zone=BERLIN))
+        facts = Facts(vehicles=config.vehicles, loadpoints=config.loadpoints, circuits=config.circuits)
+        self.hub = Hub(Labels(version=f"{words.version} (evcclib test)", time_zone=BERLIN, facts=facts), words=words)
         self.submitted: list[Request] = []
         self._turn = trio.Lock()
         self.tariffs: dict[TariffKind, Rates] = {
@@ -89,7 +95,7 @@ class ApiHome:
 
     def show(self, *, is_cycle: bool) -> None:
         limit = self.limits.in_force(self.time.instant)
-        self.hub.publish(self.view(), self.time, limit=limit, is_cycle=is_cycle)
+        self.hub.publish(self.view(), self.time, limit=limit, rates=self.tariffs, is_cycle=is_cycle)
 
     def readings(self) -> Readings:
         at = self.time.instant
@@ -212,10 +218,12 @@ async def served(
 ) -> AsyncIterator[Served]:
     """A home that answers on a loopback socket."""
     async with Store.open(database, in_thread()) as store:
-        home = ApiHome(config, store, await OperatorLimits.restored(store, {}, START))
+        options = options or ApiOptions()
+        limits = await OperatorLimits.restored(store, {}, START)
+        home = ApiHome(config, store, limits, VOCABULARIES[options.compat])
         stop = trio.Event()
         app = build_app(
-            Home(gateway=home, hub=home.hub, store=store, site=config, now=home.now, options=options or ApiOptions()),
+            Home(gateway=home, hub=home.hub, store=store, site=config, now=home.now, options=options),
             stop=stop,
         )
         ended = trio.Event()

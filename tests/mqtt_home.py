@@ -17,7 +17,10 @@ from evcc_server.clock import Clock
 from evcc_server.mqtt.bridge import Bridge
 from evcc_server.mqtt.broker_link import MqttOptions, Publication
 from evcc_server.state.document import Labels, LimitInForce, LimitReason
+from evcc_server.state.encode import Compat
+from evcc_server.state.facts import Facts
 from evcc_server.state.hub import Hub
+from evcc_server.state.vocabulary import VOCABULARIES
 from evcclib import Site
 from evcclib.config import BatteryConfig, ChargerConfig, LoadpointConfig, SiteConfig, VehicleConfig
 from evcclib.decision import PlanPreview
@@ -48,11 +51,15 @@ SITE = SiteConfig(
 class Home:
     """Implements `evcc_server.gateway.Gateway` around a `Site` that nobody steps."""
 
+    compat = Compat.V0_114
+
     def __init__(self, clock: Clock, config: SiteConfig = SITE) -> None:
         self.clock = clock
         self.config = config
         self.site = Site(config, now=clock.now())
-        self.hub = Hub(Labels(version="0.114.1 (evcclib test)", time_zone=BERLIN))
+        facts = Facts(vehicles=config.vehicles, loadpoints=config.loadpoints)
+        labels = Labels(version="0.114.1 (evcclib test)", time_zone=BERLIN, facts=facts)
+        self.hub = Hub(labels, words=VOCABULARIES[self.compat])
         self.requests: list[Request] = []
         self.limited: LimitInForce | None = None
         self.cycle()

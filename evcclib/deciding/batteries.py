@@ -1,9 +1,11 @@
-"""Home batteries: what calls for which mode, and the commands that bring it about [BAT-1..BAT-8, CIR-3].
+"""Home batteries: what calls for which mode, and the commands that bring it about [BAT-1..BAT-9, CIR-3].
 
 charge  while energy costs no more than the owner's limit for that, unless the grid operator limits what is bought, or a circuit
         leaves no room
 hold    while a vehicle charges as fast as it can, or for its plan, if the owner has switched discharge control on
 normal  otherwise
+
+What an external energy manager says goes before all of this, within limits.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from evcclib.deciding.battery_room import no_room
 from evcclib.events import BatteryModeChanged, Warned, WarningCode
 from evcclib.laws.law import Seen, SiteSeen
 from evcclib.machines import battery
-from evcclib.machines.battery import BatteryControl, Call
+from evcclib.machines.battery import BatteryControl, Call, Override
 from evcclib.pipeline.desk import SiteDesk
 from evcclib.pipeline.goals import charges_from_grid, is_operator_limiting
 from evcclib.reasons import BatteryCode, BatteryReason, ReasonCode
@@ -34,13 +36,17 @@ def command_batteries(site: SiteDesk, seen: SiteSeen | None) -> None:
     if not site.layout.commanded:
         return
     controls = list(site.state.battery_controls)
-    charge = charges_from_grid(site)
+    override = _override(site)
+    charge = charges_from_grid(site) if override is None else _charges_for(site, override)
     outcomes = {outcome.battery: outcome for outcome in site.readings.battery_outcomes}
-    holds = None if seen is None else list(_holds(site, seen.loadpoints))
+    holds = None
+    if seen is not None:
+        holds = list(_holds(site, seen.loadpoints)) if override is None else _asked(override)
     for index, modes in site.layout.commanded.items():
         control = _heard(site, index, controls[index], outcomes.get(index))
         if seen is not None and holds is not None:
-            calls, ended = [call for call in holds if call.mode in modes], _ended(site)
+            calls = [call for call in holds if call.mode in modes]
+            ended = _ended(site) if override is None else frozenset(BatteryMode)
             if charge is not None and BatteryMode.CHARGE in modes:
                 limit = no_room(site, seen, index, is_charging=control.mode is BatteryMode.CHARGE)
                 if limit is None:
@@ -51,6 +57,26 @@ def command_batteries(site: SiteDesk, seen: SiteSeen | None) -> None:
             control = _told(site, index, control, calls, ended)
         controls[index] = control
     site.state.battery_controls = tuple(controls)
+
+
+def _override(site: SiteDesk) -> Override | None:
+    """What somebody else wants, as long as that holds [BAT-9]."""
+    override = site.state.battery_override
+    if override is not None and site.instant >= override.until:
+        site.state.battery_override = override = None
+    return override
+
+
+def _asked(override: Override) -> list[Call]:
+    reason = BatteryReason(BatteryCode.EXTERNAL, until=override.until)
+    return [] if override.mode is BatteryMode.CHARGE else [Call(override.mode, reason)]
+
+
+def _charges_for(site: SiteDesk, override: Override) -> BatteryReason | None:
+    """Why batteries charge for somebody else; None: they do not, or the grid operator's limit forbids it."""
+    if override.mode is not BatteryMode.CHARGE or is_operator_limiting(site):
+        return None
+    return BatteryReason(BatteryCode.EXTERNAL, until=override.until)
 
 
 def _heard(site: SiteDesk, index: int, control: BatteryControl, outcome: BatteryOutcome | None) -> BatteryControl:

@@ -38,6 +38,14 @@ def green_shares(*, pv_w: float, battery_w: float, home_w: float, charge_w: floa
     return GreenShares(cars=cars, site=site)
 
 
+def home_share(*, pv_w: float, battery_w: float, home_w: float) -> float:
+    """The house's own share, 0..1: it is served first."""
+    green_w, home_w = max(0.0, pv_w) + max(0.0, battery_w), max(0.0, home_w)
+    if home_w > 0:
+        return min(green_w, home_w) / home_w
+    return 1.0 if green_w > 0 else 0.0
+
+
 def _covered(green_w: float, before_w: float, power_w: float) -> float:
     """How much of ``power_w`` is green when ``before_w`` is served first."""
     return min(max(0.0, green_w - before_w), power_w)

@@ -33,6 +33,8 @@ FREE_RETRY_MAX = timedelta(minutes=1)
 """... at least so often where it brings the battery back to normal, and ..."""
 RETRY_MAX = timedelta(minutes=5)
 """... so often where it does not."""
+OVERRIDE_LASTS = timedelta(seconds=60)
+"""What somebody else says of the batteries holds so long, unless it is said again."""
 OUTCOME_DUE = timedelta(seconds=60)
 """A command of which nobody has said by now what became of it has been forgotten."""
 
@@ -44,6 +46,13 @@ class Call(NamedTuple):
 
     mode: BatteryMode
     reason: BatteryReason
+
+
+class Override(NamedTuple):
+    """What somebody else wants them to do, and until when."""
+
+    mode: BatteryMode
+    until: Instant
 
 
 class Telling(NamedTuple):
@@ -76,6 +85,11 @@ class BatteryControl(NamedTuple):
 
 
 AT_REST = BatteryControl()
+
+
+def override(mode: BatteryMode | None, instant: Instant) -> Override | None:
+    """What somebody else has just said."""
+    return None if mode is None else Override(mode, instant + OVERRIDE_LASTS)
 
 
 def choose(

@@ -12,9 +12,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from evcclib.allowed import TEXT, TIME
+from evcclib.commands import BatteryMode
 from evcclib.errors import InvalidSetting, UnknownTarget, shown
 from evcclib.events import SettingChanged, Warned, WarningCode
-from evcclib.machines import detection
+from evcclib.machines import battery, detection
 from evcclib.machines.charger import COARSE_STEP_A, ceil_to_step, floor_to_step
 from evcclib.model import ChargeMode, RemoteDemand
 from evcclib.pipeline.assignment import assign, set_mode, set_own
@@ -26,6 +27,7 @@ from evcclib.requests import (
     ChangeLoadpointSetting,
     ChangeSiteSetting,
     ChangeVehicleSetting,
+    CommandBatteries,
     DemandRemotely,
     DetectVehicle,
     Request,
@@ -68,6 +70,8 @@ def fulfil(site: SiteDesk, request: Request) -> None:
         lp.state.detection = detection.search(lp.state.detection, lp.instant)
     elif isinstance(request, DemandRemotely):
         _demand_remotely(site, request)
+    elif isinstance(request, CommandBatteries):
+        _command_batteries(site, request.mode)
     else:
         raise InvalidSetting("request", request, "one of the requests of evcclib.requests")
 
@@ -190,6 +194,20 @@ def _demand_remotely(site: SiteDesk, request: DemandRemotely) -> None:
     TEXT.check("remote_source", request.source, InvalidSetting)
     state.remote_demand = request.demand
     state.remote_source = request.source
+
+
+def _command_batteries(site: SiteDesk, mode: BatteryMode | None) -> None:
+    """Every battery that can be told obeys; at least one must be able to [BAT-9]."""
+    able = frozenset[BatteryMode]().union(*site.layout.commanded.values())
+    words = (
+        ", ".join(each for each in BatteryMode if each in able)
+        or "only with a home battery that can be told what to do"
+    )
+    if not able:
+        raise InvalidSetting("battery_mode", mode, words, "battery control not available")
+    if mode is not None and (not isinstance(mode, BatteryMode) or mode not in able):
+        raise InvalidSetting("battery_mode", mode, words)
+    site.state.battery_override = battery.override(mode, site.instant)
 
 
 def known_loadpoint(index: int, count: int) -> int:

@@ -41,6 +41,7 @@ TRANSIENT = frozenset(
         (SiteState, "load"),
         (SiteState, "voltage"),
         (SiteState, "plan_basis"),
+        (SiteState, "battery_override"),
         (BatteryControl, "pending"),
         (LoadpointState, "memory"),
         (LoadpointState, "watch"),

@@ -20,7 +20,7 @@ from evcclib.ledger.session import SessionState
 from evcclib.machines import asking, soc
 from evcclib.machines import detection as vehicles
 from evcclib.machines.balance import NO_BATTERY, BatterySum
-from evcclib.machines.battery import BatteryControl
+from evcclib.machines.battery import BatteryControl, Override
 from evcclib.machines.charger import ChargerState
 from evcclib.machines.hidden_sun import NOTHING_HIDDEN, HiddenSun
 from evcclib.machines.hold import Timer
@@ -164,10 +164,10 @@ class SiteState:
     """A whole site. ``grid`` is the newest grid power, measured or worked out [SITE-9]; ``readings`` and ``figures`` are those of
     the last step, ``meters`` the newest values of meters on which a limit depends (by circuit, the grid's under ""), ``load``
     what no meter explained when every vehicle without one had last settled, ``voltage`` the highest that limits count with if it
-    is above the assumed one; none of them is exported, nor ``plan_basis``, what plans in force were made of. Where power is
-    planned ``house`` is what the house takes [W], ``house_load`` what it usually takes at each hour of the week. ``bought`` is in
-    the present windows of limits of the mean power, by their circuit. ``memory`` is that of the law called ``law``, exported
-    under its name."""
+    is above the assumed one; none of them is exported, nor ``battery_override``, what somebody else wants of the batteries, nor
+    ``plan_basis``, what plans in force were made of. Where power is planned ``house`` is what the house takes [W], ``house_load``
+    what it usually takes at each hour of the week. ``bought`` is in the present windows of limits of the mean power, by their
+    circuit. ``memory`` is that of the law called ``law``, exported under its name."""
 
     settings: SiteSettings
     vehicle_settings: Mapping[str, VehicleSettings]
@@ -182,6 +182,7 @@ class SiteState:
     batteries: tuple[Measured[float] | None, ...] = ()
     battery_socs: tuple[Measured[float] | None, ...] = ()
     battery_controls: tuple[BatteryControl, ...] = ()
+    battery_override: Override | None = None
     aux: tuple[Measured[float] | None, ...] = ()
     hidden_sun: HiddenSun = NOTHING_HIDDEN
     stale: frozenset[str] = frozenset()

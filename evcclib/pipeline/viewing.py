@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TypeVar
 
+from evcclib.config import CircuitConfig
 from evcclib.decision import PlanPreview
-from evcclib.laws.demand import is_worth_selling
+from evcclib.laws.demand import is_cheap, is_worth_selling
 from evcclib.ledger import meter_ledger, savings, session
+from evcclib.ledger.green import home_share
 from evcclib.machines import plausible, soc
 from evcclib.machines.hold import remaining
 from evcclib.machines.phases import active_phases
@@ -26,12 +29,13 @@ from evcclib.pipeline.goals import (
 )
 from evcclib.pipeline.observe_loadpoint import estimate, meter_total_kwh
 from evcclib.pipeline.samples import age, fresh, fresh_value
+from evcclib.pipeline.state import Balance
 from evcclib.planning import plan_follow
 from evcclib.planning.dues import Due
 from evcclib.readings import ABSENT, BatteryReading, Measured, MeterReading, Reading
 from evcclib.tariff import Rates, effective_co2, effective_price, price_at
 from evcclib.units import ZERO, Instant, whole_seconds
-from evcclib.view import BatteryView, LoadpointView, PlanView, SiteView
+from evcclib.view import BatteryView, CircuitView, LoadpointView, PlanView, SideView, SiteView
 
 T = TypeVar("T")
 
@@ -47,8 +51,7 @@ def site_view(site: SiteDesk) -> SiteView:
     figures, config = state.figures, layout.config
     balance = figures.balance
     grid = readings.grid
-    share = figures.green_share
-    co2 = figures.co2_g_per_kwh
+    whole = _side(site, figures.green_share)
     last_at = state.last_success_at
     powers = None if grid is None else fresh_value(grid.powers_w, oldest)
     currents = None if grid is None else fresh_value(grid.currents_a, oldest)
@@ -80,21 +83,57 @@ def site_view(site: SiteDesk) -> SiteView:
         aux_power_w=balance.aux_w,
         home_power_w=balance.home_w,
         site_power_w=balance.site_w,
-        green_share=share,
+        green_share=whole.green_share,
         tariff_grid=figures.price_grid,
         tariff_feed_in=figures.price_feed_in,
-        tariff_co2=co2,
-        tariff_effective_price=None
-        if share is None
-        else effective_price(
-            figures.price_grid, figures.price_feed_in, share, has_feed_in=TariffKind.FEED_IN in readings.tariffs
-        ),
-        tariff_effective_co2=None if share is None else effective_co2(co2, share),
+        tariff_co2=figures.co2_g_per_kwh,
+        tariff_effective_price=whole.price,
+        tariff_effective_co2=whole.co2_g,
         savings=savings.view(state.savings, now=site.now, grid_price=figures.price_grid),
         last_success=state.last_success,
         is_healthy=last_at is not None and site.instant - last_at < HEALTHY_FOR + layout.interval,
         vehicles=tuple(title_of(vehicle) for vehicle in layout.vehicles.values()),
         loadpoints=tuple(_loadpoint_view(lp) for lp in site.desks),
+        home=_side(site, _home_share(balance)),
+        cars=_side(site, figures.green_share_cars),
+        battery_override=None
+        if state.battery_override is None or site.instant >= state.battery_override.until
+        else state.battery_override.mode,
+        circuits={circuit.name: _circuit_view(site, circuit) for circuit in config.circuits},
+    )
+
+
+def _home_share(balance: Balance) -> float | None:
+    if balance.home_w is None:
+        return None
+    return home_share(pv_w=balance.pv_w or 0.0, battery_w=balance.battery.power_w or 0.0, home_w=balance.home_w)
+
+
+def _side(site: SiteDesk, share: float | None) -> SideView:
+    """What is used by those of whose energy ``share`` is own."""
+    figures = site.state.figures
+    if share is None:
+        return SideView()
+    has_feed_in = TariffKind.FEED_IN in site.readings.tariffs
+    price = effective_price(figures.price_grid, figures.price_feed_in, share, has_feed_in=has_feed_in)
+    return SideView(share, price, effective_co2(figures.co2_g_per_kwh, share))
+
+
+def _circuit_view(site: SiteDesk, circuit: CircuitConfig) -> CircuitView:
+    """What its meter shows; without one, what is known to be drawn below it."""
+    if circuit.name in site.layout.metered:
+        readings = site.readings
+        meter = readings.grid if circuit.uses_grid_meter else readings.circuits.get(circuit.name)
+        powers = [None if meter is None else fresh_value(meter.power_w, site.oldest)]
+        currents = [None if meter is None else fresh_value(meter.currents_a, site.oldest)]
+    else:
+        below = [lp for lp in site.desks if circuit.name in lp.layout.circuits]
+        powers = [_power(lp, is_charging=lp.state.status is ChargerStatus.C) for lp in below]
+        currents = [fresh_value(lp.reading.currents_a, site.oldest) for lp in below]
+    known = [each for each in currents if each is not None]
+    return CircuitView(
+        power_w=None if None in powers else math.fsum(power for power in powers if power is not None),
+        current_a=max(map(math.fsum, zip(*known, strict=True))) if known and len(known) == len(currents) else None,
     )
 
 
@@ -175,6 +214,8 @@ def _loadpoint_view(lp: LoadpointDesk) -> LoadpointView:
         state.memory, settings=settings, is_charging=is_charging, idle_switches=state.idle_switches
     )
     feed_in, feed_in_limit = lp.readings.tariffs.get(TariffKind.FEED_IN), settings.feed_in_priority_limit
+    bounds, record = lp.bounds(), None if state.session is None else session.record(state.session)
+    prices = None if settings.smart_cost_limit is None else planner_rates(lp.readings)
     plan = _plan_view(lp)
     is_timed = layout.charger.has_duration and fresh(reading.charge_duration, oldest) is not None
     return LoadpointView(
@@ -231,6 +272,13 @@ def _loadpoint_view(lp: LoadpointDesk) -> LoadpointView:
         charger_age=_age(reading.status, lp.instant),
         session_solar_pct=None if state.session is None else session.solar_pct(state.session),
         session_price=None if state.session is None or state.session.priced_kwh <= 0 else state.session.price,
+        current_low_a=bounds.minimum_a,
+        current_high_a=bounds.maximum_a,
+        priority=settings.priority if state.priority_of_vehicle is None else state.priority_of_vehicle,
+        smart_cost_is_active=is_cheap(price_at(prices, lp.utc), settings.smart_cost_limit),
+        smart_cost_next_start=_cheap_from(lp, settings.smart_cost_limit),
+        session_price_per_kwh=None if record is None else record.price_per_kwh,
+        session_co2_g_per_kwh=None if record is None else record.co2_g_per_kwh,
         plan=plan,
     )
 
@@ -242,6 +290,14 @@ def _sold_from(feed_in: Rates | None, limit: float | None, now: datetime) -> dat
     return next(
         (each.start for each in feed_in.rates if each.start > now and is_worth_selling(each.price, limit)), None
     )
+
+
+def _cheap_from(lp: LoadpointDesk, limit: float | None) -> datetime | None:
+    """When energy is next cheap that is not now."""
+    rates = None if limit is None else planner_rates(lp.readings)
+    if rates is None or rates.is_outdated or is_cheap(price_at(rates, lp.utc), limit):
+        return None
+    return next((rate.start for rate in rates.rates if rate.start > lp.utc and is_cheap(rate.price, limit)), None)
 
 
 def _power(lp: LoadpointDesk, *, is_charging: bool) -> float | None:

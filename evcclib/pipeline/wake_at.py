@@ -79,7 +79,9 @@ def _plans_end(site: SiteDesk) -> list[Instant | None]:
 
 def _battery_changes(site: SiteDesk) -> list[Instant | None]:
     controls, expiry = site.state.battery_controls, battery.expiry_of(site.layout.interval)
-    return [
+    override = site.state.battery_override
+    ends_at = None if override is None else override.until
+    return [ends_at] + [
         battery.next_change(controls[index], expiry=expiry, instant=site.instant) for index in site.layout.commanded
     ]
 

@@ -26,7 +26,7 @@ from evcc_server.config.options import Options
 from evcc_server.devices.plugin.http import HttpClient
 from evcc_server.devices.plugin.mqtt import BrokerTopics, Topics
 from evcc_server.devices.template.modbus_meter import ModbusMeter
-from evcc_server.errors import DeviceError
+from evcc_server.errors import DeviceError, StoreError
 from evcc_server.http.app import build_app
 from evcc_server.http.home import ApiOptions, Home
 from evcc_server.http.serving.serve import serve_http
@@ -35,6 +35,7 @@ from evcc_server.keeping.lock import claimed
 from evcc_server.keeping.persistence import Persistence
 from evcc_server.keeping.restore import restored_reasons, restored_site
 from evcc_server.keeping.store import Store
+from evcc_server.keeping.totals import totals
 from evcc_server.listening import refuse_taken_addresses
 from evcc_server.loop.batteries import BatteryLease
 from evcc_server.loop.control import AnyPoller, ControlLoop
@@ -46,8 +47,10 @@ from evcc_server.mqtt.service import run_mqtt
 from evcc_server.optimize import at_work
 from evcc_server.state.document import Labels
 from evcc_server.state.encode import Compat
+from evcc_server.state.facts import Facts
 from evcc_server.state.hub import Hub
 from evcc_server.state.log_lines import tell_log_lines
+from evcc_server.state.vocabulary import VOCABULARIES, Vocabulary
 from evcc_server.tariffs.service import TariffService
 from evcc_server.wiring.factory import Devices, Opener, build, open_stream
 from evcc_server.wiring.site import time_zone, to_site_config
@@ -56,9 +59,8 @@ from evcclib.config import SiteConfig
 
 _log = logging.getLogger(__name__)
 
-API_VERSION = "0.114.1"
-"""The API generation that clients sniff [S-6]."""
 TELEMETRY = "telemetry"
+TOTALS_PERIOD_S = 900.0
 MEET_S = 5.0
 """How long the start waits for stations to tell what they have."""
 LEAVE_S = 1.0
@@ -95,7 +97,18 @@ class Server:
             nursery.start_soon(self.tariffs.run, self.loop.take_rates)
             nursery.start_soon(self.persistence.run, self.loop.show)
             nursery.start_soon(self.loop.run)
+            nursery.start_soon(self._count)  # in every vocabulary: whoever is spoken to, the same tasks run
             task_status.started()
+
+    async def _count(self) -> None:
+        """Keep the totals of what has been charged fresh; the next cycle shows them."""
+        zone = self.site_config.time_zone
+        while True:
+            try:
+                self.hub.totals = totals(await self.store.sessions(zone=zone), self.clock.utc(), zone)
+            except StoreError as error:
+                _log.warning("what has been charged cannot be added up: %s", error)
+            await trio.sleep(TOTALS_PERIOD_S)
 
     def _pollers(self) -> list[AnyPoller]:
         pollers: list[AnyPoller] = []
@@ -217,7 +230,8 @@ async def _server(
     if options.planner is not None:
         site_config = replace(site_config, planner=options.planner)
     site = await _site(config, options, site_config, store, clock)
-    hub = Hub(_labels(config), await restored_reasons(site_config, store, clock.now()))
+    words = VOCABULARIES[Compat(config.api_compat)]
+    hub = Hub(_labels(config, site_config, words), await restored_reasons(site_config, store, clock.now()), words=words)
     persistence = Persistence(store, clock, site, hub.reasons, keeps_settings=config.persists)
     wiring = _wiring(config)
     loop = ControlLoop(
@@ -330,12 +344,23 @@ def _never() -> float:
     return 0.0
 
 
-def _labels(config: Config) -> Labels:
+def _labels(config: Config, site: SiteConfig, words: Vocabulary) -> Labels:
     return Labels(
-        version=f"{API_VERSION} (evcclib {installed_version()})",
+        version=f"{words.version} (evcclib {installed_version()})",
         time_zone=time_zone(config),
         currency=config.tariffs.currency,
         language=config.language,
+        facts=Facts(
+            grid=config.site.grid or "",
+            pv=config.site.pv,
+            batteries=config.site.battery,
+            vehicles=site.vehicles,
+            loadpoints=site.loadpoints,
+            circuits=site.circuits,
+            circuit_titles={circuit.name: circuit.title for circuit in config.circuits},
+            interval=config.interval,
+            is_open=config.auth.is_open,
+        ),
     )
 
 

@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from types import MappingProxyType
 
 from evcc_server import plan_texts
+from evcclib.commands import BatteryMode
 from evcclib.config import SiteConfig
 from evcclib.errors import InvalidSetting
 from evcclib.model import ChargeMode
@@ -37,6 +38,7 @@ FLAGS: Mapping[str, bool] = MappingProxyType(
 VEHICLES = "a vehicle's number, name or title"
 """What stands for one."""
 OPERATOR_LIMIT = "operatorLimit"
+BATTERY_MODE = "batteryMode"
 OPERATOR_LIMIT_MAX_W = 1_000_000.0
 OPERATOR_LIMIT_LASTS = timedelta(hours=2)
 """How long a limit of the grid operator stands that is given without a time."""
@@ -60,6 +62,7 @@ class Setting:
     follows [M-1]. ``value_topics`` also take ``<spelling>/<value>/set`` [M-2]. ``state_topics`` are those of the
     topics on which the value is published besides ``key``. ``document_keys`` are where the state document shows it, first of all
     under ``key``. ``file_key`` is its place in the ``site`` section or in one of ``loadpoints``, if a file can give it.
+    ``today_key`` is what today's clients call ``key``, if that is something else.
     ``is_repeated``: published with every control cycle, like a measurement.
     """
 
@@ -76,6 +79,7 @@ class Setting:
     state_topics: tuple[str, ...] = ()
     document_keys: tuple[str, ...] = ()
     file_key: str | None = None
+    today_key: str | None = None
     is_repeated: bool = False
 
     @property
@@ -125,6 +129,7 @@ def _loadpoint(
     aliases: tuple[str, ...] = (),
     also_shown_as: tuple[str, ...] = (),
     file_key: str | None = None,
+    today_key: str | None = None,
     is_repeated: bool = False,
 ) -> Setting:
     slashed_topics = (slashed,) if slashed else ()
@@ -142,6 +147,7 @@ def _loadpoint(
         state_topics=slashed_topics,
         document_keys=(key, *also_shown_as),
         file_key=file_key,
+        today_key=today_key,
         is_repeated=is_repeated,
     )
 
@@ -229,6 +235,7 @@ TABLE: tuple[Setting, ...] = (
         slashed="target/soc",
         takes_value_in_topic=True,
         aliases=("limitSoc",),
+        today_key="limitSoc",
     ),
     _loadpoint(
         "energy_target_kwh",
@@ -240,6 +247,7 @@ TABLE: tuple[Setting, ...] = (
         slashed="target/energy",
         takes_value_in_topic=True,
         aliases=("limitEnergy",),
+        today_key="limitEnergy",
     ),
     _loadpoint(
         "target_time",
@@ -250,6 +258,7 @@ TABLE: tuple[Setting, ...] = (
         clear_paths=("target/time",),
         slashed="target/time",
         takes_value_in_topic=True,
+        today_key="planTime",
     ),
     _loadpoint(
         "phases_configured",
@@ -463,6 +472,17 @@ def parse_flag(name: str, text: str) -> bool:
     if flag is None:
         raise InvalidSetting(name, text, "true, false", "invalid value")
     return flag
+
+
+def parse_battery_mode(text: str) -> BatteryMode | None:
+    """What the batteries are to do; None: nothing in particular. Raises `InvalidSetting`."""
+    word = text.strip().lower()
+    if word in NO_VALUE_WORDS | {"unknown"}:
+        return None
+    try:
+        return BatteryMode(word)
+    except ValueError:
+        raise InvalidSetting(BATTERY_MODE, text, ", ".join(BatteryMode), "invalid value") from None
 
 
 def parse_operator_limit(text: str) -> tuple[float, timedelta]:

@@ -586,6 +586,13 @@ def test_battery_is_told_again_after_10_s_and_then_every_minute_or_every_five() 
     assert [is_said(told(BatteryMode.HOLD, failures=20), each) for each in (299.9, 300)] == [False, True]
 
 
+@witness("machines.battery.OVERRIDE_LASTS")
+def test_what_somebody_else_says_of_a_battery_holds_for_a_minute() -> None:
+    said = battery.override(BatteryMode.HOLD, 7 * S)
+    assert said is not None
+    assert said.until == 67 * S
+
+
 @witness("machines.battery.OUTCOME_DUE")
 def test_battery_answers_within_a_minute_or_never() -> None:
     control, _command = battery.say(told(BatteryMode.HOLD, failures=1), expiry=1000 * S, instant=100 * S)

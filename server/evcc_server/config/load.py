@@ -35,7 +35,7 @@ from evcc_server.quoting import quoted
 
 LOG_LEVELS = ("fatal", "error", "warn", "info", "debug", "trace")
 LANGUAGES = ("en", "de")
-COMPATIBLE_WITH = ("0.114", "0.127")
+COMPATIBLE_WITH = ("0.114", "0.127", "today")
 _INTERVAL_MIN = timedelta(milliseconds=100)
 
 _IGNORED = {

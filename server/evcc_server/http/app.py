@@ -22,7 +22,7 @@ from evcc_server.http.home import Home
 from evcc_server.http.live_socket import LiveSocket
 from evcc_server.http.openapi import openapi
 from evcc_server.http.own_page import add_own_page
-from evcc_server.http.route import Answer, Body, Enveloped, Refused, Route
+from evcc_server.http.route import Answer, Body, Enveloped, Refused, Route, enveloped
 from evcc_server.http.routes import api_routes
 from evcc_server.http.who_may_call import CallRules, Headers
 from evcc_server.state.encode import dumps
@@ -54,7 +54,7 @@ def build_app(home: Home, *, stop: trio.Event) -> QuartTrio:
     app.url_map.strict_slashes = False
     app.asgi_app = CleanPaths(app.asgi_app)  # type: ignore[method-assign]  # the way Quart documents for middleware
     routes = api_routes(home)
-    _add_routes(app, routes)
+    _add_routes(app, routes, has_envelope=home.words.has_envelope)
     _add_documents(app, home, routes)
     access = _access(home)
     refused = _Refusals(access)
@@ -117,29 +117,34 @@ class _Call:
         return body
 
 
-def _add_routes(app: QuartTrio, routes: tuple[Route, ...]) -> None:
+def _add_routes(app: QuartTrio, routes: tuple[Route, ...], *, has_envelope: bool) -> None:
     methods: dict[str, set[str]] = {}
     for route in routes:
         rule = route.path.replace("{", "<").replace("}", ">")
         methods.setdefault(rule, set()).add(route.method)
         app.add_url_rule(
-            rule, f"{route.method} {rule}", _view(route), methods=[route.method], provide_automatic_options=False
+            rule,
+            f"{route.method} {rule}",
+            _view(route, has_envelope=has_envelope),
+            methods=[route.method],
+            provide_automatic_options=False,
         )
     for rule, allowed in methods.items():
         _add_preflight(app, rule, allowed)
 
 
-def _view(route: Route) -> Any:
+def _view(route: Route, *, has_envelope: bool) -> Any:
     async def view(**path: str) -> Response:
-        return _response(await route.handler(_Call(request, path)))
+        return _response(await route.handler(_Call(request, path)), has_envelope=has_envelope)
 
     return view
 
 
-def _response(answer: Answer) -> Response:
+def _response(answer: Answer, *, has_envelope: bool) -> Response:
     match answer:
         case Enveloped(value):
-            return Response(f'{{"result":{dumps(value)}}}\n', 200, content_type=JSON_TYPE)
+            text = enveloped(dumps(value), has_envelope=has_envelope)
+            return Response(f"{text}\n", 200, content_type=JSON_TYPE)
         case Body(content, content_type, status, headers):
             return Response(content, status, dict(headers), content_type=content_type)
 
@@ -161,7 +166,7 @@ def _add_preflight(app: QuartTrio, rule: str, allowed: set[str]) -> None:
 
 
 def _add_documents(app: QuartTrio, home: Home, routes: tuple[Route, ...]) -> None:
-    document = dumps(openapi(routes, home.hub.labels.version)).encode() + b"\n"
+    document = dumps(openapi(routes, home.hub.labels.version, has_envelope=home.words.has_envelope)).encode() + b"\n"
 
     async def description() -> Response:
         return Response(document, 200, content_type=JSON_TYPE)

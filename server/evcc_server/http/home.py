@@ -14,6 +14,7 @@ from evcc_server.quoting import short
 from evcc_server.settings import Context
 from evcc_server.state.encode import Compat
 from evcc_server.state.hub import Hub
+from evcc_server.state.vocabulary import VOCABULARIES, Vocabulary
 from evcclib.config import SiteConfig
 from evcclib.model import Now
 
@@ -53,6 +54,11 @@ class Home:
     options: ApiOptions
 
     @property
+    def words(self) -> Vocabulary:
+        """How clients are spoken to."""
+        return VOCABULARIES[self.options.compat]
+
+    @property
     def context(self) -> Context:
         """How texts are read on this channel."""
         return Context(site=self.site)
@@ -67,12 +73,12 @@ class Home:
         raise Refused(404, LOADPOINT_MISSING.format(short(text)))
 
     def vehicle(self, path: Mapping[str, str]) -> str:
-        """The configured name of the vehicle of a path, which may also hold its title; raises `Refused` with 404."""
+        """The configured name of the vehicle of a path, which may also hold its title; raises `Refused`."""
         text = path["name"]
         for vehicle in self.site.vehicles:
             if text in (vehicle.name, vehicle.title):
                 return vehicle.name
-        raise Refused(404, f"vehicle not found: {short(text)}")
+        raise Refused(self.words.vehicle_missing, f"vehicle not found: {short(text)}")
 
     def titles(self) -> Mapping[str, str]:
         """Vehicle titles by configured name."""

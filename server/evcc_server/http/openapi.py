@@ -22,11 +22,11 @@ _ANYWHERE = {
 }
 
 
-def openapi(routes: Sequence[Route], version: str) -> Json:
+def openapi(routes: Sequence[Route], version: str, *, has_envelope: bool = True) -> Json:
     """The document for ``routes``."""
     paths: dict[str, dict[str, Json]] = {}
     for route in routes:
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, has_envelope=has_envelope)
     described: dict[str, Json] = {}
     described.update(sorted(paths.items()))
     return {
@@ -45,7 +45,7 @@ def openapi(routes: Sequence[Route], version: str) -> Json:
     }
 
 
-def _operation(route: Route) -> Json:
+def _operation(route: Route, *, has_envelope: bool) -> Json:
     parameters: list[Json] = [_parameter(parameter, "path") for parameter in route.parameters]
     parameters += [_parameter(parameter, "query") for parameter in route.query]
     operation: dict[str, Json] = {
@@ -53,7 +53,7 @@ def _operation(route: Route) -> Json:
         "tags": [route.group],
         "summary": route.summary,
         "parameters": parameters,
-        "responses": _responses(route),
+        "responses": _responses(route, has_envelope=has_envelope),
     }
     if route.changes_state:
         operation["security"] = [{}, {"token": []}]
@@ -81,14 +81,14 @@ def _parameter(parameter: Parameter, place: str) -> Json:
     return description
 
 
-def _responses(route: Route) -> Json:
+def _responses(route: Route, *, has_envelope: bool) -> Json:
     responses: dict[str, Json] = {}
     if route.has_no_content:
         responses[str(route.status)] = {"description": "done"}
     elif route.status >= 400:
         responses[str(route.status)] = _error_response("not available")
     else:
-        responses[str(route.status)] = _success(route)
+        responses[str(route.status)] = _success(route, has_envelope=has_envelope)
     errors = {str(status): text for status, text in route.errors.items()}
     for status, text in _ANYWHERE.items():
         errors.setdefault(status, text)
@@ -99,14 +99,14 @@ def _responses(route: Route) -> Json:
     return responses
 
 
-def _success(route: Route) -> Json:
-    if not route.has_envelope:
-        content: dict[str, Json] = {"schema": route.result, "example": route.result_example}
-    else:
-        schema: Schema = {"type": "object", "properties": {"result": route.result}, "required": ["result"]}
-        if route.other_result:
-            schema = {"anyOf": [schema, {"description": route.other_result}]}
-        content = {"schema": schema, "example": {"result": route.result_example}}
+def _success(route: Route, *, has_envelope: bool) -> Json:
+    schema, example = route.result, route.result_example
+    if has_envelope and route.has_envelope:
+        schema = {"type": "object", "properties": {"result": schema}, "required": ["result"]}
+        example = {"result": example}
+    if route.other_result:
+        schema = {"anyOf": [schema, {"description": route.other_result}]}
+    content: dict[str, Json] = {"schema": schema, "example": example}
     return {"description": "done", "content": {route.content_type: content}}
 
 

@@ -23,7 +23,7 @@ from evcc_server.http.setting_routes import (
     value_parameter,
     value_schema,
 )
-from evcc_server.http.state_routes import RATE_EXAMPLE, rate_json, rate_schema
+from evcc_server.http.state_routes import rate_example, rate_json, rate_schema
 from evcc_server.http.state_schema import PLAN_ID, SLOTS, STRATEGY
 from evcc_server.plan_texts import strategy_json, weekly_json
 from evcc_server.settings import BY_NAME, Setting, energy_plan, parse, parse_time, request
@@ -35,12 +35,12 @@ from evcclib.requests import ChangeVehicleSetting
 from evcclib.settings import Scope
 from evcclib.timetable.plans import PlanStrategy, VehiclePlan, WeeklyPlan
 
-_SLOT = rate_schema({"type": ["number", "null"], "description": "null where the price list has none"})
+_SLOT_PRICE: Schema = {"type": ["number", "null"], "description": "null where the price list has none"}
 _PLAN: Schema = {
     "type": "object",
     "properties": {
         "duration": {"type": "integer", "description": "seconds needed at power"},
-        "plan": {"type": ["array", "null"], "items": _SLOT},
+        "plan": {"type": ["array", "null"]},
         "unit": {"type": "string"},
         "power": {"type": "number", "description": "W"},
         "pieces": {
@@ -150,6 +150,13 @@ _SOC = Parameter(
 )
 
 
+def _plan_schema(word: str) -> Schema:
+    plan: Schema = {"type": ["array", "null"], "items": rate_schema(word, _SLOT_PRICE)}
+    members = _PLAN["properties"]
+    assert isinstance(members, dict)
+    return _PLAN | {"properties": {**members, "plan": plan}}
+
+
 def plan_routes(home: Home) -> Iterator[Route]:
     """The routes of this module."""
     yield from _target(home)
@@ -192,8 +199,8 @@ def _target(home: Home) -> Iterator[Route]:
                 example="2035-03-07T06:00:00Z",
             ),
         ),
-        result=_PLAN,
-        result_example={"duration": 13583, "plan": [RATE_EXAMPLE], "unit": "EUR", "power": 3680},
+        result=_plan_schema(home.words.price),
+        result_example={"duration": 13583, "plan": [rate_example(home.words.price)], "unit": "EUR", "power": 3680},
         errors={400: "not a time", 404: "no such loadpoint"},
     )
 
@@ -244,7 +251,9 @@ def _in_force(home: Home) -> Iterator[Route]:
 def _shown(home: Home, preview: PlanPreview) -> dict[str, Json]:
     zone, by = home.site.time_zone, preview.target_time
     return {
-        "planTime": rest(UNSET_TIME if by is None or not preview.number else by.astimezone(zone), home.options.compat),
+        "planTime": rest(
+            UNSET_TIME if by is None or not preview.number else by.astimezone(zone), home.words.nested_times
+        ),
         "duration": whole(preview.duration),
         "plan": rest(Slots(preview.slots or (), zone), home.options.compat),
         "power": number(preview.power_w),

@@ -25,9 +25,14 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Enveloped:
-    """``{"result": value}``."""
+    """``{"result": value}``, or ``value`` alone to clients that expect it so."""
 
     value: Json
+
+
+def enveloped(text: str, *, has_envelope: bool) -> str:
+    """An encoded value as it goes out."""
+    return f'{{"result":{text}}}' if has_envelope else text
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from evcc_server.http.battery_routes import battery_routes
 from evcc_server.http.device_routes import device_routes
 from evcc_server.http.home import Home
 from evcc_server.http.operator_limit_routes import operator_limit_routes
@@ -21,6 +22,7 @@ def api_routes(home: Home) -> tuple[Route, ...]:
         *setting_routes(home),
         *plan_routes(home),
         *operator_limit_routes(home),
+        *battery_routes(home),
         *session_routes(home),
         *device_routes(),
     )

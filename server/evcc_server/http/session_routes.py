@@ -13,6 +13,7 @@ from evcc_server.keeping.store import EDITABLE, StoredSession
 from evcc_server.quoting import short
 from evcc_server.state.encode import Compat, Json, rest
 from evcc_server.state.values import UNSET_TIME
+from evcclib.events import SessionRecord
 
 _SESSION: Schema = {
     "type": "object",
@@ -145,12 +146,12 @@ def session_routes(home: Home) -> Iterator[Route]:
 
 def session_json(home: Home, stored: StoredSession) -> Json:
     """One element of the list; fields in the order clients know, unknown numbers 0."""
-    session, zone, compat = stored.session, home.site.time_zone, home.options.compat
+    session, zone, words = stored.session, home.site.time_zone, home.words
     finished = UNSET_TIME if session.finished is None else session.finished.astimezone(zone)
-    return {
+    shown: dict[str, Json] = {
         "id": stored.session_id,
         "created": rest(session.created.astimezone(zone)),
-        "finished": rest(finished, compat),
+        "finished": rest(finished, words.nested_times),
         "loadpoint": session.loadpoint,
         "identifier": session.identifier,
         "vehicle": session.vehicle,
@@ -159,6 +160,21 @@ def session_json(home: Home, stored: StoredSession) -> Json:
         "meterStop": rest(session.meter_stop_kwh or 0.0, Compat.V0_114),
         "chargedEnergy": rest(session.energy_charged_kwh, Compat.V0_114),
     }
+    return shown | _costs(session) if words.has_session_costs else shown
+
+
+def _costs(session: SessionRecord) -> dict[str, Json]:
+    """What it was made of, and null for what is not kept."""
+    known = {
+        "solarPercentage": session.solar_pct,
+        "price": session.price,
+        "pricePerKWh": session.price_per_kwh,
+        "co2PerKWh": session.co2_g_per_kwh,
+    }
+    return {key: rest(value, Compat.V0_127) for key, value in known.items()} | dict.fromkeys(_NOT_KEPT)
+
+
+_NOT_KEPT = ("chargeDuration", "socStart", "socEnd", "addedRange", "referencePricePerKWh", "referenceCo2PerKWh")
 
 
 def _session_id(call: Call) -> int:

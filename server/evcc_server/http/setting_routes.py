@@ -143,15 +143,18 @@ def _setter(home: Home, setting: Setting) -> Handler:
         await home.gateway.submit(request(setting, owner, value))
         if setting.spec is not None and setting.spec.kind is Kind.TIME:
             return Enveloped(goals_json(home, owner))
-        return Enveloped(result_value(home, value))
+        result = result_value(home, value)
+        return Enveloped(home.words.vehicle_goal(result) if setting.scope is Scope.VEHICLE else result)
 
     return handle
 
 
 def _clearer(home: Home, setting: Setting) -> Handler:
+    is_limit = setting.spec is not None and setting.spec.kind is Kind.OPTIONAL_NUMBER
+
     async def handle(call: Call) -> Answer:
         await home.gateway.submit(request(setting, owner_of(home, setting.scope, call), None))
-        return Enveloped({})
+        return Enveloped(home.words.no_limit() if is_limit else {})
 
     return handle
 
@@ -194,7 +197,7 @@ def _everywhere(home: Home, limit: Setting) -> Iterator[Route]:
 
     async def clear_all(_: Call) -> Answer:
         await home.gateway.submit(*(request(limit, loadpoint, None) for loadpoint in count))
-        return Enveloped({})
+        return Enveloped(home.words.no_limit())
 
     yield Route(
         method="POST",

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 
 from evcc_server.http.home import Home
 from evcc_server.http.jq_filter import JqFilter
-from evcc_server.http.route import Answer, Body, Call, Enveloped, Parameter, Refused, Route, Schema
+from evcc_server.http.route import Answer, Body, Call, Enveloped, Parameter, Refused, Route, Schema, enveloped
 from evcc_server.http.setting_routes import LOADPOINT_ID
-from evcc_server.http.state_schema import EXAMPLE_STATE, state_schema
+from evcc_server.http.state_schema import STATES
 from evcc_server.settings import parse_flag
 from evcc_server.state.encode import Json, dumps, number, rest_document, time_text
+from evcc_server.state.forecast import in_quarters
 from evcclib.errors import InvalidSetting
 from evcclib.model import RemoteDemand, TariffKind
 from evcclib.requests import DemandRemotely
@@ -20,25 +21,30 @@ from evcclib.tariff import Rate
 TELEMETRY = "telemetry"
 
 
-def rate_schema(price: Schema) -> Schema:
-    """Of `rate_json`."""
+def rate_schema(word: str, price: Schema) -> Schema:
+    """Of `rate_json`; ``word``: the member that holds the price."""
     return {
         "type": "object",
         "properties": {
             "start": {"type": "string", "format": "date-time"},
             "end": {"type": "string", "format": "date-time"},
-            "price": price,
+            word: price,
         },
-        "required": ["start", "end", "price"],
+        "required": ["start", "end", word],
     }
 
 
-_RATE = rate_schema({"type": "number"})
-RATE_EXAMPLE: Json = {"start": "2023-03-06T00:00:00+01:00", "end": "2023-03-07T00:00:00+01:00", "price": 0.399}
+_PRICE: Schema = {"type": "number"}
+
+
+def rate_example(word: str) -> Json:
+    """Of `rate_json`."""
+    return {"start": "2023-03-06T00:00:00+01:00", "end": "2023-03-07T00:00:00+01:00", word: 0.399}
 
 
 def state_routes(home: Home) -> Iterator[Route]:
     """The routes of this module."""
+    described = STATES[home.options.compat]
     yield Route(
         method="GET",
         path="/api/state",
@@ -53,8 +59,8 @@ def state_routes(home: Home) -> Iterator[Route]:
                 example=".loadpoints[0].chargePower",
             ),
         ),
-        result=state_schema(),
-        result_example=EXAMPLE_STATE,
+        result=described.schema,
+        result_example=described.example,
         other_result="with jq: the filter's output",
         errors={
             400: "the filter is not valid or asks for too much",
@@ -63,6 +69,7 @@ def state_routes(home: Home) -> Iterator[Route]:
         },
     )
     yield from _health(home)
+    yield from _access(home)
     yield from _tariff(home)
     yield from _telemetry(home)
     yield from _remote_demand(home)
@@ -84,12 +91,11 @@ class _State:
         if hub.version != self._version:
             self._text = dumps(rest_document(hub.snapshot, self._home.options.compat))
             self._version = hub.version
-        envelope = f'{{"result":{self._text}}}\n'
         program = call.query.get("jq", "")
         if program:
-            document = envelope if ".result" in program else self._text
+            document = enveloped(self._text, has_envelope=".result" in program)
             return Body(await self._filter.run(program, document) + b"\n")
-        return Body(envelope.encode())
+        return Body(f"{enveloped(self._text, has_envelope=self._home.words.has_envelope)}\n".encode())
 
 
 def _health(home: Home) -> Iterator[Route]:
@@ -112,17 +118,38 @@ def _health(home: Home) -> Iterator[Route]:
     )
 
 
+def _access(home: Home) -> Iterator[Route]:
+    is_open = home.options.token is None and not home.options.is_local_only
+
+    async def status(_: Call) -> Answer:
+        return Enveloped(is_open)
+
+    yield Route(
+        method="GET",
+        path="/api/auth/status",
+        group="state",
+        summary="Whether everybody may change settings; there are no accounts",
+        handler=status,
+        result={"type": "boolean"},
+        result_example=True,
+    )
+
+
 def _tariff(home: Home) -> Iterator[Route]:
+    word = home.words.price
+    rates: Schema = {"type": "array", "items": rate_schema(word, _PRICE)}
+
     async def tariff(call: Call) -> Answer:
         try:
-            rates = home.gateway.rates(TariffKind(call.path["type"]))
+            found = home.gateway.rates(TariffKind(call.path["type"]))
         except ValueError:
-            rates = None
-        if rates is None:
+            found = None
+        if found is None:
             raise Refused(404, "tariff not available")
-        if rates.is_outdated:
+        if found.is_outdated:
             raise Refused(503, "outdated")
-        return Enveloped({"rates": [rate_json(home, rate) for rate in rates.rates]})
+        slots = in_quarters(found) if home.words.in_quarters else found.rates
+        return Enveloped({"rates": [rate_json(home, rate) for rate in slots]})
 
     yield Route(
         method="GET",
@@ -138,8 +165,8 @@ def _tariff(home: Home) -> Iterator[Route]:
                 example="grid",
             ),
         ),
-        result={"type": "object", "properties": {"rates": {"type": "array", "items": _RATE}}, "required": ["rates"]},
-        result_example={"rates": [RATE_EXAMPLE]},
+        result={"type": "object", "properties": {"rates": rates}, "required": ["rates"]},
+        result_example={"rates": [rate_example(word)]},
         errors={404: "no such tariff is configured", 503: "the provider has not answered for two hours"},
     )
 
@@ -228,5 +255,5 @@ def rate_json(home: Home, rate: Rate) -> Json:
     return {
         "start": time_text(rate.start.astimezone(zone)),
         "end": time_text(rate.end.astimezone(zone)),
-        "price": number(rate.price),
+        home.words.price: number(rate.price),
     }

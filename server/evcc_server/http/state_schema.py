@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import NamedTuple
+
 from evcc_server.http.route import Schema
 from evcc_server.settings import TABLE
-from evcc_server.state.encode import Json
+from evcc_server.state.encode import Compat, Json
 from evcclib.commands import BatteryMode
 from evcclib.model import ChargeMode
 from evcclib.settings import Kind, Scope
@@ -243,4 +246,47 @@ EXAMPLE_STATE: Json = {
     "siteTitle": "Home",
     "vehicles": [],
     "version": "0.114.1 (evcclib 0.1.0)",
+}
+
+
+class Described(NamedTuple):
+    """What the state document is to one generation of clients."""
+
+    schema: Schema
+    example: Json
+
+
+_OF_2023 = Described(state_schema(), EXAMPLE_STATE)
+STATES: Mapping[Compat, Described] = {
+    Compat.V0_114: _OF_2023,
+    Compat.V0_127: _OF_2023,
+    Compat.TODAY: Described(
+        {
+            "type": "object",
+            "description": "the keys that docs/clients.md lists; what a home has not got is missing",
+            "properties": {
+                "version": _TEXT,
+                "siteTitle": _TEXT,
+                "apiReady": _FLAG,
+                "grid": {"type": ["object", "null"]},
+                "pv": {"type": "array", "items": {"type": "object"}},
+                "battery": {"type": ["object", "null"]},
+                "vehicles": {"type": "object", "additionalProperties": {"type": "object"}},
+                "forecast": {"type": "object"},
+                "statistics": {"type": "object"},
+                "loadpoints": {"type": "array", "items": {"type": "object"}},
+            },
+            "required": ["version", "siteTitle", "apiReady", "grid", "pv", "battery", "vehicles", "loadpoints"],
+        },
+        {
+            "version": "0.313.2 (evcclib 0.1.0)",
+            "siteTitle": "Home",
+            "apiReady": True,
+            "grid": {"name": "grid", "power": -412.5},
+            "pv": [],
+            "battery": None,
+            "vehicles": {"golf": {"title": "blauer e-Golf", "capacity": 44}},
+            "loadpoints": [],
+        },
+    ),
 }

@@ -185,7 +185,8 @@ class ControlLoop:
         """Let every outlet see the site as it is now, but for what is not on the disk yet."""
         now = self._clock.now()
         self._shown = self._persistence.shown(self._site.view(now=now), self._shown)
-        self._hub.publish(self._shown, now, limit=self._limits.in_force(now.instant), is_cycle=is_cycle)
+        limit, rates = self._limits.in_force(now.instant), self._samples.current_rates()
+        self._hub.publish(self._shown, now, limit=limit, rates=rates, is_cycle=is_cycle)
 
     def view(self) -> SiteView:
         """See `Gateway.view`."""

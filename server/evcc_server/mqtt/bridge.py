@@ -28,8 +28,10 @@ from evcc_server.mqtt.topics import (
     Aim,
     UnknownTopic,
     aim,
+    battery_mode,
     energy_plan,
     energy_planned_at,
+    is_battery_mode,
     is_operator_limit,
     operator_limit,
     value,
@@ -41,6 +43,7 @@ from evcc_server.state.hub import Hub, Key, News, Subscription
 from evcc_server.state.values import Counter, Names, Phases, Slots, Unset, Value
 from evcclib.config import SiteConfig
 from evcclib.errors import InvalidSetting, UnknownTarget
+from evcclib.requests import CommandBatteries
 
 log = logging.getLogger("evcc_server.mqtt")
 
@@ -75,10 +78,11 @@ class Bridge:
     ) -> None:
         self._link = link
         self._root = options.root
-        self._has_json = options.has_json
+        self._has_json = options.has_json and hub.words.has_documents
         self._compat = options.compat
         self._gateway = gateway
         self._hub = hub
+        self._words = hub.words
         self._clock = clock
         self._context = Context(site=site, has_unset_words=True)
         self._is_connected = False
@@ -174,7 +178,7 @@ class Bridge:
             if len(texts) == len(before.publications):
                 pairs = zip(before.publications, texts, strict=True)
                 return _Shown(each, tuple(Publication(old.topic, text.encode()) for old, text in pairs))
-        entries = dict(tree.value_entries(self._root, key, each))
+        entries = dict(tree.value_entries(self._root, key, each, self._words))
         if before is not None:
             for topic in sorted({old.topic for old in before.publications} - entries.keys()):
                 self._publish((topic, ""))
@@ -222,12 +226,19 @@ class Bridge:
                         await self._obey(topic, payload)
 
     async def _erase_stale(self) -> None:
-        found = await self._link.retained(
-            (f"{self._root}/site/#", f"{self._root}/loadpoints/#", f"{self._root}/vehicles/#")
-        )
+        kinds = ("site", "loadpoints", "vehicles")
+        found = await self._link.retained(tuple(f"{self._root}/{kind}/#" for kind in kinds))
         if found:
             await self._hub.cycled.wait()
-            self._erase(tree.stale(self._root, self._hub.snapshot, found))
+            document = self._hub.snapshot
+            stale = {*tree.stale(self._root, document, found, self._words.passing)}
+            stale |= self._topics_of_others() & set(found)
+            self._erase(sorted(stale))
+
+    def _topics_of_others(self) -> frozenset[str]:
+        """What another generation of clients would be shown, and ours is not: the owner has changed ``api: compat``."""
+        others = [tree.topics(self._root, each, words) for words, each in self._hub.in_other_words()]
+        return frozenset[str]().union(*others) - tree.topics(self._root, self._hub.snapshot, self._words)
 
     def _erase(self, topics: Iterable[str]) -> None:
         for topic in topics:
@@ -243,12 +254,15 @@ class Bridge:
             if is_operator_limit(self._root, topic):
                 shown = tree.OPERATOR_LIMIT_KEYS
                 is_command = await self._limit(payload)
+            elif is_battery_mode(self._root, topic):
+                shown = tree.BATTERY_MODE_KEYS
+                is_command = await self._command_batteries(payload)
             elif (loadpoint := energy_planned_at(self._root, topic, self._context)) is not None:
                 shown = frozenset((loadpoint, key) for key in ENERGY_PLAN_KEYS)
                 is_command = await self._plan_energy(loadpoint, payload)
             else:
                 target = aim(self._root, topic, self._context)
-                shown = tree.setting_keys(target.setting, target.owner)
+                shown = tree.setting_keys(target.setting, target.owner, self._words)
                 is_command = await self._set(target, payload)
             if not is_command and not payload:
                 return  # nothing was asked for, and nothing lies there
@@ -273,6 +287,14 @@ class Bridge:
                 await self._gateway.limit(GIVER, power_w, lasts)
             case _:
                 return False
+        return True
+
+    async def _command_batteries(self, payload: bytes) -> bool:
+        """Say what the home batteries do; whether ``payload`` is a command."""
+        mode = battery_mode(payload)
+        if mode is ...:
+            return False
+        await self._gateway.submit(CommandBatteries(mode))
         return True
 
     async def _plan_energy(self, loadpoint: int, payload: bytes) -> bool:

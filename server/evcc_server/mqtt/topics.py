@@ -8,6 +8,7 @@
     <root>/loadpoints/<id>/planEnergy/set              energy and time at once, in JSON
     <root>/vehicles/<name>/<spelling>/set              today's names
     <root>/site/operatorLimit/set                      no setting, it ends by itself
+    <root>/site/batteryMode/set                        nor this
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from types import EllipsisType
 
 from evcc_server.quoting import short
 from evcc_server.settings import (
+    BATTERY_MODE,
     BY_TOPIC,
     NO_VALUE_WORDS,
     OPERATOR_LIMIT,
@@ -29,8 +31,10 @@ from evcc_server.settings import (
     Setting,
     energy_plan_in,
     parse,
+    parse_battery_mode,
     parse_operator_limit,
 )
+from evcclib.commands import BatteryMode
 from evcclib.errors import InvalidSetting, UnknownTarget
 from evcclib.requests import Request
 from evcclib.settings import FLAWS, Scope
@@ -130,6 +134,17 @@ def energy_plan(loadpoint: int, payload: bytes, context: Context) -> tuple[Reque
 def is_operator_limit(root: str, topic: str) -> bool:
     """Whether ``topic`` is that of the grid operator's limit."""
     return topic == f"{root}/site/{OPERATOR_LIMIT}/{SET}"
+
+
+def is_battery_mode(root: str, topic: str) -> bool:
+    """Whether ``topic`` is where another energy manager says what home batteries do."""
+    return topic == f"{root}/site/{BATTERY_MODE}/{SET}"
+
+
+def battery_mode(payload: bytes) -> BatteryMode | EllipsisType | None:
+    """What they are to do; None: nothing in particular, ``...`` when it is no command. Raises `InvalidSetting`."""
+    text = _text(payload)
+    return parse_battery_mode(text) if text else ...
 
 
 def operator_limit(payload: bytes) -> tuple[float, timedelta] | EllipsisType | None:

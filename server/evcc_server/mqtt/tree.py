@@ -15,11 +15,13 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from evcc_server.settings import OPERATOR_LIMIT, Owner, Setting
-from evcc_server.state.document import PASSING_KEYS, Document, Keys
-from evcc_server.state.encode import NOT_ON_MQTT, Compat, dumps, mqtt, mqtt_extra, rest_keys
+from evcc_server.mqtt.topics import SET
+from evcc_server.settings import BATTERY_MODE, OPERATOR_LIMIT, Owner, Setting
+from evcc_server.state.document import Document, Keys
+from evcc_server.state.encode import Compat, dumps, mqtt, mqtt_extra, rest_keys
 from evcc_server.state.hub import Key, Place
-from evcc_server.state.values import Names, Records, Value
+from evcc_server.state.values import Listing, Names, Records, Value
+from evcc_server.state.vocabulary import OF_2023, Vocabulary
 
 Entry = tuple[str, str]
 """A topic and its payload; an empty payload deletes the topic."""
@@ -68,16 +70,16 @@ _NO_LEVEL = frozenset("/+#\0")
 """What a vehicle whose name is to be a level of a topic has not got in it."""
 
 
-def value_entries(root: str, key: Key, value: Value) -> Iterator[Entry]:
+def value_entries(root: str, key: Key, value: Value, words: Vocabulary = OF_2023) -> Iterator[Entry]:
     """The topics of one value, the same under every spelling."""
     owner, name = key
-    if name in NOT_ON_MQTT or (isinstance(owner, str) and _NO_LEVEL & set(owner)):
+    if (owner is None and name in words.off_mqtt) or (isinstance(owner, str) and _NO_LEVEL & set(owner)):
         return
     where = place(root, owner)
     for topic, payload in mqtt(name, value):
         yield f"{where}/{topic}", payload
     if isinstance(owner, int):
-        for topic, payload in mqtt_extra(name, value):
+        for topic, payload in mqtt_extra(words.also_on.get(name, ()), name, value):
             yield f"{where}/{topic}", payload
 
 
@@ -100,9 +102,9 @@ def keys(document: Document) -> Iterator[tuple[Key, Value]]:
             yield (vehicle, name), value
 
 
-def setting_keys(setting: Setting, owner: Owner) -> frozenset[Key]:
+def setting_keys(setting: Setting, owner: Owner, words: Vocabulary = OF_2023) -> frozenset[Key]:
     """Where a setting's present value is shown, to be shown again after a refused command [M-10]."""
-    return frozenset((owner, key) for key in setting.document_keys)
+    return frozenset((owner, key) for key in words.keys_of(setting))
 
 
 OPERATOR_LIMIT_KEYS: frozenset[Key] = frozenset(
@@ -111,32 +113,47 @@ OPERATOR_LIMIT_KEYS: frozenset[Key] = frozenset(
 """Where the grid operator's limit is shown while there is one."""
 
 
-def stale(root: str, document: Document, found: Iterable[str]) -> Iterator[str]:
+BATTERY_MODE_KEYS: frozenset[Key] = frozenset({(None, BATTERY_MODE)})
+
+
+def topics(root: str, document: Document, words: Vocabulary) -> frozenset[str]:
+    """All that a generation's values and documents are published on."""
+    found = {topic for key, value in keys(document) for topic, _ in value_entries(root, key, value, words)}
+    if words.has_documents:
+        found |= {place(root, loadpoint) for loadpoint in (None, *range(len(document.loadpoints)))}
+    return frozenset(found)
+
+
+def stale(
+    root: str, document: Document, found: Iterable[str], passing: frozenset[str] = OF_2023.passing
+) -> Iterator[str]:
     """Those of the retained topics ``found`` that an earlier configuration or version of ours has left behind [M-11]."""
     cars = {key: value for key, value in keys(document) if isinstance(key[0], str)}
     shown = {topic for key, value in cars.items() for topic, payload in value_entries(root, key, value) if payload}
     for topic in found:
         match topic.removeprefix(f"{root}/").split("/"):
             case ["loadpoints", number, *rest] if re.fullmatch(r"[1-9][0-9]*", number):
-                if int(number) > len(document.loadpoints) or _is_gone(document.loadpoints[int(number) - 1], rest):
+                if int(number) > len(document.loadpoints) or _is_gone(
+                    document.loadpoints[int(number) - 1], rest, passing
+                ):
                     yield topic
-            case ["vehicles", name, key, *rest] if [key, *rest][-1] != "set":
+            case ["vehicles", name, key, *rest] if [key, *rest][-1] != SET:
                 keys_there = document.vehicles.get(name)
                 if keys_there is None or (key in keys_there and topic not in shown):
                     yield topic
-            case ["site", *rest] if _is_gone(document.site, rest):
+            case ["site", *rest] if _is_gone(document.site, rest, passing):
                 yield topic
             case ["site", ("pv" | "battery" | "vehicles") as name, number, *_] if re.fullmatch(r"[0-9]+", number):
                 if not 1 <= int(number) <= _length(document.site.get(name)):
                     yield topic
 
 
-def _is_gone(keys: Keys, levels: list[str]) -> bool:
+def _is_gone(keys: Keys, levels: list[str], passing: frozenset[str]) -> bool:
     """Whether the topic ``levels`` was a key's that is retired, or that is not among ``keys`` now."""
-    if not levels or levels[-1] == "set":  # a command that waits for us
+    if not levels or levels[-1] == SET:  # a command that waits for us
         return False
-    return levels[0] in RETIRED_KEYS or levels[0] in PASSING_KEYS - keys.keys()
+    return levels[0] in RETIRED_KEYS or levels[0] in passing - keys.keys()
 
 
 def _length(value: Value) -> int:
-    return len(value.items) if isinstance(value, Records | Names) else 0
+    return len(value.items) if isinstance(value, Records | Names | Listing) else 0

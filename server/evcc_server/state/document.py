@@ -10,21 +10,23 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, tzinfo
 from enum import StrEnum
-from operator import attrgetter
 from typing import Final, NamedTuple
 
 from evcc_server.plan_texts import wall_text
 from evcc_server.settings import TABLE
 from evcc_server.state.awaited import ends_at, to_second
+from evcc_server.state.facts import NO_FACTS, Facts
 from evcc_server.state.reasons_text import battery_text, reason_text
-from evcc_server.state.values import UNSET_TIME, Counter, Names, Phases, Records, Slots, Structure, Unset, Value
+from evcc_server.state.shapes import age_of, counter, known, local, phases, rounded, total
+from evcc_server.state.shown_settings import ShownSettings, shown_strategy
+from evcc_server.state.values import UNSET_TIME, Counter, Names, Records, Slots, Structure, Value
 from evcclib.commands import BatteryMode
-from evcclib.model import Now, PhaseTriple, RemoteDemand
+from evcclib.model import Now, RemoteDemand
 from evcclib.reasons import BatteryReason, Reason, ReasonCode
-from evcclib.settings import Kind, LoadpointSettings, Scope, SiteSettings, VehicleSettings
-from evcclib.timetable.plans import PlanStrategy, WeeklyPlan
+from evcclib.settings import Scope, VehicleSettings
+from evcclib.timetable.plans import WeeklyPlan
 from evcclib.units import ZERO, Instant, round_half_away, whole_seconds
 from evcclib.view import BatteryView, LoadpointView, SiteView
 
@@ -39,6 +41,7 @@ class Labels:
     time_zone: tzinfo
     currency: str = "EUR"
     language: str = "en"
+    facts: Facts = NO_FACTS
 
 
 class LimitReason(StrEnum):
@@ -103,10 +106,10 @@ def document(view: SiteView, labels: Labels, now: Now, limit: LimitInForce | Non
         {**_loadpoint(loadpoint, labels, now, place), **shown_of(loadpoint)}
         for place, loadpoint in enumerate(view.loadpoints)
     ]
-    site = {**_site(view, labels), **_commanded(view.batteries, labels, now)}
+    site = {**_site(view, labels), **commanded(view.batteries, labels, now)}
     if limit is not None:
-        site |= _operator_limit(limit, labels, now)
-    return Document(site, tuple(loadpoints), _OF_VEHICLES.shown(view, labels))
+        site |= operator_limit(limit, labels, now)
+    return Document(site, tuple(loadpoints), OF_VEHICLES.shown(view, labels))
 
 
 _NO_ACCOUNTS = Structure({"vehicles": Structure({})})
@@ -115,36 +118,6 @@ _NO_ACCOUNTS = Structure({"vehicles": Structure({})})
 @functools.cache
 def _names(words: tuple[str, ...]) -> Names:
     return Names(words)
-
-
-class _Rows:
-    """The settings of a scope, each under its key. Those of a step are nearly always the very ones of the step before."""
-
-    def __init__(self, scope: Scope) -> None:
-        rows = [(row.key, row.spec) for row in TABLE if row.scope is scope and row.spec is not None]
-        self._keys = [key for key, _ in rows]
-        self._values = attrgetter(*(spec.name for _, spec in rows))
-        self._modes = [key for key, spec in rows if spec.kind is Kind.MODE]
-        self._times = [key for key, spec in rows if spec.kind is Kind.TIME]
-        self._strategies = [key for key, spec in rows if spec.kind is Kind.STRATEGY]
-        self._last: dict[int, tuple[SiteSettings | LoadpointSettings, Labels, Keys]] = {}
-
-    def shown(self, settings: SiteSettings | LoadpointSettings, labels: Labels, place: int = 0) -> Keys:
-        """``place``: of several such settings, which; those shown there last are not worked out again."""
-        last = self._last.get(place)
-        if last is None or last[0] is not settings or last[1] is not labels:
-            last = self._last[place] = settings, labels, self._made(settings, labels)
-        return last[2]
-
-    def _made(self, settings: SiteSettings | LoadpointSettings, labels: Labels) -> Keys:
-        keys = dict(zip(self._keys, self._values(settings), strict=True))
-        for key in self._modes:
-            keys[key] = keys[key].value
-        for key in self._strategies:
-            keys[key] = _strategy(keys[key])
-        for key in self._times:
-            keys[key] = _local(keys[key], labels)
-        return keys
 
 
 class _Vehicles:
@@ -165,14 +138,14 @@ class _Vehicles:
 
 def _vehicle_keys(settings: VehicleSettings, title: str, labels: Labels) -> Keys:
     plan = settings.plan
-    shown = None if plan is None else Structure({"soc": plan.soc_pct, "time": _local(plan.time, labels)})
+    shown = None if plan is None else Structure({"soc": plan.soc_pct, "time": local(plan.time, labels.time_zone)})
     return {
         "title": title,
         "minSoc": settings.soc_min_pct,
         "limitSoc": settings.soc_target_pct,
         "plan": shown,
         "repeatingPlans": Records(tuple([_weekly(each) for each in settings.weekly_plans])),
-        "planStrategy": _strategy(settings.plan_strategy),
+        "planStrategy": shown_strategy(settings.plan_strategy),
     }
 
 
@@ -186,13 +159,7 @@ def _weekly(plan: WeeklyPlan) -> Mapping[str, Value]:
     }
 
 
-@functools.lru_cache(maxsize=64)
-def _strategy(strategy: PlanStrategy) -> Structure:
-    precondition_s = round(strategy.precondition.total_seconds())
-    return Structure({"continuous": strategy.is_continuous, "precondition": precondition_s})
-
-
-_OF_SITE, _OF_LOADPOINT, _OF_VEHICLES = _Rows(Scope.SITE), _Rows(Scope.LOADPOINT), _Vehicles()
+_OF_SITE, _OF_LOADPOINT, OF_VEHICLES = ShownSettings(Scope.SITE), ShownSettings(Scope.LOADPOINT), _Vehicles()
 
 
 def _site(view: SiteView, labels: Labels) -> Keys:
@@ -205,12 +172,12 @@ def _site(view: SiteView, labels: Labels) -> Keys:
         "batteryConfigured": view.has_battery,
         "currency": labels.currency,
         "vehicles": _names(view.vehicles),
-        **_OF_SITE.shown(view.settings, labels),
+        **_OF_SITE.shown(view.settings, labels.time_zone),
         "pvPower": view.pv_power_w,
         "auxPower": view.aux_power_w,
         "homePower": view.home_power_w,
         "greenShare": view.green_share,
-        "savingsSince": _local(view.savings.since, labels),
+        "savingsSince": local(view.savings.since, labels.time_zone),
         "savingsTotalCharged": Counter(view.savings.total_charged_kwh),
         "savingsGridCharged": Counter(view.savings.grid_charged_kwh),
         "savingsSelfConsumptionCharged": Counter(view.savings.self_consumption_charged_kwh),
@@ -220,23 +187,23 @@ def _site(view: SiteView, labels: Labels) -> Keys:
     }
     if view.has_grid:
         keys["gridPower"] = view.grid_power_w
-        keys["gridAge"] = _age(view.grid_age)
+        keys["gridAge"] = age_of(view.grid_age)
     if view.has_pv:
         keys["pv"] = Records(tuple(map(_inverter, view.pv_powers_w, view.pv_energies_kwh)))
     if view.has_battery:
         keys["batteryPower"] = view.battery_power_w
-        keys["batterySoc"] = _rounded(view.battery_soc_pct)
-        keys["batteryCapacity"] = _rounded(view.battery_capacity_kwh)
+        keys["batterySoc"] = rounded(view.battery_soc_pct)
+        keys["batteryCapacity"] = rounded(view.battery_capacity_kwh)
         keys["battery"] = Records(tuple(_battery(battery) for battery in view.batteries))
-    keys |= _known(
+    keys |= known(
         {
-            "gridPowers": _phases(view.grid_powers_w),
-            "gridCurrents": _phases(view.grid_currents_a),
-            "gridEnergy": _counter(view.grid_energy_kwh),
-            "gridReturnEnergy": _counter(view.grid_energy_export_kwh),
-            "pvEnergy": _sum(view.pv_energies_kwh),
-            "batteryEnergy": _sum([battery.energy_discharged_kwh for battery in view.batteries]),
-            "batteryReturnEnergy": _sum([battery.energy_charged_kwh for battery in view.batteries]),
+            "gridPowers": phases(view.grid_powers_w),
+            "gridCurrents": phases(view.grid_currents_a),
+            "gridEnergy": counter(view.grid_energy_kwh),
+            "gridReturnEnergy": counter(view.grid_energy_export_kwh),
+            "pvEnergy": total(view.pv_energies_kwh),
+            "batteryEnergy": total([battery.energy_discharged_kwh for battery in view.batteries]),
+            "batteryReturnEnergy": total([battery.energy_charged_kwh for battery in view.batteries]),
             "tariffGrid": view.tariff_grid,
             "tariffFeedIn": view.tariff_feed_in,
             "tariffCo2": view.tariff_co2,
@@ -247,7 +214,8 @@ def _site(view: SiteView, labels: Labels) -> Keys:
     return keys
 
 
-def _operator_limit(limit: LimitInForce, labels: Labels, now: Now) -> Keys:
+def operator_limit(limit: LimitInForce, labels: Labels, now: Now) -> Keys:
+    """The grid operator's limit, as every generation shows it."""
     until = None if limit.expires_at is None else now.utc + (limit.expires_at - now.instant)
     return {
         "operatorLimit": limit.power_w,
@@ -257,7 +225,7 @@ def _operator_limit(limit: LimitInForce, labels: Labels, now: Now) -> Keys:
     }
 
 
-def _commanded(batteries: Sequence[BatteryView], labels: Labels, now: Now) -> Keys:
+def commanded(batteries: Sequence[BatteryView], labels: Labels, now: Now) -> Keys:
     """What the batteries that can be told what to do have been told: of several that differ, the first that is not free."""
     told = [battery for battery in batteries if battery.modes]
     if not told:
@@ -282,10 +250,10 @@ def _battery_reason(reason: BatteryReason, labels: Labels, now: Now) -> Structur
 
 
 def _loadpoint(view: LoadpointView, labels: Labels, now: Now, place: int) -> Keys:
-    phases = view.settings.phases_configured
+    configured = view.settings.phases_configured
     keys: dict[str, Value] = {
         "title": view.title,
-        **_OF_LOADPOINT.shown(view.settings, labels, place),
+        **_OF_LOADPOINT.shown(view.settings, labels.time_zone, place),
         "enabled": view.is_enabled,
         "connected": view.is_connected,
         "charging": view.is_charging,
@@ -297,8 +265,8 @@ def _loadpoint(view: LoadpointView, labels: Labels, now: Now, place: int) -> Key
         "chargeRemainingDuration": whole_seconds(view.remaining_duration or ZERO),
         "chargeRemainingEnergy": (view.remaining_energy_kwh or 0.0) * 1000.0,
         "connectedDuration": whole_seconds(view.connected_duration or ZERO),
-        "phasesConfigured": phases if view.can_switch_phases else None,
-        "phases": phases if view.can_switch_phases else view.phases_enabled,
+        "phasesConfigured": configured if view.can_switch_phases else None,
+        "phases": configured if view.can_switch_phases else view.phases_enabled,
         "phasesEnabled": view.phases_enabled,
         "phasesActive": view.phases_active,
         "phaseAction": view.phase_action.value,
@@ -306,24 +274,24 @@ def _loadpoint(view: LoadpointView, labels: Labels, now: Now, place: int) -> Key
         "pvAction": view.pv_action.value,
         "pvRemaining": whole_seconds(view.pv_remaining),
         "planActive": view.plan_is_active,
-        "planProjectedStart": _local(view.plan_projected_start, labels),
-        **_planned(view, labels),
+        "planProjectedStart": local(view.plan_projected_start, labels.time_zone),
+        **planned(view, labels),
         "chargerFeatureIntegratedDevice": view.charger_is_integrated,
         "chargerIcon": view.charger_icon or None,
-        "chargerAge": _age(view.charger_age),
+        "chargerAge": age_of(view.charger_age),
         "commandPending": bool(view.commands_pending),
         "vehicleDetectionActive": view.vehicle_detection_is_active,
-        "reason": _reason(view.reason, labels, now),
+        "reason": shown_reason(view.reason, labels, now),
     }
     if view.remote_source or view.remote_demand is not RemoteDemand.ENABLE:
         # null, once it is over: to clients of 2023 an empty text is a demand
         keys["remoteDisabled"] = view.remote_demand.value or None
         keys["remoteDisabledSource"] = view.remote_source
-    keys |= _known(
+    keys |= known(
         {
-            "chargeCurrents": _phases(view.currents_a),
-            "chargeVoltages": None if view.can_switch_phases else _phases(view.voltages_v),
-            "chargeTotalImport": _counter(view.energy_total_kwh),
+            "chargeCurrents": phases(view.currents_a),
+            "chargeVoltages": None if view.can_switch_phases else phases(view.voltages_v),
+            "chargeTotalImport": counter(view.energy_total_kwh),
             "vehicleIdentity": view.vehicle_identity,
             "climaterActive": view.is_climating,
             "planOverrun": None if view.plan_overrun is None else whole_seconds(view.plan_overrun),
@@ -334,21 +302,21 @@ def _loadpoint(view: LoadpointView, labels: Labels, now: Now, place: int) -> Key
     return keys
 
 
-def _planned(view: LoadpointView, labels: Labels) -> Keys:
+def planned(view: LoadpointView, labels: Labels) -> Keys:
     """What is due here, and when that is charged. Clients of 2023 see the time of a vehicle's plan as target time."""
     plan = view.plan
     keys: dict[str, Value] = {
         "effectivePlanId": plan.number,
         "effectivePlanSoc": 0 if plan.soc_pct is None else round_half_away(plan.soc_pct),
-        "effectivePlanTime": _local(plan.time, labels),
-        "effectivePlanStrategy": _strategy(plan.strategy),
+        "effectivePlanTime": local(plan.time, labels.time_zone),
+        "effectivePlanStrategy": shown_strategy(plan.strategy),
         "plan": Slots(plan.slots, labels.time_zone),
         "planEnergy": plan.energy_kwh,
-        "planTime": _local(plan.energy_time, labels),
-        "planProjectedEnd": _local(plan.projected_end, labels),
+        "planTime": local(plan.energy_time, labels.time_zone),
+        "planProjectedEnd": local(plan.projected_end, labels.time_zone),
     }
     if view.settings.target_time is None:
-        keys["targetTime"] = _local(plan.time, labels)
+        keys["targetTime"] = local(plan.time, labels.time_zone)
     return keys
 
 
@@ -370,10 +338,11 @@ def _vehicle(view: LoadpointView) -> Keys:
 
 def _nobodys(view: LoadpointView) -> Keys:
     """Of a home that names no vehicles: only what the station itself knows of a guest."""
-    return _known({"vehicleSoc": view.vehicle_soc_pct})
+    return known({"vehicleSoc": view.vehicle_soc_pct})
 
 
-def _reason(reason: Reason, labels: Labels, now: Now) -> Structure:
+def shown_reason(reason: Reason, labels: Labels, now: Now) -> Structure:
+    """Why a loadpoint does what it does, as every generation shows it."""
     if not reason.params and reason.limit is None and reason.until is None and reason.until_utc is None:
         return _plain_reason(reason.code, labels.language)
     until = ends_at(reason, now)
@@ -411,39 +380,3 @@ def _battery(battery: BatteryView) -> dict[str, float | Counter | None]:
 def _counted(**counts: float | None) -> dict[str, float | Counter | None]:
     """Those that the device counts."""
     return {name: Counter(count) for name, count in counts.items() if count is not None}
-
-
-def _counter(count: float | None) -> Counter | None:
-    return None if count is None else Counter(count)
-
-
-def _sum(counts: Sequence[float | None]) -> Counter | None:
-    """Their sum; None unless there are some and each is known."""
-    known = [count for count in counts if count is not None]
-    return Counter(sum(known)) if known and len(known) == len(counts) else None
-
-
-def _known(keys: dict[str, Value]) -> dict[str, Value]:
-    return {key: value for key, value in keys.items() if value is not None}
-
-
-def _phases(values: PhaseTriple | None) -> Phases | None:
-    return None if values is None else Phases(values)
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round_half_away(value)
-
-
-def _local(time: datetime | None, labels: Labels) -> datetime | Unset:
-    return UNSET_TIME if time is None else _in_zone(time, labels.time_zone)
-
-
-@functools.lru_cache(maxsize=64)
-def _in_zone(time: datetime, zone: tzinfo) -> datetime:
-    """Times that are set stay as they are for long."""
-    return time.astimezone(zone)
-
-
-def _age(age: timedelta | None) -> timedelta | None:
-    return None if age is None else whole_seconds(age)

@@ -8,20 +8,31 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import Enum
 from types import NoneType
 from typing import TypeGuard
 
-from evcc_server.settings import TABLE
 from evcc_server.state.document import Document, Keys
-from evcc_server.state.values import Counter, Names, Phases, Records, Slots, Structure, Unset, Value
-from evcclib.settings import Scope
+from evcc_server.state.values import (
+    Counter,
+    Listing,
+    Names,
+    Phases,
+    Ready,
+    Records,
+    Slots,
+    Structure,
+    Tree,
+    Unset,
+    Value,
+)
+from evcc_server.state.values import (
+    Json as Json,
+)
 from evcclib.tariff import Rate
 from evcclib.units import SECOND
-
-Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
 
 ZERO_TIME = "0001-01-01T00:00:00Z"
 MICROSECOND = timedelta(microseconds=1)
@@ -32,10 +43,11 @@ _CERTAIN_DIGITS = sys.float_info.dig
 
 
 class Compat(Enum):
-    """Which generation of clients REST speaks to [S-5]: nanoseconds and year 1, or seconds and null."""
+    """Which generation of clients is spoken to [S-5]: nanoseconds and year 1, or seconds and null; or today's."""
 
     V0_114 = "0.114"
     V0_127 = "0.127"
+    TODAY = "today"
 
 
 def rest(value: Value, compat: Compat = Compat.V0_114) -> Json:
@@ -61,8 +73,12 @@ def rest(value: Value, compat: Compat = Compat.V0_114) -> Json:
             return list(names)
         case Slots(slots, zone):
             return [_slot(slot, zone, compat) for slot in slots] or None
-        case Structure(members):
+        case Structure(members) | Tree(members):
             return {key: rest(each, compat) for key, each in members.items()}
+        case Listing(items):
+            return [rest(each, compat) for each in items]
+        case Ready(json_value):
+            return json_value
 
 
 def _slot(slot: Rate, zone: tzinfo, compat: Compat) -> Json:
@@ -102,9 +118,11 @@ def socket(value: Value) -> Json:
             return number(round(count, COUNTER_DECIMALS))
         case Records(items):
             return [{key: socket(each) for key, each in item.items()} for item in items]
-        case Structure(members):
+        case Structure(members) | Tree(members):
             return {key: socket(each) for key, each in members.items()}
-        case Phases() | Names() | Slots():
+        case Listing(items):
+            return [socket(each) for each in items]
+        case Phases() | Names() | Slots() | Ready():
             return rest(value)
 
 
@@ -116,10 +134,10 @@ def socket_key(loadpoint: int | None, key: str) -> str:
 def mqtt(key: str, value: Value) -> Iterator[tuple[str, str]]:
     """Topics below ``site`` or ``loadpoints/<id>`` and their payloads; an empty payload deletes the retained topic."""
     match value:
-        case Phases(values):
-            for name, each in zip(("l1", "l2", "l3"), values, strict=True):
-                yield f"{key}/{name}", mqtt_number(each)
-            yield key, mqtt_number(sum(values))
+        case Phases(triple):
+            for name, phase in zip(("l1", "l2", "l3"), triple, strict=True):
+                yield f"{key}/{name}", mqtt_number(phase)
+            yield key, mqtt_number(sum(triple))
         case Records(items):
             for index, item in enumerate(items, 1):
                 for name, part in item.items():
@@ -139,10 +157,21 @@ def mqtt(key: str, value: Value) -> Iterator[tuple[str, str]]:
                     yield from mqtt(f"{key}/{name}", member)
             if main:
                 yield from mqtt(key, members[main])
+        case Tree(members):
+            for name, member in members.items():
+                yield from mqtt(f"{key}/{_TOPIC_OF.get(name, name)}", member)
+        case Listing(values):
+            for index, each in enumerate(values, 1):
+                yield from mqtt(f"{key}/{index}", each)
+            yield key, str(len(values))
+        case Ready(json_value):
+            yield key, dumps(json_value)
         case _:
             yield key, mqtt_scalar(value)
 
 
+_TOPIC_OF = {"feedin": "feedIn"}
+"""Members of objects that MQTT spells otherwise."""
 Scalar = float | int | bool | str | datetime | timedelta | Counter | Unset | None
 _SCALARS = frozenset({float, int, bool, str, datetime, timedelta, Counter, Unset, NoneType})
 
@@ -194,17 +223,11 @@ def mqtt_target_time(value: Value) -> str:
     return time_text(value.astimezone(UTC).replace(microsecond=0)) if isinstance(value, datetime) else ""
 
 
-def mqtt_extra(key: str, value: Value) -> Iterator[tuple[str, str]]:
-    """The topics of 2023's documentation that repeat a loadpoint's ``key`` under another spelling [API-25]."""
-    for topic in _ALSO_ON.get(key, ()):
+def mqtt_extra(topics: Iterable[str], key: str, value: Value) -> Iterator[tuple[str, str]]:
+    """The ``topics`` of 2023's documentation that repeat a loadpoint's ``key`` under another spelling [API-25]."""
+    for topic in topics:
         is_time = isinstance(value, datetime | Unset)
         yield topic, mqtt_target_time(value) if is_time else "".join(text for _, text in mqtt(key, value))
-
-
-_ALSO_ON = {row.key: row.state_topics for row in TABLE if row.scope is Scope.LOADPOINT}
-
-NOT_ON_MQTT = frozenset({"auth"})
-"""Keys that have no topic."""
 
 
 def number(value: float) -> Json:

@@ -15,10 +15,13 @@ from typing import Final
 
 import trio
 
-from evcc_server.state.document import SETTING_KEYS, Document, Keys, Labels, LimitInForce, document
+from evcc_server.state.document import Document, Keys, Labels, LimitInForce
 from evcc_server.state.reason_log import ReasonLog
+from evcc_server.state.shown import Shown, Total
 from evcc_server.state.values import Phases, Value
-from evcclib.model import Now
+from evcc_server.state.vocabulary import OF_2023, VOCABULARIES, Vocabulary
+from evcclib.model import Now, TariffKind
+from evcclib.tariff import Rates
 from evcclib.view import SiteView
 
 Place = int | str | None
@@ -27,6 +30,7 @@ Key = tuple[Place, str]
 """A value's place, and its key there."""
 
 MESSAGES_MAX = 100
+NO_RATES: Final[Mapping[TariffKind, Rates]] = {}
 
 
 class Level(StrEnum):
@@ -97,10 +101,13 @@ class Subscription:
 class Hub:
     """Holds the newest `Document`; its watchers learn of every change. How ``reasons`` have changed is told on demand only."""
 
-    def __init__(self, labels: Labels, reasons: ReasonLog | None = None) -> None:
+    def __init__(self, labels: Labels, reasons: ReasonLog | None = None, *, words: Vocabulary = OF_2023) -> None:
         self.labels = labels
+        self.words = words
+        self.totals: Mapping[str, Total] = {}
         self.reasons = reasons or ReasonLog()
         self._document: Document | None = None
+        self._shown: Shown | None = None
         self._version = 0
         self.cycled = trio.Event()
         """Set when the first control cycle has ended: before, what is measured is not known, though devices may be there."""
@@ -123,14 +130,30 @@ class Hub:
         """Counts the documents; equal numbers mean the same `snapshot`."""
         return self._version
 
-    def publish(self, view: SiteView, now: Now, *, limit: LimitInForce | None = None, is_cycle: bool = True) -> None:
-        """Make ``view``, taken at ``now``, the newest state, with the grid operator's ``limit``; returns at once.
+    def publish(
+        self,
+        view: SiteView,
+        now: Now,
+        *,
+        limit: LimitInForce | None = None,
+        rates: Mapping[TariffKind, Rates] = NO_RATES,
+        is_cycle: bool = True,
+    ) -> None:
+        """Make ``view``, taken at ``now``, the newest state, with the grid operator's ``limit`` and price lists; returns at once.
 
         ``is_cycle``: a control cycle has ended, so measurements are news even when they have not moved, for those
         watchers that want to know [M-12]; else only what differs is.
         """
         self.reasons.note(view, now)
-        self.replace(document(view, self.labels, now, limit), is_cycle=is_cycle)
+        self._shown = Shown(view, self.labels, now, limit, rates, self.totals)
+        self.replace(self.words.document(self._shown), is_cycle=is_cycle)
+
+    def in_other_words(self) -> Iterator[tuple[Vocabulary, Document]]:
+        """The newest state as other generations of clients would be shown it."""
+        if self._shown is not None:
+            for words in VOCABULARIES.values():
+                if words is not self.words:
+                    yield words, words.document(self._shown)
 
     def replace(self, newest: Document, *, is_cycle: bool = False) -> None:
         """`publish` for a finished document."""
@@ -142,7 +165,7 @@ class Hub:
             self.cycled.set()
         repeated = changed
         if is_cycle and any(subscription.repeats_measurements for subscription in self._subscriptions):
-            repeated = _measurements(newest)
+            repeated = _measurements(newest, self.words.on_change)
             repeated.update(changed)
         for subscription in self._subscriptions:
             news = repeated if subscription.repeats_measurements else changed
@@ -178,10 +201,10 @@ def _flat(snapshot: Document | None) -> Iterator[tuple[Key, Value]]:
             yield (vehicle, key), value
 
 
-def _measurements(snapshot: Document) -> dict[Key, Value]:
-    found: dict[Key, Value] = {(None, key): value for key, value in snapshot.site.items() if key not in SETTING_KEYS}
+def _measurements(snapshot: Document, on_change: frozenset[str]) -> dict[Key, Value]:
+    found: dict[Key, Value] = {(None, key): value for key, value in snapshot.site.items() if key not in on_change}
     for place, keys in enumerate(snapshot.loadpoints):
-        found.update({(place, key): value for key, value in keys.items() if key not in SETTING_KEYS})
+        found.update({(place, key): value for key, value in keys.items() if key not in on_change})
     return found
 
 

@@ -138,6 +138,10 @@ _OF_BATTERIES: Mapping[BatteryCode, tuple[str, str]] = {
         "Energy is cheap, but a limit leaves the home battery no room to charge from the grid.",
         "Strom ist günstig, aber eine Grenze lässt dem Hausspeicher keinen Raum, aus dem Netz zu laden.",
     ),
+    BatteryCode.EXTERNAL: (
+        "The home battery does what another energy manager says.",
+        "Der Hausspeicher tut, was ein anderes Energiemanagement sagt.",
+    ),
     BatteryCode.FAILED: (
         "The home battery has not taken the last command; it will be said again.",
         "Der Hausspeicher hat den letzten Befehl nicht angenommen; er wird wiederholt.",

@@ -10,6 +10,8 @@ from enum import Enum
 from evcclib.model import PhaseTriple
 from evcclib.tariff import Rate
 
+Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
+
 
 class Unset(Enum):
     """A time that is not set; its encoding differs from that of None on two channels."""
@@ -64,6 +66,27 @@ class Structure:
     main: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A nested object; on MQTT a level of topics for every member, at any depth."""
+
+    members: Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A list; on MQTT numbered from 1, and the count on the topic itself."""
+
+    items: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """JSON that looks the same on every channel, and is one text on MQTT."""
+
+    json: Json
+
+
 Value = (
     float
     | int
@@ -78,5 +101,8 @@ Value = (
     | Names
     | Slots
     | Structure
+    | Tree
+    | Listing
+    | Ready
     | None
 )

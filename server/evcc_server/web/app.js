@@ -32,15 +32,22 @@ const duration = (seconds) => {
 };
 const clock = (text) => new Date(text).toLocaleString(language, { weekday: "short", hour: "2-digit", minute: "2-digit" });
 
+// With `api: {compat: today}` the server says these in other words.
+const ofToday = { offeredCurrent: "chargeCurrent", effectiveLimitSoc: "targetSoc", planTime: "targetTime", greenShareHome: "greenShare" };
+
 function take(frame) {
   for (const [key, value] of Object.entries(frame)) {
     const found = /^loadpoints\.(\d+)\.(.+)$/.exec(key);
     if (found) {
-      (state.loadpoints[found[1]] ??= {})[found[2]] = value;
+      (state.loadpoints[found[1]] ??= {})[ofToday[found[2]] ?? found[2]] = value;
     } else if (key === "warn" || key === "error") {
       notice(value);
+    } else if (key === "log") {
+      notice(value.message);
     } else {
-      state.site[key] = value;
+      state.site[ofToday[key] ?? key] = value;
+      if (key === "pv") state.site.pvConfigured = value?.length > 0;
+      if (key === "battery") state.site.batteryConfigured = value !== null && value.length !== 0;
     }
   }
   if (!isShowDue) requestAnimationFrame(show);
@@ -170,17 +177,29 @@ function notice(text) {
   noticeEnds = setTimeout(() => { byId("notice").hidden = true; }, 8000);
 }
 
+function tellApp(type) {
+  window.ReactNativeWebView?.postMessage(JSON.stringify({ type }));
+}
+
+byId("servers").hidden = !window.ReactNativeWebView;
+byId("servers").addEventListener("click", () => tellApp("settings"));
+
 function connect() {
   const address = new URL("ws", location.href);
   address.protocol = address.protocol.replace("http", "ws");
   const socket = new WebSocket(address);
+  let isShown = false;
   socket.onopen = () => {
     byId("connection").textContent = words.live;
     byId("connection").className = "";
-    window.ReactNativeWebView?.postMessage('{"type":"online"}'); // evcc's app shows the page from now on
   };
-  socket.onmessage = (event) => take(JSON.parse(event.data));
+  socket.onmessage = (event) => {
+    take(JSON.parse(event.data));
+    if (!isShown) tellApp("online"); // evcc's app shows the page from now on
+    isShown = true;
+  };
   socket.onclose = () => {
+    tellApp("offline");
     byId("connection").textContent = words.lost;
     byId("connection").className = "lost";
     setTimeout(connect, 2500);

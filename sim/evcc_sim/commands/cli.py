@@ -205,6 +205,9 @@ def _add_homes(commands: Commands) -> None:
     demo.add_argument(
         "--mqtt-port", type=port_number, default=1883, help="port of the MQTT broker (default %(default)s)"
     )
+    demo.add_argument(
+        "--compat", default="0.114", help="generation of clients: 0.114, 0.127, today (default %(default)s)"
+    )
     demo.add_argument("--duration", type=duration, metavar="SECONDS", help="end by itself")
     demo.set_defaults(command=_demo)
 
@@ -652,7 +655,11 @@ def first_port_number(text: str) -> int:
 def _demo(options: argparse.Namespace) -> int:
     demo = importlib.import_module("evcc_sim.commands.demo")
     status: int = demo.run_demo(
-        host=options.host, port=options.port, mqtt_port=options.mqtt_port, duration_s=options.duration
+        host=options.host,
+        port=options.port,
+        mqtt_port=options.mqtt_port,
+        compat=options.compat,
+        duration_s=options.duration,
     )
     return status
 

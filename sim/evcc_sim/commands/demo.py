@@ -22,7 +22,7 @@ import trio
 from evcc_server.app import Serving, serve
 from evcc_server.blocking import in_thread
 from evcc_server.clock import Clock
-from evcc_server.config.load import parse_config
+from evcc_server.config.load import COMPATIBLE_WITH, parse_config
 from evcc_server.config.options import Options
 from evcc_server.keeping.store import Store
 from evcc_server.listening import CannotListen
@@ -45,7 +45,12 @@ SEED = 7
 
 
 def run_demo(
-    *, host: str = "127.0.0.1", port: int = 7070, mqtt_port: int = 1883, duration_s: float | None = None
+    *,
+    host: str = "127.0.0.1",
+    port: int = 7070,
+    mqtt_port: int = 1883,
+    compat: str = COMPATIBLE_WITH[0],
+    duration_s: float | None = None,
 ) -> int:
     """Run until interrupted, or for ``duration_s``; returns the exit status. One line when a port is in use, or meant twice."""
     if port == mqtt_port:
@@ -56,7 +61,8 @@ def run_demo(
         logging.ERROR
     )  # what nobody has confirmed is no news in a simulated home
     try:
-        trio.run(functools.partial(demo, host=host, port=port, mqtt_port=mqtt_port, duration_s=duration_s))
+        begin = functools.partial(demo, host=host, port=port, mqtt_port=mqtt_port, compat=compat, duration_s=duration_s)
+        trio.run(begin)
     except (KeyboardInterrupt, OSError, MqttError, BaseExceptionGroup) as error:
         cause = first_cause(error)
         if isinstance(cause, KeyboardInterrupt):
@@ -73,7 +79,13 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="evcc-sim demo", description=(__doc__ or "").partition(":")[2].split("\n")[0])
     add_arguments(parser)
     given = parser.parse_args(arguments)
-    return run_demo(host=given.host, port=given.port, mqtt_port=given.mqtt_port, duration_s=given.duration)
+    return run_demo(
+        host=given.host,
+        port=given.port,
+        mqtt_port=given.mqtt_port,
+        compat=given.compat,
+        duration_s=given.duration,
+    )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -83,6 +95,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--mqtt-port", type=port_number, default=1883, help="port of the MQTT broker (default %(default)s)"
     )
+    parser.add_argument(
+        "--compat",
+        choices=COMPATIBLE_WITH,
+        default=COMPATIBLE_WITH[0],
+        help="generation of clients (default %(default)s)",
+    )
     parser.add_argument("--duration", type=duration, metavar="SECONDS", help="end by itself")
 
 
@@ -91,6 +109,7 @@ async def demo(
     host: str = "127.0.0.1",
     port: int = 7070,
     mqtt_port: int = 1883,
+    compat: str = COMPATIBLE_WITH[0],
     duration_s: float | None = None,
     announce: Callable[[str], None] = say,
 ) -> None:
@@ -104,7 +123,7 @@ async def demo(
             running_world(home, seed=SEED, factor=WEATHER_FACTOR, weather_from=WEATHER_FROM) as world,
             trio.open_nursery() as nursery,
         ):
-            config = parse_config(configuration(world, host, port, mqtt_port), "demo.yaml")
+            config = parse_config(configuration(world, host, port, mqtt_port, compat), "demo.yaml")
             options = Options(database=str(database))
 
             async def run_server(*, task_status: trio.TaskStatus[Serving]) -> None:
@@ -124,7 +143,7 @@ def home_scenario() -> scenario.Scenario:
     return scenario.parse(text, name="demo-home")
 
 
-def configuration(world: World, host: str, port: int, mqtt_port: int) -> str:
+def configuration(world: World, host: str, port: int, mqtt_port: int, compat: str) -> str:
     """The demo's ``evcc.yaml``."""
     extras = Extras(
         title="Demo home",
@@ -132,6 +151,7 @@ def configuration(world: World, host: str, port: int, mqtt_port: int) -> str:
         sections={
             "network": {"host": host, "port": port},
             "mqtt": {"topic": "evcc", "host": host, "port": mqtt_port},
+            "api": {"compat": compat},
             "log": "warn",
         },
     )

@@ -210,7 +210,8 @@ def _result(answer: Answer) -> Json:
         case Enveloped(value):
             return value
         case Body(content):
-            result: Json = json.loads(content)["result"]
+            document = json.loads(content)
+            result: Json = document.get("result", document)
             return result
 
 

@@ -364,7 +364,8 @@ class FullStack:
                 data = await answer.get_data()
             assert answer.status_code == 200, data
             self._states.update(data if isinstance(data, bytes) else data.encode())
-            shown = json.loads(data)["result"]
+            answered = json.loads(data)
+            shown = answered.get("result", answered)
             self._clock.sync()
             self.recorder.looked({meter: shown.get(f"{meter}Power") for meter in ("grid", "pv", "battery")})
             await trio.sleep(LOOK_S)

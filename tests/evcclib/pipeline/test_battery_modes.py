@@ -15,7 +15,7 @@ from evcclib.events import BatteryModeChanged, Warned, WarningCode
 from evcclib.model import Cause, ChargeMode, ChargerStatus, TariffKind
 from evcclib.readings import OperatorLimit, Readings
 from evcclib.reasons import BatteryCode
-from evcclib.requests import ChangeLoadpointSetting, ChangeSiteSetting
+from evcclib.requests import ChangeLoadpointSetting, ChangeSiteSetting, CommandBatteries, is_lasting
 from evcclib.site import Site
 from evcclib.tariff import Rate, Rates
 
@@ -260,3 +260,66 @@ def test_an_outcome_of_no_command_is_refused(battery: int, number: int) -> None:
     outcome = BatteryOutcome(battery, number, Result.DONE)
     with pytest.raises(InvalidReadings, match="battery_outcomes"):
         bench.step(readings=Readings(battery_outcomes=(outcome,)))
+
+
+def modes_told(bench: Bench) -> list[BatteryMode]:
+    return [each.mode for each in bench.told]
+
+
+@pytest.mark.rule("BAT-9")
+def test_what_somebody_else_says_acts_at_once_and_ends_a_minute_after_it_was_said_last() -> None:
+    bench = started(home(ChargeMode.OFF), control=False)
+    bench.at(0)
+    bench.submit(CommandBatteries(HOLD))
+    bench.at(10)
+    bench.at(20)
+    view = bench.site.view(now=bench.now)
+    assert (view.batteries[0].mode, view.battery_override) == (HOLD, HOLD)
+    assert view.batteries[0].mode_reason.code is BatteryCode.EXTERNAL
+    bench.submit(CommandBatteries(HOLD))  # until 80 s
+    for second in (30, 40, 50, 60, 70):
+        bench.at(second)
+    assert modes_told(bench) == [HOLD]
+    bench.at(80)
+    assert modes_told(bench) == [HOLD, NORMAL]
+    assert bench.site.view(now=bench.now).battery_override is None
+
+
+@pytest.mark.rule("BAT-9")
+def test_it_goes_before_what_the_owner_wants_and_can_be_withdrawn() -> None:
+    bench = started(home(ChargeMode.OFF), control=False, limit=0.2)
+    bench.tariffs = {TariffKind.GRID: cheap()}
+    bench.at(0)
+    bench.submit(CommandBatteries(NORMAL))
+    bench.at(10)
+    bench.at(20)
+    assert modes_told(bench) == [CHARGE, NORMAL]
+    bench.submit(CommandBatteries(None))
+    for second in range(30, 200, 10):
+        bench.at(second)
+    assert modes_told(bench) == [CHARGE, NORMAL, CHARGE]
+
+
+@pytest.mark.rule("BAT-9", "BAT-8")
+def test_it_charges_from_the_grid_whatever_that_costs_but_not_against_the_operator() -> None:
+    bench = started(home(ChargeMode.OFF), control=False)
+    bench.at(0)
+    bench.submit(CommandBatteries(CHARGE))
+    bench.at(10)
+    assert modes_told(bench) == [CHARGE]
+    bench.operator = OperatorLimit(power_w=4200.0, expires_at=250 * S)
+    bench.at(20)
+    assert modes_told(bench) == [CHARGE, NORMAL]
+
+
+@pytest.mark.rule("BAT-9")
+def test_it_is_refused_where_no_battery_can_do_it_and_forgotten_by_a_restart() -> None:
+    with pytest.raises(InvalidSetting, match="battery control not available"):
+        started(home(modes=frozenset()), control=False).submit(CommandBatteries(HOLD))
+    bench = started(home(modes=frozenset({NORMAL, HOLD})), control=False)
+    with pytest.raises(InvalidSetting, match=r"charge is not allowed|expected normal, hold"):
+        bench.submit(CommandBatteries(CHARGE))
+    bench.submit(CommandBatteries(HOLD))
+    assert not is_lasting(CommandBatteries(HOLD))
+    restored = Site.restore(bench.config, bench.site.export(now=bench.now), now=bench.now)
+    assert restored.view(now=bench.now).battery_override is None

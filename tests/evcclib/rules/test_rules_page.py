@@ -30,7 +30,7 @@ NUMBERS: dict[str, list[int]] = {
     "SOC": [*range(6, 13)],
     "EST": [*range(1, 11)],
     "PLAN": [*range(1, 39)],
-    "BAT": [*range(1, 9)],
+    "BAT": [*range(1, 10)],
     "CIR": [1, 2, 3],
     "VEH": [*range(1, 17), 20],
     "ACT": [*range(1, 7)],
