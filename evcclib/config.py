@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta, tzinfo
+from typing import NamedTuple
 
 from evcclib.commands import BatteryMode
 from evcclib.model import ChargeMode, Planner, PollMode, Sharing, VehicleFeature
@@ -23,15 +24,26 @@ class Actions:
     priority: int | None = None
 
 
+class CurvePoint(NamedTuple):
+    """From so much SoC on a vehicle takes no more than ``most_w`` at the socket, whatever it is offered."""
+
+    from_soc_pct: float
+    most_w: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VehicleConfig:
-    """A vehicle. ``name`` is its unique configured name; ``capacity_kwh`` 0 and ``phases`` 0 mean unknown."""
+    """A vehicle. ``name`` is its unique configured name; ``capacity_kwh`` 0 and ``phases`` 0 mean unknown.
+
+    ``charging_curve``: what it takes the fuller it is, by rising SoC; without one it takes as much as it has ever taken.
+    """
 
     name: str
     title: str = ""
     icon: str = ""
     capacity_kwh: float = 0.0
     phases: int = 0
+    charging_curve: tuple[CurvePoint, ...] = ()
     identifiers: tuple[str, ...] = ()
     features: frozenset[VehicleFeature] = frozenset()
     on_identify: Actions = field(default_factory=Actions)

@@ -23,11 +23,12 @@ from evcclib.machines import soc
 from evcclib.machines.charger import may_switch
 from evcclib.model import ChargeMode, TariffKind
 from evcclib.pipeline.desk import LoadpointDesk, SiteDesk
-from evcclib.pipeline.goals import due_of, dues_of, holds_full, need_kwh, planner_rates, ranges_w, strategy_of
+from evcclib.pipeline.goals import curve_of, due_of, dues_of, holds_full, need_kwh, planner_rates, ranges_w, strategy_of
 from evcclib.pipeline.viewing import plan_preview
 from evcclib.planning import plan_follow, power_follow
+from evcclib.planning.curve import Step, last_kwh, required_hours
 from evcclib.planning.dues import Due
-from evcclib.planning.goals import ENOUGH_KWH, Goal, charged_kwh
+from evcclib.planning.goals import ENOUGH_KWH, Goal
 from evcclib.planning.house_load import expected_w, learned
 from evcclib.planning.joint.home import Car, Circuit, Home, HomeSlot
 from evcclib.planning.joint.home_plan import plan_home_with
@@ -35,7 +36,7 @@ from evcclib.planning.joint.programme import NotSolved
 from evcclib.planning.joint.together import home_cost, plan_home
 from evcclib.planning.planner import UNPRICED, duration_at
 from evcclib.planning.power_follow import PlanInForce
-from evcclib.planning.power_plan import EMPTY, Piece, PowerPlan
+from evcclib.planning.power_plan import EMPTY, Piece, PowerPlan, charged_kwh
 from evcclib.planning.problem import Sun
 from evcclib.readings import Measured
 from evcclib.tariff import Rate, Rates, price_at
@@ -43,7 +44,7 @@ from evcclib.timetable.plans import CHEAPEST
 from evcclib.units import HOUR, ZERO
 
 QUARTER = timedelta(minutes=15)
-"""Whoever plans beside others sees means of what they take in slots that are no longer than this."""
+"""Means of what others take, and of what a car takes that takes less and less, are of slots that are no longer than this."""
 START_KWH = 0.1
 """A start of charging is worth so much energy at the mean price."""
 LEARNED_AFTER = timedelta(minutes=1)
@@ -66,6 +67,7 @@ class Wanted(NamedTuple):
     ranges_w: tuple[tuple[float, float], ...]
     later: tuple[Goal, ...] = ()
     has_begun: bool = False
+    curve: tuple[Step, ...] = ()
 
     @property
     def target(self) -> datetime:
@@ -80,6 +82,8 @@ class Wanted(NamedTuple):
     @property
     def required(self) -> timedelta:
         """How long the goal takes with all power."""
+        if self.curve:
+            return HOUR * required_hours(self.curve, self.need_kwh, self.most_w)
         return duration_at(self.need_kwh, self.most_w) or ZERO
 
 
@@ -134,7 +138,7 @@ def wanted_of(lp: LoadpointDesk, due: Due) -> Wanted | None:
     others = [(other.time, need_kwh(lp, other)) for other in dues_of(lp, due.time) if other != due]
     later = tuple(Goal(time, need) for time, need in others if need is not None)
     has_begun = lp.state.plan.is_active and lp.state.due == due
-    return Wanted(lp, due, max(0.0, missing_kwh), ranges, later, has_begun)
+    return Wanted(lp, due, max(0.0, missing_kwh), ranges, later, has_begun, curve_of(lp, due))
 
 
 def plans_of(site: SiteDesk, wanted: Sequence[Wanted]) -> tuple[PowerPlan, ...]:
@@ -143,7 +147,9 @@ def plans_of(site: SiteDesk, wanted: Sequence[Wanted]) -> tuple[PowerPlan, ...]:
     if home is None:
         return (EMPTY,) * len(wanted)
     plans = [plan_home(home, rounds=min(2, len(wanted)))]
-    knows_all = all(car.strategy == CHEAPEST for car in home.cars)  # of strategies a programme knows nothing
+    knows_all = all(
+        car.strategy == CHEAPEST and not car.curve for car in home.cars
+    )  # a programme knows nothing of these
     if site.solver is not None and len(wanted) > 1 and knows_all:
         with suppress(NotSolved):  # whoever has handed the solver in says so
             plans.append(plan_home_with(site.solver, home))
@@ -158,7 +164,8 @@ def home_of(site: SiteDesk, wanted: Sequence[Wanted]) -> Home | None:
     rates = _usable(planner_rates(site.readings), site.utc)
     horizon = None if rates is None else rates.rates[-1].end
     goals = [_goals(each, horizon) for each in wanted]
-    slots = _slots(site, rates, [goal.time for each in goals for goal in each], is_shared=sum(map(bool, goals)) > 1)
+    is_fine = sum(map(bool, goals)) > 1 or any(each.curve for each in wanted)
+    slots = _slots(site, rates, [goal.time for each in goals for goal in each], is_fine=is_fine)
     if not slots:
         return None
     prices = [abs(slot.price) for slot in slots if slot.price is not None]
@@ -175,6 +182,7 @@ def home_of(site: SiteDesk, wanted: Sequence[Wanted]) -> Home | None:
                 circuit=circuits[each.lp.layout.circuits[0]].number if each.lp.layout.circuits else None,
                 strategy=strategy_of(each.lp, each.due),
                 has_begun=each.has_begun,
+                curve=each.curve,
             )
             for each, own in zip(wanted, goals, strict=True)
         ),
@@ -248,7 +256,7 @@ def _goals(each: Wanted, horizon: datetime | None) -> tuple[Goal, ...]:
     found: list[Goal] = []
     for time, goal_kwh in (Goal(each.target, each.need_kwh), *each.later):
         by = time if horizon is None else min(time, horizon)
-        planned_kwh = goal_kwh - each.most_w * ((time - by) / HOUR) / 1000
+        planned_kwh = goal_kwh - last_kwh(each.curve, goal_kwh, each.most_w, (time - by) / HOUR)
         if planned_kwh > (found[-1].need_kwh if found else 0.0):
             found.append(Goal(by, planned_kwh))
     return tuple(found)
@@ -260,8 +268,8 @@ def _usable(rates: Rates | None, now: datetime) -> Rates | None:
     return rates
 
 
-def _slots(site: SiteDesk, rates: Rates | None, ends: Sequence[datetime], *, is_shared: bool) -> tuple[HomeSlot, ...]:
-    """From now to the last of ``ends``, cut wherever anything changes; into quarters of an hour where several share it."""
+def _slots(site: SiteDesk, rates: Rates | None, ends: Sequence[datetime], *, is_fine: bool) -> tuple[HomeSlot, ...]:
+    """From now to the last of ``ends``, cut wherever anything changes; into quarters of an hour if it is to be ``is_fine``."""
     if not ends:
         return ()
     now, tariffs = site.utc, site.readings.tariffs
@@ -269,7 +277,7 @@ def _slots(site: SiteDesk, rates: Rates | None, ends: Sequence[datetime], *, is_
     if rates is not None and feed_in is not None and feed_in.unit != rates.unit:
         feed_in = None
     until = max(ends)
-    quarters = (until - now) // QUARTER if is_shared else 0
+    quarters = (until - now) // QUARTER if is_fine else 0
     forecasts = [tariffs[kind] for kind, _share in QUANTILES if kind in tariffs]
     lists = [each for each in (rates, feed_in, *forecasts) if each is not None]
     edges = {time for each in lists for rate in each.rates for time in (rate.start, rate.end) if now < time < until}
@@ -413,7 +421,7 @@ def _settled(site: SiteDesk, wanted: Sequence[Wanted], plans: Sequence[PowerPlan
         if before is None or before.target != each.target or car.strategy != CHEAPEST:
             return plans
         left = PowerPlan(pieces=power_follow.rest(before.plan, site.utc, home.slots[-1].end))
-        if not all(_is_possible(piece.power_w, each.ranges_w) for piece in left.pieces):
+        if not all(_is_possible(piece.power_w, each) for piece in left.pieces):
             return plans
         if any(charged_kwh(left, goal.time) < goal.need_kwh - ENOUGH_KWH for goal in car.goals):
             return plans
@@ -422,7 +430,9 @@ def _settled(site: SiteDesk, wanted: Sequence[Wanted], plans: Sequence[PowerPlan
     return old if _cost(home, old) <= _cost(home, plans) + worth else plans
 
 
-def _is_possible(power_w: float, ranges: Iterable[tuple[float, float]]) -> bool:
+def _is_possible(power_w: float, each: Wanted) -> bool:
+    """By its curve a vehicle may take less than it can be offered."""
+    ranges = ((0.0, each.most_w),) if each.curve else each.ranges_w
     return any(low - 1 <= power_w <= high + 1 for low, high in ranges)
 
 

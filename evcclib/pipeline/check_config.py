@@ -34,6 +34,7 @@ from evcclib.config import (
     BatteryConfig,
     ChargerConfig,
     CircuitConfig,
+    CurvePoint,
     LoadpointConfig,
     PollConfig,
     SiteConfig,
@@ -80,6 +81,12 @@ def _check_battery(where: str, battery: BatteryConfig, config: SiteConfig) -> No
 
 def _check_vehicle(where: str, vehicle: VehicleConfig) -> None:
     check_fields(vehicle, TABLE, where, InvalidConfig)
+    for position, point in enumerate(vehicle.charging_curve):
+        check_fields(point, TABLE, f"{where}charging_curve[{position}].", InvalidConfig)
+        before = vehicle.charging_curve[position - 1] if position else None
+        if before is not None and point.from_soc_pct <= before.from_soc_pct:
+            words = f"more than that of the point before, {before.from_soc_pct:g} %"
+            raise InvalidConfig(f"{where}charging_curve[{position}].from_soc_pct", point.from_soc_pct, words)
     actions = vehicle.on_identify
     check_fields(actions, TABLE, f"{where}on_identify.", InvalidConfig)
     low, high = actions.current_min_a, actions.current_max_a
@@ -214,12 +221,14 @@ TABLE: Table = {
         "charge_power_w": optional(number(0, 1e6, "W")),
         "charges_before_cars": TRUTH,
     },
+    CurvePoint: {"from_soc_pct": number(0, 100, "%"), "most_w": number(100, 1e6, "W")},
     VehicleConfig: {
         "name": NAME,
         "title": TEXT,
         "icon": TEXT,
         "capacity_kwh": number(0, 2000, "kWh"),
         "phases": among(0, 1, 2, 3),
+        "charging_curve": each(instance(CurvePoint)),
         "identifiers": each(TEXT),
         "features": _FEATURES,
         "on_identify": instance(Actions),

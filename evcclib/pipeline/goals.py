@@ -26,6 +26,7 @@ from evcclib.machines.phases import active_phases_max
 from evcclib.model import ChargeMode, RemoteDemand, TariffKind
 from evcclib.pipeline.desk import LoadpointDesk, SiteDesk
 from evcclib.planning import plan_follow, planner
+from evcclib.planning.curve import Step
 from evcclib.planning.dues import Due, dues
 from evcclib.planning.power_follow import PlanInForce
 from evcclib.readings import Measured, Reading, Readings, VehicleReading
@@ -99,7 +100,7 @@ def _planned(lp: LoadpointDesk, phases: int) -> Demand:
     power_w = 0.0 if in_force is None else in_force.plan.power_at(lp.utc)
     reason = Reason(ReasonCode.PLAN_ACTIVE, _shortage(in_force), until_utc=state.plan.slot_end)
     ranges = ranges_w(lp)
-    if not 0 < power_w < ranges[-1][1] * FULL:
+    if not 0 < power_w < ranges[-1][1] * FULL or is_tapering(lp):
         return Demand(maximum_a, maximum_a, minimum_a, reason, phases=phases, elapses_timers=True)
     is_narrow = len(ranges) > 1 and power_w < ranges[-1][0]
     current_a = power_w / (lp.voltage_v * (1 if is_narrow else _phases_max(lp)))
@@ -253,6 +254,29 @@ def need_kwh(lp: LoadpointDesk, due: Due) -> float | None:
         return None
     known = soc.by_energy(state.soc, state.ledger.session_kwh, lp.estimator)
     return soc.remaining_energy_kwh(known, _goal_pct(lp, due), lp.estimator)
+
+
+def curve_of(lp: LoadpointDesk, due: Due) -> tuple[Step, ...]:
+    """What the vehicle takes on the way to a SoC, counted from now; nothing where its curve or its SoC is not known."""
+    vehicle, state = lp.vehicle, lp.state
+    if vehicle is None or not vehicle.config.charging_curve or soc_goal_pct(lp, due) is None:
+        return ()
+    known = soc.by_energy(state.soc, state.ledger.session_kwh, lp.estimator)
+    found = []
+    for from_pct, most_w in vehicle.config.charging_curve:
+        ahead_kwh = soc.remaining_energy_kwh(known, from_pct, lp.estimator)
+        if ahead_kwh is None:
+            return ()
+        found.append(Step(ahead_kwh, most_w))
+    return tuple(found)
+
+
+def is_tapering(lp: LoadpointDesk) -> bool:
+    """Whether the vehicle takes less than it is offered for being so full, by its curve."""
+    vehicle, soc_pct = lp.vehicle, lp.state.soc.soc_pct
+    if vehicle is None or soc_pct is None:
+        return False
+    return any(soc_pct >= point.from_soc_pct for point in vehicle.config.charging_curve)
 
 
 def holds_full(lp: LoadpointDesk, due: Due) -> bool:

@@ -9,13 +9,14 @@ the gap to its bound.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import NamedTuple
 
-from evcclib.planning.goals import charged_kwh
 from evcclib.planning.one_car import cheapest_plan
-from evcclib.planning.power_plan import Piece, PowerPlan, Shortfall, joined
+from evcclib.planning.power_plan import Piece, PowerPlan, Shortfall, charged_kwh, joined
 from evcclib.planning.problem import Problem, Slot, hourly_cost
 from evcclib.units import HOUR, energy_kwh
 
@@ -41,12 +42,57 @@ def curve_at_socket(
     )
 
 
+def shifted(curve: Sequence[Step], charged_kwh: float) -> tuple[Step, ...]:
+    """The same curve for who has charged so much already."""
+    return tuple(Step(step.charged_kwh - charged_kwh, step.most_w) for step in curve)
+
+
+def required_hours(curve: Sequence[Step], need_kwh: float, most_w: float) -> float:
+    """How long a need takes with all that is possible."""
+    return sum(_hours_for(end - begin, power_w) for begin, end, power_w in _parts(curve, need_kwh, most_w))
+
+
+def last_kwh(curve: Sequence[Step], need_kwh: float, most_w: float, hours: float) -> float:
+    """How much of a need fits in its last so many hours."""
+    fits = 0.0
+    for begin, end, power_w in reversed(_parts(curve, need_kwh, most_w)):
+        fits += min(end - begin, power_w / 1000 * hours)
+        hours -= _hours_for(end - begin, power_w)
+        if hours <= 0:
+            break
+    return fits
+
+
+def _parts(curve: Sequence[Step], need_kwh: float, most_w: float) -> list[tuple[float, float, float]]:
+    """A need in parts of one power, each from and to what has been charged [kWh]."""
+    edges = [0.0, *(min(max(step.charged_kwh, 0.0), need_kwh) for step in curve), need_kwh]
+    powers_w = [most_w, *(min(most_w, step.most_w) for step in curve)]
+    return [
+        (begin, end, power_w) for (begin, end), power_w in zip(pairwise(edges), powers_w, strict=True) if end > begin
+    ]
+
+
+def _hours_for(charged_kwh: float, power_w: float) -> float:
+    return charged_kwh * 1000 / power_w if power_w > 0 else math.inf
+
+
 def plan_within(problem: Problem, curve: Sequence[Step]) -> PowerPlan:
-    """A plan that a car can follow whose curve falls, ``curve`` in order."""
+    """A plan that a car can follow whose curve falls, ``curve`` in order; whoever charges goes on if that costs no more."""
+    plan = _cut_to(problem, curve)
+    if not problem.is_charging or not plan.is_met or plan.start in (None, problem.slots[0].start):
+        return plan
+    on = _going_on(problem, curve)
+    return replace(on, bound=min(plan.bound, on.cost)) if on.cost <= plan.cost else plan
+
+
+def _cut_to(problem: Problem, curve: Sequence[Step]) -> PowerPlan:
     if sum(_takes(problem, curve)) < problem.need_kwh - MISSED_KWH:
         return _from(problem, curve, 0)
-    tried, plan = problem, cheapest_plan(problem)
-    first = plan
+    first = cheapest_plan(problem)
+    # who takes less than the least that can be offered is offered that
+    (low_w, high_w), *others = problem.ranges_w
+    tried = replace(problem, ranges_w=((min([low_w, *(step.most_w for step in curve)]), high_w), *others))
+    plan = cheapest_plan(tried)
     for _try in range(TRIES):
         asked = [charged_kwh(plan, slot.end) - charged_kwh(plan, slot.start) for slot in problem.slots]
         takes = _takes(problem, curve, asked)
@@ -138,12 +184,27 @@ def _from(problem: Problem, curve: Sequence[Step], begin: int) -> PowerPlan:
     return PowerPlan(pieces=joined(pieces), cost=cost, bound=cost, shortfall=shortfall if lacks > MISSED_KWH else None)
 
 
+def _going_on(problem: Problem, curve: Sequence[Step]) -> PowerPlan:
+    """All that the car takes from now on, until it has what it needs."""
+    pieces: list[Piece] = []
+    left = problem.need_kwh
+    for slot, taken in zip(problem.slots, _takes(problem, curve), strict=True):
+        if taken <= 0 or left <= 0:
+            break
+        end = slot.start + (slot.end - slot.start) * min(1.0, left / taken)
+        pieces.append(Piece(slot.start, end, taken * 1000 / _hours(slot)))
+        left -= taken
+    return PowerPlan(pieces=joined(pieces), cost=_cost(problem, pieces))
+
+
 def _cost(problem: Problem, pieces: Sequence[Piece]) -> float:
     goes_on = problem.is_charging and bool(pieces) and pieces[0].start == problem.slots[0].start
     starts = PowerPlan(pieces=tuple(pieces)).runs() - goes_on
-    by_end = {slot.end: slot for slot in problem.slots}
+    begins = [slot.start for slot in problem.slots]
     return starts * problem.start_cost + sum(
-        hourly_cost(by_end[piece.end], piece.power_w) * ((piece.end - piece.start) / HOUR) for piece in pieces
+        hourly_cost(problem.slots[bisect_right(begins, piece.start) - 1], piece.power_w)
+        * ((piece.end - piece.start) / HOUR)
+        for piece in pieces
     )
 
 

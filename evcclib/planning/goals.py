@@ -12,11 +12,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
-from evcclib.planning.power_plan import EMPTY, PowerPlan, joined
+from evcclib.planning.curve import Step, shifted
+from evcclib.planning.power_plan import EMPTY, PowerPlan, charged_kwh, joined
 from evcclib.planning.problem import Problem
 from evcclib.planning.strategy import plan_with
 from evcclib.timetable.plans import CHEAPEST, PlanStrategy
-from evcclib.units import energy_kwh
 
 ENOUGH_KWH = 1e-6
 """A goal that is missed by less holds."""
@@ -35,29 +35,27 @@ def need_kwh(*, from_soc_pct: float, to_soc_pct: float, capacity_kwh: float, eff
 
 
 def plan_goals(
-    problem: Problem, goals: Sequence[Goal], *, strategy: PlanStrategy = CHEAPEST, has_begun: bool = False
+    problem: Problem,
+    goals: Sequence[Goal],
+    *,
+    strategy: PlanStrategy = CHEAPEST,
+    has_begun: bool = False,
+    curve: Sequence[Step] = (),
 ) -> PowerPlan:
     """The plan of least cost that reaches all ``goals``; the need of ``problem`` does not count, nor slots after the last goal.
 
     The shortfall is that of the first goal that cannot be reached; it concerns the slots until then. ``strategy`` holds for each
-    part of the time that is planned for itself; ``has_begun`` as in `planning.strategy`.
+    part of the time that is planned for itself; ``has_begun`` and ``curve`` as in `planning.strategy`.
     """
     needed = _rising(goals)
     if not needed:
         return EMPTY
-    return _parted(problem, needed, 0.0, strategy, has_begun=has_begun)
+    return _parted(problem, needed, 0.0, strategy, curve, has_begun=has_begun)
 
 
 def until(problem: Problem, time: datetime) -> Problem:
     """The slots that end by ``time``."""
     return replace(problem, slots=tuple(slot for slot in problem.slots if slot.end <= time))
-
-
-def charged_kwh(plan: PowerPlan, time: datetime) -> float:
-    """What a plan has charged by ``time``."""
-    return sum(
-        energy_kwh(piece.power_w, min(piece.end, time) - piece.start) for piece in plan.pieces if piece.start < time
-    )
 
 
 def _rising(goals: Sequence[Goal]) -> list[Goal]:
@@ -70,11 +68,20 @@ def _rising(goals: Sequence[Goal]) -> list[Goal]:
 
 
 def _parted(
-    problem: Problem, goals: Sequence[Goal], before_kwh: float, strategy: PlanStrategy, *, has_begun: bool
+    problem: Problem,
+    goals: Sequence[Goal],
+    before_kwh: float,
+    strategy: PlanStrategy,
+    curve: Sequence[Step],
+    *,
+    has_begun: bool,
 ) -> PowerPlan:
     last = goals[-1]
     whole = plan_with(
-        strategy, replace(until(problem, last.time), need_kwh=last.need_kwh - before_kwh), has_begun=has_begun
+        strategy,
+        replace(until(problem, last.time), need_kwh=last.need_kwh - before_kwh),
+        has_begun=has_begun,
+        curve=shifted(curve, before_kwh),
     )
     missed_kwh, number = max(
         (goal.need_kwh - before_kwh - charged_kwh(whole, goal.time), number) for number, goal in enumerate(goals)
@@ -82,7 +89,7 @@ def _parted(
     if missed_kwh <= ENOUGH_KWH or number == len(goals) - 1:
         return whole
     split = goals[number]
-    early = _parted(problem, goals[: number + 1], before_kwh, strategy, has_begun=has_begun)
+    early = _parted(problem, goals[: number + 1], before_kwh, strategy, curve, has_begun=has_begun)
     goes_on = bool(early.pieces) and early.pieces[-1].end == split.time
     late = _parted(
         replace(
@@ -93,6 +100,7 @@ def _parted(
         goals[number + 1 :],
         split.need_kwh,
         strategy,
+        curve,
         has_begun=False,
     )
     return PowerPlan(

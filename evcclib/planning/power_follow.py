@@ -19,9 +19,8 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from evcclib.planning import plan_follow
-from evcclib.planning.goals import charged_kwh
 from evcclib.planning.plan_follow import IDLE, PlanState
-from evcclib.planning.power_plan import Piece, PowerPlan
+from evcclib.planning.power_plan import Piece, PowerPlan, charged_kwh
 from evcclib.units import TICK
 
 TOLERANCE_KWH = 0.3

@@ -128,3 +128,10 @@ def joined(pieces: Iterable[Piece]) -> tuple[Piece, ...]:
         else:
             found.append(piece)
     return tuple(found)
+
+
+def charged_kwh(plan: PowerPlan, time: datetime) -> float:
+    """What a plan has charged by ``time``."""
+    return sum(
+        energy_kwh(piece.power_w, min(piece.end, time) - piece.start) for piece in plan.pieces if piece.start < time
+    )

@@ -5,9 +5,11 @@ A block that has begun goes on until the need is met. With a precondition a bloc
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from evcclib.planning.curve import Step, plan_within
 from evcclib.planning.one_car import cheapest_plan
 from evcclib.planning.power_plan import PowerPlan
 from evcclib.planning.precondition import cut, preconditioned
@@ -16,12 +18,19 @@ from evcclib.timetable.plans import PlanStrategy
 from evcclib.units import SECOND, energy_kwh
 
 
-def plan_with(strategy: PlanStrategy, problem: Problem, *, has_begun: bool = False) -> PowerPlan:
-    """The plan of least cost that lies as ``strategy`` asks; ``has_begun``: it is being charged for already."""
+def plan_with(
+    strategy: PlanStrategy, problem: Problem, *, has_begun: bool = False, curve: Sequence[Step] = ()
+) -> PowerPlan:
+    """The plan of least cost that lies as ``strategy`` asks; ``has_begun``: it is being charged for already.
+
+    ``curve``: what the car takes the fuller it is; only a plan that may lie anywhere is made within it.
+    """
     if not problem.slots or problem.need_kwh <= 0:
         return cheapest_plan(problem)
     begin = problem.slots[0].start
     if not strategy.is_continuous:
+        if curve and not strategy.precondition:
+            return plan_within(problem, curve)
         return cheapest_plan(preconditioned(problem, strategy.precondition) if strategy.precondition else problem)
     problem = replace(problem, is_one_block=True)
     if strategy.precondition and not has_begun:

@@ -237,6 +237,11 @@ MISTAKES = [
     ),
     (
         "  type: offline",
+        "  chargingCurve: [{soc: 80, power: 7000}, {soc: 101, power: 4000}]",
+        "18: vehicles[0].chargingCurve[1].soc: '101' is not allowed, expected a number from 0 to 100 %",
+    ),
+    (
+        "  type: offline",
         "  features: [Fast]",
         "18: vehicles[0].features: 'Fast' is not known, expected Offline, CoarseCurrent",
     ),

@@ -8,9 +8,10 @@ from itertools import pairwise
 
 from hypothesis import strategies as st
 
-from evcclib.planning.goals import Goal, charged_kwh
+from evcclib.planning.goals import Goal
 from evcclib.planning.joint.home import Car, Circuit, Home, HomeBattery, HomeSlot
 from evcclib.planning.joint.together import HomePlan, home_cost, means_w
+from evcclib.planning.power_plan import charged_kwh
 
 MIDNIGHT = datetime(2026, 1, 5, tzinfo=UTC)
 HOUR = timedelta(hours=1)

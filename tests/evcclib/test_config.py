@@ -15,7 +15,7 @@ import pytest
 from bench import NOON, S, loadpoint, site_config
 
 import evcclib
-from evcclib.config import Actions, BatteryConfig, CircuitConfig, SiteConfig, VehicleConfig
+from evcclib.config import Actions, BatteryConfig, CircuitConfig, CurvePoint, SiteConfig, VehicleConfig
 from evcclib.errors import InvalidConfig
 from evcclib.model import Now
 from evcclib.pipeline.check_config import check
@@ -71,6 +71,16 @@ from evcclib.units import ORIGIN
             [],
             {"vehicles": (VehicleConfig(name="a", capacity_kwh=-5),)},
             "vehicles[0].capacity_kwh: -5 is not allowed, expected a number, 0..2000 kWh",
+        ),
+        (
+            [],
+            {"vehicles": (VehicleConfig(name="a", charging_curve=(CurvePoint(80, 7000), CurvePoint(80, 5000))),)},
+            "vehicles[0].charging_curve[1].from_soc_pct: 80 is not allowed, expected more than that of the point before, 80 %",
+        ),
+        (
+            [],
+            {"vehicles": (VehicleConfig(name="a", charging_curve=(CurvePoint(80, 0),)),)},
+            "vehicles[0].charging_curve[0].most_w: 0 is not allowed, expected a number, 100..1e+06 W",
         ),
         (
             [],

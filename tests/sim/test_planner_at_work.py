@@ -69,6 +69,53 @@ def test_a_goal_is_reached_in_time_although_the_sun_does_not_come() -> None:
     assert found.summary.import_kwh > 20
 
 
+FULL_BY_SEVEN = """
+title = "Full by seven"
+hours = 9.0
+[site]
+start = "2026-11-18"
+planner = "optimal"
+[tariff]
+grid = { zones = [["00:00", 0.30], ["01:00", 0.20], ["07:00", 0.34]] }
+[[charger]]
+box = { name = "garage" }
+loadpoint = { vehicle = "blue" }
+[[car]]
+name = "blue"
+capacity_kwh = 60
+taper_from_pct = 70
+taper_end_w = 1500
+has_known_curve = %s
+visits = [{ charger = "garage", arrive = "00:10", depart = "08:30", soc_pct = 50 }]
+[[action]]
+at = "00:12"
+loadpoint = 0
+setting = "soc_target_pct"
+value = 100
+[[action]]
+at = "00:13"
+loadpoint = 0
+setting = "target_time"
+value = "07:00"
+"""
+
+
+@pytest.mark.rule("PLAN-39")
+def test_a_car_that_takes_less_the_fuller_it_is_is_full_in_time_if_its_curve_is_known() -> None:
+    known, unknown = (
+        simulate(from_table(tomllib.loads(FULL_BY_SEVEN % text), name="full-by-seven"), seed=1)
+        for text in ("true", "false")
+    )
+    at_seven = [
+        next(each for each in found.trace.instants if each.second >= 7 * 3600).loadpoints[0].soc_pct
+        for found in (known, unknown)
+    ]
+    assert at_seven[0] > 99.5 and at_seven[1] < 95.0
+    assert known.violations == () and known.summary.starts == 1
+    begun = next(each.second for each in known.trace.instants if each.loadpoints[0].power_w > 0)
+    assert begun > 1.0 * 3600  # when it has become cheap
+
+
 def test_the_forecast_is_that_part_of_a_clear_sky_for_today_and_tomorrow() -> None:
     house = House(sun_by_four(Planner.CLASSIC, "clear"), seed=1)
     rates = house.tariffs.at(house.base.second(0, time(12)))[TariffKind.SOLAR]

@@ -24,6 +24,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from evcclib.errors import InvalidReadings
+from evcclib.planning.curve import Step
 from evcclib.planning.goals import Goal
 from evcclib.planning.problem import Sun
 from evcclib.timetable.plans import CHEAPEST, PlanStrategy
@@ -58,7 +59,7 @@ class Circuit(NamedTuple):
 class Car:
     """``circuit``: the number of the circuit that its charger hangs on, None: only the grid connection limits it.
 
-    ``strategy`` and ``has_begun`` as in `evcclib.planning.strategy`; a solver does not know of them.
+    ``strategy``, ``has_begun`` and ``curve`` as in `evcclib.planning.strategy`; a solver does not know of them.
     """
 
     goals: tuple[Goal, ...]
@@ -69,6 +70,7 @@ class Car:
     circuit: int | None = None
     strategy: PlanStrategy = CHEAPEST
     has_begun: bool = False
+    curve: tuple[Step, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

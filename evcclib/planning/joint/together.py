@@ -195,7 +195,7 @@ def _car_plan(home: Home, car: Car, plans: Sequence[PowerPlan], flow_w: Sequence
     problem = Problem(
         slots=tuple(slots), need_kwh=0.0, ranges_w=car.ranges_w, start_cost=car.start_cost, is_charging=is_charging
     )
-    return plan_goals(problem, car.goals, strategy=car.strategy, has_begun=car.has_begun)
+    return plan_goals(problem, car.goals, strategy=car.strategy, has_begun=car.has_begun, curve=car.curve)
 
 
 def _battery_w(home: Home, plans: Sequence[PowerPlan]) -> tuple[float, ...]:

@@ -11,7 +11,7 @@ from evcc_server.config.problems import Problem
 from evcc_server.config.sources import ModbusAddress, Source, Triple
 from evcc_server.mqtt.broker_link import MqttOptions
 from evcc_server.texts.measures import Measure
-from evcclib.config import Actions, PollConfig
+from evcclib.config import Actions, CurvePoint, PollConfig
 from evcclib.model import Planner, Sharing, VehicleFeature
 from evcclib.settings import LoadpointDefaults, SiteDefaults
 
@@ -152,6 +152,7 @@ class VehicleEntry:
     icon: str = ""
     capacity_kwh: float = 0.0
     phases: int = 0
+    charging_curve: tuple[CurvePoint, ...] = ()
     identifiers: tuple[str, ...] = ()
     features: frozenset[VehicleFeature] = frozenset()
     on_identify: Actions = field(default_factory=Actions)

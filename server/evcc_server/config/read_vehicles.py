@@ -9,7 +9,7 @@ from evcc_server.config.read_settings import read_actions
 from evcc_server.config.read_sources import optional_number, optional_source, required_number
 from evcc_server.config.section import Section
 from evcc_server.quoting import quoted
-from evcclib.config import Actions
+from evcclib.config import Actions, CurvePoint
 from evcclib.model import VehicleFeature
 
 KINDS = ("offline", "custom", "template")
@@ -43,6 +43,7 @@ def read_vehicle(section: Section) -> VehicleEntry:
         icon=section.text("icon", default=""),
         capacity_kwh=section.number("capacity", default=0.0, low=0, high=2000, unit="kWh"),
         phases=section.integer("phases", default=0, low=0, high=3),
+        charging_curve=section.each("chargingCurve", _curve_point),
         identifiers=section.texts("identifiers", "identifier"),
         features=features,
         on_identify=_on_identify(section),
@@ -59,6 +60,15 @@ def read_vehicle(section: Section) -> VehicleEntry:
     )
     section.close()
     return vehicle
+
+
+def _curve_point(section: Section) -> CurvePoint:
+    point = CurvePoint(
+        from_soc_pct=section.number("soc", default=0.0, low=0, high=100, unit="%"),
+        most_w=section.number("power", default=100.0, low=100, high=1_000_000, unit="W"),
+    )
+    section.close()
+    return point
 
 
 def capitalised(name: str) -> str:

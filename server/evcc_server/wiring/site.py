@@ -164,6 +164,7 @@ def _vehicle(vehicle: VehicleEntry) -> VehicleConfig:
         icon=vehicle.icon,
         capacity_kwh=vehicle.capacity_kwh,
         phases=vehicle.phases,
+        charging_curve=vehicle.charging_curve,
         identifiers=vehicle.identifiers,
         features=vehicle.features,
         on_identify=vehicle.on_identify,

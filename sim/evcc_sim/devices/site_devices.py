@@ -25,7 +25,7 @@ from evcc_sim.plants.car import Car
 from evcc_sim.plants.meter import Meter
 from evcc_sim.worlds.house import House
 from evcc_sim.worlds.scenario import ChargerSpec, LoadpointSpec, Scenario, SiteSpec
-from evcc_sim.worlds.site_config import is_guest
+from evcc_sim.worlds.site_config import charging_curve, is_guest
 from evcclib.laws.by_name import LAWS
 from evcclib.model import ChargerStatus, TariffKind
 from evcclib.settings import Scope, values_of
@@ -276,6 +276,10 @@ def _vehicles(scenario: Scenario, cloud: Address | None, extras: Extras) -> Iter
             "capacity": car.capacity_kwh,
             "phases": car.phases,
         }
+        if car.has_known_curve:
+            entry["chargingCurve"] = [
+                {"soc": point.from_soc_pct, "power": point.most_w} for point in charging_curve(car)
+            ]
         if car.rfid:
             entry["identifiers"] = [car.rfid]
         unit += car.has_api

@@ -64,6 +64,7 @@ class CarSpec:
     ramp_a_per_s: float = 4.0  # upwards
     taper_from_pct: float = 90.0
     taper_end_w: float = 1500.0  # at 100 %
+    has_known_curve: bool = False  # its owner has told the site how it tapers
     sleep_after_s: float = 0.0  # 0: never sleeps
     wakes_by_pilot: bool = True
     wakes_by_api: bool = True

@@ -14,6 +14,7 @@ from evcclib.config import (
     BatteryConfig,
     ChargerConfig,
     CircuitConfig,
+    CurvePoint,
     LoadpointConfig,
     PollConfig,
     SiteConfig,
@@ -22,6 +23,10 @@ from evcclib.config import (
 from evcclib.laws.by_name import LAWS
 from evcclib.model import PollMode, VehicleFeature
 from evcclib.settings import values_of
+
+NOMINAL_V = 230.0
+CURVE_STEP_PCT = 2.0
+"""Owners know their car's curve in steps of that."""
 
 
 def site_config(scenario: Scenario) -> SiteConfig:
@@ -84,6 +89,20 @@ def is_guest(car: CarSpec) -> bool:
     return car.name.startswith("guest")
 
 
+def charging_curve(car: CarSpec) -> tuple[CurvePoint, ...]:
+    """In steps of 2 %, each with what is taken at its end."""
+    full_w = car.current_max_a * NOMINAL_V * car.phases
+    band_pct = 100.0 - car.taper_from_pct
+    steps = max(1, round(band_pct / CURVE_STEP_PCT))
+    return tuple(
+        CurvePoint(
+            car.taper_from_pct + band_pct * step / steps,
+            car.taper_end_w + (full_w - car.taper_end_w) * (1 - (step + 1) / steps),
+        )
+        for step in range(steps)
+    )
+
+
 def vehicle_config(car: CarSpec) -> VehicleConfig:
     """The vehicle as its owner knows it."""
     return VehicleConfig(
@@ -91,6 +110,7 @@ def vehicle_config(car: CarSpec) -> VehicleConfig:
         title=car.title or car.name,
         capacity_kwh=car.capacity_kwh,
         phases=car.phases,
+        charging_curve=charging_curve(car) if car.has_known_curve else (),
         identifiers=(car.rfid,) if car.rfid else (),
         features=frozenset() if car.has_api else frozenset({VehicleFeature.OFFLINE}),
         has_soc=car.has_api and car.has_soc,

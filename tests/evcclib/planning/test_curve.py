@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from power_plans import at, bill, hourly, spans
 
-from evcclib.planning.curve import Step, curve_at_socket, plan_within
+from evcclib.planning.curve import Step, curve_at_socket, last_kwh, plan_within, required_hours
 from evcclib.planning.one_car import cheapest_plan
 from evcclib.planning.power_plan import PowerPlan
 from evcclib.planning.problem import Problem
@@ -80,3 +82,25 @@ def test_the_car_can_follow_and_the_bill_is_right(
     assert bill(given_problem, plan.pieces) == pytest.approx(plan.cost, abs=1e-3)
     if plan.is_met:
         assert plan.energy_kwh == pytest.approx(need, abs=2e-3)
+
+
+CURVE = (Step(4.0, 3000.0), Step(6.0, 1000.0))
+
+
+def test_how_long_it_takes_and_what_fits_in_the_end() -> None:
+    assert required_hours(CURVE, 7.0, 6000.0) == pytest.approx(4 / 6 + 2 / 3 + 1)
+    assert required_hours((), 3.0, 6000.0) == 0.5
+    assert required_hours((Step(0.0, 3000.0), Step(0.0, 2000.0)), 3.0, 6000.0) == 1.5  # the last one passed counts
+    assert last_kwh(CURVE, 7.0, 6000.0, 0.5) == 0.5
+    assert last_kwh(CURVE, 7.0, 6000.0, 1.0 + 1 / 3) == pytest.approx(2.0)
+    assert last_kwh(CURVE, 7.0, 6000.0, 10.0) == pytest.approx(7.0)
+
+
+def test_whoever_charges_goes_on_where_another_start_would_cost_as_much() -> None:
+    slow = (Step(0.0, 2000.0),)
+    waits = problem(0.2, 0.2, 0.2, need_kwh=4.0, start_cost=0.05)
+    assert plan_within(waits, slow).start == at(1)
+    plan = plan_within(replace(waits, is_charging=True), slow)
+    assert plan.start == at(0) and plan.runs() == 1 and plan.cost == pytest.approx(0.8)
+    dear_now = replace(problem(0.9, 0.2, 0.2, need_kwh=4.0, start_cost=0.05), is_charging=True)
+    assert plan_within(dear_now, slow).start == at(1)

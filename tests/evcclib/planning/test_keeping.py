@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from power_plans import HOUR, at, hourly, spans
 
-from evcclib.planning.goals import charged_kwh, need_kwh
+from evcclib.planning.goals import need_kwh
 from evcclib.planning.keeping import plan_with
 from evcclib.planning.one_car import cheapest_plan
-from evcclib.planning.power_plan import EMPTY, PowerPlan
+from evcclib.planning.power_plan import EMPTY, PowerPlan, charged_kwh
 from evcclib.planning.precondition import preconditioned
 from evcclib.planning.problem import Problem, Slot
 

@@ -29,7 +29,7 @@ NUMBERS: dict[str, list[int]] = {
     "GOAL": [*range(1, 6)],
     "SOC": [*range(6, 13)],
     "EST": [*range(1, 11)],
-    "PLAN": [*range(1, 39)],
+    "PLAN": [*range(1, 40)],
     "BAT": [*range(1, 10)],
     "CIR": [1, 2, 3],
     "VEH": [*range(1, 17), 20],
