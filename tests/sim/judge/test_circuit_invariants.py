@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import time, timedelta
 from functools import cache
 from typing import Any
 
@@ -14,7 +15,7 @@ from evcc_sim.judge.trace import Sent, Trace
 from evcc_sim.runs.controls import ControlFactory, classic
 from evcc_sim.runs.inprocess import simulate
 from evcc_sim.worlds.generators import PACKS
-from evcc_sim.worlds.scenario import Scenario, load
+from evcc_sim.worlds.scenario import ActionSpec, Scenario, load
 from evcclib.commands import Disable
 
 HUNGRY: dict[str, float | str] = {"slack_a": 12.0, "phases": "three"}
@@ -57,6 +58,18 @@ def test_a_stop_without_need_is_found() -> None:
 
 def test_a_car_that_waits_for_ever_is_found() -> None:
     assert violated(run(forgetful), "nobody_starves")
+
+
+def test_a_contactor_that_rests_after_a_stop_that_had_to_be_starves_nobody() -> None:
+    """Ten minutes of guard time after a minute of the operator's limit."""
+    limit = ActionSpec(at=time(0, 40), operator_limit_w=2000.0, lasts=timedelta(minutes=1))
+    scenario = replace(PACKS["narrow_circuit"].build({**HUNGRY}), hours=1.2, action=(limit,))
+    (station, *others) = scenario.charger
+    station = replace(station, loadpoint=replace(station.loadpoint, guard_duration_s=660.0))
+    trace = simulate(replace(scenario, charger=(station, *others))).trace
+    off = [each.second for each in trace.instants if each.second > 2400 and each.loadpoints[0].pilot_a == 0]
+    assert off[-1] - off[0] > 600.0
+    assert not violated(trace, "nobody_starves")
 
 
 def unmetered(name: str, seed: int) -> Scenario:

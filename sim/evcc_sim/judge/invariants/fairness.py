@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from itertools import pairwise
 
@@ -78,15 +79,19 @@ def _needed_a(run: Judged, sent: Sent) -> float:
 def nobody_starves(run: Judged) -> Found:
     """A hungry car in mode now whose minimum fits beside the house and the minimums of the others charges.
 
-    Judged by energy: a car that is stopped as often as it starts has starved too.
+    Judged by energy: a car that is stopped as often as it starts has starved too. After a stop that had to be its contactor
+    rests.
     """
     if not run.scenario.circuit:
         return
-    for index, _charger in run.loadpoints:
+    for index, charger in run.loadpoints:
         first: Instant | None = None
+        stops = sorted(needed_stops(run, index))
         for instant, wish in run.moments:
             loadpoint = instant.loadpoints[index]
             car = run.cars.get(loadpoint.car)
+            number = bisect_right(stops, instant.second)
+            rests_s = instant.second - stops[number - 1] if number else math.inf
             low_a = wish.loadpoints[index].current_min_a
             if (
                 car is None
@@ -95,6 +100,7 @@ def nobody_starves(run: Judged) -> Found:
                 or not is_hungry(run, instant, index, wish)
                 or SETTLING.excuses(run.faults, instant.second)
                 or car.current_min_a > low_a
+                or rests_s <= charger.loadpoint.guard_duration_s
                 or run.rooms.beside_minimums_a(index, instant) < low_a + 1.0
             ):
                 first = None
