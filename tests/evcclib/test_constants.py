@@ -160,9 +160,9 @@ def test_vehicle_may_take_half_a_minute_until_it_draws() -> None:
 
 
 @witness("pipeline.witness.TOGETHER")
-def test_meters_of_one_load_are_read_within_a_second() -> None:
+def test_meters_of_one_load_are_read_within_five_seconds() -> None:
     bench = Bench(site_config(loadpoint(has_power=False), pv_count=1))
-    for grid_w, second, load_w in ((100.0, 10.0, 100.0), (200.0, 10.9, 200.0), (300.0, 11.1, 200.0)):
+    for grid_w, second, load_w in ((100.0, 10.0, 100.0), (200.0, 14.9, 200.0), (300.0, 15.1, 200.0)):
         bench.t = second * S
         station = ChargerReading(status=Measured(ChargerStatus.A, 10 * S), is_enabled=Measured(False, 10 * S))
         bench.step(readings=Readings(grid=meter(grid_w, second * S), pv=(meter(0.0, 10 * S),), chargers=(station,)))

@@ -25,7 +25,7 @@ from evcclib.model import ChargeMode, PhaseTriple, TariffKind
 from evcclib.reason_history import History, Spell, noted
 from evcclib.reasons import Reason
 from evcclib.requests import AssignVehicle, ChangeLoadpointSetting, ChangeSiteSetting, ChangeVehicleSetting, Request
-from evcclib.settings import LoadpointSettings, SettingValue, SiteSettings
+from evcclib.settings import LoadpointSettings, SettingValue, SiteSettings, VehicleSettings
 from evcclib.site import Site
 from evcclib.timetable.plans import VehiclePlan, WeeklyPlan
 from evcclib.view import SiteView
@@ -402,12 +402,15 @@ class Recorder:
 
 
 def _in_force(second: float, view: SiteView) -> InForce:
+    vehicles: Mapping[str, VehicleSettings] = getattr(
+        view, "vehicle_settings", {}
+    )  # controls of others need not show them
     return InForce(
         second,
         view.settings,
         tuple([loadpoint.settings for loadpoint in view.loadpoints]),
         tuple([loadpoint.vehicle for loadpoint in view.loadpoints]),
-        {name: Plans(own.plan, own.weekly_plans) for name, own in view.vehicle_settings.items()},
+        {name: Plans(own.plan, own.weekly_plans) for name, own in vehicles.items()},
     )
 
 
