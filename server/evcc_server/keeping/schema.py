@@ -39,6 +39,17 @@ STEPS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE sessions ADD COLUMN corrected TEXT",
         "CREATE TABLE deleted_sessions (key TEXT PRIMARY KEY) STRICT",
     ),
+    (  # means of what was measured; ``start`` in seconds since 1970
+        "CREATE TABLE history_series (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT",
+        """CREATE TABLE history (
+            width_s INTEGER NOT NULL,
+            start INTEGER NOT NULL,
+            series INTEGER NOT NULL REFERENCES history_series (id),
+            mean REAL NOT NULL,
+            seconds REAL NOT NULL,
+            PRIMARY KEY (width_s, start, series)
+        ) STRICT, WITHOUT ROWID""",
+    ),
 )
 VERSION = len(STEPS)
 NEEDED: Mapping[str, frozenset[str]] = {
