@@ -223,7 +223,15 @@ async def served(
         home = ApiHome(config, store, limits, VOCABULARIES[options.compat])
         stop = trio.Event()
         app = build_app(
-            Home(gateway=home, hub=home.hub, store=store, site=config, now=home.now, options=options),
+            Home(
+                gateway=home,
+                hub=home.hub,
+                store=store,
+                site=config,
+                chargers=("carport_box", "garage_box"),
+                now=home.now,
+                options=options,
+            ),
             stop=stop,
         )
         ended = trio.Event()

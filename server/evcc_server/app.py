@@ -34,6 +34,7 @@ from evcc_server.installed import installed_version
 from evcc_server.keeping.lock import claimed
 from evcc_server.keeping.persistence import Persistence
 from evcc_server.keeping.restore import restored_reasons, restored_site
+from evcc_server.keeping.site_history import SiteHistory
 from evcc_server.keeping.store import Store
 from evcc_server.keeping.totals import totals
 from evcc_server.listening import refuse_taken_addresses
@@ -232,7 +233,9 @@ async def _server(
     site = await _site(config, options, site_config, store, clock)
     words = VOCABULARIES[Compat(config.api_compat)]
     hub = Hub(_labels(config, site_config, words), await restored_reasons(site_config, store, clock.now()), words=words)
-    persistence = Persistence(store, clock, site, hub.reasons, keeps_settings=config.persists)
+    chargers = tuple(loadpoint.charger for loadpoint in config.loadpoints)
+    history = SiteHistory(chargers, config.interval)
+    persistence = Persistence(store, clock, site, hub.reasons, history, keeps_settings=config.persists)
     wiring = _wiring(config)
     loop = ControlLoop(
         site,
@@ -245,6 +248,7 @@ async def _server(
         batteries=_leases(config, devices, clock),
         hub=hub,
         persistence=persistence,
+        history=history,
         limits=await OperatorLimits.restored(store, _limit_sources(config), clock.now()),
     )
     loop.show()
@@ -258,7 +262,7 @@ async def _server(
         hub=hub,
         store=store,
         loop=loop,
-        home=Home(gateway=loop, hub=hub, store=store, site=site_config, now=clock.now, options=api),
+        home=Home(gateway=loop, hub=hub, store=store, site=site_config, chargers=chargers, now=clock.now, options=api),
         site=site,
         clock=clock,
         persistence=persistence,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -15,6 +16,7 @@ from evcc_server.keeping.means import MINUTE, QUARTER, Mean
 from evcc_server.keeping.schema import migrate
 
 START = datetime(2026, 3, 29, tzinfo=UTC)
+SERIES_OF_SIX_LOADPOINTS = 10 + 2 * 6
 LATER = datetime(2100, 1, 1, tzinfo=UTC)
 
 
@@ -53,3 +55,20 @@ def test_what_is_too_old_goes_and_a_clock_ahead_takes_little(database: sqlite3.C
         add_means(database, [], START + RETENTION[MINUTE] + timedelta(hours=3))
     assert read_means(database, MINUTE, START, LATER) == ()
     assert len(read_means(database, QUARTER, START, LATER)) == 7 - DROPPED_MAX
+
+
+def test_a_year_of_a_large_home_is_less_than_a_hundred_megabytes(tmp_path: Path) -> None:
+    """By the room that a row takes: a week of minutes and its quarters, written minute by minute, values as they come."""
+    series, chance = [f"series {number}" for number in range(10)], random.Random(1)
+    with closing(sqlite3.connect(tmp_path / "year.db", isolation_level=None)) as connection:
+        migrate(connection)
+        connection.execute("BEGIN")
+        for number in range(7 * 24 * 60):
+            start = START + number * MINUTE
+            add_means(connection, [Mean(start, name, 5000 * chance.random(), 59.9) for name in series], start)
+        connection.execute("COMMIT")
+        (rows,) = connection.execute("SELECT count(*) FROM history").fetchone()
+    assert rows == 10 * 7 * 24 * (60 + 4)
+    of_a_year = RETENTION[MINUTE] / MINUTE + timedelta(days=365) / QUARTER
+    size_bytes = (tmp_path / "year.db").stat().st_size
+    assert size_bytes / rows * of_a_year * SERIES_OF_SIX_LOADPOINTS < 100e6

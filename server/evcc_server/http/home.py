@@ -50,6 +50,7 @@ class Home:
     hub: Hub
     store: Store
     site: SiteConfig
+    chargers: tuple[str, ...]  # the device of each loadpoint, by which its history is known
     now: Callable[[], Now]
     options: ApiOptions
 

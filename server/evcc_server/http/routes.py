@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from evcc_server.http.battery_routes import battery_routes
 from evcc_server.http.device_routes import device_routes
+from evcc_server.http.history_routes import history_routes
 from evcc_server.http.home import Home
 from evcc_server.http.operator_limit_routes import operator_limit_routes
 from evcc_server.http.plan_routes import plan_routes
@@ -24,5 +25,6 @@ def api_routes(home: Home) -> tuple[Route, ...]:
         *operator_limit_routes(home),
         *battery_routes(home),
         *session_routes(home),
+        *history_routes(home),
         *device_routes(),
     )

@@ -1,15 +1,12 @@
-"""Charging sessions as CSV, in the reader's language: headings, separator, decimal sign [API-9]."""
+"""Charging sessions as CSV, in the reader's language [API-9]."""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 
+from evcc_server.http.sheet import Sheet
 from evcc_server.keeping.store import StoredSession
-
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 HEADINGS: Mapping[str, tuple[str, ...]] = {
     "en": (
@@ -35,11 +32,6 @@ HEADINGS: Mapping[str, tuple[str, ...]] = {
         "Energie (kWh)",
     ),
 }
-_COMMA_LANGUAGES = frozenset(
-    {"da", "de", "es", "fi", "fr", "hr", "it", "lb", "lt", "nb", "nl", "pl", "pt", "ro", "ru", "sl", "sv", "uk"}
-)
-_FORMULA_SIGNS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # the latter four as wide as a kanji
-_POINT_TAGS = frozenset({"de-ch", "es-mx"})
 
 
 def csv_name(year: int | None, month: int | None) -> str:
@@ -51,42 +43,20 @@ def csv_name(year: int | None, month: int | None) -> str:
 
 def sessions_csv(sessions: Sequence[StoredSession], language: str, zone: tzinfo) -> bytes:
     """The file's content; an unknown ``language`` gets English [DEV-12]."""
-    tag = language.strip().replace("_", "-").lower()
-    base = tag.split("-")[0]
-    separator = ";" if base == "de" else ","
-    point = "," if base in _COMMA_LANGUAGES and tag not in _POINT_TAGS else "."
-    text = io.StringIO(newline=None)  # every end of line becomes a plain "\n", also within a cell
-    writer = csv.writer(text, delimiter=separator)
-    writer.writerow(HEADINGS.get(base, HEADINGS["en"]))
-    writer.writerows(_cells(stored, zone, point) for stored in sessions)
-    return BYTE_ORDER_MARK + text.getvalue().encode()
+    sheet = Sheet(language, zone)
+    return sheet.file(HEADINGS.get(sheet.language, HEADINGS["en"]), (_cells(stored, sheet) for stored in sessions))
 
 
-def _cells(stored: StoredSession, zone: tzinfo, point: str) -> tuple[str, ...]:
+def _cells(stored: StoredSession, sheet: Sheet) -> tuple[str, ...]:
     session = stored.session
     return (
-        _time(session.created, zone),
-        _time(session.finished, zone),
-        _text(session.loadpoint),
-        _text(session.identifier),
-        _text(session.vehicle),
+        sheet.time(session.created),
+        sheet.time(session.finished),
+        sheet.text(session.loadpoint),
+        sheet.text(session.identifier),
+        sheet.text(session.vehicle),
         f"{session.odometer_km or 0.0:.0f}",
-        _decimal(session.meter_start_kwh or 0.0, point),
-        _decimal(session.meter_stop_kwh or 0.0, point),
-        _decimal(session.energy_charged_kwh, point),
+        sheet.decimal(session.meter_start_kwh or 0.0),
+        sheet.decimal(session.meter_stop_kwh or 0.0),
+        sheet.decimal(session.energy_charged_kwh),
     )
-
-
-def _text(text: str) -> str:
-    """``text`` for a cell; what a spreadsheet would take for a formula and calculate is marked as text."""
-    return f"'{text}" if text.lstrip()[:1] in _FORMULA_SIGNS else text
-
-
-def _time(time: datetime | None, zone: tzinfo) -> str:
-    return "" if time is None else time.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def _decimal(value: float, point: str) -> str:
-    """At most three decimals, halves of the exact binary value to even, no trailing zeros."""
-    text = f"{value:.3f}".rstrip("0").rstrip(".")
-    return ("0" if text == "-0" else text).replace(".", point)

@@ -7,10 +7,14 @@ time: a clock that is years ahead for a moment costs a few old spans, not the hi
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from evcc_server.keeping.means import MINUTE, QUARTER, Mean, merged
+
+Span = tuple[datetime, datetime]
+"""From the first until before the second."""
+Sums = Mapping[str, tuple[float, float]]
 
 RETENTION = {MINUTE: timedelta(weeks=5), QUARTER: timedelta(days=5 * 366)}
 """How long the means of each width are kept."""
@@ -28,6 +32,19 @@ def add_means(connection: sqlite3.Connection, means: Sequence[Mean], now: dateti
         ]
         connection.executemany(_ADD, rows)
         connection.execute(_DROP, (_seconds(width), _seconds(width), int((now - kept).timestamp()), DROPPED_MAX))
+
+
+def read_sums(connection: sqlite3.Connection, width: timedelta, spans: Iterable[Span]) -> list[Sums]:
+    """Of each of ``spans``, by series, what rows of ``width`` know of it: seconds, and the mean times them."""
+    return [
+        {
+            name: (weighted, seconds)
+            for name, weighted, seconds in connection.execute(
+                _SUM, (_seconds(width), span[0].timestamp(), span[1].timestamp())
+            )
+        }
+        for span in spans
+    ]
 
 
 def read_means(connection: sqlite3.Connection, width: timedelta, start: datetime, end: datetime) -> tuple[Mean, ...]:
@@ -49,3 +66,5 @@ _DROP = """DELETE FROM history WHERE width_s = ? AND start IN
     (SELECT DISTINCT start FROM history WHERE width_s = ? AND start < ? ORDER BY start LIMIT ?)"""
 _READ = """SELECT start, name, mean, seconds FROM history JOIN history_series ON id = series
     WHERE width_s = ? AND start >= ? AND start < ? ORDER BY start, name"""
+_SUM = """SELECT name, sum(mean * seconds), sum(seconds) FROM history JOIN history_series ON id = series
+    WHERE width_s = ? AND start >= ? AND start < ? GROUP BY series"""

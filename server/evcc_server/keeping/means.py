@@ -1,6 +1,6 @@
 """Time-weighted means of what is sampled, minute by minute: the history's rows before they are written.
 
-A value holds until the next sample, at most `HOLD`; time that nobody vouches for counts nowhere, so a gap is a gap and no zero.
+A value holds until the next sample, at most for ``hold``; time that nobody vouches for counts nowhere: a gap is no zero.
 How long something lasted is told by the monotonic clock, which minute it belongs to by UTC: whatever UTC does, mean times seconds
 stays the energy that flowed. A minute that UTC passes twice simply has more seconds; `merged` adds them up.
 """
@@ -15,8 +15,6 @@ from evcclib.model import Now
 
 MINUTE = timedelta(minutes=1)
 QUARTER = timedelta(minutes=15)
-HOLD = timedelta(minutes=2)
-"""How long the last sample is believed when no other follows: twice the longest usual interval."""
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
@@ -34,23 +32,39 @@ class Mean:
 class MinuteMeans:
     """Takes samples in the order of the monotonic clock and gives each minute when it is over."""
 
-    def __init__(self) -> None:
+    def __init__(self, hold: timedelta) -> None:
+        self._hold = hold
         self._last: Now | None = None
         self._values: Mapping[str, float | None] = {}
-        self._open: list[Mean] = []
+        self._open: dict[datetime, dict[str, tuple[float, float]]] = {}
 
     def take(self, now: Now, values: Mapping[str, float | None]) -> tuple[Mean, ...]:
         """Take in what is measured from ``now`` on, None: unknown. Returns what minutes other than that of ``now`` have got."""
         if self._last is not None:
-            lasted = min(now.instant - self._last.instant, HOLD)
+            lasted = min(now.instant - self._last.instant, self._hold)
             for start, seconds in _minutes(self._last.utc, lasted):
-                known = ((name, value) for name, value in self._values.items() if value is not None)
-                self._open += [Mean(start, name, value, seconds) for name, value in known]
-        self._last, self._values = now, dict(values)
-        current = floor(now.utc, MINUTE)
-        over = merged((mean for mean in self._open if mean.start != current), MINUTE)
-        self._open = list(merged((mean for mean in self._open if mean.start == current), MINUTE))
-        return over
+                self._add(start, seconds)
+        self._last, self._values = now, values
+        return self._close(floor(now.utc, MINUTE))
+
+    def end(self, now: Now) -> tuple[Mean, ...]:
+        """What is still open at ``now``, after which nothing is known."""
+        return (*self.take(now, {}), *self._close(None))
+
+    def _add(self, start: datetime, seconds: float) -> None:
+        sums = self._open.setdefault(start, {})
+        for name, value in self._values.items():
+            if value is not None:
+                weighted, known = sums.get(name, (0.0, 0.0))
+                sums[name] = weighted + value * seconds, known + seconds
+
+    def _close(self, current: datetime | None) -> tuple[Mean, ...]:
+        over = [start for start in self._open if start != current]
+        return tuple(
+            Mean(start, name, weighted / seconds, seconds)
+            for start in over
+            for name, (weighted, seconds) in self._open.pop(start).items()
+        )
 
 
 def merged(means: Iterable[Mean], width: timedelta) -> tuple[Mean, ...]:

@@ -4,7 +4,8 @@
     the control's own   in force at once, because charging does not wait for a disk; seen when it has been written
     sessions            told by the database itself, so that what is told is there
     all other state     follows each event that matters; between events a checkpoint is written at most once a minute, so that a
-                        kill loses at most a minute of energy and no session; with it the histories of reasons that have changed
+                        kill loses at most a minute of energy and no session; with it the histories of reasons that have changed,
+                        and the minutes of the history that are over
 
 What is on the disk is known. What differs from it in the site is still to be written, and `Persistence.shown` hides it
 meanwhile. So nothing is queued that could be written in the wrong order: what is written is always what is so.
@@ -24,6 +25,8 @@ import trio
 from evcc_server.clock import Clock
 from evcc_server.errors import StoreError
 from evcc_server.keeping.kept_reasons import Changed, KeptReasons
+from evcc_server.keeping.means import Mean
+from evcc_server.keeping.site_history import SiteHistory
 from evcc_server.keeping.store import Snapshot, Store
 from evcc_server.state.reason_log import ReasonLog
 from evcclib import Prepared, Site
@@ -53,7 +56,14 @@ class Persistence:
     """
 
     def __init__(
-        self, store: Store, clock: Clock, site: Site, reasons: ReasonLog, *, keeps_settings: bool = True
+        self,
+        store: Store,
+        clock: Clock,
+        site: Site,
+        reasons: ReasonLog,
+        history: SiteHistory,
+        *,
+        keeps_settings: bool = True,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -61,6 +71,7 @@ class Persistence:
         self._keeps_settings = keeps_settings
         self._kept = site.lasting
         self._reasons = KeptReasons(site.config, reasons)
+        self._history = history
         self._sessions: dict[str, SessionRecord] = {}
         self._is_state_due = False
         self._last_state = timedelta.min
@@ -143,6 +154,7 @@ class Persistence:
 
     async def close(self) -> None:
         """Write everything that is still open, and the site's state."""
+        self._history.end(self._clock.now())
         self._is_state_due = True
         await self.write()
 
@@ -175,18 +187,24 @@ class Persistence:
         wanted, sessions = self._site.lasting, dict(self._sessions)
         snapshots: list[Snapshot] = []
         changed: Changed = {}
+        means: Sequence[Mean] = ()
         if self._is_state_due or wanted.vehicles != self._kept.vehicles:
             now = self._clock.now()
             self._is_state_due = False
             self._last_state = now.instant
             changed = self._reasons.changed()
+            means = self._history.take_over()
             snapshots = [
                 Snapshot(SNAPSHOT, self._site.export(now=now), now.utc),
                 *self._reasons.snapshots(changed, now),
             ]
         try:
-            await self._save(wanted, tuple(sessions.values()), snapshots)
+            await self._save(wanted, tuple(sessions.values()), snapshots, means)
+        except trio.Cancelled:  # before it began: a write that has begun is waited for
+            self._history.give_back(means)
+            raise
         except StoreError as error:
+            self._history.give_back(means)
             _log.error("cannot write to the database: %s", error)
             self._is_state_due = True
             return False
@@ -196,9 +214,15 @@ class Persistence:
                 del self._sessions[key]
         return True
 
-    async def _save(self, wanted: Lasting, sessions: Sequence[SessionRecord], snapshots: Sequence[Snapshot]) -> None:
+    async def _save(
+        self,
+        wanted: Lasting,
+        sessions: Sequence[SessionRecord],
+        snapshots: Sequence[Snapshot],
+        means: Sequence[Mean] = (),
+    ) -> None:
         changes = self._kept.changes_to(wanted) if self._keeps_settings else ()
-        await self._store.save(settings=changes, sessions=sessions, snapshots=snapshots)
+        await self._store.save(settings=changes, sessions=sessions, snapshots=snapshots, means=means)
         self._kept = wanted
 
 

@@ -1,4 +1,4 @@
-"""SQLite behind one door: settings, sessions, flags, the site's exported state and what else is to be found again.
+"""SQLite behind one door: settings, sessions, flags, the history, the site's exported state and what else is to be found again.
 
 One connection, WAL, ``synchronous=FULL``: what a call has returned from is on the disk, whatever happens to the process [P-2].
 Every call goes through the `RunBlocking` it was given, which must not run two at a time. Another process may read along; if one
@@ -7,6 +7,7 @@ writes, we wait for it a little (`BUSY_S`).
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import re
@@ -14,7 +15,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -23,6 +24,8 @@ import msgspec.json
 
 from evcc_server.blocking import RunBlocking
 from evcc_server.errors import ForeignDatabase, NewerDatabase, StoreError
+from evcc_server.keeping.history import Span, Sums, add_means, read_sums
+from evcc_server.keeping.means import Mean
 from evcc_server.keeping.schema import migrate, recognise
 from evcc_server.keeping.setting_rows import SettingRow, decode, encode, row_key
 from evcclib.config import SiteConfig
@@ -38,6 +41,9 @@ BUSY_S = 5.0
 
 CLOSE_S = 1.0
 """How long closing waits for a call that is under way."""
+
+SPANS_AT_ONCE = 100
+"""Of the history, that are read without letting anybody else at the database."""
 
 SESSION_ENERGY_MIN_KWH = 0.05
 """Sessions with less are not shown [API-9]."""
@@ -117,6 +123,7 @@ class Store:
         settings: Iterable[SettingChanged] = (),
         sessions: Iterable[SessionRecord] = (),
         snapshots: Iterable[Snapshot] = (),
+        means: Sequence[Mean] = (),
     ) -> None:
         """Store all of it or nothing; it is on the disk when this returns.
 
@@ -125,13 +132,15 @@ class Store:
         rows = [(row_key(change), encode(change.value)) for change in settings]
         charged = [_session_row(session) for session in sessions]
         states = [_snapshot_row(snapshot) for snapshot in snapshots]
-        if not rows and not charged and not states:
+        if not rows and not charged and not states and not means:
             return
 
         def change(connection: sqlite3.Connection) -> None:
             connection.executemany(_UPSERT_SETTING, rows)
             connection.executemany(_UPSERT_SESSION, charged)
             connection.executemany(_UPSERT_SNAPSHOT, states)
+            if means:
+                add_means(connection, means, max(mean.start for mean in means))
 
         await self._write(change)
 
@@ -187,6 +196,16 @@ class Store:
                 stored for stored, time in local if time.year == year and (month is None or time.month == month)
             ]
         return sorted(sessions, key=lambda stored: (stored.session.created, stored.session_id), reverse=True)
+
+    # the history
+
+    async def history(self, width: timedelta, spans: Sequence[Span]) -> list[Sums]:
+        """See `read_sums`. A few spans at a time: others may use the database in between."""
+        found: list[Sums] = []
+        for first in range(0, len(spans), SPANS_AT_ONCE):
+            some = spans[first : first + SPANS_AT_ONCE]
+            found += await self._blocking(functools.partial(read_sums, self._connection, width, some))
+        return found
 
     async def update_session(self, session_id: int, columns: Mapping[str, object]) -> bool:
         """Set some of `EDITABLE`, for good; False if there is no such session."""

@@ -19,6 +19,7 @@ from evcc_server.clock import Clock
 from evcc_server.devices.contract import Charger, ChargerValues, MeterValues, Vehicle, VehicleValues
 from evcc_server.errors import DeviceError
 from evcc_server.keeping.persistence import Persistence
+from evcc_server.keeping.site_history import SiteHistory
 from evcc_server.loop.batteries import BatteryLease
 from evcc_server.loop.operator_limits import OperatorLimits
 from evcc_server.loop.pollers import Health, Poller
@@ -99,6 +100,7 @@ class ControlLoop:
         batteries: Mapping[str, BatteryLease],
         hub: Hub,
         persistence: Persistence,
+        history: SiteHistory,
         limits: OperatorLimits,
     ) -> None:
         self._site = site
@@ -111,6 +113,7 @@ class ControlLoop:
         self._batteries = batteries
         self._hub = hub
         self._persistence = persistence
+        self._history = history
         self._limits = limits
         self._pollers: tuple[AnyPoller, ...] = ()
         self._poller_by_name: dict[str, AnyPoller] = {}
@@ -184,7 +187,9 @@ class ControlLoop:
     def show(self, *, is_cycle: bool = False) -> None:
         """Let every outlet see the site as it is now, but for what is not on the disk yet."""
         now = self._clock.now()
-        self._shown = self._persistence.shown(self._site.view(now=now), self._shown)
+        view = self._site.view(now=now)
+        self._history.take(view, now)
+        self._shown = self._persistence.shown(view, self._shown)
         limit, rates = self._limits.in_force(now.instant), self._samples.current_rates()
         self._hub.publish(self._shown, now, limit=limit, rates=rates, is_cycle=is_cycle)
 
