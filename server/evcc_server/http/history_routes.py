@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 
 from evcc_server.http.home import Home
 from evcc_server.http.route import Answer, Body, Call, Enveloped, Parameter, Refused, Route, Schema
-from evcc_server.http.sheet import Sheet
 from evcc_server.keeping.history import Span
 from evcc_server.keeping.history_columns import DAY, PRICE_DIGITS, STEPS, Column, columns, spans, stored_width
 from evcc_server.quoting import short
 from evcc_server.settings import parse_time
 from evcc_server.state.encode import Json, number, time_text
+from evcc_server.state.sheet import Sheet
 from evcclib.errors import InvalidSetting
 
 SPANS_MAX = 10_080

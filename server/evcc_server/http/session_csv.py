@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import tzinfo
 
-from evcc_server.http.sheet import Sheet
 from evcc_server.keeping.store import StoredSession
+from evcc_server.state.sheet import Sheet
 
 HEADINGS: Mapping[str, tuple[str, ...]] = {
     "en": (
