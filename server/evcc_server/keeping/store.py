@@ -42,7 +42,7 @@ BUSY_S = 5.0
 CLOSE_S = 1.0
 """How long closing waits for a call that is under way."""
 
-SPANS_AT_ONCE = 100
+SPANS_AT_ONCE = 10
 """Of the history, that are read without letting anybody else at the database."""
 
 SESSION_ENERGY_MIN_KWH = 0.05
