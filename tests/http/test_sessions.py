@@ -11,7 +11,7 @@ import pytest
 from api_home import BERLIN, Served, served
 from trio_test import in_real_time
 
-from evcc_server.http.session_csv import csv_name, sessions_csv
+from evcc_server.keeping.session_csv import csv_name, sessions_csv
 from evcc_server.keeping.store import StoredSession
 from evcclib.events import SessionRecord
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from evcc_server.http.home import Home
 from evcc_server.http.route import Answer, Body, Call, Enveloped, Parameter, Refused, Route, Schema
-from evcc_server.http.session_csv import csv_name, sessions_csv
+from evcc_server.keeping.session_csv import csv_name, sessions_csv
 from evcc_server.keeping.store import EDITABLE, StoredSession
 from evcc_server.quoting import short
 from evcc_server.state.encode import Compat, Json, rest
