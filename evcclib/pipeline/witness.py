@@ -26,9 +26,9 @@ from evcclib.readings import Measured
 from evcclib.units import SECOND, Instant
 
 TOGETHER = 5 * SECOND
-"""What was sampled in one round is no further apart, and a meter that is asked more often than stations is heard beside their last
-word for so long. A load made of older and newer parts shows what is not so: a sun that has changed between two of them, or a
-vehicle that has begun after that word."""
+"""What was sampled in one round is no further apart, and a meter that is asked more often than stations is heard beside their
+last word for so long. A load made of older and newer parts shows what is not so: a sun that has changed between two of them, or
+a vehicle that has begun after that word."""
 
 
 def take_in(site: SiteDesk) -> None:
