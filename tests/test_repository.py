@@ -33,6 +33,19 @@ def tracked() -> Iterator[Path]:
             yield ROOT / name
 
 
+def tables(page: str) -> Iterator[tuple[str, list[str]]]:
+    """The head of each table of a page, and the lines below it, blocks of code apart."""
+    text = re.sub(r"(?ms)^```.*?^```", "", (ROOT / page).read_text(encoding="utf-8"))
+    for table in re.findall(r"(?m)(?:^ *\|.*\n?)+", text):
+        head, *rows = table.splitlines()
+        yield head, rows
+
+
+def cells(row: str) -> list[str]:
+    """The cells of a table's row: what stands between bars that no backslash precedes."""
+    return re.split(r"(?<!\\)\|", row.strip())
+
+
 def test_no_file_names_the_place_in_which_it_was_written() -> None:
     for path in tracked():
         found = PLACES.search(path.read_text(encoding="utf-8", errors="replace"))
@@ -86,6 +99,13 @@ def test_every_link_to_a_file_leads_somewhere(page: str) -> None:
 def test_every_page_of_the_manual_is_linked_from_the_readme() -> None:
     linked = set(re.findall(r"\]\((docs/[^)#]+)", README))
     assert {f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")} <= linked
+
+
+@pytest.mark.parametrize("page", ["README.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md")))])
+def test_every_row_of_a_table_has_the_cells_of_its_head(page: str) -> None:
+    for head, table in tables(page):
+        for row in table:
+            assert len(cells(row)) == len(cells(head)), f"{page}: {row[:120]}"
 
 
 def test_the_configuration_in_the_readme_is_one() -> None:
