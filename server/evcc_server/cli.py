@@ -35,14 +35,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(_with_default(list(sys.argv[1:] if arguments is None else arguments)))
     try:
         status: int = options.run(options)
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return CONFIG_PROBLEM
-    except KeyboardInterrupt:
-        return OK
-    except BrokenPipeError:
-        sys.stderr.close()
-        return OK
+    except (ConfigError, KeyboardInterrupt, BrokenPipeError, BaseExceptionGroup) as error:
+        cause = _first(error)  # tools work in nurseries
+        if isinstance(cause, ConfigError):
+            print(cause, file=sys.stderr)
+            return CONFIG_PROBLEM
+        if isinstance(cause, BrokenPipeError):  # who reads what we print has seen enough, as `head` has
+            sys.stderr.close()
+            return OK
+        if isinstance(cause, KeyboardInterrupt):
+            return OK
+        raise
     return status
 
 

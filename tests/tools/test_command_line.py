@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -39,6 +40,22 @@ def test_a_wrong_value_is_one_line_with_its_place_and_exit_status_2(tmp_path: Pa
     assert done.returncode == 2
     assert done.stderr == ("evcc.yaml:10: loadpoints[0].mode: invalid value: fast (allowed: off, now, minpv, pv)\n")
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("program", "arguments"),
+    [("evcc_server", ["devices"]), ("evcc_server", ["tariff"]), ("evcc_sim", ["scenarios"])],
+)
+def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path, program: str, arguments: list[str]) -> None:
+    """As ``head`` is, which closes the pipe; ``tariff`` prints inside a nursery."""
+    prices = "tariffs: {grid: {type: fixed, price: 0.3}}\n"
+    (tmp_path / "evcc.yaml").write_text(SITE.replace("mode: fast", "mode: off") + prices, encoding="utf-8")
+    reads, writes = os.pipe()
+    os.close(reads)
+    with open(writes, "wb", closefd=True) as gone:
+        command = [sys.executable, "-u", "-m", program, *arguments]
+        done = subprocess.run(command, cwd=tmp_path, stdout=gone, stderr=subprocess.PIPE, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_a_port_in_use_is_one_line_that_says_where_to_change_it(

@@ -38,6 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return WRONG_USE
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:  # who reads what we print has seen enough, as `head` has
+        sys.stderr.close()
+        return OK
 
 
 def _parser() -> argparse.ArgumentParser:
