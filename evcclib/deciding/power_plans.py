@@ -21,6 +21,7 @@ from evcclib.decision import PlanPreview
 from evcclib.events import WarningCode
 from evcclib.machines import soc
 from evcclib.machines.charger import may_switch
+from evcclib.machines.limits.mean_power import KEPT_SHARE
 from evcclib.model import ChargeMode, TariffKind
 from evcclib.pipeline.desk import LoadpointDesk, SiteDesk
 from evcclib.pipeline.goals import curve_of, due_of, dues_of, holds_full, need_kwh, planner_rates, ranges_w, strategy_of
@@ -346,7 +347,11 @@ def _buy_max_w(site: SiteDesk) -> float:
 
 
 def _cap_w(config: CircuitConfig, voltage_v: float) -> float:
-    caps_w = [config.power_max_w, config.current_max_a and 3 * voltage_v * config.current_max_a]
+    caps_w = [
+        config.power_max_w,
+        config.current_max_a and 3 * voltage_v * config.current_max_a,
+        config.mean_power_max_w and config.mean_power_max_w * (1 - KEPT_SHARE),
+    ]
     return min((cap_w for cap_w in caps_w if cap_w is not None), default=math.inf)
 
 
