@@ -204,7 +204,7 @@ class SettingSpec(NamedTuple):
             raise self.refusal(value, f"{self.quantity} out of range")
         if self.kind is Kind.INTEGER:
             if number != math.floor(number):
-                raise self.refusal(value, "invalid value")
+                raise self.refusal(value, "not a whole number")
             return int(number)
         return number
 

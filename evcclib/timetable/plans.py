@@ -110,7 +110,7 @@ def flaw_of_strategy(value: object) -> Flaw | None:
 def flaw_of_weekly(value: object) -> Flaw | None:
     """Why ``value`` is no tuple of a few `WeeklyPlan` that may be."""
     if not isinstance(value, tuple):
-        return Flaw("invalid value", value, "a list of plans")
+        return Flaw("invalid value", value, "a tuple of plans")
     if len(value) > WEEKLY_MAX:
         return Flaw("too many plans", len(value), f"0..{WEEKLY_MAX}")
     return next(_flaws_of_each(value), None)
@@ -125,7 +125,8 @@ def _flaws_of_each(plans: tuple[object, ...]) -> Iterator[Flaw]:
 
 def _flaw_of_weekdays(days: object) -> Flaw:
     if not isinstance(days, tuple):
-        return Flaw("invalid weekdays", days, f"a list of {_DAYS}")
+        kind = "tuple" if isinstance(days, list) else "list"  # whose lists are JSON's never comes here with one
+        return Flaw("invalid weekdays", days, f"a {kind} of {_DAYS}")
     wrong = next((day for day in days if not _WEEKDAY.holds(day)), None)
     return Flaw("a weekday comes twice", days, _DAYS) if wrong is None else Flaw("weekday out of range", wrong, _DAYS)
 

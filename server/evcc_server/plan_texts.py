@@ -21,6 +21,8 @@ ALLOWED: Mapping[Kind, str] = {
     Kind.STRATEGY: 'JSON such as {"continuous": true, "precondition": 1800}',
 }
 """What is accepted of each kind, in words."""
+_NOTHING = "nothing"
+"""How a part is called that is not there, to be refused."""
 
 
 def read(kind: Kind, text: str, *, read_time: ReadTime, zone: str) -> Any:
@@ -58,12 +60,12 @@ def value_and_time(text: str) -> tuple[Any, str] | None:
 def _weekly(data: Any, zone: str) -> Any:
     if not isinstance(data, dict):
         return data
-    days = data.get("weekdays")
+    days = data.get("weekdays", _NOTHING)
     return WeeklyPlan(
         tuple(_whole(day) for day in days) if isinstance(days, list) else days,  # type: ignore[arg-type]  # to be judged
-        _wall(data.get("time")),
+        _wall(data.get("time", _NOTHING)),
         data.get("tz", zone),
-        _whole(data.get("soc")),
+        _whole(data.get("soc", _NOTHING)),
         data.get("active", True),
     )
 

@@ -93,6 +93,8 @@ async def test_weekly_plans_replace_those_before_and_the_next_is_in_force() -> N
     [
         ([WEEKDAYS | {"weekdays": [7]}], "plan 1: weekday out of range: 7 (allowed: 0..6, where 0 is Sunday)"),
         ([WEEKDAYS | {"weekdays": "1"}], "plan 1: invalid weekdays: 1 (allowed: a list of 0..6, where 0 is Sunday)"),
+        ([{"weekdays": [1], "time": "07:00"}], "plan 1: soc out of range: nothing (allowed: 1..100 %)"),
+        ([{"weekdays": [1], "soc": 80}], "plan 1: invalid time: nothing (allowed: HH:MM, 00:00..23:59)"),
         ([WEEKDAYS, WEEKDAYS | {"tz": "Mars"}], "plan 2: unknown time zone: Mars (allowed: an IANA name such as"),
         ([WEEKDAYS | {"time": "24:00"}], "plan 1: invalid time: 24:00 (allowed: HH:MM, 00:00..23:59)"),
         ([WEEKDAYS | {"soc": 0}], "plan 1: soc out of range: 0 (allowed: 1..100 %)"),

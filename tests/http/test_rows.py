@@ -195,7 +195,9 @@ async def test_loadpoint_settings(path: str, result: str, key: str, shown: objec
         pytest.param("telemetry/foo", "invalid value: foo", marks=pytest.mark.api("API-11", "row-9")),
         pytest.param("loadpoints/1/mode/foo", "invalid value: foo", marks=pytest.mark.api("API-12")),
         pytest.param("loadpoints/1/minsoc/101", "soc out of range", marks=pytest.mark.api("API-13")),
-        pytest.param("loadpoints/1/minsoc/20.5", "invalid value: 20.5", marks=pytest.mark.api("API-13")),
+        pytest.param(
+            "loadpoints/1/minsoc/20.5", "not a whole number: 20.5 (allowed: 0..100 %)", marks=pytest.mark.api("API-13")
+        ),
         pytest.param("loadpoints/1/target/soc/-1", "soc out of range", marks=pytest.mark.api("API-14")),
         pytest.param("loadpoints/1/target/energy/1001", "energy out of range", marks=pytest.mark.api("API-15")),
         pytest.param("loadpoints/1/target/time/soon", "invalid time: soon", marks=pytest.mark.api("API-16")),

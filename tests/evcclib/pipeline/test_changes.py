@@ -84,7 +84,7 @@ def test_accepted(name: str, value: Any, stored: Any) -> None:
         ("current_max_a", "16", "invalid value: 16"),
         ("current_max_a", True, "invalid value: True"),
         ("soc_min_pct", 101, "soc out of range: 101"),
-        ("soc_target_pct", 80.5, "invalid value: 80.5"),
+        ("soc_target_pct", 80.5, "not a whole number: 80.5"),
         ("energy_target_kwh", -1, "energy out of range: -1"),
         ("enable_threshold_w", 1e6, "threshold out of range: 1000000 "),
         ("enable_delay", -1 * S, "delay out of range: -1 s"),

@@ -55,12 +55,17 @@ def test_what_may_be_is_taken_as_it_is(name: str, value: Any) -> None:
             VehiclePlan(80, MORNING.replace(tzinfo=None)),
             "invalid time: 2026-06-02 05:00:00 (allowed: a datetime with time zone, 1970..2999)",
         ),
-        ("weekly_plans", [WEEKDAYS], "invalid value: a list (allowed: a list of plans)"),
+        ("weekly_plans", [WEEKDAYS], "invalid value: a list (allowed: a tuple of plans)"),
         ("weekly_plans", (WEEKDAYS, 7), "plan 2: invalid value: 7 (allowed: a plan)"),
         (
             "weekly_plans",
             (WEEKDAYS._replace(weekdays=(1, 7)),),
             "plan 1: weekday out of range: 7 (allowed: 0..6, where 0 is Sunday)",
+        ),
+        (
+            "weekly_plans",
+            (WEEKDAYS._replace(weekdays=[1]),),  # type: ignore[arg-type]  # what is refused
+            "plan 1: invalid weekdays: a list (allowed: a tuple of 0..6, where 0 is Sunday)",
         ),
         (
             "weekly_plans",
