@@ -147,8 +147,10 @@ class SettingSpec(NamedTuple):
             words = "only with a home battery that can be told what to do"
             raise self.refusal(value, "battery control not available", words)
 
-    def check_beside(self, value: SettingValue, others: object) -> None:
-        """Raises `InvalidSetting` unless ``value`` fits the other settings: fields of ``others``, None where there is none."""
+    def check_beside(self, value: SettingValue, others: object, *, limit: float = math.inf) -> None:
+        """Raises `InvalidSetting` unless ``value`` fits the other settings: fields of ``others``, None where there is none.
+
+        ``limit``: what the device allows at most."""
         if value is None or (self.at_most is None and self.at_least is None):
             return
         assert isinstance(value, int | float)
@@ -159,7 +161,7 @@ class SettingSpec(NamedTuple):
         if self.at_least is not None:
             least = getattr(others, self.at_least.name)
             if least is not None and value < least:
-                raise self.refusal(value, self.at_least.problem, self._between(least, self.high))
+                raise self.refusal(value, self.at_least.problem, self._between(least, min(self.high, limit)))
 
     def refusal(self, value: object, problem: str, allowed: str | None = None) -> InvalidSetting:
         """Why ``value`` cannot be; ``allowed`` if that is less than what the row allows."""

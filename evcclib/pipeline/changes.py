@@ -165,7 +165,7 @@ def _check_currents(lp: LoadpointDesk, spec: SettingSpec, value: SettingValue) -
     limit_a = math.inf if charger.current_max_a is None else charger.current_max_a
     if value > limit_a:
         raise spec.refusal(value, "current out of range", f"at most {limit_a:g} A")
-    spec.check_beside(value, settings)
+    spec.check_beside(value, settings, limit=limit_a)
     bound = spec.at_most or spec.at_least
     assert bound is not None
     low, high = (value, settings.current_max_a) if spec.at_most else (settings.current_min_a, value)

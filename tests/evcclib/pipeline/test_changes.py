@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -123,6 +124,8 @@ def test_charger_limits_the_maximum() -> None:
     small.set("current_max_a", 20)
     with pytest.raises(InvalidSetting, match="current out of range"):
         small.set("current_max_a", 20.5)
+    with pytest.raises(InvalidSetting, match=re.escape("min current: 5 (allowed: 6..20 A)")):
+        small.set("current_max_a", 5)
 
 
 @pytest.mark.rule("SITE-20", "SITE-21", "SITE-22")
