@@ -62,7 +62,7 @@ def _weekly(data: Any, zone: str) -> Any:
         return data
     days = data.get("weekdays", _NOTHING)
     return WeeklyPlan(
-        tuple(_whole(day) for day in days) if isinstance(days, list) else days,  # type: ignore[arg-type]  # to be judged
+        tuple(_whole(day) for day in days) if isinstance(days, list) else days,  # whatever is no list is to be judged
         _wall(data.get("time", _NOTHING)),
         data.get("tz", zone),
         _whole(data.get("soc", _NOTHING)),
