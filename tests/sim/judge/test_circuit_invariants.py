@@ -14,9 +14,10 @@ from evcc_sim.judge.invariants import check
 from evcc_sim.judge.trace import Sent, Trace
 from evcc_sim.runs.controls import ControlFactory, classic
 from evcc_sim.runs.inprocess import simulate
-from evcc_sim.worlds.generators import PACKS
+from evcc_sim.worlds.generators import PACKS, generate
 from evcc_sim.worlds.scenario import ActionSpec, Scenario, load
 from evcclib.commands import Disable
+from evcclib.model import ChargeMode
 
 HUNGRY: dict[str, float | str] = {"slack_a": 12.0, "phases": "three"}
 
@@ -58,6 +59,16 @@ def test_a_stop_without_need_is_found() -> None:
 
 def test_a_car_that_waits_for_ever_is_found() -> None:
     assert violated(run(forgetful), "nobody_starves")
+
+
+def test_a_car_that_needs_more_than_its_owner_has_said_may_get_nothing() -> None:
+    """Two cars in mode now share a limit; what is left for one is above its loadpoint's minimum and below its own."""
+    world = replace(generate("@any_world:faults=none,number=110402", seed=8470), hours=2.8)
+    trace = simulate(world, 8470).trace
+    late = [each.loadpoints[1] for each in trace.instants if each.second > 9000]
+    assert {each.mode for each in late} == {ChargeMode.NOW} and not any(each.power_w for each in late)
+    assert all(6.0 < each.pilot_a < 8.0 for each in late)
+    assert not violated(trace, "mode_now_charges")
 
 
 def test_a_contactor_that_rests_after_a_stop_that_had_to_be_starves_nobody() -> None:

@@ -332,7 +332,7 @@ def notes(trace: Trace) -> list[str]:
 def test_a_refused_request_is_noted_and_changes_nothing() -> None:
     result = simulate(REFUSED)
     assert [text for text in notes(result.trace) if text.startswith("refused")] == [
-        "refused: max current must be greater or equal than min current: 4 (allowed: 6..80 A)",
+        "refused: max current must be greater or equal than min current: 4 (allowed: 6..16 A)",
         "refused: timestamp is in the past: 2026-06-14 23:40:00+00:00 (allowed: a time in the future)",
     ]
     assert result.trace.in_force(6000.0).loadpoints[0].target_time is None

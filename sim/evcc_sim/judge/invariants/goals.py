@@ -28,7 +28,8 @@ WAITS_S = 900.0
 def mode_now_charges(run: Judged) -> Found:
     """A hungry car in mode now gets current: whatever is commanded, offered or said, nothing flows for long only with a cause.
 
-    Causes are a limit that leaves no room, a goal that is reached, a car that refuses or sleeps, and a fault.
+    Causes are a limit that leaves no room, a goal that is reached, a car that refuses or sleeps, or needs more than its owner has
+    said, and a fault.
     """
     for index, _charger in run.loadpoints:
         for instant, _wish, since_s in lasting(run, partial(_may_get_nothing_s, run, index)):
@@ -38,7 +39,11 @@ def mode_now_charges(run: Judged) -> Found:
 
 
 def _may_get_nothing_s(run: Judged, index: int, instant: Instant, wish: InForce) -> float | None:
-    if instant.loadpoints[index].power_w > 0 or not _must_charge(run, instant, index, wish):
+    loadpoint = instant.loadpoints[index]
+    if loadpoint.power_w > 0 or not _must_charge(run, instant, index, wish):
+        return None
+    least_a = run.cars[loadpoint.car].current_min_a
+    if wish.loadpoints[index].current_min_a <= loadpoint.pilot_a < least_a:
         return None
     return WAITS_S + 2 * run.interval_s
 
