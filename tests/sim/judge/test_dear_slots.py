@@ -19,9 +19,8 @@ def test_the_judge_notices_a_plan_that_begins_at_once(monkeypatch: pytest.Monkey
 
     def at_once(home: Home, *, rounds: int) -> SimpleNamespace:
         start, end = home.slots[0].start, home.slots[-1].end
-        return SimpleNamespace(
-            cars=tuple(PowerPlan(pieces=(Piece(start, end, car.ranges_w[-1][1]),)) for car in home.cars), rounds=rounds
-        )
+        plans = tuple(PowerPlan(pieces=(Piece(start, end, car.ranges_w[-1][1]),)) for car in home.cars)
+        return SimpleNamespace(cars=plans, rounds=rounds, short_kwh=0.0, cost=0.0)
 
     monkeypatch.setattr(power_plans, "plan_home", at_once)
     assert "plans_wait_for_cheap_slots" in {each.invariant for each in simulate(night).violations}
